@@ -1,0 +1,1 @@
+"""ArchLab: train, compare and demonstrate convolutional architectures."""

@@ -1,0 +1,128 @@
+"""The registry of architectures. A family is one file of this package; a variant is one row of its table.
+
+Family files import Keras lazily (`core.lazy`), so the dashboard can list and describe entries without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from core.registry import Registry
+
+if TYPE_CHECKING:
+    import keras
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting of an architecture; its widget in the form is drawn from this.
+
+    The type of `default` is the type of the option. `minimum` and `maximum` bound a number, inclusive;
+    `choices` lists the allowed words.
+    """
+
+    name: str
+    default: bool | int | float | str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def validated(self, value: Any) -> Any:
+        """The value in the option's own type. Raises ValueError with the rule and the value received."""
+        kind = type(self.default)
+        if kind is bool:
+            if not isinstance(value, bool):
+                raise ValueError(f"Option '{self.name}' must be true or false. Received: {value!r}.")
+            return value
+        if kind is str:
+            if value not in self.choices:
+                raise ValueError(
+                    f"Option '{self.name}' must be one of {', '.join(self.choices)}. Received: {value!r}."
+                )
+            return value
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or (kind is int and value != int(value)):
+            word = "a whole number" if kind is int else "a number"
+            raise ValueError(f"Option '{self.name}' must be {word}. Received: {value!r}.")
+        low, high = self.minimum, self.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ValueError(f"Option '{self.name}' must be in {low} to {high}. Received: {value!r}.")
+        return kind(value)
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a net comes from. `paper` is a DOI or arXiv number; `departures` says what differs from it."""
+
+    title: str
+    authors: str
+    year: int
+    paper: str
+    summary: str
+    departures: str = "None."
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A named net: how to build it, and what a person should know before choosing it.
+
+    build: `(input_shape, num_classes, **options) -> keras.Model`; its output is `(batch, num_classes)`
+        probabilities (`(batch, 1)` with a sigmoid head).
+    input_shape: the native input `(H, W, C)`, num_classes the native number of classes.
+    min_size: the smallest height and width that still works.
+    """
+
+    name: str
+    family: str
+    build: Callable[..., keras.Model]
+    input_shape: Shape
+    num_classes: int
+    min_size: int
+    card: Card
+    options: tuple[Option, ...] = field(default=())
+
+
+architectures: Registry[Architecture] = Registry("architecture", __name__)
+
+
+def check_input(entry: Architecture, input_shape: Shape, num_classes: int) -> None:
+    """Raise ValueError when the net cannot take this input or this number of classes."""
+    height, width, channels = input_shape
+    if min(height, width) < entry.min_size:
+        raise ValueError(
+            f"{entry.name} needs images of at least {entry.min_size}×{entry.min_size} pixels. "
+            f"Received: {height}×{width}."
+        )
+    if channels not in (1, 3):
+        raise ValueError(f"Images must have 1 or 3 channels. Received: {channels}.")
+    if num_classes < 2:
+        raise ValueError(f"`num_classes` must be at least 2. Received: {num_classes}.")
+
+
+def check_options(entry: Architecture, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of the net, defaults filled in. Raises ValueError on an unknown name or a bad value."""
+    known = {option.name: option for option in entry.options}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        names = ", ".join(known) or "it has none"
+        raise ValueError(f"{entry.name} has no option '{unknown[0]}'. Known: {names}.")
+    return {name: option.validated(options.get(name, option.default)) for name, option in known.items()}
+
+
+def build_model(
+    name: str, input_shape: Shape | None = None, num_classes: int | None = None, **options: Any
+) -> keras.Model:
+    """Build a registered net, at its native input and class count unless told otherwise.
+
+    Raises UnknownName for an unknown net, ValueError for an input, class count or option it cannot take.
+    """
+    entry = architectures.get(name)
+    shape = entry.input_shape if input_shape is None else input_shape
+    classes = entry.num_classes if num_classes is None else num_classes
+    check_input(entry, shape, classes)
+    return entry.build(shape, classes, **check_options(entry, options))

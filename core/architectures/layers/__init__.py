@@ -1,0 +1,1 @@
+"""Layers that Keras lacks, registered for saving; importing this package makes every saved model loadable."""

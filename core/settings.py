@@ -1,0 +1,99 @@
+"""Where things lie and who may do what: read once from the environment.
+
+| variable | meaning | default |
+|---|---|---|
+| `ARCHLAB_HOME` | folder of everything that is written | `mlruns/` beside the program |
+| `MLFLOW_TRACKING_URI` | another tracking store (a server, PostgreSQL) | SQLite in the home folder |
+| `ARCHLAB_ROLE` | `trainer` (may launch, cancel, import) or `viewer` (may look and predict) | `trainer` |
+| `ARCHLAB_SLOTS` | how many trainings run at once | 1 |
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PROGRAM = Path(__file__).resolve().parent.parent
+ROLES = ("trainer", "viewer")
+
+
+class SettingsError(ValueError):
+    """The environment asks for something that cannot be; the message says which variable and why."""
+
+
+class NotAllowed(PermissionError):
+    """The role of this server does not permit the action."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Paths and limits of this installation; every path is absolute."""
+
+    home: Path
+    tracking_uri: str
+    role: str = "trainer"
+    slots: int = 1
+
+    @property
+    def database(self) -> Path:
+        return self.home / "mlflow.db"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.home / "artifacts"
+
+    @property
+    def queue(self) -> Path:
+        return self.home / "queue.db"
+
+    @property
+    def datasets(self) -> Path:
+        """Imported datasets, one folder each."""
+        return self.home / "datasets"
+
+    @property
+    def jobs(self) -> Path:
+        """Working folders of runs: log, live progress, checkpoints."""
+        return self.home / "jobs"
+
+    @property
+    def cache(self) -> Path:
+        """Things that can be computed again."""
+        return self.home / "cache"
+
+    def require_trainer(self, action: str) -> None:
+        """Raise NotAllowed when this server is read-only."""
+        if self.role != "trainer":
+            raise NotAllowed(f"This server is read-only (ARCHLAB_ROLE={self.role}): it may not {action}.")
+
+    def check_writable(self) -> None:
+        """Create the home folder. Raises SettingsError when nothing can be written there."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"The folder {self.home} cannot be created: {error.strerror}.") from error
+        if not os.access(self.home, os.W_OK | os.X_OK):
+            raise SettingsError(
+                f"The folder {self.home} is read-only. Make it writable or set ARCHLAB_HOME to another folder."
+            )
+
+
+def from_environment() -> Settings:
+    """Read the settings anew. Raises SettingsError on a value that cannot be used."""
+    home = Path(os.environ.get("ARCHLAB_HOME") or PROGRAM / "mlruns").expanduser().resolve()
+    role = os.environ.get("ARCHLAB_ROLE", "trainer")
+    if role not in ROLES:
+        raise SettingsError(f"ARCHLAB_ROLE must be one of {', '.join(ROLES)}. Received: {role!r}.")
+    slots = os.environ.get("ARCHLAB_SLOTS", "1")
+    if not slots.isdigit() or not 1 <= int(slots) <= 64:
+        raise SettingsError(f"ARCHLAB_SLOTS must be a whole number from 1 to 64. Received: {slots!r}.")
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
+    return Settings(home=home, tracking_uri=uri, role=role, slots=int(slots))
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return from_environment()
