@@ -5,6 +5,7 @@ Family files import Keras lazily (`core.lazy`), so the dashboard can list and de
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ class Option:
     """One setting of an architecture; its widget in the form is drawn from this.
 
     The type of `default` is the type of the option. `minimum` and `maximum` bound a number, inclusive;
-    `choices` lists the allowed words.
+    `step` allows only every `step`-th number from `minimum` on; `choices` lists the allowed words.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Option:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    step: int | None = None
 
     def validated(self, value: Any) -> Any:
         """The value in the option's own type. Raises ValueError with the rule and the value received."""
@@ -52,6 +54,11 @@ class Option:
         low, high = self.minimum, self.maximum
         if (low is not None and value < low) or (high is not None and value > high):
             raise ValueError(f"Option '{self.name}' must be in {low} to {high}. Received: {value!r}.")
+        if self.step is not None and low is not None and (value - low) % self.step:
+            raise ValueError(
+                f"Option '{self.name}' must be {low}, {low + self.step}, {low + 2 * self.step} and so on "
+                f"up to {high}. Received: {value!r}."
+            )
         return kind(value)
 
 
@@ -121,6 +128,7 @@ def build_model(
 
     Raises UnknownName for an unknown net, ValueError for an input, class count or option it cannot take.
     """
+    importlib.import_module(f"{__name__}.layers")  # also lets Keras walk nets of a thousand layers
     entry = architectures.get(name)
     shape = entry.input_shape if input_shape is None else input_shape
     classes = entry.num_classes if num_classes is None else num_classes
