@@ -1,0 +1,120 @@
+"""Datasets by name: those the program knows and those that people imported.
+
+A source is one file of this package that registers a `Source`; an import is made by `core.datasets.importer`.
+Both end in the same form on disk (`core.datasets.store`), and everybody reads them through this module.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.datasets import store
+from core.datasets.records import (
+    LEFT_OUT,
+    PARTS,
+    Arrays,
+    DatasetError,
+    DatasetInfo,
+    ImageDataset,
+    Problem,
+    Source,
+)
+from core.registry import Registry, UnknownName
+
+__all__ = [
+    "LEFT_OUT",
+    "PARTS",
+    "Arrays",
+    "DatasetError",
+    "DatasetInfo",
+    "ImageDataset",
+    "Problem",
+    "Source",
+    "datasets",
+    "info",
+    "load",
+    "names",
+    "prepare",
+    "sample",
+]
+
+datasets: Registry[Source] = Registry("dataset", __name__)
+
+
+def names() -> list[str]:
+    """Every dataset that can be asked for, in alphabetical order: registered sources and imports."""
+    return sorted({*datasets.names(), *store.stored_names()})
+
+
+def info(name: str) -> DatasetInfo:
+    """What the dataset's manifest says; of a source that is not prepared yet, what it will be.
+
+    Prepares an embedded source. Raises UnknownName with the names that exist, DatasetError when damaged.
+    """
+    check_known(name)
+    if store.exists(name):
+        return store.read_info(name)
+    source = datasets.get(name)
+    return prepare(name) if source.embedded else _announced(source)
+
+
+def load(name: str) -> ImageDataset:
+    """The dataset, images mapped from disk; a source is prepared first if need be.
+
+    Raises UnknownName with the names that exist, DatasetError when it is damaged or cannot be prepared.
+    """
+    check_known(name)
+    if not store.exists(name):
+        prepare(name)
+    return store.read_dataset(name)
+
+
+def prepare(name: str) -> DatasetInfo:
+    """Write a source's prepared form. Does nothing when it exists. Raises DatasetError when it cannot."""
+    source = datasets.get(name)
+    if store.exists(name):
+        return store.read_info(name)
+    arrays = source.read()
+    try:
+        with store.draft(name, overwrite=False) as folder:
+            store.write_arrays(folder, _announced(source), arrays)
+    except FileExistsError:
+        pass  # another process prepared the same source meanwhile
+    except OSError as error:
+        raise DatasetError(f"The dataset '{name}' cannot be written: {error.strerror}.") from error
+    return store.read_info(name)
+
+
+def sample(
+    name: str, class_index: int | None = None, count: int = 16, part: str | None = None, seed: int = 0
+) -> np.ndarray:
+    """Rows of up to `count` images to show, of one class and part or of all: int64 `(n,)`, ascending.
+
+    The same seed gives the same images. Raises ValueError for a part that does not exist.
+    """
+    dataset = load(name)
+    rows = dataset.indices(part)
+    if class_index is not None:
+        rows = rows[dataset.labels[rows] == class_index]
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:count]
+    return np.sort(rows[chosen])
+
+
+def check_known(name: str) -> None:
+    """Raise UnknownName with the names that exist when there is no such dataset."""
+    if name not in names():
+        raise UnknownName(f"Unknown dataset '{name}'. Known: {', '.join(names())}.")
+
+
+def _announced(source: Source) -> DatasetInfo:
+    return DatasetInfo(
+        name=source.name,
+        title=source.title,
+        shape=source.shape,
+        classes=source.classes,
+        counts=source.counts,
+        source="shipped with the program" if source.embedded else "downloaded by Keras",
+        description=source.description,
+        licence=source.licence,
+        prepared=False,
+    )

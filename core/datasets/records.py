@@ -1,0 +1,156 @@
+"""What is known about a dataset, and the dataset itself as training and the pages read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+PARTS = ("train", "validation", "test")
+LEFT_OUT = -1  # the part code of an image that somebody left out
+
+Shape = tuple[int, int, int]
+
+
+class DatasetError(ValueError):
+    """A dataset cannot be read or prepared; the message says why and what to do."""
+
+
+class Problem(NamedTuple):
+    """Something that was not imported, by its name in the source, and the reason."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What the manifest of a dataset says.
+
+    shape: `(H, W, C)` in pixels. counts: images a class, for every part.
+    fingerprint: changes with any pixel, label or part; empty while the dataset is not `prepared`.
+    notes: sentences about choices that the import made. options: what it was asked for.
+    """
+
+    name: str
+    title: str
+    shape: Shape
+    classes: tuple[str, ...]
+    counts: Mapping[str, tuple[int, ...]]
+    fingerprint: str = ""
+    source: str = ""
+    description: str = ""
+    licence: str = ""
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    grouped: bool = False
+    created: str = ""
+    prepared: bool = True
+
+    @property
+    def size(self) -> int:
+        """How many images there are in all parts together."""
+        return sum(sum(counts) for counts in self.counts.values())
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    def part_size(self, part: str) -> int:
+        """How many images the part holds."""
+        return sum(self.counts.get(part, ()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The info as JSON takes it: lists, strings and numbers."""
+        values = asdict(self)
+        values["problems"] = [{"name": p.name, "reason": p.reason} for p in self.problems]
+        values["counts"] = {part: list(counts) for part, counts in self.counts.items()}
+        for key in ("shape", "classes", "notes"):
+            values[key] = list(values[key])
+        return {**values, "size": self.size, "num_classes": self.num_classes}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DatasetInfo:
+        """The inverse of `to_dict`. Raises KeyError or TypeError when something is missing."""
+        known = {key: value for key, value in values.items() if key not in ("size", "num_classes")}
+        height, width, channels = values["shape"]
+        known["shape"] = (int(height), int(width), int(channels))
+        known["classes"] = tuple(values["classes"])
+        known["counts"] = {part: tuple(values["counts"][part]) for part in PARTS}
+        known["problems"] = tuple(Problem(p["name"], p["reason"]) for p in values["problems"])
+        known["notes"] = tuple(values["notes"])
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset that the program knows by name.
+
+    classes, shape and counts are what `read` will deliver, so that it can be shown before it is prepared.
+    read: gives the images; may download. embedded: needs no network and takes seconds at most, so it is
+        prepared the first time somebody asks for it.
+    """
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    shape: Shape
+    classes: tuple[str, ...]
+    counts: Mapping[str, tuple[int, ...]]
+    read: Callable[[], Arrays]
+    embedded: bool = False
+
+
+class Arrays(NamedTuple):
+    """A dataset in memory. images: uint8 `(N, H, W, C)`; labels: int `(N,)`; parts: codes into PARTS."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    parts: np.ndarray
+    source_names: list[str]
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """A dataset to train on or to look at; row i of every array is the same image.
+
+    images: uint8 `(N, H, W, C)`, 0-255, mapped from disk: index it with the rows of a batch.
+    labels: int64 `(N,)`, positions in `info.classes`.
+    parts: int8 `(N,)`, positions in PARTS, or LEFT_OUT.
+    source_names: str `(N,)`, the image's name where it came from.
+    groups: str `(N,)` or None: images of one group (a patient, a scene) belong in one part.
+    sizes: int32 `(N, 2)`, height and width in pixels before the import resized them.
+    digests: bytes `(N,)`, equal where the pixels are.
+    """
+
+    info: DatasetInfo
+    images: np.ndarray
+    labels: np.ndarray
+    parts: np.ndarray
+    source_names: np.ndarray
+    groups: np.ndarray | None
+    sizes: np.ndarray
+    digests: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def indices(self, part: str | None = None) -> np.ndarray:
+        """Rows of one part, or of all parts, ascending, without those left out: int64 `(n,)`."""
+        if part is None:
+            return np.flatnonzero(self.parts != LEFT_OUT)
+        if part not in PARTS:
+            raise ValueError(f"`part` must be one of {', '.join(PARTS)}. Received: {part!r}.")
+        return np.flatnonzero(self.parts == PARTS.index(part))
+
+
+def count_parts(labels: np.ndarray, parts: np.ndarray, num_classes: int) -> dict[str, tuple[int, ...]]:
+    """Images a class, for every part."""
+    return {
+        part: tuple(np.bincount(labels[parts == code], minlength=num_classes).tolist())
+        for code, part in enumerate(PARTS)
+    }
