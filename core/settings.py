@@ -5,7 +5,7 @@
 | `ARCHLAB_HOME` | folder of everything that is written | `mlruns/` beside the program |
 | `MLFLOW_TRACKING_URI` | another tracking store (a server, PostgreSQL) | SQLite in the home folder |
 | `ARCHLAB_ROLE` | `trainer` (may launch, cancel, import) or `viewer` (may look and predict) | `trainer` |
-| `ARCHLAB_SLOTS` | how many trainings run at once | 1 |
+| `ARCHLAB_SLOTS` | how many trainings run at once | one a GPU, or one |
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Settings:
     home: Path
     tracking_uri: str
     role: str = "trainer"
-    slots: int = 1
+    slots: int = 0  # 0: one a GPU, or one
 
     @property
     def database(self) -> Path:
@@ -86,9 +86,9 @@ def from_environment() -> Settings:
     role = os.environ.get("ARCHLAB_ROLE", "trainer")
     if role not in ROLES:
         raise SettingsError(f"ARCHLAB_ROLE must be one of {', '.join(ROLES)}. Received: {role!r}.")
-    slots = os.environ.get("ARCHLAB_SLOTS", "1")
-    if not slots.isdigit() or not 1 <= int(slots) <= 64:
-        raise SettingsError(f"ARCHLAB_SLOTS must be a whole number from 1 to 64. Received: {slots!r}.")
+    slots = os.environ.get("ARCHLAB_SLOTS", "0")
+    if not slots.isdigit() or int(slots) > 64:
+        raise SettingsError(f"ARCHLAB_SLOTS must be a whole number from 0 to 64. Received: {slots!r}.")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
     return Settings(home=home, tracking_uri=uri, role=role, slots=int(slots))
 

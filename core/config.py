@@ -1,0 +1,207 @@
+"""ExperimentConfig: everything one training depends on, checked where it enters, to and from YAML.
+
+The dotted names (`optimizer.learning_rate`) are the same in YAML, in `--set`, in MLflow's params and in the
+columns of the Compare page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.+-]+$")]
+Scalar = bool | int | float | str
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "lion")
+SCHEDULES = ("constant", "cosine")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be; the message names the setting, the rule and the value received."""
+
+
+class Part(BaseModel):
+    """Frozen, and closed: a setting nobody knows is an error, not a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataConfig(Part):
+    """Which images, and which part of them chooses the best epoch."""
+
+    name: Word = "digits"
+    validation_fraction: float = Field(0.1, ge=0, le=0.5)  # 0: nothing chooses, the last epoch is kept
+    split_seed: int = Field(0, ge=0, lt=2**31)  # apart from `seed`, so that repeats share their split
+
+
+class ModelConfig(Part):
+    """Which net, with which of its own options."""
+
+    name: Word = "lenet5"
+    options: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class AugmentationConfig(Part):
+    """Random changes of the training images; evaluation never sees them."""
+
+    horizontal_flip: bool = False
+    pad_and_crop: int = Field(0, ge=0, le=64)  # pixels of zero padding a side before the random crop
+
+
+class OptimizerConfig(Part):
+    """How weights move. Momentum counts for sgd and rmsprop, nesterov for sgd alone."""
+
+    name: Literal[OPTIMIZERS] = "adam"  # type: ignore[valid-type]
+    learning_rate: float = Field(1e-3, gt=0, le=10)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0, le=1)  # decoupled, as in AdamW
+
+
+class ScheduleConfig(Part):
+    """How the learning rate changes over the run."""
+
+    name: Literal[SCHEDULES] = "constant"  # type: ignore[valid-type]
+    warmup_epochs: float = Field(0.0, ge=0)  # linear from 0; cosine only
+
+
+class TrainingConfig(Part):
+    """How long, how much at once, and when to stop."""
+
+    epochs: int = Field(5, ge=1, le=100_000)
+    batch_size: int = Field(64, ge=1, le=65_536)
+    early_stopping: int = Field(0, ge=0)  # epochs without a better val_loss before it stops; 0: never
+    keep: Literal["best", "last"] = "best"  # best: the epoch of the highest val_accuracy
+
+
+class ExperimentConfig(Part):
+    """One training, whole."""
+
+    name: str = Field("", max_length=200)  # empty: the net and the dataset name the run
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _stopping_needs_validation(self) -> ExperimentConfig:
+        if self.training.early_stopping and not self.data.validation_fraction:
+            raise ValueError(
+                "training.early_stopping watches the validation loss, so data.validation_fraction must be "
+                "above 0. Received: 0."
+            )
+        return self
+
+    @property
+    def title(self) -> str:
+        """The run's name: the person's own, or net and dataset."""
+        return self.name or f"{self.model.name} on {self.data.name}"
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+
+    def flat(self) -> dict[str, Scalar]:
+        """Every setting by its dotted name."""
+        return _flatten(self.model_dump(), "")
+
+    def with_values(self, changes: Mapping[str, Any]) -> ExperimentConfig:
+        """A copy with dotted settings changed. Raises ConfigError as `from_mapping` does."""
+        tree = self.model_dump()
+        for path, value in changes.items():
+            *parents, leaf = path.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+                if not isinstance(node, dict):
+                    raise ConfigError(f"Unknown setting '{path}'.")
+            node[leaf] = value
+        return from_mapping(tree)
+
+
+def from_mapping(tree: Any) -> ExperimentConfig:
+    """Check a nested mapping. Raises ConfigError with one sentence for the first thing that is wrong."""
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"A config must be a mapping of settings. Received: {type(tree).__name__}.")
+    try:
+        return ExperimentConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_sentence(error)) from error
+
+
+def from_yaml(text: str) -> ExperimentConfig:
+    """Read a config as `ExperimentConfig.to_yaml` writes it; missing settings take their defaults."""
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"The config is not valid YAML{where}.") from error
+    return from_mapping({} if tree is None else tree)
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """`["optimizer.learning_rate=0.01"]` as a mapping; values are read as YAML. Raises ConfigError."""
+    changes = {}
+    for text in assignments:
+        path, sign, value = text.partition("=")
+        if not sign or not path:
+            raise ConfigError(f"A setting must be written name=value. Received: {text!r}.")
+        try:
+            changes[path.strip()] = _number(yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise ConfigError(f"The value of {path} cannot be read. Received: {value!r}.") from error
+    return changes
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads `1e-3` as text; people mean the number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str) -> dict[str, Scalar]:
+    flat: dict[str, Scalar] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    context, kind, received = first.get("ctx", {}), first["type"], first["input"]
+    rules = {
+        "greater_than": "must be greater than {gt}",
+        "greater_than_equal": "must be at least {ge}",
+        "less_than": "must be less than {lt}",
+        "less_than_equal": "must be at most {le}",
+        "literal_error": "must be {expected}",
+        "string_pattern_mismatch": "must be letters, digits and the signs _ . + -",
+        "int_parsing": "must be a whole number",
+        "int_type": "must be a whole number",
+        "int_from_float": "must be a whole number",
+        "float_parsing": "must be a number",
+        "float_type": "must be a number",
+        "finite_number": "must be a finite number",
+        "bool_parsing": "must be true or false",
+        "bool_type": "must be true or false",
+    }
+    if kind == "extra_forbidden":
+        return f"Unknown setting '{where}'."
+    if kind == "value_error":
+        return str(context["error"])
+    rule = rules.get(kind, f"is wrong ({first['msg']})").format(**context)
+    return f"{where} {rule}. Received: {received!r}."

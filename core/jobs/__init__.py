@@ -1,0 +1,1 @@
+"""The engine: a queue, one worker, one training process a job."""

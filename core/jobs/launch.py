@@ -1,0 +1,77 @@
+"""Launching: the one place where a config becomes a run, checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from core import datasets
+from core.architectures import architectures, check_input, check_options
+from core.config import ConfigError, ExperimentConfig
+from core.jobs.queue import queue_of
+from core.jobs.supervise import supervise
+from core.jobs.worker import ensure_worker
+from core.tracking import schema
+from core.tracking.store import RunStore, get_store
+
+
+def check(config: ExperimentConfig) -> None:
+    """Raise ConfigError, in one sentence, when this training could not work."""
+    try:
+        info = datasets.info(config.data.name)
+        entry = architectures.get(config.model.name)
+        check_input(entry, info.shape, info.num_classes)
+        check_options(entry, config.model.options)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    given = sum(info.counts["validation"])
+    validation = given or round(sum(info.counts["train"]) * config.data.validation_fraction)
+    training = sum(info.counts["train"]) + given - validation
+    if config.training.batch_size > training:
+        raise ConfigError(
+            f"training.batch_size must be at most the number of training images, {training} in "
+            f"'{info.name}'. Received: {config.training.batch_size}."
+        )
+    if config.training.early_stopping and not validation:
+        raise ConfigError(
+            "training.early_stopping watches the validation loss, but no image is left to validate on. "
+            f"Received: data.validation_fraction {config.data.validation_fraction}."
+        )
+    if config.augmentation.pad_and_crop >= min(info.shape[:2]):
+        raise ConfigError(
+            f"augmentation.pad_and_crop must be smaller than the images, {info.shape[0]}×{info.shape[1]}. "
+            f"Received: {config.augmentation.pad_and_crop}."
+        )
+
+
+def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None = None) -> list[str]:
+    """Put runs into the queue, in order, and see that a worker serves it; returns their ids.
+
+    All are checked before the first is created: ConfigError leaves nothing behind. Raises NotAllowed on a
+    read-only server.
+    """
+    store = get_store()
+    store.settings.require_trainer("launch a training")
+    for config in configs:
+        check(config)
+    queue = queue_of(store)
+    run_ids = []
+    for config in configs:
+        run_ids.append(store.create(config, tags))
+        queue.put(run_ids[-1])
+    ensure_worker(store.settings)
+    return run_ids
+
+
+def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Train one run now, beside the queue, and wait for its end; returns its id and final state."""
+    store = get_store()
+    store.settings.require_trainer("launch a training")
+    check(config)
+    run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
+    return run_id, supervise(store, run_id)
+
+
+def cancel(store: RunStore, run_id: str) -> None:
+    """Ask a run to end. Raises NotAllowed on a read-only server, UnknownRun."""
+    store.settings.require_trainer("cancel a run")
+    store.request_cancel(run_id)

@@ -1,0 +1,109 @@
+"""Takes one run from SCHEDULED to its honest final state."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import time
+from collections.abc import Callable
+from threading import Event, Lock
+from typing import TypeVar
+
+from core.jobs.executors.local import Outcome, run_training
+from core.jobs.logs import log_path, read_log
+from core.tracking import schema
+from core.tracking.store import RunStore
+
+logger = logging.getLogger(__name__)
+
+PERSIST_S = 300.0  # how long a final state is offered to a store that does not take it
+
+stopping = Event()  # set once this process is told to end: its trainings end with it, as FAILED
+_claiming = Lock()
+
+T = TypeVar("T")
+
+
+def supervise(store: RunStore, run_id: str, device: str | None = None) -> str:
+    """Train a run that is SCHEDULED and write down how it ended; returns its state then.
+
+    A run in any other state is left alone (it was cancelled, or another thread has it), and so is every
+    run once `stopping` is set. device: value of CUDA_VISIBLE_DEVICES for the training.
+    """
+    with _claiming:
+        state = store.state(run_id)
+        if state.status != schema.SCHEDULED or stopping.is_set():
+            return state.status
+        store.own(run_id)
+        store.set_status(run_id, schema.RUNNING)
+    log = log_path(store, run_id)
+    try:
+        outcome = run_training(
+            store.settings,
+            run_id,
+            log,
+            should_stop=lambda: stopping.is_set() or _cancel_requested(store, run_id),
+            on_log=lambda: _upload_log(store, run_id),
+            device=device,
+        )
+    except Exception as error:  # whatever it is, nobody else would tell the person
+        logger.exception("The run %s could not be carried out.", run_id)
+        reason = f"The training could not be started: {error}"
+        _persist(lambda: store.fail(run_id, reason))
+        return schema.FAILED
+    _upload_log(store, run_id)
+    return _persist(lambda: _conclude(store, run_id, outcome))
+
+
+def _cancel_requested(store: RunStore, run_id: str) -> bool:
+    try:
+        return store.state(run_id).cancel_requested
+    except Exception as error:  # a store that is busy for a while must not end a training
+        logger.warning("The tracking store did not answer, asking again: %s", error)
+        return False
+
+
+def _upload_log(store: RunStore, run_id: str) -> None:
+    """Keep the last lines of a log with the run, where any reader of the store finds them."""
+    try:
+        store.client.log_text(run_id, read_log(store, run_id), schema.LOG)
+    except Exception as error:  # the whole log still lies in the job's folder
+        logger.warning("The log of %s was not kept with the run: %s", run_id, error)
+
+
+def _persist(write: Callable[[], T]) -> T:
+    """Write until the store takes it: a final state that is lost would leave a run RUNNING for ever."""
+    give_up = time.monotonic() + PERSIST_S
+    while True:
+        try:
+            return write()
+        except Exception as error:
+            if time.monotonic() > give_up:
+                raise
+            logger.warning("The tracking store did not take a final state, trying again: %s", error)
+            time.sleep(1)
+
+
+def _conclude(store: RunStore, run_id: str, outcome: Outcome) -> str:
+    cancelled = store.state(run_id).cancel_requested
+    if outcome.code == 0:
+        store.set_status(run_id, schema.FINISHED)
+        return schema.FINISHED
+    if cancelled:
+        store.set_status(run_id, schema.KILLED)
+        return schema.KILLED
+    store.fail(run_id, "The worker was stopped." if outcome.stopped else _reason(outcome.code, read_log(store, run_id)))
+    return schema.FAILED
+
+
+def _reason(code: int, log: str) -> str:
+    """One line: the error that the traceback ends with, or the signal that ended the process."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory, or killed by hand)" if name == "SIGKILL" else ""
+        return f"The training process was ended by {name}{hint}."
+    for line in reversed(log.splitlines()):
+        if re.match(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b", line):
+            return line[:500]
+    return f"The training process ended with exit code {code}."

@@ -1,0 +1,159 @@
+"""Runs and histories as DataFrames.
+
+`mlflow.search_runs` takes seconds for some thousand runs, so a store that is a database is read from
+MLflow's own tables; one behind HTTP is read by the client. A test holds both equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine, create_engine, text
+
+from core.tracking import schema
+
+if TYPE_CHECKING:
+    from core.tracking.store import RunStore
+
+RUN_COLUMNS = ["run_id", "name", "status", "started", "ended"]
+HISTORY_COLUMNS = ["run_id", "metric", "step", "value", "time"]
+
+
+def runs(store: RunStore) -> pd.DataFrame:
+    """Every run of the store that was not deleted, newest first.
+
+    Columns: run_id, name, status, started and ended (UTC), then `params.*`, `metrics.*` (their last
+    values, float) and `tags.*`. A value a run does not have is NaN.
+    """
+    frame = _runs_by_sql(_engine(store.uri)) if _is_database(store.uri) else _runs_by_client(store)
+    return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
+
+
+def run_ids(store: RunStore) -> list[str]:
+    """Ids of all runs that were not deleted."""
+    if not _is_database(store.uri):
+        return runs(store)["run_id"].tolist()
+    with _engine(store.uri).connect() as connection:
+        rows = connection.execute(text("SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active'"))
+        return [row[0] for row in rows]
+
+
+def histories(
+    store: RunStore, run_ids: Sequence[str], metrics: Iterable[str] = schema.EPOCH_METRICS
+) -> pd.DataFrame:
+    """All logged values of some metrics of some runs: run_id, metric, step, value, time (UTC), in order."""
+    names = list(metrics)
+    if not run_ids or not names:
+        return pd.DataFrame(columns=HISTORY_COLUMNS)
+    read = _histories_by_sql if _is_database(store.uri) else _histories_by_client
+    frame = read(store, list(run_ids), names)
+    return frame.sort_values(["run_id", "metric", "step", "time"], ignore_index=True)
+
+
+def _is_database(uri: str) -> bool:
+    return uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+
+
+@cache
+def _engine(uri: str) -> Engine:
+    return create_engine(uri)
+
+
+def _runs_by_sql(engine: Engine) -> pd.DataFrame:
+    alive = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active'"
+    with engine.connect() as connection:
+        frame = pd.read_sql(
+            text(
+                "SELECT run_uuid AS run_id, name, status, start_time AS started, end_time AS ended "
+                "FROM runs WHERE lifecycle_stage = 'active'"
+            ),
+            connection,
+        )
+        wide = [frame.set_index("run_id")]
+        for kind, table in (("params", "params"), ("metrics", "latest_metrics"), ("tags", "tags")):
+            nan = ", is_nan" if kind == "metrics" else ""
+            long = pd.read_sql(
+                text(f"SELECT run_uuid, key, value{nan} FROM {table} WHERE run_uuid IN ({alive})"),
+                connection,
+            )
+            if kind == "metrics":
+                long["value"] = _with_nan(long)
+            pivoted = long.pivot(index="run_uuid", columns="key", values="value")
+            wide.append(pivoted.add_prefix(f"{kind}."))
+    return _typed(pd.concat(wide, axis=1).rename_axis("run_id").reset_index())
+
+
+def _runs_by_client(store: RunStore) -> pd.DataFrame:
+    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    rows, token = [], None
+    while True:
+        page = store.client.search_runs(experiments, max_results=1000, page_token=token)
+        for run in page:
+            info, data = run.info, run.data
+            row = {
+                "run_id": info.run_id,
+                "name": info.run_name,
+                "status": info.status,
+                "started": info.start_time,
+                "ended": info.end_time,
+            }
+            row |= {f"params.{key}": value for key, value in data.params.items()}
+            row |= {f"metrics.{key}": value for key, value in data.metrics.items()}
+            row |= {f"tags.{key}": value for key, value in data.tags.items()}
+            rows.append(row)
+        token = page.token
+        if not token:
+            break
+    frame = pd.DataFrame(rows, columns=None if rows else RUN_COLUMNS)
+    for column in frame.columns[frame.columns.str.startswith("metrics.")]:
+        frame[column] = _with_infinity(frame[column])
+    return _typed(frame)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    for column in ("started", "ended"):
+        frame[column] = pd.to_datetime(frame[column].astype("Float64"), unit="ms", utc=True)
+    rest = sorted(column for column in frame.columns if column not in RUN_COLUMNS)
+    return frame[[*RUN_COLUMNS, *rest]]
+
+
+def _histories_by_sql(store: RunStore, run_ids: list[str], names: list[str]) -> pd.DataFrame:
+    from sqlalchemy import bindparam
+
+    query = text(
+        "SELECT run_uuid AS run_id, key AS metric, step, value, timestamp AS time, is_nan "
+        "FROM metrics WHERE run_uuid IN :runs AND key IN :names"
+    ).bindparams(bindparam("runs", expanding=True), bindparam("names", expanding=True))
+    with _engine(store.uri).connect() as connection:
+        frame = pd.read_sql(query, connection, params={"runs": run_ids, "names": names})
+    frame["value"] = _with_nan(frame)
+    frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
+    return frame[HISTORY_COLUMNS]
+
+
+def _histories_by_client(store: RunStore, run_ids: list[str], names: list[str]) -> pd.DataFrame:
+    rows = [
+        (run_id, name, point.step, point.value, point.timestamp)
+        for run_id in run_ids
+        for name in names
+        for point in store.client.get_metric_history(run_id, name)
+    ]
+    frame = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
+    frame["value"] = _with_infinity(frame["value"].astype(float))
+    frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
+    return frame
+
+
+def _with_nan(frame: pd.DataFrame) -> pd.Series:
+    """In the tables NaN is 0 beside a flag."""
+    return _with_infinity(frame["value"].astype(float).mask(frame["is_nan"].astype(bool)))
+
+
+def _with_infinity(values: pd.Series) -> pd.Series:
+    """MLflow stores an infinity as the largest number, and its client returns that."""
+    largest = np.finfo(float).max
+    return values.mask(values >= largest, np.inf).mask(values <= -largest, -np.inf)

@@ -1,0 +1,55 @@
+"""Every name that a run logs. Any MLflow client can read a run by this list.
+
+Epoch metrics carry `step = epoch` (from 1) and Keras' own names, so that runs logged elsewhere compare with ours.
+"""
+
+from __future__ import annotations
+
+EXPERIMENT = "archlab"
+
+# States, in MLflow's words.
+SCHEDULED, RUNNING, FINISHED, FAILED, KILLED = "SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"
+ACTIVE = (SCHEDULED, RUNNING)
+ENDED = (FINISHED, FAILED, KILLED)
+
+EPOCH_METRICS = (
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "images_per_second",
+    "epoch_seconds",
+)
+FINAL_METRICS = (
+    "test_loss",
+    "test_accuracy",
+    "test_top5_accuracy",
+    "best_val_accuracy",
+    "best_epoch",
+    "train_seconds",
+    "parameters",
+    "trainable_parameters",
+    "macs",
+    "model_bytes",
+    "latency_ms",
+)
+
+# Artifacts.
+CONFIG = "config.yaml"
+DATA = "data.json"
+ENVIRONMENT = "environment.json"
+LOG = "log.txt"
+PREDICTIONS = "evaluation/predictions.parquet"
+MODEL = "model"
+
+# Tags.
+CANCEL = "archlab.cancel"  # set by whoever cancels; the worker sees it
+FAILURE = "archlab.failure"  # one line: why a run ended FAILED
+OWNER = "archlab.owner"  # host, process id and its start time: who answers for a RUNNING run
+PROGRESS = "archlab.progress"  # JSON, see core.training.progress; rewritten about once a second
+FOREGROUND = "archlab.foreground"  # launched outside the queue, by a command that waits for it
+NUMBER = "archlab.number"  # counts the runs of a store; decides the run's colour
+KEPT = "archlab.kept"  # which epoch's weights the saved model has
+RECIPE = "archlab.recipe"
+USER = "mlflow.user"

@@ -1,0 +1,358 @@
+"""RunStore: creates the MLflow store once, and reads and writes single runs through the MLflow client."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from filelock import FileLock
+
+from core import config as configs
+from core.config import ExperimentConfig
+from core.settings import Settings, get_settings
+from core.tracking import schema
+
+if TYPE_CHECKING:
+    import keras
+    from mlflow.entities import Run
+
+
+class UnknownRun(ValueError):
+    """No run of the store has this id."""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a watcher needs to know of a run, many times a minute."""
+
+    run_id: str
+    name: str
+    status: str
+    tags: dict[str, str]
+
+    @property
+    def cancel_requested(self) -> bool:
+        return schema.CANCEL in self.tags
+
+    @property
+    def active(self) -> bool:
+        return self.status in schema.ACTIVE
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """The last thing the training said of itself, or an empty mapping."""
+        return json.loads(self.tags.get(schema.PROGRESS, "{}"))
+
+
+class RunStore:
+    """One tracking store. Safe to use from several threads and processes."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.uri = settings.tracking_uri
+        _ensure_store(settings)
+        import mlflow
+        from mlflow import MlflowClient
+
+        mlflow.set_tracking_uri(self.uri)  # logged models and artifacts are resolved through it
+        self.client = MlflowClient(self.uri)
+        experiment = self.client.get_experiment_by_name(schema.EXPERIMENT)
+        self.experiment_id: str = experiment.experiment_id
+
+    # A run's life
+
+    def create(self, config: ExperimentConfig, tags: Mapping[str, str] | None = None) -> str:
+        """A new run with its config attached, SCHEDULED; returns its id.
+
+        Until it is scheduled this process is its owner: should it die in between, the run ends FAILED.
+        """
+        run = self.client.create_run(
+            self.experiment_id,
+            run_name=config.title,
+            tags={
+                schema.OWNER: this_process(),
+                schema.USER: getpass.getuser(),
+                schema.NUMBER: str(self._next_number()),
+                **(tags or {}),
+            },
+        )
+        run_id: str = run.info.run_id
+        self.log_params(run_id, config.flat())
+        self.client.log_text(run_id, config.to_yaml(), schema.CONFIG)
+        self.set_status(run_id, schema.SCHEDULED)
+        return run_id
+
+    def set_status(self, run_id: str, status: str) -> None:
+        """Move a run to a state; the final ones also set its end time."""
+        if status in schema.ENDED:
+            self.client.set_terminated(run_id, status=status)
+        else:
+            self.client.update_run(run_id, status=status)
+
+    def own(self, run_id: str) -> None:
+        """Write this process down as the one that answers for the run."""
+        self.set_tags(run_id, {schema.OWNER: this_process()})
+
+    def request_cancel(self, run_id: str) -> None:
+        """Ask for a run to end. One still in the queue ends at once; the worker sees to a running one."""
+        state = self.state(run_id)
+        if not state.active:
+            return
+        self.set_tags(run_id, {schema.CANCEL: "requested"})
+        if state.status == schema.SCHEDULED:
+            self.set_status(run_id, schema.KILLED)
+
+    def fail(self, run_id: str, reason: str) -> None:
+        """End a run FAILED and say why in one line."""
+        self.set_tags(run_id, {schema.FAILURE: reason})
+        self.set_status(run_id, schema.FAILED)
+
+    # What a run says
+
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        self.client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+
+    def log_metrics(
+        self,
+        run_id: str,
+        metrics: Mapping[str, float],
+        step: int = 0,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(key, float(value), now, step) for key, value in metrics.items()],
+            tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+        )
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        self.log_metrics(run_id, {}, tags=tags)
+
+    def log_json(self, run_id: str, value: Any, name: str) -> None:
+        self.client.log_text(run_id, json.dumps(value, indent=2, ensure_ascii=False), name)
+
+    def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        self.client.log_artifact(run_id, str(path), folder)
+
+    def log_dataset(self, run_id: str, name: str, digest: str, source: str, profile: Mapping) -> None:
+        """Note which data the run saw, as an MLflow dataset input."""
+        from mlflow.entities import Dataset, DatasetInput
+
+        dataset = Dataset(
+            name=name,
+            digest=digest[:36],
+            source_type="local",
+            source=json.dumps({"uri": source}),
+            profile=json.dumps(profile),
+        )
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [])])
+
+    def log_model(self, run_id: str, model: keras.Model) -> int:
+        """Save the net as the run's model; returns its size in bytes."""
+        import mlflow.keras
+        import numpy as np
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        signature = ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype("float32"), (-1, *model.input_shape[1:]), "images")]),
+            outputs=Schema([TensorSpec(np.dtype("float32"), (-1, *model.output_shape[1:]))]),
+        )
+        import keras
+
+        # Created here, because Model.log would put it into MLflow's active experiment.
+        logged = self.client.create_logged_model(
+            self.experiment_id, name=schema.MODEL, source_run_id=run_id, params=self.run(run_id).data.params
+        )
+        Model.log(
+            None,
+            flavor=mlflow.keras,
+            name=schema.MODEL,
+            run_id=run_id,
+            model_id=logged.model_id,
+            model=model,
+            signature=signature,
+            pip_requirements=[f"keras=={keras.__version__}"],  # inferring them takes 8 s
+        )
+        return self.model_file(run_id).stat().st_size
+
+    # Reading
+
+    def run(self, run_id: str) -> Run:
+        """The MLflow run. Raises UnknownRun."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            raise UnknownRun(f"No run has the id '{run_id}'.") from error
+
+    def state(self, run_id: str) -> RunState:
+        return _state(self.run(run_id))
+
+    def active(self) -> list[RunState]:
+        """Runs that are SCHEDULED or RUNNING, in the order in which they were submitted."""
+        found = {}
+        for status in schema.ACTIVE:  # in this order a run that starts in between is seen twice, never missed
+            for run in self.client.search_runs(
+                [self.experiment_id], f"attributes.status = '{status}'", max_results=10_000
+            ):
+                found[run.info.run_id] = run
+        return [_state(run) for run in sorted(found.values(), key=lambda run: run.info.start_time)]
+
+    def resolve(self, prefix: str) -> str:
+        """The id of the run that `prefix` begins. Raises UnknownRun when there is none or several."""
+        from core.tracking import frames
+
+        ids = [run_id for run_id in frames.run_ids(self) if run_id.startswith(prefix)]
+        if len(ids) != 1 or not prefix:
+            found = "No run has" if not ids else f"{len(ids)} runs have ids that begin with"
+            raise UnknownRun(f"{found} the id '{prefix}'.")
+        return ids[0]
+
+    def config(self, run_id: str) -> ExperimentConfig:
+        return configs.from_yaml(self.read_text(run_id, schema.CONFIG))
+
+    def read_text(self, run_id: str, name: str) -> str:
+        return self.artifact(run_id, name).read_text(encoding="utf-8", errors="replace")
+
+    def artifact(self, run_id: str, name: str) -> Path:
+        """A local path of one artifact; downloaded when the store is elsewhere.
+
+        Raises FileNotFoundError when the run has none of that name.
+        """
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        try:
+            path = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=name, tracking_uri=self.uri
+            )
+        except (MlflowException, OSError) as error:
+            raise FileNotFoundError(f"The run {run_id} has no '{name}'.") from error
+        return Path(path)
+
+    def model_file(self, run_id: str) -> Path:
+        """The `.keras` file of a run. Raises FileNotFoundError when it has none."""
+        import mlflow
+
+        outputs = self.run(run_id).outputs
+        if outputs is None or not outputs.model_outputs:
+            raise FileNotFoundError(f"The run {run_id} has no saved model.")
+        logged = self.client.get_logged_model(outputs.model_outputs[-1].model_id)
+        location = f"{logged.artifact_location}/data/model.keras"
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
+
+    def _next_number(self) -> int:
+        from core.tracking import frames
+
+        return len(frames.run_ids(self)) + 1
+
+
+@cache
+def _store_for(settings: Settings) -> RunStore:
+    return RunStore(settings)
+
+
+def get_store() -> RunStore:
+    """The store of this process' settings, opened once."""
+    return _store_for(get_settings())
+
+
+def process_name(pid: int) -> str:
+    """`host:pid:start`, which names a process even after its number was used again."""
+    return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+
+
+def this_process() -> str:
+    return process_name(os.getpid())
+
+
+def is_alive(owner: str) -> bool:
+    """Whether the process that `this_process` named still runs. One on another host counts as alive."""
+    try:
+        host, pid, started = owner.rsplit(":", 2)
+    except ValueError:
+        return False
+    if host != socket.gethostname():
+        return True
+    try:
+        process = psutil.Process(int(pid))
+        same = abs(process.create_time() - float(started)) < 1
+        return same and process.status() != psutil.STATUS_ZOMBIE  # a zombie still has a /proc entry
+    except psutil.NoSuchProcess:
+        return False
+
+
+def tail(path: Path, limit_bytes: int) -> str:
+    """The last lines of a text file, at most so many bytes; empty when there is no file."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - limit_bytes))
+            text = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    return text if size <= limit_bytes else text.partition("\n")[2]
+
+
+def _state(run: Run) -> RunState:
+    return RunState(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags))
+
+
+def _ensure_store(settings: Settings) -> None:
+    """Create store and experiment where they are missing, one process at a time.
+
+    Several processes that opened a missing database together each ran MLflow's migrations and broke it.
+    """
+    settings.check_writable()
+    if _is_ready(settings):
+        return
+    with FileLock(settings.home / "store.lock"):
+        if _is_ready(settings):
+            return
+        from mlflow import MlflowClient
+
+        client = MlflowClient(settings.tracking_uri)
+        if client.get_experiment_by_name(schema.EXPERIMENT) is None:
+            on_disk = settings.tracking_uri.startswith(("sqlite:", "postgresql", "mysql"))
+            location = settings.artifacts.as_uri() if on_disk else None  # a server knows its own place
+            client.create_experiment(schema.EXPERIMENT, artifact_location=location)
+        if _is_own_database(settings):
+            with closing(sqlite3.connect(settings.database)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers never block
+
+
+def _is_own_database(settings: Settings) -> bool:
+    return settings.tracking_uri == f"sqlite:///{settings.database}"
+
+
+def _is_ready(settings: Settings) -> bool:
+    """Whether our own database is complete; asked without MLflow, which would create it."""
+    if not _is_own_database(settings) or not settings.database.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{settings.database}?mode=ro", uri=True)) as connection:
+            names: Sequence = connection.execute(
+                "SELECT 1 FROM experiments WHERE name = ?", (schema.EXPERIMENT,)
+            ).fetchall()
+            wal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    except sqlite3.OperationalError:
+        return False
+    return bool(names) and wal

@@ -1,0 +1,1 @@
+"""Training and evaluation of one run, in a process of its own."""

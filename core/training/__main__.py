@@ -1,0 +1,21 @@
+"""`python -m core.training RUN_ID PARENT_PID`: started by the worker, ends when its parent does."""
+
+from __future__ import annotations
+
+import sys
+
+from core.jobs.lifeline import die_with_parent
+
+
+def main() -> None:
+    run_id, parent_pid = sys.argv[1], int(sys.argv[2])
+    die_with_parent(parent_pid)  # before anything slow is imported
+    from core.tracking.store import get_store
+    from core.training.train import train_and_evaluate
+
+    store = get_store()
+    train_and_evaluate(store.config(run_id), store, run_id)
+
+
+if __name__ == "__main__":
+    main()

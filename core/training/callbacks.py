@@ -1,0 +1,135 @@
+"""What happens besides the steps: logging, progress, keeping the best weights, stopping on NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from core.tracking import schema
+from core.tracking.writer import MetricWriter
+
+
+class EpochLogger(keras.callbacks.Callback):
+    """Writes every epoch's metrics to the store and a line to the log.
+
+    Speed counts the training steps alone: the first epoch's includes compiling, none includes validation.
+    """
+
+    def __init__(self, writer: MetricWriter, images: int, epochs: int):
+        super().__init__()
+        self.writer = writer
+        self.images = images
+        self.epochs = epochs
+        self.best_val_accuracy = -math.inf
+        self.best_epoch = 0
+        self._trained_at: float | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._began = time.perf_counter()
+        self._trained_at = None
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        self._trained_at = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        now = time.perf_counter()
+        number, values = epoch + 1, dict(logs or {})
+        values["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        values["images_per_second"] = self.images / ((self._trained_at or now) - self._began)
+        values["epoch_seconds"] = now - self._began
+        if values.get("val_accuracy", -math.inf) > self.best_val_accuracy:
+            self.best_val_accuracy, self.best_epoch = values["val_accuracy"], number
+        if self.best_epoch:
+            values["best_val_accuracy"], values["best_epoch"] = self.best_val_accuracy, self.best_epoch
+        self.writer.metrics(values, step=number)
+        shown = " · ".join(
+            f"{name} {values[name]:.4f}"
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+            if name in values
+        )
+        print(f"epoch {number}/{self.epochs} · {shown} · {values['images_per_second']:.0f} images/s")
+
+
+class ProgressReporter(keras.callbacks.Callback):
+    """Tells the store how far the run is, about once a second; nothing is written between.
+
+    The tag is JSON: phase, epoch, epochs, step, steps, images_per_second, remaining_s.
+    """
+
+    def __init__(self, writer: MetricWriter, steps_per_epoch: int, epochs: int, images: int):
+        super().__init__()
+        self.writer = writer
+        self.steps_per_epoch = steps_per_epoch
+        self.epochs = epochs
+        self.images = images
+        self._first: tuple[float, int] | None = None  # after the first execution, which also compiled
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        now, done = time.perf_counter(), self._epoch * self.steps_per_epoch + batch + 1
+        if self._first is None:
+            self._first = (now, done)
+        elapsed, steps = now - self._first[0], done - self._first[1]
+        progress: dict[str, Any] = {
+            "phase": "training",
+            "epoch": self._epoch + 1,
+            "epochs": self.epochs,
+            "step": done,
+            "steps": self.steps_per_epoch * self.epochs,
+        }
+        if steps:
+            progress["remaining_s"] = round(elapsed / steps * (progress["steps"] - done), 1)
+            progress["images_per_second"] = round(
+                steps / elapsed * self.images / self.steps_per_epoch, 1
+            )
+        self.writer.tags({schema.PROGRESS: json.dumps(progress)})
+
+    def phase(self, name: str) -> None:
+        """Say what is done besides training steps."""
+        self.writer.tags({schema.PROGRESS: json.dumps({"phase": name, "epochs": self.epochs})})
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the highest val_accuracy; of equals, the one with the lowest val_loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+        self._score = (-math.inf, -math.inf)
+        self._weights: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        values = logs or {}
+        score = (values["val_accuracy"], -values["val_loss"])
+        if score > self._score:
+            self._score, self.epoch = score, epoch + 1
+            self._weights = self.model.get_weights()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self._weights:
+            self.model.set_weights(self._weights)
+
+
+class StopOnNan(keras.callbacks.Callback):
+    """Ends a training whose loss is no longer a number; raises FloatingPointError with the epoch."""
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._check(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epoch = epoch + 1
+
+    def _check(self, logs: dict | None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(float(loss)):
+            raise FloatingPointError(
+                f"The loss became {float(loss)} in epoch {self._epoch}. A smaller learning rate usually helps."
+            )

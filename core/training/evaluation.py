@@ -1,0 +1,64 @@
+"""The held-out test part, once, with the weights that were kept."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+
+from core.datasets import ImageDataset
+from core.training.pipeline import Batches
+
+
+def predict_probabilities(
+    model: keras.Model, dataset: ImageDataset, rows: np.ndarray, batch_size: int
+) -> np.ndarray:
+    """Class probabilities of some images: float32 `(n, num_classes)`; one sigmoid unit becomes two columns."""
+    batches = Batches(dataset.images, dataset.labels, rows, batch_size)
+    return both_columns(np.asarray(model.predict(batches, verbose=0), dtype="float32"))
+
+
+def both_columns(outputs: np.ndarray) -> np.ndarray:
+    """Outputs `(n, k)` of a net as probabilities a class; a single sigmoid column is that of class 1."""
+    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
+
+
+def test_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Loss, accuracy and top-5 accuracy under their names in the schema.
+
+    probabilities: `(n, k)`; labels: int64 `(n,)`. The loss is the mean negative log likelihood in nats,
+    clipped at 1e-7 as Keras does, so it can stand beside val_loss.
+    """
+    of_label = probabilities[np.arange(len(labels)), labels]
+    better = (probabilities > of_label[:, None]).sum(axis=1)  # classes ranked above the right one
+    return {
+        "test_loss": float(-np.log(np.clip(of_label, 1e-7, 1.0)).mean()),
+        "test_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
+        "test_top5_accuracy": float((better < 5).mean()),
+    }
+
+
+def predictions_table(dataset: ImageDataset, rows: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+    """One row an image: index in the dataset, label, source name, and `p0` to `pk`; every later analysis reads it."""
+    table = pd.DataFrame(
+        {
+            "index": rows,
+            "label": dataset.labels[rows],
+            "source_name": np.asarray(dataset.source_names)[rows],
+        }
+    )
+    columns = {f"p{column}": probabilities[:, column] for column in range(probabilities.shape[1])}
+    return pd.concat([table, pd.DataFrame(columns)], axis=1)
+
+
+def latency_ms(model: keras.Model, repeats: int = 20) -> float:
+    """Median time of a forward pass for one image, in milliseconds, after a warm-up."""
+    image = np.zeros((1, *model.input_shape[1:]), dtype="float32")
+    seconds = []
+    for _ in range(repeats + 3):
+        start = time.perf_counter()
+        model.predict_on_batch(image)
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[3:]) * 1000)

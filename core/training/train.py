@@ -1,0 +1,183 @@
+"""One run from its config to its evaluation, in the order in which things happen."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from core import datasets
+from core.architectures import build_model
+from core.config import ExperimentConfig
+from core.datasets import ImageDataset
+from core.datasets.splits import Split, split
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.tracking.system import system_metrics
+from core.tracking.writer import MetricWriter
+from core.training import evaluation
+from core.training.augmentation import augmentation_layers
+from core.training.callbacks import EpochLogger, KeepBest, ProgressReporter, StopOnNan
+from core.training.device import environment, on_gpu, set_up_device
+from core.training.optimizers import make_optimizer
+from core.training.pipeline import Batches, steps_per_execution
+
+
+def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -> None:
+    """Train a run's net, keep the best weights, evaluate them once on the test part, log everything."""
+    set_up_device()
+    keras.utils.set_random_seed(config.seed)
+
+    dataset = datasets.load(config.data.name)
+    parts = split(
+        dataset, validation_fraction=config.data.validation_fraction, seed=config.data.split_seed
+    )
+    log_data(store, run_id, config, dataset, parts)
+    store.log_json(run_id, environment(), schema.ENVIRONMENT)
+
+    batch_size = config.training.batch_size
+    training = Batches(dataset.images, dataset.labels, parts.train, batch_size, config.seed)
+    validation = Batches(dataset.images, dataset.labels, parts.validation, batch_size)
+
+    net = build_model(
+        config.model.name, dataset.info.shape, dataset.info.num_classes, **config.model.options
+    )
+    model, deployable = wrap(net, config)
+    compile_model(model, config, len(training))
+    log_counts(store, run_id, net)
+
+    with MetricWriter(store, run_id) as writer:
+        progress = ProgressReporter(writer, len(training), config.training.epochs, len(parts.train))
+        progress.phase("starting")
+        fit(model, config, training, validation, writer, progress, store, run_id)
+        progress.phase("evaluating")
+        evaluate(store, run_id, deployable, dataset, parts.test, batch_size, writer)
+        progress.phase("saving")
+        writer.metrics({"model_bytes": store.log_model(run_id, deployable)}, step=0)
+        progress.phase("done")
+
+
+def wrap(net: keras.Model, config: ExperimentConfig) -> tuple[keras.Model, keras.Model]:
+    """The net that trains (with augmentation) and the one that is kept; they share their weights.
+
+    Both take images `(N, H, W, C)` of 0-255 and scale them to 0-1, so that whoever loads the saved model
+    feeds it pixels and cannot get the scaling wrong.
+    """
+    images = keras.Input(net.input_shape[1:], name="images")
+    scale = layers.Rescaling(1 / 255, name="scale")
+    augmented = images
+    for layer in augmentation_layers(config.augmentation, config.seed):
+        augmented = layer(augmented)
+    model = keras.Model(images, net(scale(augmented)), name="training")
+    deployable = keras.Model(images, net(scale(images)), name=net.name)
+    return model, deployable
+
+
+def compile_model(model: keras.Model, config: ExperimentConfig, steps_per_epoch: int) -> None:
+    """Set optimizer, loss and metric; one sigmoid unit takes the binary loss."""
+    binary = model.output_shape[-1] == 1
+    model.compile(
+        optimizer=make_optimizer(config, steps_per_epoch),
+        loss="binary_crossentropy" if binary else "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=steps_per_execution(steps_per_epoch),
+        jit_compile=on_gpu(),  # XLA halved the speed on a CPU
+    )
+
+
+def fit(
+    model: keras.Model,
+    config: ExperimentConfig,
+    training: Batches,
+    validation: Batches,
+    writer: MetricWriter,
+    progress: ProgressReporter,
+    store: RunStore,
+    run_id: str,
+) -> None:
+    """Train; afterwards the model has the weights that are kept, and the store says which."""
+    epochs, images = config.training.epochs, len(training.rows)
+    validates = len(validation.rows) > 0
+    best = KeepBest() if config.training.keep == "best" and validates else None
+    started = time.perf_counter()
+    with system_metrics(store, run_id):
+        history = model.fit(
+            training,
+            validation_data=validation if validates else None,
+            epochs=epochs,
+            verbose=0,
+            callbacks=[
+                EpochLogger(writer, images, epochs),
+                progress,
+                StopOnNan(),
+                *([best] if best else []),
+                *early_stopping(config),
+            ],
+        )
+    kept = best.epoch if best else len(history.epoch)
+    writer.metrics({"train_seconds": time.perf_counter() - started}, step=0)
+    writer.tags({schema.KEPT: str(kept)})
+    print(f"kept the weights of epoch {kept}")
+
+
+def early_stopping(config: ExperimentConfig) -> list[keras.callbacks.Callback]:
+    patience = config.training.early_stopping
+    return [keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience)] if patience else []
+
+
+def log_data(
+    store: RunStore, run_id: str, config: ExperimentConfig, dataset: ImageDataset, parts: Split
+) -> None:
+    """Write down which images the run saw, so that another can be compared with it."""
+    info = dataset.info
+    counts = {
+        part: np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist()
+        for part, rows in vars(parts).items()
+    }
+    facts = {
+        "name": info.name,
+        "fingerprint": info.fingerprint,
+        "shape": list(info.shape),
+        "classes": list(info.classes),
+        "counts": counts,
+        "split_seed": config.data.split_seed,
+        "validation_fraction": config.data.validation_fraction,
+    }
+    store.log_json(run_id, facts, schema.DATA)
+    sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
+    store.log_dataset(run_id, info.name, info.fingerprint, info.source, sizes)
+    print(f"data {info.name}: " + ", ".join(f"{size} {part}" for part, size in sizes.items()))
+
+
+def log_counts(store: RunStore, run_id: str, net: keras.Model) -> None:
+    trainable = sum(int(np.prod(weight.shape)) for weight in net.trainable_weights)
+    counts = {"parameters": net.count_params(), "trainable_parameters": trainable}
+    store.log_metrics(run_id, counts)
+    print(f"net {net.name}: {counts['parameters']:,} parameters, {trainable:,} trainable")
+
+
+def evaluate(
+    store: RunStore,
+    run_id: str,
+    model: keras.Model,
+    dataset: ImageDataset,
+    rows: np.ndarray,
+    batch_size: int,
+    writer: MetricWriter,
+) -> None:
+    """Test metrics, latency, and the probabilities themselves."""
+    if not len(rows):
+        print("the dataset has no test part: nothing is evaluated")
+        return
+    probabilities = evaluation.predict_probabilities(model, dataset, rows, batch_size)
+    metrics = evaluation.test_metrics(probabilities, dataset.labels[rows])
+    writer.metrics(metrics | {"latency_ms": evaluation.latency_ms(model)}, step=0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(schema.PREDICTIONS).name
+        evaluation.predictions_table(dataset, rows, probabilities).to_parquet(path, index=False)
+        store.log_file(run_id, path, str(Path(schema.PREDICTIONS).parent))
+    print(" · ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
