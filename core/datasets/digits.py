@@ -18,17 +18,19 @@ LABELS = tuple("0123456789")
 
 
 def read() -> Arrays:
-    """The digits enlarged to 28×28×1, white on black as MNIST has them; a fifth of each class is for testing."""
+    """The digits enlarged to 28×28×1, white on black like MNIST; a fifth of each class is for testing."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     grey = np.round(digits.images * (255 / 16)).astype(np.uint8)
-    images = np.stack(
-        [Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC) for image in grey]
-    )
+    images = np.stack([_enlarged(image) for image in grey])
     labels = digits.target.astype(np.int64)
     parts = np.where(hold_out(labels, None, TEST_FRACTION, seed=0), 2, 0).astype(np.int8)
     return Arrays(images[..., None], labels, parts, [f"digit {row:04}" for row in range(len(labels))])
+
+
+def _enlarged(grey: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(grey).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
 
 
 datasets.register(

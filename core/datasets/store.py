@@ -159,7 +159,7 @@ def write_arrays(folder: Path, info: DatasetInfo, arrays: Arrays) -> DatasetInfo
 
 def pixel_digest(image: np.ndarray) -> bytes:
     """A digest of one image's pixels: uint8 `(H, W, C)`, contiguous."""
-    return blake2b(image, digest_size=DIGEST_BYTES).digest()
+    return blake2b(image.data, digest_size=DIGEST_BYTES).digest()
 
 
 def fingerprint(

@@ -1,0 +1,74 @@
+"""The process that decodes: `python -m core.datasets.decode_worker`, started by `core.datasets.decode_pool`.
+
+The first line of stdin is the job, answered once it can be done; every further line names a chunk of the
+plan and is answered by one line of JSON. The pixels go straight into the image file. It ends when stdin does,
+so it never outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.datasets.archive import Member
+from core.datasets.decode import Target, Unreadable, decode_image
+from core.datasets.listing import Reader
+from core.datasets.store import HEADER_BYTES, pixel_digest
+
+GREY, TRANSPARENT, ANIMATED = 1, 2, 4
+
+
+def main() -> None:
+    """Answer chunks until stdin ends. A write that fails (a full disk) is answered as `fatal`."""
+    job = json.loads(sys.stdin.readline())
+    target = Target(*job["target"])
+    reader = Reader(Path(job["root"]))
+    plan = os.open(job["plan"], os.O_RDONLY)
+    images = os.open(job["images"], os.O_WRONLY)
+    _say({"ready": True})
+    for line in sys.stdin:
+        offset, length = map(int, line.split())
+        chunk = json.loads(os.pread(plan, length, offset))
+        try:
+            answer: dict[str, Any] = {"results": decode_chunk(reader, chunk, target, images)}
+        except OSError as error:
+            answer = {"fatal": error.strerror}
+        _say(answer)
+
+
+def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: int) -> list[Any]:
+    """Decode the chunk's images and write them at their rows of the file `images`.
+
+    chunk: `first`, its first row; `where`, the place of each image; `mirrored`, positions to flip.
+    Returns for every image [digest, height, width, flags], or the reason why it is not readable.
+    """
+    pixels = np.zeros((len(chunk["where"]), *target[:3]), np.uint8)
+    mirrored = frozenset(chunk["mirrored"])
+    results: list[Any] = []
+    for position, where in enumerate(chunk["where"]):
+        try:
+            data = reader.read(where if isinstance(where, str) else Member(*where))
+            decoded = decode_image(data, target)
+        except Unreadable as error:
+            results.append(str(error))
+            continue
+        image = pixels[position]
+        image[:] = decoded.pixels[:, ::-1] if position in mirrored else decoded.pixels
+        flags = GREY * decoded.grey | TRANSPARENT * decoded.transparent | ANIMATED * (decoded.frames > 1)
+        results.append([pixel_digest(image).hex(), decoded.height, decoded.width, flags])
+    os.pwrite(images, pixels.data.cast("B"), HEADER_BYTES + chunk["first"] * pixels[0].nbytes)
+    return results
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

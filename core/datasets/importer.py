@@ -1,0 +1,294 @@
+"""Make a dataset of a folder or zip archive of images: decoded once, with every core, or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from core.datasets import datasets, store
+from core.datasets.archive import ArchiveRefused
+from core.datasets.decode_pool import Cancelled, Failure, Result, decode_all, default_workers
+from core.datasets.decode_worker import ANIMATED, TRANSPARENT
+from core.datasets.layout import LayoutRefused
+from core.datasets.listing import Item, Listing, class_order, is_zip, list_source
+from core.datasets.records import PARTS, DatasetError, DatasetInfo, Problem, count_parts
+from core.datasets.request import ImportRefused, Request, check_source, checked_request, example, some
+from core.datasets.sizing import Choice, NotAlike, NotGrey, choose, look
+from core.datasets.splits import hold_out
+from core.registry import UnknownName
+from core.settings import get_settings
+
+DEFAULT_TEST_FRACTION = 0.15
+REPORT_EVERY_S = 0.2
+MAX_PROBLEMS = 1000  # so many are listed by name
+TRAIN, TEST = PARTS.index("train"), PARTS.index("test")
+
+Progress = Callable[[int, int, float], None]
+
+
+class ImportCancelled(RuntimeError):
+    """An import was stopped on request; nothing was written."""
+
+
+def import_images(
+    name: str,
+    path: str | Path,
+    *,
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    test_fraction: float | None = None,
+    policy: str = "stretch",
+    mirror: tuple[str, str] | None = None,
+    seed: int = 0,
+    replace: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> DatasetInfo:
+    """Import a folder or zip archive of images: a folder a class, with or without train/, test/ above.
+
+    size: height and width in pixels, or one number for both. Default: the images' own when all are alike and
+        none is over 256, else 96.
+    channels: 1 (grey) or 3 (RGB). Default: 1 when no image has colour.
+    test_fraction: 0.01 to 0.9 of every class held out for testing, chosen by `seed`; default 0.15. Only for
+        sources that bring no test part.
+    policy: `stretch` to the size, `pad` (fit, black around) or `crop` (cover, cut).
+    mirror: (one, other): images of class `one` are flipped left to right and counted as class `other`.
+    replace: the name may be taken; the old dataset is replaced when the new one is complete.
+    workers: decoding processes; default one a core.
+    progress: called with (images done, images in all, seconds left), from this thread.
+    cancelled: asked several times a second whether to stop.
+
+    Raises ImportRefused when the request or the source cannot be used, ImportCancelled when stopped,
+    NotAllowed on a read-only server; what was there before is then still there.
+    """
+    get_settings().require_trainer("import datasets")
+    request = checked_request(size, channels, test_fraction, policy, mirror, seed)
+    _check_name(name, replace)
+    listing = _listed(Path(path).expanduser())
+    check_source(listing, request)
+    report = _Reporter(len(listing.items), progress, cancelled)
+    try:
+        with store.draft(name, overwrite=replace) as folder:
+            return _import(name, listing, request, folder, workers or default_workers(), report)
+    except Cancelled:
+        raise ImportCancelled(f"The import of '{name}' was cancelled; nothing was written.") from None
+    except FileExistsError:
+        raise _taken(name) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImportRefused(f"The folder {get_settings().datasets} cannot be written: {reason}.") from error
+
+
+def remove(name: str) -> None:
+    """Delete an imported dataset, or the prepared form of a source; never the files it was made of.
+
+    Raises UnknownName when it is not on disk, NotAllowed on a read-only server.
+    """
+    get_settings().require_trainer("remove datasets")
+    if name not in store.stored_names():
+        imported = ", ".join(store.stored_names()) or "none"
+        raise UnknownName(f"There is no imported dataset '{name}'. Imported: {imported}.")
+    store.delete(name)
+
+
+def _import(
+    name: str, listing: Listing, request: Request, folder: Path, workers: int, report: _Reporter
+) -> DatasetInfo:
+    """Decode, drop what failed, hold out a test part; index and manifest come last."""
+    choice, results, failures = _decoded(listing, request, folder, workers, report)
+    target = choice.target
+    shape = (target.height, target.width, target.channels)
+    if failures:
+        store.keep_rows(folder / store.IMAGES, np.array([r.row for r in results], dtype=np.int64), shape)
+    problems = listing.problems + [Problem(listing.items[f.row].name, f.reason) for f in failures]
+    items = [listing.items[result.row] for result in results]
+    classes = _classes(listing, items, problems, request)
+    position = {label: i for i, label in enumerate(classes)}
+    labels = np.array([position[request.label(item)] for item in items], dtype=np.int64)
+    parts = np.array([PARTS.index(item.place.part or "train") for item in items], dtype=np.int8)
+    notes = choice.notes + _notes(results, classes, listing, request)
+    if not (parts == TEST).any():
+        fraction = request.test_fraction or DEFAULT_TEST_FRACTION
+        pool = np.flatnonzero(parts == TRAIN)
+        parts[pool[hold_out(labels[pool], None, fraction, request.seed)]] = TEST
+        notes += (
+            f"No test part was given: {fraction:.0%} of every class are held out (seed {request.seed}).",
+        )
+    if not (parts == TRAIN).any():
+        raise ImportRefused(f"{listing.root.name} has no readable image to train on.")
+    digests = [result.digest for result in results]
+    store.write_index(
+        folder,
+        labels=labels,
+        parts=parts,
+        source_names=[item.name for item in items],
+        groups=None,
+        sizes=np.array([(result.height, result.width) for result in results], dtype=np.int32),
+        digests=digests,
+    )
+    info = DatasetInfo(
+        name=name,
+        title=name,
+        shape=shape,
+        classes=classes,
+        counts=count_parts(labels, parts, len(classes)),
+        fingerprint=store.fingerprint(shape, classes, labels, parts, digests),
+        source=f"imported from {listing.root.name}",
+        problems=_shortened(problems),
+        notes=notes,
+        options={"policy": request.policy, "mirror": request.mirror, "seed": request.seed},
+    )
+    return store.write_manifest(folder, info)
+
+
+def _decoded(
+    listing: Listing, request: Request, folder: Path, workers: int, report: _Reporter
+) -> tuple[Choice, list[Result], list[Failure]]:
+    """Decode everything into the draft, rows in the order of the listing. Once, unless the look deceived."""
+    common, grey = look(listing)
+    while True:
+        choice = choose(request.size, request.channels, request.policy, common, grey)
+        try:
+            return choice, *_decode_as(choice, listing, request, folder, workers, report)
+        except NotAlike:
+            common = None
+        except NotGrey:
+            grey = False
+
+
+def _decode_as(
+    choice: Choice, listing: Listing, request: Request, folder: Path, workers: int, report: _Reporter
+) -> tuple[list[Result], list[Failure]]:
+    target, images = choice.target, folder / store.IMAGES
+    store.allocate_images(images, len(listing.items), (target.height, target.width, target.channels))
+    chunks = decode_all(
+        listing.root,
+        [item.where for item in listing.items],
+        {row for row, item in enumerate(listing.items) if request.is_mirrored(item)},
+        target,
+        folder,
+        images,
+        workers=workers,
+        cancelled=report.cancelled,
+    )
+    found: list[Result | Failure] = []
+    report.start()
+    with closing(chunks):
+        for chunk in chunks:
+            choice.check(chunk)
+            found.extend(chunk)
+            report.tell(len(found))
+    found.sort(key=lambda one: one.row)
+    results = [one for one in found if isinstance(one, Result)]
+    return results, [one for one in found if isinstance(one, Failure)]
+
+
+class _Reporter:
+    """Tells a few times a second how far the work is, and asks whether to go on."""
+
+    def __init__(self, total: int, progress: Progress | None, cancelled: Callable[[], bool] | None):
+        self.total = total
+        self.progress = progress
+        self._cancelled = cancelled
+
+    def start(self) -> None:
+        """Count from nothing: decoding begins, or begins again."""
+        self._since = self._told = time.monotonic()
+        self._counted = 0
+
+    def tell(self, done: int) -> None:
+        now = time.monotonic()
+        if not self._counted:  # the clock starts here: before, the workers were starting
+            self._since, self._told, self._counted = now, now, done
+        if self.progress and (now - self._told >= REPORT_EVERY_S or done == self.total):
+            self._told = now
+            pace = (now - self._since) / max(done - self._counted, 1)
+            self.progress(done, self.total, pace * (self.total - done))
+
+    def cancelled(self) -> bool:
+        return self._cancelled is not None and self._cancelled()
+
+
+def _notes(
+    results: list[Result], classes: tuple[str, ...], listing: Listing, request: Request
+) -> tuple[str, ...]:
+    """Sentences about what was converted and what a person should know."""
+    counts = Counter(flag for result in results for flag in (TRANSPARENT, ANIMATED) if result.flags & flag)
+    notes = []
+    if counts[TRANSPARENT]:
+        notes.append(f"{counts[TRANSPARENT]:,} images with transparency were laid on white.")
+    if counts[ANIMATED]:
+        notes.append(f"Of {counts[ANIMATED]:,} images with several frames the first was taken.")
+    if request.mirror:
+        one, other = request.mirror
+        notes.append(f"Images of '{one}' were flipped left to right and counted as '{other}'.")
+    rows = {result.row for result in results}
+    trained = {
+        request.label(item)
+        for row, item in enumerate(listing.items)
+        if row in rows and item.place.part in (None, "train")
+    }
+    missing = [label for label in classes if label not in trained]
+    if missing:
+        notes.append(f"No training image is there for: {some(missing)}.")
+    return tuple(notes)
+
+
+def _classes(
+    listing: Listing, items: list[Item], problems: list[Problem], request: Request
+) -> tuple[str, ...]:
+    """Names of the classes that have an image. Raises ImportRefused when fewer than two have."""
+    classes = class_order({request.label(item) for item in items})
+    lost = class_order({request.label(item) for item in listing.items} - set(classes))
+    problems.extend(Problem(label, "has no readable image: no class was made of it") for label in lost)
+    if len(classes) < 2:
+        raise ImportRefused(
+            f"A dataset needs at least 2 classes with readable images. Received from {listing.root.name}: "
+            f"{some(classes) or 'none'}.{example(problems)}"
+        )
+    return tuple(classes)
+
+
+def _listed(path: Path) -> Listing:
+    if not path.exists():
+        raise ImportRefused(f"There is no folder or file {path}.")
+    if path.is_file() and not is_zip(path):
+        raise ImportRefused(f"The source must be a folder or a zip archive. Received: the file {path.name}.")
+    if not path.is_file() and not path.is_dir():
+        raise ImportRefused(f"The source must be a folder or a zip archive. Received: {path}.")
+    try:
+        return list_source(path.resolve())
+    except (ArchiveRefused, LayoutRefused) as error:
+        raise ImportRefused(str(error)) from error
+    except OSError as error:
+        raise ImportRefused(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _check_name(name: str, replace: bool) -> None:
+    try:
+        taken = store.exists(name)
+    except DatasetError as error:
+        raise ImportRefused(str(error)) from None
+    if name in datasets and datasets.get(name).embedded:
+        raise ImportRefused(f"The name '{name}' belongs to a dataset that ships with the program.")
+    if taken and not replace:
+        raise _taken(name)
+
+
+def _taken(name: str) -> ImportRefused:
+    return ImportRefused(
+        f"A dataset named '{name}' exists. Ask for it to be replaced, or choose another name."
+    )
+
+
+def _shortened(problems: list[Problem]) -> tuple[Problem, ...]:
+    if len(problems) <= MAX_PROBLEMS:
+        return tuple(problems)
+    more = len(problems) - MAX_PROBLEMS
+    return (*problems[:MAX_PROBLEMS], Problem("…", f"and {more:,} more files were not imported"))

@@ -1,0 +1,103 @@
+"""What the folders of a source mean: a folder a class, with or without train/, validation/, test/ above."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.datasets.records import Problem
+
+PART_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+IGNORED_FILES = frozenset(("thumbs.db", "desktop.ini", "icon\r"))
+IGNORED_FOLDERS = frozenset(("__macosx", "@eadir"))
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
+
+Steps = tuple[str, ...]
+
+
+class LayoutRefused(ValueError):
+    """The folders as a whole make no dataset; the message says why."""
+
+
+class Place(NamedTuple):
+    """What a file's path says: its part, or None when the source names no parts, and its class."""
+
+    part: str | None
+    label: str
+
+
+def is_ignored(steps: Sequence[str]) -> bool:
+    """Whether a path is a system's litter: hidden files, __MACOSX, Thumbs.db."""
+    return (
+        any(step.startswith(".") or step.lower() in IGNORED_FOLDERS for step in steps)
+        or steps[-1].lower() in IGNORED_FILES
+    )
+
+
+def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem]]:
+    """The place of every path (its steps below the source), None for a file that belongs nowhere.
+
+    A single folder around everything is looked through; files deeper than a class folder belong to the class.
+    An image that belongs nowhere is a problem; other files beside the class folders (a README) are not.
+    Raises LayoutRefused for parts without a train folder.
+    """
+    start = _wrapping_folders(paths)
+    tops = {steps[start] for steps in paths if len(steps) > start + 1}
+    named = {top for top in tops if top.lower() in PART_NAMES}
+    parts = {PART_NAMES[top.lower()] for top in named}
+    has_parts = bool(named) and (named == tops or len(parts) > 1)
+    if has_parts and "train" not in parts:
+        raise LayoutRefused(f"there is no train folder beside: {', '.join(sorted(named))}")
+    places: list[Place | None] = []
+    problems = []
+    for steps in paths:
+        below = steps[start:] or steps[-1:]
+        place, reason = _place(below, has_parts)
+        places.append(place)
+        if reason and _looks_like_image(below[-1]):
+            problems.append(Problem("/".join(steps), reason))
+    return places, problems
+
+
+def natural_order(name: str) -> list[tuple[int, int, str]]:
+    """Sorts names as people do: 2 before 10, and letters without regard to case."""
+    words = re.split(r"(\d+)", name.casefold())
+    key = [(0, int(word), "") if word.isdecimal() else (1, 0, word) for word in words if word]
+    return [*key, (2, 0, name)]
+
+
+def _place(steps: Steps, has_parts: bool) -> tuple[Place | None, str]:
+    if not has_parts:
+        return (Place(None, steps[0]), "") if len(steps) > 1 else (None, "lies in no class folder")
+    part = PART_NAMES.get(steps[0].lower())
+    if part is None or len(steps) == 1:
+        return None, "lies outside the train, validation and test folders"
+    return (Place(part, steps[1]), "") if len(steps) > 2 else (None, "lies in no class folder")
+
+
+def _wrapping_folders(paths: Sequence[Steps]) -> int:
+    """How many folders lie around everything, without counting a part's or a lone class's own."""
+    images = [steps for steps in paths if _looks_like_image(steps[-1])] or list(paths)
+    start = 0
+    while images:
+        tops = {steps[start] for steps in images}
+        if len(tops) > 1 or min(map(len, images)) < start + 3 or next(iter(tops)).lower() in PART_NAMES:
+            break
+        start += 1
+    return start
+
+
+def _looks_like_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES)

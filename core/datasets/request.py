@@ -1,0 +1,101 @@
+"""What a person asks of an import, and whether it can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.datasets.decode import POLICIES
+from core.datasets.listing import Item, Listing, class_order
+from core.datasets.records import Problem
+
+MAX_SIDE = 1024
+
+
+class ImportRefused(ValueError):
+    """An import cannot be made; one sentence says what, which rule, and what was received."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of an import; None leaves the choice to it."""
+
+    size: tuple[int, int] | None
+    channels: int | None
+    test_fraction: float | None
+    policy: str
+    mirror: tuple[str, str] | None
+    seed: int
+
+    def label(self, item: Item) -> str:
+        """The class an image is counted in."""
+        return self.mirror[1] if self.mirror and self.is_mirrored(item) else item.place.label
+
+    def is_mirrored(self, item: Item) -> bool:
+        return self.mirror is not None and item.place.label == self.mirror[0]
+
+
+def checked_request(
+    size: int | tuple[int, int] | None,
+    channels: int | None,
+    test_fraction: float | None,
+    policy: str,
+    mirror: tuple[str, str] | None,
+    seed: int,
+) -> Request:
+    """The request in its own types. Raises ImportRefused with the rule and the value received."""
+    sides = (size, size) if isinstance(size, int) else size
+    if sides is not None and (len(sides) != 2 or not all(1 <= side <= MAX_SIDE for side in sides)):
+        raise ImportRefused(f"`size` must be 1 to {MAX_SIDE} pixels, or two such numbers. Received: {size}.")
+    if channels not in (None, 1, 3):
+        raise ImportRefused(f"`channels` must be 1 (grey) or 3 (RGB). Received: {channels}.")
+    if test_fraction is not None and not 0.01 <= test_fraction <= 0.9:
+        raise ImportRefused(f"`test_fraction` must be in 0.01 to 0.9. Received: {test_fraction}.")
+    if policy not in POLICIES:
+        raise ImportRefused(f"`policy` must be one of {', '.join(POLICIES)}. Received: {policy!r}.")
+    if mirror is not None and (len(mirror) != 2 or mirror[0] == mirror[1]):
+        raise ImportRefused(f"`mirror` must name two different classes. Received: {mirror}.")
+    if seed < 0:
+        raise ImportRefused(f"`seed` must not be negative. Received: {seed}.")
+    return Request(sides, channels, test_fraction, policy, mirror, seed)
+
+
+def check_source(listing: Listing, request: Request) -> None:
+    """Raise ImportRefused for what can be seen before an image is decoded."""
+    labels = {item.place.label for item in listing.items}
+    if not labels:
+        reasons = f" For example, {listing.problems[0].name} {listing.problems[0].reason}." * bool(
+            listing.problems
+        )
+        raise ImportRefused(
+            f"{listing.root.name} holds no image in a class folder (a folder a class, with or without "
+            f"train/, validation/ and test/ above).{reasons}"
+        )
+    if len(labels) < 2:
+        raise ImportRefused(
+            f"A dataset needs at least 2 classes, a folder each. Received from {listing.root.name}: "
+            f"{some(class_order(labels))}."
+        )
+    for label in request.mirror or ():
+        if label not in labels:
+            raise ImportRefused(
+                f"`mirror` names a class that {listing.root.name} does not have: {label!r}. "
+                f"Classes: {some(class_order(labels))}."
+            )
+    if request.test_fraction is not None and any(item.place.part == "test" for item in listing.items):
+        raise ImportRefused(
+            f"`test_fraction` is for sources without a test part, but {listing.root.name} brings one. "
+            f"Received: {request.test_fraction}."
+        )
+
+
+def example(problems: Sequence[Problem]) -> str:
+    """One problem of several as a sentence, to be put behind another; empty when there is none."""
+    return f" For example, {problems[0].name} {problems[0].reason}." if problems else ""
+
+
+def some(names: Iterable[str], most: int = 5) -> str:
+    """The first few names, quoted."""
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(f"'{name}'" for name in names[:most]) + more
