@@ -134,3 +134,14 @@ def build_model(
     classes = entry.num_classes if num_classes is None else num_classes
     check_input(entry, shape, classes)
     return entry.build(shape, classes, **check_options(entry, options))
+
+
+def inference_model(model: keras.Model) -> keras.Model:
+    """The net as it answers: without auxiliary classifiers, sharing the weights; any other net is itself.
+
+    This is what to save and to export; it loads with `import core.architectures.layers` and nothing else.
+    """
+    own_layers = importlib.import_module(f"{__name__}.layers")
+    if not isinstance(model, own_layers.AuxiliaryModel):
+        return model
+    return importlib.import_module("keras").Model(model.inputs, model.outputs[0], name=model.name)
