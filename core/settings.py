@@ -76,7 +76,7 @@ class Settings:
             raise SettingsError(f"The folder {self.home} cannot be created: {error.strerror}.") from error
         if not os.access(self.home, os.W_OK | os.X_OK):
             raise SettingsError(
-                f"The folder {self.home} is read-only. Make it writable or set ARCHLAB_HOME to another folder."
+                f"The folder {self.home} is read-only. Make it writable or set ARCHLAB_HOME to another."
             )
 
 

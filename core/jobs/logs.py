@@ -11,7 +11,9 @@ from core.tracking.store import RunStore, tail
 TAIL_BYTES = 64 * 1024  # what of a log is kept with the run, and shown
 
 # TensorFlow says on every start which libraries it did not find; nobody can silence those lines.
-_NOISE = re.compile(r"^([IWE]\d{4} \d\d:\d\d|[IWE]\d{4} \d{8,}|WARNING: All log messages before absl|To enable the)")
+_NOISE = re.compile(
+    r"^([IWE]\d{4} \d\d:\d\d|[IWE]\d{4} \d{8,}|WARNING: All log messages before absl|To enable the)"
+)
 
 
 def readable(text: str) -> str:
@@ -25,7 +27,7 @@ def log_path(store: RunStore, run_id: str) -> Path:
 
 
 def read_log(store: RunStore, run_id: str) -> str:
-    """The last lines of a run's log: this machine's own when it trained here, else what was kept with the run.
+    """The last lines of a run's log: this machine's own when it trained here, else what the run kept.
 
     Empty when the run has not printed anything yet.
     """

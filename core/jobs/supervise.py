@@ -93,7 +93,10 @@ def _conclude(store: RunStore, run_id: str, outcome: Outcome) -> str:
     if cancelled:
         store.set_status(run_id, schema.KILLED)
         return schema.KILLED
-    store.fail(run_id, "The worker was stopped." if outcome.stopped else _reason(outcome.code, read_log(store, run_id)))
+    store.fail(
+        run_id,
+        "The worker was stopped." if outcome.stopped else _reason(outcome.code, read_log(store, run_id)),
+    )
     return schema.FAILED
 
 

@@ -73,11 +73,7 @@ def recover(store: RunStore, queue: RunQueue) -> None:
             store.fail(run.run_id, "The command that launched this run died before it started.")
     waiting = set(queue.waiting())
     for run in store.active():
-        if (
-            run.status == schema.SCHEDULED
-            and run.run_id not in waiting
-            and schema.FOREGROUND not in run.tags
-        ):
+        if run.status == schema.SCHEDULED and run.run_id not in waiting and schema.FOREGROUND not in run.tags:
             queue.put(run.run_id)
 
 

@@ -1,6 +1,7 @@
 """Every name that a run logs. Any MLflow client can read a run by this list.
 
-Epoch metrics carry `step = epoch` (from 1) and Keras' own names, so that runs logged elsewhere compare with ours.
+Epoch metrics carry `step = epoch` (from 1) and Keras' own names, so that runs logged elsewhere compare with
+ours.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ class RunStore:
         mlflow.set_tracking_uri(self.uri)  # logged models and artifacts are resolved through it
         self.client = MlflowClient(self.uri)
         experiment = self.client.get_experiment_by_name(schema.EXPERIMENT)
+        assert experiment is not None  # _ensure_store made it
         self.experiment_id: str = experiment.experiment_id
 
     # A run's life

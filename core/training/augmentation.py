@@ -1,4 +1,4 @@
-"""Random changes of training images, as Keras layers inside the net that trains: on the device, off otherwise."""
+"""Random changes of training images: Keras layers inside the net that trains, off in evaluation."""
 
 from __future__ import annotations
 

@@ -87,9 +87,7 @@ class ProgressReporter(keras.callbacks.Callback):
         }
         if steps:
             progress["remaining_s"] = round(elapsed / steps * (progress["steps"] - done), 1)
-            progress["images_per_second"] = round(
-                steps / elapsed * self.images / self.steps_per_epoch, 1
-            )
+            progress["images_per_second"] = round(steps / elapsed * self.images / self.steps_per_epoch, 1)
         self.writer.tags({schema.PROGRESS: json.dumps(progress)})
 
     def phase(self, name: str) -> None:
@@ -98,7 +96,7 @@ class ProgressReporter(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the highest val_accuracy; of equals, the one with the lowest val_loss."""
+    """Keeps the weights of the highest val_accuracy; of equals, those of the lowest val_loss."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,5 +129,6 @@ class StopOnNan(keras.callbacks.Callback):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(float(loss)):
             raise FloatingPointError(
-                f"The loss became {float(loss)} in epoch {self._epoch}. A smaller learning rate usually helps."
+                f"The loss became {float(loss)} in epoch {self._epoch}. "
+                "A smaller learning rate usually helps."
             )

@@ -15,7 +15,7 @@ from core.training.pipeline import Batches
 def predict_probabilities(
     model: keras.Model, dataset: ImageDataset, rows: np.ndarray, batch_size: int
 ) -> np.ndarray:
-    """Class probabilities of some images: float32 `(n, num_classes)`; one sigmoid unit becomes two columns."""
+    """Class probabilities of images: float32 `(n, num_classes)`; one sigmoid unit becomes two columns."""
     batches = Batches(dataset.images, dataset.labels, rows, batch_size)
     return both_columns(np.asarray(model.predict(batches, verbose=0), dtype="float32"))
 
@@ -41,7 +41,7 @@ def test_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, flo
 
 
 def predictions_table(dataset: ImageDataset, rows: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """One row an image: index in the dataset, label, source name, and `p0` to `pk`; every later analysis reads it."""
+    """One row an image: index in the dataset, label, source name, and the probabilities `p0` to `pk`."""
     table = pd.DataFrame(
         {
             "index": rows,

@@ -33,9 +33,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     keras.utils.set_random_seed(config.seed)
 
     dataset = datasets.load(config.data.name)
-    parts = split(
-        dataset, validation_fraction=config.data.validation_fraction, seed=config.data.split_seed
-    )
+    parts = split(dataset, validation_fraction=config.data.validation_fraction, seed=config.data.split_seed)
     log_data(store, run_id, config, dataset, parts)
     store.log_json(run_id, environment(), schema.ENVIRONMENT)
 
@@ -43,9 +41,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     training = Batches(dataset.images, dataset.labels, parts.train, batch_size, config.seed)
     validation = Batches(dataset.images, dataset.labels, parts.validation, batch_size)
 
-    net = build_model(
-        config.model.name, dataset.info.shape, dataset.info.num_classes, **config.model.options
-    )
+    net = build_model(config.model.name, dataset.info.shape, dataset.info.num_classes, **config.model.options)
     model, deployable = wrap(net, config)
     compile_model(model, config, len(training))
     log_counts(store, run_id, net)
@@ -142,6 +138,9 @@ def log_data(
         "name": info.name,
         "fingerprint": info.fingerprint,
         "shape": list(info.shape),
+        "policy": info.options.get(
+            "policy", "stretch"
+        ),  # how an image was made to fit, at import and in the demo
         "classes": list(info.classes),
         "counts": counts,
         "split_seed": config.data.split_seed,

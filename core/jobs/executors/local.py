@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +92,5 @@ def _watch(
 
 
 def _signal_group(process: subprocess.Popen, signum: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):  # all of it is gone already
         os.killpg(process.pid, signum)
-    except ProcessLookupError:
-        pass  # all of it is gone already

@@ -1,0 +1,67 @@
+"""What the program stands on, looked at piece by piece."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+
+from core.jobs import devices
+from core.jobs.worker import worker_is_running
+from core.settings import PROGRAM, Settings, SettingsError
+
+Finding = tuple[str, str, bool]  # what was looked at, what was found, whether it is good
+
+LOW_DISK_GIB = 2
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings, in the order in which a failure would hurt."""
+    findings = [_packages(), _folder(settings)]
+    if findings[-1][2]:
+        findings += [_disk(settings), _store(settings)]
+    findings.append(("machine", devices.summary(), True))
+    running = worker_is_running(settings)
+    findings.append(("worker", "running" if running else "not running; the next launch starts it", True))
+    return findings
+
+
+def _packages() -> Finding:
+    """Installed versions against the pins of requirements.txt."""
+    wrong = []
+    for line in (PROGRAM / "requirements.txt").read_text().splitlines():
+        pin = re.match(r"^([\w-]+)==([\w.]+)", line)
+        if pin is None:
+            continue
+        name, wanted = pin.groups()
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = "missing"
+        if found != wanted:
+            wrong.append(f"{name} {found}, pinned {wanted}")
+    return "packages", "; ".join(wrong) or "as pinned", not wrong
+
+
+def _folder(settings: Settings) -> Finding:
+    try:
+        settings.check_writable()
+    except SettingsError as error:
+        return "folder", str(error), False
+    return "folder", str(settings.home), True
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.home).free / 2**30
+    return "disk", f"{free:.1f} GiB free", free >= LOW_DISK_GIB
+
+
+def _store(settings: Settings) -> Finding:
+    from core.tracking import frames
+    from core.tracking.store import get_store
+
+    try:
+        count = len(frames.run_ids(get_store()))
+    except Exception as error:  # whatever is wrong with the store, this is the place to say it
+        return "store", f"{settings.tracking_uri}: {error}", False
+    return "store", f"{settings.tracking_uri}: {count} runs", True

@@ -1,0 +1,101 @@
+"""`python -m core.inference`: answers one request a connection; ends after half an hour without any."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener
+from threading import Lock, Thread
+from typing import Any
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the demo never takes memory from a training
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from filelock import FileLock, Timeout
+
+from core.inference.wire import Address, receive, send, write_address
+from core.settings import get_settings
+from core.tracking.store import get_store, this_process
+
+logger = logging.getLogger("core.inference")
+
+IDLE_S = 30 * 60.0
+
+
+class Server:
+    """Requests are carried out one at a time: Keras shares its state between threads."""
+
+    def __init__(self) -> None:
+        self.last_request = time.monotonic()
+        self._working = Lock()
+
+    def serve(self, listener: Listener) -> None:
+        while True:
+            try:
+                connection = listener.accept()
+            except (AuthenticationError, EOFError, ConnectionError) as error:
+                logger.warning("A connection was refused: %s", error)
+                continue
+            Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: Connection) -> None:
+        with connection:
+            try:
+                header, blobs = receive(connection)
+                self.last_request = time.monotonic()
+                with self._working:
+                    answer = {"value": self._do(header, blobs)}
+                self.last_request = time.monotonic()
+            except (EOFError, ConnectionError):
+                return  # the client has gone
+            except Exception as error:  # told to the client, which tells the person
+                logger.exception("A request failed.")
+                answer = {"error": str(error) or type(error).__name__}
+            try:
+                send(connection, answer)
+            except ConnectionError:
+                return
+
+    def _do(self, header: dict[str, Any], blobs: list[bytes]) -> Any:
+        match header.pop("do"):
+            case "predict":
+                from core.inference.predictor import predict
+
+                return predict(get_store(), blobs=blobs, **header)
+            case "describe":
+                from core.architectures.describe import describe
+
+                shape, options = header.pop("input_shape"), header.pop("options")
+                return describe(
+                    header.pop("name"), tuple(shape) if shape else None, **header, **options
+                ).to_dict()
+            case "warm":
+                import core.inference.predictor  # noqa: F401
+
+                return True
+            case unknown:
+                raise ValueError(f"Unknown request '{unknown}'.")
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = get_settings()
+    lock = FileLock(settings.home / "inference.lock")
+    try:
+        lock.acquire(timeout=2)
+    except Timeout:
+        return  # another one serves this folder
+    server, key = Server(), secrets.token_bytes(32)
+    with lock, Listener(("127.0.0.1", 0), backlog=32, authkey=key) as listener:
+        write_address(settings, Address(listener.address[1], key.hex(), this_process()))
+        Thread(target=server.serve, args=(listener,), daemon=True).start()
+        server._do({"do": "warm"}, [])  # the first person who asks should not wait for the import
+        while time.monotonic() - server.last_request < IDLE_S:
+            time.sleep(5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""How the prediction process and its clients find and understand each other.
+
+The process listens on 127.0.0.1 at a port of its own and writes address and key into a file that only its
+user can read. A message is JSON, then as many blobs as it says; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from core.settings import Settings
+
+MAX_HEADER_BYTES = 16 * 2**20
+MAX_BLOB_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the process listens, the key that it asks for, and who it is (`core.tracking.store.is_alive`)."""
+
+    port: int
+    key: str
+    owner: str
+
+
+def address_file(settings: Settings) -> Path:
+    return settings.home / "inference.json"
+
+
+def write_address(settings: Settings, address: Address) -> None:
+    path = address_file(settings)
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        json.dump(asdict(address), file)
+    draft.replace(path)
+
+
+def read_address(settings: Settings) -> Address | None:
+    try:
+        return Address(**json.loads(address_file(settings).read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def send(connection: Connection, header: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> None:
+    connection.send_bytes(json.dumps({**header, "blobs": len(blobs)}).encode())
+    for blob in blobs:
+        connection.send_bytes(blob)
+
+
+def receive(connection: Connection) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises EOFError when the other side has gone, OSError on a message over the limits."""
+    header = json.loads(connection.recv_bytes(MAX_HEADER_BYTES))
+    return header, [connection.recv_bytes(MAX_BLOB_BYTES) for _ in range(header.pop("blobs"))]
