@@ -36,7 +36,9 @@ def get(name: str) -> Recipe:
         raise UnknownName(f"Unknown recipe '{name}'. Known: {', '.join(names())}.")
     tree = yaml.safe_load((_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
     base = ExperimentConfig().with_values(tree.get("base", {}))
-    return Recipe(name, tree["title"], tree["description"], tuple(base.with_values(run) for run in tree["runs"]))
+    return Recipe(
+        name, tree["title"], tree["description"], tuple(base.with_values(run) for run in tree["runs"])
+    )
 
 
 def _folder() -> Path:

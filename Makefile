@@ -1,0 +1,38 @@
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+# make run GPU=1 installs TensorFlow's CUDA libraries too
+ACCELERATOR := $(if $(GPU),tensorflow[and-cuda],)
+READY := .venv/ready$(if $(GPU),-gpu,)
+
+.PHONY: run test check format screenshots clean
+
+run: $(READY)
+	@$(BIN)/python -m core dashboard --port $(PORT)
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest
+
+check: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+screenshots: .venv/ready-dev
+	$(BIN)/python docs/take_screenshots.py
+
+clean:
+	rm -rf .venv
+
+$(READY): requirements.txt constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt $(ACCELERATOR)
+	@touch $@
+
+.venv/ready-dev: $(READY) requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@

@@ -1,0 +1,23 @@
+"""How many images has each class?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from core.figures.style import PALETTE, finish
+
+COLOURS = {"train": PALETTE[0], "validation": PALETTE[1], "test": PALETTE[2]}
+
+
+def draw(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> go.Figure:
+    """Stacked bars, one a class, one colour a part. counts: part to images a class."""
+    figure = go.Figure()
+    for part, numbers in counts.items():
+        if sum(numbers):
+            figure.add_bar(x=list(classes), y=list(numbers), name=part, marker_color=COLOURS[part])
+    finish(figure, "How many images has each class?", "class", "images")
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(type="category")
+    return figure

@@ -1,0 +1,52 @@
+"""Colours, dashes and margins of every plot; one run has one colour on every page."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+# Okabe and Ito's palette, which people with any kind of colour vision can tell apart, without black and
+# yellow, which vanish on a dark or a light page; two darker tones fill it up.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C6BB1", "#7F7F7F")
+DASHES = ("solid", "dash", "dot", "dashdot")
+HEIGHT = 340
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """How a run is drawn, wherever it is drawn."""
+
+    color: str
+    dash: str
+
+
+def run_style(run_id: str, number: Any = None) -> LineStyle:
+    """Colour and dash of a run, from the number it got in its store; from its id when it has none.
+
+    The eight colours repeat with another dash, so 32 runs in a row differ.
+    """
+    try:
+        position = int(number) - 1
+    except (TypeError, ValueError):
+        position = zlib.crc32(run_id.encode())
+    return LineStyle(
+        PALETTE[position % len(PALETTE)], DASHES[(position // len(PALETTE)) % len(DASHES)]
+    )
+
+
+def finish(figure: go.Figure, title: str, x: str, y: str, height: int = HEIGHT) -> go.Figure:
+    """Give a figure its question, the names of its axes, and the margins of the house."""
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}},
+        xaxis_title=x,
+        yaxis_title=y,
+        height=height,
+        margin={"l": 60, "r": 20, "t": 48, "b": 48},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.22, "x": 0},
+        hovermode="x unified",
+        uirevision="keep",  # a zoom survives the next update
+    )
+    return figure

@@ -1,0 +1,30 @@
+"""What does a net see in an image? Its most probable classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from core.figures.style import PALETTE, finish
+
+
+def draw(classes: Sequence[str], probabilities: Sequence[float]) -> go.Figure:
+    """Horizontal bars, the most probable class on top and in colour."""
+    colours = [PALETTE[0], *["#9aa5b1"] * (len(classes) - 1)]
+    figure = go.Figure(
+        go.Bar(
+            x=list(probabilities),
+            y=list(classes),
+            orientation="h",
+            marker_color=colours[: len(classes)],
+            text=[f"{probability:.1%}" for probability in probabilities],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:.2%}<extra></extra>",
+        )
+    )
+    finish(figure, "What does the net see?", "probability", "", height=110 + 38 * len(classes))
+    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_layout(hovermode="closest")
+    return figure
