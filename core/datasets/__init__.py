@@ -78,7 +78,7 @@ def prepare(name: str) -> DatasetInfo:
     try:
         with store.draft(name, overwrite=False) as folder:
             store.write_arrays(folder, _announced(source), arrays)
-    except FileExistsError:
+    except store.NameTaken:
         pass  # another process prepared the same source meanwhile
     except OSError as error:
         raise DatasetError(f"The dataset '{name}' cannot be written: {error.strerror}.") from error

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 # Named, because Pillow would also hand some formats to other programs (PostScript to Ghostscript).
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
 MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 256 * 1024**2
 POLICIES = ("stretch", "pad", "crop")

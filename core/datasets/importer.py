@@ -78,7 +78,7 @@ def import_images(
             return _import(name, listing, request, folder, workers or default_workers(), report)
     except Cancelled:
         raise ImportCancelled(f"The import of '{name}' was cancelled; nothing was written.") from None
-    except FileExistsError:
+    except store.NameTaken:
         raise _taken(name) from None
     except OSError as error:
         reason = error.strerror or str(error)

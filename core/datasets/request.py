@@ -64,9 +64,7 @@ def check_source(listing: Listing, request: Request) -> None:
     """Raise ImportRefused for what can be seen before an image is decoded."""
     labels = {item.place.label for item in listing.items}
     if not labels:
-        reasons = f" For example, {listing.problems[0].name} {listing.problems[0].reason}." * bool(
-            listing.problems
-        )
+        reasons = example(listing.problems)
         raise ImportRefused(
             f"{listing.root.name} holds no image in a class folder (a folder a class, with or without "
             f"train/, validation/ and test/ above).{reasons}"
@@ -91,11 +89,11 @@ def check_source(listing: Listing, request: Request) -> None:
 
 def example(problems: Sequence[Problem]) -> str:
     """One problem of several as a sentence, to be put behind another; empty when there is none."""
-    return f" For example, {problems[0].name} {problems[0].reason}." if problems else ""
+    return f" For example, {problems[0].name!r} {problems[0].reason}." if problems else ""
 
 
 def some(names: Iterable[str], most: int = 5) -> str:
-    """The first few names, quoted."""
+    """The first few names, quoted, a line break in one written as \\n."""
     names = list(names)
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(f"'{name}'" for name in names[:most]) + more
+    return ", ".join(repr(name) for name in names[:most]) + more

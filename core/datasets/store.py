@@ -32,6 +32,10 @@ HEADER_BYTES = 128
 DIGEST_BYTES = 16
 
 
+class NameTaken(Exception):
+    """A dataset of this name exists, and nobody asked for it to be replaced."""
+
+
 def check_name(name: str) -> None:
     """Raise DatasetError when the name cannot name a dataset: it must never be a path."""
     if not NAME.fullmatch(name):
@@ -65,7 +69,7 @@ def read_info(name: str) -> DatasetInfo:
     path = folder_of(name) / MANIFEST
     try:
         return DatasetInfo.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"The dataset '{name}' cannot be read ({error}). Import it again.") from error
 
 
@@ -209,7 +213,7 @@ def _write_header(file: IO[bytes], count: int, shape: Shape) -> None:
 def draft(name: str, *, overwrite: bool) -> Iterator[Path]:
     """A folder to write a dataset in; it becomes the dataset when the block ends without an exception.
 
-    overwrite: replace a dataset of the same name, at the end; otherwise FileExistsError is raised.
+    overwrite: replace a dataset of the same name, at the end; otherwise NameTaken is raised.
     Raises OSError when the datasets folder cannot be written.
     """
     target = folder_of(name)
@@ -243,8 +247,8 @@ def _publish(folder: Path, target: Path, overwrite: bool) -> None:
     if not target.exists():
         folder.rename(target)
         return
-    if not overwrite:
-        raise FileExistsError(f"A dataset named '{target.name}' exists.")
+    if not overwrite and (target / MANIFEST).is_file():
+        raise NameTaken(target.name)
     old = target.with_name(REPLACED + target.name)
     target.rename(old)
     folder.rename(target)

@@ -1,0 +1,483 @@
+"""Whatever lies in a folder or archive: the good images are imported, the rest is named with its reason."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+import subprocess
+import sys
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import datasets
+from core.datasets import archive, store
+from core.datasets.importer import ImportRefused, import_images
+from core.settings import PROGRAM
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def rgb(width: int = 8, height: int = 8) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def frames(kind: str) -> bytes:
+    return encoded(rgb(), kind, save_all=True, append_images=[rgb().rotate(90), rgb().rotate(180)])
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A tiny PNG whose header claims a huge image: a decompression bomb."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+
+
+UNREADABLE = {
+    "a truncated PNG": ("cut.png", lambda: encoded(rgb(64, 64))[:2000], "is damaged"),
+    "a truncated JPEG": ("cut.jpg", lambda: encoded(rgb(64, 64), "JPEG")[:900], "is damaged"),
+    "a PNG header alone": ("head.png", lambda: encoded(rgb())[:20], "damaged|not an image"),
+    "a flipped byte in a PNG": (
+        "flip.png",
+        lambda: (lambda d: d[:60] + bytes([d[60] ^ 255]) + d[61:])(encoded(rgb())),
+        "is damaged",
+    ),
+    "an empty file": ("empty.png", lambda: b"", r"is empty \(0 bytes\)"),
+    "text named .png": ("text.png", lambda: b"this is no image at all", "not an image of a format"),
+    "a web page named .jpg": (
+        "page.jpg",
+        lambda: b"<!DOCTYPE html><html></html>",
+        "not an image of a format",
+    ),
+    "an SVG": (
+        "vector.svg",
+        lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        "not an image of a format",
+    ),
+    "PostScript": ("program.eps", lambda: encoded(rgb(), "EPS"), "not an image of a format"),
+    "a PDF": ("paper.pdf", lambda: encoded(rgb(), "PDF"), "not an image of a format"),
+    "a zip inside": ("inner.png", lambda: b"PK\x03\x04" + bytes(60), "not an image of a format"),
+    "a decompression bomb": ("bomb.png", lambda: claiming(50_000, 50_000), "pixels that are read"),
+    "a picture just over the limit": ("big.png", lambda: claiming(10_000, 7_000), "has 70,000,000 pixels"),
+    "no pixels at all": ("zero.png", lambda: claiming(0, 0), "damaged|not an image"),
+    "random bytes": ("dust.bmp", lambda: bytes(range(256)) * 4, "not an image of a format"),
+}
+
+READABLE = {
+    "a 20,000×10 strip": ("strip.png", lambda: encoded(Image.new("RGB", (20_000, 10), "red"))),
+    "a 1×1 image": ("dot.png", lambda: encoded(rgb(1, 1))),
+    "an animated GIF": ("moving.gif", lambda: frames("GIF")),
+    "an animated WebP": ("moving.webp", lambda: frames("WEBP")),
+    "a WebP": ("still.webp", lambda: encoded(rgb(), "WEBP")),
+    "a TIFF": ("scan.tiff", lambda: encoded(rgb(), "TIFF")),
+    "a TIFF of three pages": ("pages.tif", lambda: frames("TIFF")),
+    "a BMP": ("old.bmp", lambda: encoded(rgb(), "BMP")),
+    "a PPM": ("plain.ppm", lambda: encoded(rgb(), "PPM")),
+    "a 16-bit PNG": ("deep.png", lambda: encoded(Image.fromarray(np.full((8, 8), 40_000, np.uint16)))),
+    "a CMYK JPEG": ("print.jpg", lambda: encoded(rgb().convert("CMYK"), "JPEG")),
+    "an RGBA PNG": ("glass.png", lambda: encoded(rgb().convert("RGBA"))),
+    "a palette PNG": ("palette.png", lambda: encoded(rgb().quantize(16))),
+    "a bilevel PNG": ("fax.png", lambda: encoded(rgb().convert("1"))),
+    "a JPEG named .png": ("wrong.png", lambda: encoded(rgb(), "JPEG")),
+    "a PNG named .txt": ("image.txt", lambda: encoded(rgb())),
+    "a PNG without suffix": ("image", lambda: encoded(rgb())),
+    "an upper-case suffix": ("IMG.JPEG", lambda: encoded(rgb(), "JPEG")),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_an_unreadable_file_is_reported_and_the_others_are_imported(photos, kind):
+    name, data, reason = UNREADABLE[kind]
+    photos.pair()
+    photos.write(f"cat/{name}", data())
+    info = import_images("x", photos.root, workers=1)
+    assert info.size == 8
+    assert [problem.name for problem in info.problems] == [f"cat/{name}"]
+    assert re.search(reason, info.problems[0].reason)
+    assert len(datasets.load("x").images) == 8
+
+
+@pytest.mark.parametrize("kind", READABLE)
+def test_an_unusual_image_is_imported(photos, kind):
+    name, data = READABLE[kind]
+    photos.pair()
+    photos.write(f"cat/{name}", data())
+    info = import_images("x", photos.root, workers=1)
+    assert (info.size, info.problems) == (9, ())
+    assert f"cat/{name}" in datasets.load("x").source_names
+
+
+def test_what_was_converted_is_said(photos):
+    photos.pair()
+    photos.write("cat/moving.gif", frames("GIF"))
+    photos.write("cat/glass.png", encoded(rgb().convert("RGBA")))
+    notes = " ".join(import_images("x", photos.root).notes)
+    assert "1 images with transparency were laid on white" in notes
+    assert "Of 1 images with several frames the first was taken" in notes
+
+
+NAMES = {
+    "spaces": "  my  cat .png",
+    "quotes": 'the "best" cat\'s.png',
+    "emoji": "🐈‍⬛.png",
+    "Chinese": "猫.png",
+    "255 characters": "c" * 251 + ".png",
+    "a newline": "two\nlines.png",
+    "a script": "<script>alert(1)<",
+    "a formula": "=cmd|'x'!A1.png",
+    "a percent sign": "%s%n%2e%2e.png",
+    "a leading dash": "-rf.png",
+    "no UTF-8": os.fsdecode(b"caf\xe9.png"),
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_name_of_any_kind_is_kept_as_text(photos, png, kind):
+    name = NAMES[kind]
+    photos.pair()
+    photos.write(f"cat/{name}", png)
+    photos.write(f"{name[:200]}/0.png", png)
+    info = import_images("x", photos.root, workers=1)
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    assert info.classes.count(text[:200] if kind != "no UTF-8" else text) == 1
+    assert f"cat/{text}" in datasets.load("x").source_names
+    assert datasets.info("x") == info
+
+
+def test_a_systems_litter_is_passed_over(photos, png):
+    photos.pair()
+    for path in (
+        "cat/.hidden.png",
+        ".git/a/b.png",
+        "__MACOSX/cat/._0.png",
+        "dog/Thumbs.db",
+        "dog/desktop.ini",
+    ):
+        photos.write(path, png)
+    photos.write(".DS_Store", b"\0")
+    for source in (photos.root, photos.zipped()):
+        info = import_images("x", source, replace=True)
+        assert (info.size, info.problems, info.classes) == (8, (), ("cat", "dog"))
+
+
+def test_images_outside_the_class_folders_are_named_and_a_readme_is_not(photos, png):
+    photos.pair()
+    photos.write("stray.png", png)
+    photos.write("README.md", b"# Pets")
+    problems = import_images("x", photos.root).problems
+    assert [tuple(problem) for problem in problems] == [("stray.png", "lies in no class folder")]
+
+
+def test_images_outside_the_parts_are_named(photos, png):
+    photos.add(*(f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"))
+    for path in ("extra/a/1.png", "train/stray.png", "loose.png"):
+        photos.write(path, png)
+    problems = dict(import_images("x", photos.root).problems)
+    assert problems == {
+        "extra/a/1.png": "lies outside the train, validation and test folders",
+        "loose.png": "lies outside the train, validation and test folders",
+        "train/stray.png": "lies in no class folder",
+    }
+
+
+def test_a_link_out_of_the_folder_is_not_followed(photos, tmp_path, png):
+    photos.pair()
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "secret.png").write_bytes(png)
+    (photos.root / "cat" / "out.png").symlink_to(tmp_path / "private" / "secret.png")
+    (photos.root / "bird").symlink_to(tmp_path / "private")
+    (photos.root / "cat" / "gone.png").symlink_to(photos.root / "nowhere.png")
+    (photos.root / "cat" / "round").symlink_to(photos.root)
+    info = import_images("x", photos.root)
+    assert info.size == 8
+    assert dict(info.problems) == {
+        "bird": "is a link that leads out of the folder",
+        "cat/gone.png": "cannot be opened (No such file or directory)",
+        "cat/out.png": "is a link that leads out of the folder",
+        "cat/round": "is a link to a folder; links to folders are not followed",
+    }
+
+
+def test_a_pipe_in_the_folder_does_not_stop_the_import(photos):
+    photos.pair()
+    os.mkfifo(photos.root / "cat" / "pipe.png")
+    assert dict(import_images("x", photos.root).problems) == {"cat/pipe.png": "is not a regular file"}
+
+
+def test_an_empty_class_is_named(photos):
+    photos.pair()
+    (photos.root / "bird").mkdir()
+    photos.write("fish/broken.png", b"x")
+    info = import_images("x", photos.root)
+    assert info.classes == ("cat", "dog")
+    assert ("bird", "is an empty folder: no class was made of it") in info.problems
+    assert ("fish", "has no readable image: no class was made of it") in info.problems
+
+
+def test_a_class_only_in_test_is_said(photos):
+    photos.add(*(f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"), "test/c/0.png")
+    info = import_images("x", photos.root)
+    assert info.counts["train"] == (1, 1, 0)
+    assert "No training image is there for: 'c'." in info.notes
+
+
+def test_one_class_is_refused(photos, nothing_written):
+    photos.add("cat/1.png", "cat/2.png")
+    with pytest.raises(
+        ImportRefused, match=r"at least 2 classes, a folder each\. Received from photos: 'cat'"
+    ):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+def test_one_class_with_readable_images_is_refused(photos, nothing_written):
+    photos.add("cat/1.png", "cat/2.png")
+    photos.write("dog/1.png", b"no image")
+    with pytest.raises(
+        ImportRefused, match=r"Received from photos: 'cat'\. For example, 'dog/1\.png' is not"
+    ):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+def test_a_source_without_any_readable_image_is_refused(photos, nothing_written):
+    for label in "ab":
+        photos.write(f"{label}/1.png", b"no image")
+    with pytest.raises(ImportRefused, match="Received from photos: none"):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+def test_a_test_folder_without_a_train_folder_is_refused(photos, nothing_written):
+    photos.add("test/a/1.png", "test/b/1.png")
+    with pytest.raises(ImportRefused, match="no train folder beside: test"):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+def test_training_images_that_are_all_unreadable_are_refused(photos, nothing_written):
+    photos.add("test/a/1.png", "test/b/1.png")
+    for label in "ab":
+        photos.write(f"train/{label}/1.png", b"no image")
+    with pytest.raises(ImportRefused, match="no readable image to train on"):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+def test_ten_thousand_classes_are_imported(photos, png):
+    with zipfile.ZipFile(photos.root.with_suffix(".zip"), "w") as file:
+        for number in range(10_000):
+            file.writestr(f"{number:05}/0.png", png)
+    info = import_images("x", photos.root.with_suffix(".zip"))
+    assert info.num_classes == info.size == 10_000
+    assert info.part_size("train") == 10_000  # a lone image stays in training
+
+
+def test_a_hundred_thousand_entries_are_listed(tmp_path, png):
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for number in range(100_000):
+            file.writestr(f"__MACOSX/{number}", b"")
+        for label in "ab":
+            file.writestr(f"{label}/0.png", png)
+    assert import_images("x", path).size == 2
+
+
+def test_too_many_entries_are_refused(photos, monkeypatch, nothing_written):
+    photos.pair()
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 7)
+    with pytest.raises(ImportRefused, match=r"has 8 entries; at most 7 .* Unpack it and import the folder"):
+        import_images("x", photos.zipped())
+    nothing_written()
+
+
+def packed(path, png: bytes, change: Callable[[zipfile.ZipFile], None]):
+    """An archive of two good classes and what `change` adds."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for label in ("cat", "dog"):
+            for number in range(2):
+                file.writestr(f"{label}/{number}.png", png)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # zipfile warns of a name that it writes twice
+            change(file)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../cat/x.png", "cat/../../x.png", "/etc/x.png", "C:/x/y.png", "\\\\server\\share.png", "..\\x.png"],
+)
+def test_a_member_that_leads_out_of_the_archive_is_named(tmp_path, png, name):
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr(name, png))
+    before = sorted(tmp_path.parent.rglob("*.png"))
+    info = import_images("x", path)
+    assert info.size == 4
+    assert [problem.reason for problem in info.problems] == ["has a path that leads out of the archive"]
+    assert sorted(tmp_path.parent.rglob("*.png")) == before
+
+
+def test_backslashes_in_an_archive_are_folders(tmp_path, png):
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("bird\\0.png", png))
+    assert import_images("x", path).classes == ("bird", "cat", "dog")
+
+
+def test_a_link_in_an_archive_is_named(tmp_path, png):
+    link = zipfile.ZipInfo("cat/link.png")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr(link, "/etc/passwd"))
+    assert dict(import_images("x", path).problems) == {"cat/link.png": "is a link"}
+
+
+def test_a_name_twice_in_an_archive_is_named(tmp_path, png):
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("cat/0.png", png))
+    info = import_images("x", path)
+    assert info.size == 4
+    assert dict(info.problems) == {"cat/0.png": "occurs twice in the archive"}
+
+
+def encrypt(data: bytearray, name: bytes | None = None) -> bytes:
+    """Set the encryption flag in the headers of one member, or of all."""
+    for signature, flags, names in ((b"PK\x03\x04", 6, 30), (b"PK\x01\x02", 8, 46)):
+        at = data.find(signature)
+        while at >= 0:
+            if name is None or data[at + names :].startswith(name):
+                data[at + flags] |= 1
+            at = data.find(signature, at + 1)
+    return bytes(data)
+
+
+def test_an_encrypted_archive_is_refused(tmp_path, png, nothing_written):
+    path = packed(tmp_path / "a.zip", png, lambda file: None)
+    path.write_bytes(encrypt(bytearray(path.read_bytes())))
+    with pytest.raises(ImportRefused, match=r"a\.zip is encrypted"):
+        import_images("x", path)
+    nothing_written()
+
+
+def test_an_encrypted_member_is_named(tmp_path, png):
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("cat/secret.png", png))
+    path.write_bytes(encrypt(bytearray(path.read_bytes()), b"cat/secret.png"))
+    assert dict(import_images("x", path).problems) == {"cat/secret.png": "is encrypted"}
+
+
+def test_a_zip_bomb_is_refused(tmp_path, png, monkeypatch, nothing_written):
+    monkeypatch.setattr(archive, "MAX_RATIO_FREE_BYTES", 1024**2)  # the real bound would need a gigabyte
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("cat/0.bmp", bytes(8 * 1024**2)))
+    with pytest.raises(ImportRefused, match=r"would unpack to .* times its size; at most 100 times"):
+        import_images("x", path)
+    nothing_written()
+
+
+def test_a_huge_member_is_named_and_not_unpacked(tmp_path, png, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_FILE_BYTES", 1024)
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("cat/big.bmp", bytes(2000)))
+    assert dict(import_images("x", path).problems) == {
+        "cat/big.bmp": "has 2,000 bytes; at most 1,024 are read"
+    }
+
+
+def test_a_member_larger_than_it_says_is_named(tmp_path, png):
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("cat/liar.png", bytes(100_000)))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(struct.pack("<I", 100_000), struct.pack("<I", 100)))
+    reason = "is damaged in the archive (size or checksum differ)"
+    assert dict(import_images("x", path).problems) == {"cat/liar.png": reason}
+
+
+def test_a_damaged_member_is_named(tmp_path, png):
+    noise = np.random.default_rng(0).bytes(500)
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("cat/0.bin", noise, zipfile.ZIP_STORED))
+    path.write_bytes(path.read_bytes().replace(noise, noise[::-1]))
+    reason = "is damaged in the archive (size or checksum differ)"
+    assert dict(import_images("x", path).problems) == {"cat/0.bin": reason}
+
+
+def test_a_member_packed_by_another_method_is_named(tmp_path, png):
+    path = packed(tmp_path / "a.zip", png, lambda file: file.writestr("cat/x.png", png, zipfile.ZIP_LZMA))
+    (problem,) = import_images("x", path).problems
+    assert problem == ("cat/x.png", "is packed by method 14; stored and deflated members are read")
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
+def test_a_truncated_archive_is_refused(tmp_path, png, nothing_written, kept):
+    path = packed(tmp_path / "a.zip", png, lambda file: None)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(ImportRefused, match=r"a\.zip"):
+        import_images("x", path)
+    nothing_written()
+
+
+def test_an_empty_archive_is_refused(tmp_path, nothing_written):
+    zipfile.ZipFile(tmp_path / "a.zip", "w").close()
+    with pytest.raises(ImportRefused, match="holds no image in a class folder"):
+        import_images("x", tmp_path / "a.zip")
+    nothing_written()
+
+
+def test_a_tar_archive_is_refused(photos, tmp_path, nothing_written):
+    import tarfile
+
+    photos.pair()
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as file:
+        file.add(photos.root, "photos")
+    with pytest.raises(ImportRefused, match=r"a folder or a zip archive\. Received: the file a\.tar\.gz"):
+        import_images("x", tmp_path / "a.tar.gz")
+    nothing_written()
+
+
+def test_a_disk_that_fills_up_leaves_nothing(photos, nothing_written):
+    # A limit on the size of a file answers like a full disk: the write fails, for any user.
+    photos.add(*(f"{label}/{i}.png" for label in "ab" for i in range(20)), size=(64, 64))
+    code = (
+        "import resource, sys\nfrom core.datasets.importer import ImportRefused, import_images\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "try:\n    import_images('x', sys.argv[1])\n"
+        "except ImportRefused as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(photos.root)],
+        cwd=PROGRAM,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "cannot be written: File too large" in done.stdout
+    nothing_written()
+
+
+def test_a_disk_that_is_full_when_the_workers_write_leaves_nothing(photos, nothing_written, monkeypatch):
+    photos.pair()
+    monkeypatch.setattr(store, "allocate_images", lambda path, count, shape: path.symlink_to("/dev/full"))
+    with pytest.raises(ImportRefused, match="cannot be written: No space left on device"):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+def test_nothing_outside_the_datasets_folder_is_touched(photos, home):
+    photos.pair()
+    photos.write("cat/bad.png", b"x")
+    before = {path: path.stat().st_mtime_ns for path in photos.root.rglob("*")}
+    import_images("x", photos.root)
+    assert {path: path.stat().st_mtime_ns for path in photos.root.rglob("*")} == before
+    assert sorted(path.name for path in home.iterdir()) == ["datasets"]
+    assert sorted(path.name for path in (home / "datasets").iterdir()) == [store.LOCK, "x"]

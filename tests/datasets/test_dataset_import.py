@@ -1,0 +1,405 @@
+"""An import makes of a folder or archive exactly what lies in it, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from core import datasets
+from core.datasets import importer, store
+from core.datasets.importer import ImportCancelled, ImportRefused, import_images, remove
+from core.registry import UnknownName
+from core.settings import PROGRAM, NotAllowed, get_settings
+
+
+def test_a_folder_a_class_becomes_a_dataset(photos):
+    photos.add(*(f"cat/{i}.png" for i in range(10)), *(f"dog/{i}.png" for i in range(20)))
+    info = import_images("pets", photos.root)
+    assert info.classes == ("cat", "dog")
+    assert info.shape == (8, 8, 3)
+    # 15 % of 10 and 20, rounded half up
+    assert info.counts == {"train": (8, 17), "validation": (0, 0), "test": (2, 3)}
+    assert "15% of every class" in " ".join(info.notes)
+    assert datasets.info("pets") == info
+    assert "pets" in datasets.names()
+
+
+def test_pixels_labels_and_names_belong_together(photos):
+    from PIL import Image
+
+    photos.add(*(f"{label}/{i}.png" for label in "ab" for i in range(40)))
+    import_images("letters", photos.root, workers=2)
+    dataset = datasets.load("letters")
+    assert isinstance(dataset.images, np.memmap)
+    assert len(dataset) == 80
+    for row, name in enumerate(dataset.source_names):
+        assert (dataset.images[row] == np.asarray(Image.open(photos.root / name))).all()
+        assert dataset.info.classes[dataset.labels[row]] == name[0]
+
+
+@pytest.mark.parametrize("prefix", ["", "wrapped/", "wrapped/twice/"])
+def test_an_archive_is_read_like_its_folder(photos, prefix):
+    for part in ("train", "validation", "test"):
+        photos.add(*(f"{part}/{label}/{i}.png" for label in "ab" for i in range(3)))
+    photos.write("README.txt", b"about these images")
+    folder = import_images("folder", photos.root)
+    archive = import_images("archive", photos.zipped(prefix))
+    assert folder.counts == {"train": (3, 3), "validation": (3, 3), "test": (3, 3)}
+    assert (archive.counts, archive.classes, archive.fingerprint) == (
+        folder.counts,
+        folder.classes,
+        folder.fingerprint,
+    )
+    assert folder.problems == archive.problems == ()
+
+
+def test_parts_go_by_their_other_names_too(photos):
+    photos.add(*(f"{part}/{label}/0.png" for part in ("Training", "val", "testing") for label in "ab"))
+    assert import_images("x", photos.root).counts == dict.fromkeys(datasets.PARTS, (1, 1))
+
+
+def test_a_train_folder_alone_gets_a_test_part_held_out(photos):
+    photos.add(*(f"train/{label}/{i}.png" for label in "ab" for i in range(4)))
+    info = import_images("x", photos.root, test_fraction=0.5)
+    assert info.counts == {"train": (2, 2), "validation": (0, 0), "test": (2, 2)}
+
+
+def test_the_seed_of_the_import_fixes_the_test_part(photos):
+    photos.add(*(f"{label}/{i}.png" for label in "ab" for i in range(20)))
+    one, same, other = (
+        import_images(name, photos.root, seed=seed).fingerprint
+        for name, seed in (("one", 3), ("same", 3), ("other", 4))
+    )
+    assert one == same
+    assert one != other
+
+
+def test_classes_are_ordered_as_people_count(photos):
+    photos.add(*(f"{label}/{i}.png" for label in ("10", "9", "2", "b", "A") for i in range(2)))
+    assert import_images("x", photos.root).classes == ("2", "9", "10", "A", "b")
+
+
+def test_images_deep_in_a_class_folder_belong_to_the_class(photos):
+    photos.add("cat/kittens/small/1.png", "cat/2.png", "dog/3.png", "dog/old/4.png")
+    info = import_images("x", photos.root)
+    assert info.classes == ("cat", "dog")
+    assert info.size == 4
+
+
+def test_size_defaults_to_96_when_images_differ(photos):
+    photos.pair()
+    photos.add("cat/wide.png", size=(8, 16))
+    info = import_images("x", photos.root)
+    assert info.shape == (96, 96, 3)
+    assert any("resized to 96×96" in note for note in info.notes)
+    assert sorted(map(tuple, datasets.load("x").sizes.tolist()))[-1] == (8, 16)
+
+
+def test_large_images_that_are_alike_do_not_keep_their_size(photos):
+    photos.add("cat/1.jpg", "dog/1.jpg", size=(300, 300))
+    assert import_images("x", photos.root).shape == (96, 96, 3)
+
+
+def test_one_odd_image_that_the_first_look_missed_is_seen(photos, monkeypatch):
+    monkeypatch.setattr("core.datasets.sizing.LOOKED_AT", 2)  # the first and the last
+    photos.add(*(f"{label}/{i}.png" for label in "ab" for i in range(4)), mode="L")
+    photos.add("a/3.png", size=(8, 9), mode="L")
+    assert import_images("sizes", photos.root).shape == (96, 96, 1)
+    photos.add("a/3.png", mode="RGB")
+    assert import_images("colours", photos.root).shape == (8, 8, 3)
+
+
+def test_grey_images_keep_one_channel_unless_asked(photos):
+    photos.add("a/1.png", "b/1.png", mode="L")
+    photos.add("a/2.png", "b/2.png", mode="I;16")
+    assert import_images("grey", photos.root).shape == (8, 8, 1)
+    assert import_images("rgb", photos.root, channels=3).shape == (8, 8, 3)
+
+
+def test_size_and_policy_are_as_asked(photos):
+    photos.pair()
+    info = import_images("x", photos.root, size=(12, 16), policy="pad", channels=1)
+    assert info.shape == (12, 16, 1)
+    assert info.options["policy"] == "pad"
+
+
+def test_one_class_is_mirrored_onto_the_other(photos):
+    from PIL import Image
+
+    photos.add(*(f"{label}/{i}.png" for label in ("left", "right", "both") for i in range(2)))
+    info = import_images("hands", photos.root, mirror=("right", "left"))
+    assert info.classes == ("both", "left")
+    dataset = datasets.load("hands")
+    for row, name in enumerate(dataset.source_names):
+        image = np.asarray(Image.open(photos.root / name))
+        expected = image[:, ::-1] if name.startswith("right/") else image
+        assert (dataset.images[row] == expected).all()
+
+
+def test_progress_rises_to_the_total_in_the_calling_thread(photos):
+    photos.pair()
+    told = []
+    import_images("x", photos.root, progress=lambda *values: told.append((threading.get_ident(), *values)))
+    assert {thread for thread, *_ in told} == {threading.get_ident()}
+    assert told[-1][1:] == (8, 8, 0.0)
+
+
+def test_a_name_is_replaced_only_when_asked(photos):
+    photos.pair()
+    first = import_images("x", photos.root)
+    photos.add("cat/more.png")
+    with pytest.raises(ImportRefused, match="A dataset named 'x' exists"):
+        import_images("x", photos.root)
+    assert datasets.info("x") == first
+    assert import_images("x", photos.root, replace=True).size == first.size + 1
+
+
+def test_a_failed_replacement_keeps_the_old_dataset(photos, tmp_path):
+    photos.pair()
+    first = import_images("x", photos.root)
+    for path in photos.root.rglob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(ImportRefused):
+        import_images("x", photos.root, replace=True)
+    assert datasets.info("x") == first
+    assert len(datasets.load("x").images) == first.size
+
+
+def test_cancelling_leaves_nothing(photos, nothing_written):
+    photos.pair()
+    with pytest.raises(ImportCancelled, match="nothing was written"):
+        import_images("x", photos.root, cancelled=lambda: True)
+    nothing_written()
+
+
+def test_a_killed_import_leaves_nothing_that_lasts(photos, home, nothing_written):
+    photos.pair()
+    started = (
+        "import os, sys\nfrom core.datasets.importer import import_images\n"
+        "import_images('x', sys.argv[1], progress=lambda *_: os.kill(os.getpid(), 9))"
+    )
+    killed = subprocess.run([sys.executable, "-c", started, str(photos.root)], cwd=PROGRAM, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((home / "datasets").glob(store.DRAFT + "*"))
+    assert "x" not in datasets.names()
+    import_images("y", photos.root)
+    assert store.stored_names() == ["y"]
+    remove("y")
+    nothing_written()
+
+
+def test_workers_end_with_the_process_that_started_them(photos):
+    import psutil
+
+    photos.pair()
+    started = (
+        "import sys, psutil\nfrom core.datasets.importer import import_images\n"
+        "def told(*_):\n"
+        "    print(*[child.pid for child in psutil.Process().children()], flush=True)\n"
+        "    import time; time.sleep(60)\n"
+        "import_images('x', sys.argv[1], progress=told, workers=1)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", started, str(photos.root)], cwd=PROGRAM, stdout=subprocess.PIPE, text=True
+    )
+    workers = [int(pid) for pid in process.stdout.readline().split()]
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 10
+    while any(psutil.pid_exists(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not [pid for pid in workers if psutil.pid_exists(pid)]
+
+
+def test_a_sweep_spares_an_import_that_is_running(photos):
+    photos.pair()
+    with store.draft("slow", overwrite=False) as folder:
+        import_images("quick", photos.root)
+        assert folder.is_dir()
+        (folder / store.MANIFEST).write_text("{}")
+    assert store.stored_names() == ["quick", "slow"]
+
+
+def test_a_replacement_killed_halfway_brings_the_old_dataset_back(photos, home):
+    photos.pair()
+    first = import_images("x", photos.root)
+    (home / "datasets" / "x").rename(home / "datasets" / (store.REPLACED + "x"))
+    import_images("y", photos.root)
+    assert datasets.info("x") == first
+
+
+def test_a_decoder_that_crashes_costs_one_image(photos, monkeypatch, tmp_path):
+    # Stands for a fault in a C library: the worker ends at once when it meets this file.
+    photos.pair()
+    photos.write("cat/fatal.png", b"crash")
+    script = tmp_path / "core_crash.py"
+    script.write_text(
+        "import os, runpy, core.datasets.decode as decode\n"
+        "whole = decode.decode_image\n"
+        "def fragile(data, target):\n"
+        "    return os._exit(11) if data == b'crash' else whole(data, target)\n"
+        "decode.decode_image = fragile\n"
+        "runpy.run_module('core.datasets.decode_worker', run_name='__main__')\n"
+    )
+    monkeypatch.setattr("core.datasets.decode_pool.WORKER", "core_crash")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    info = import_images("x", photos.root)
+    assert [tuple(problem) for problem in info.problems] == [
+        ("cat/fatal.png", "ends the decoder (exit status 11)")
+    ]
+    assert info.size == 8
+
+
+def test_an_import_works_from_a_page(photos):
+    from streamlit.testing.v1 import AppTest
+
+    photos.pair()
+
+    def page(path: str) -> None:
+        import streamlit as st
+
+        from core.datasets.importer import import_images
+
+        bar = st.progress(0.0)
+        info = import_images("pets", path, progress=lambda done, total, _: bar.progress(done / total))
+        st.write(f"{info.size} images")
+
+    at = AppTest.from_function(page, args=(str(photos.root),), default_timeout=30).run()
+    assert not at.exception
+    assert at.markdown[0].value == "8 images"
+
+
+def test_removing_deletes_the_dataset_and_not_the_images(photos, nothing_written):
+    photos.pair()
+    import_images("x", photos.root)
+    remove("x")
+    assert "x" not in datasets.names()
+    nothing_written()
+    assert len(list(photos.root.rglob("*.png"))) == 8
+    with pytest.raises(UnknownName, match="no imported dataset 'x'"):
+        remove("x")
+
+
+def test_a_read_only_server_neither_imports_nor_removes(photos, monkeypatch):
+    photos.pair()
+    import_images("x", photos.root)
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    get_settings.cache_clear()
+    with pytest.raises(NotAllowed, match="may not import"):
+        import_images("y", photos.root)
+    with pytest.raises(NotAllowed, match="may not remove"):
+        remove("x")
+    assert "x" in datasets.names()
+
+
+def test_the_info_goes_to_json_and_back(photos):
+    photos.pair()
+    photos.write("cat/broken.png", b"x")
+    info = import_images("x", photos.root)
+    values = json.loads(json.dumps(info.to_dict()))
+    assert (values["size"], values["num_classes"]) == (8, 2)
+    assert datasets.DatasetInfo.from_dict(values) == info
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, "`size` must be 1 to 1024"),
+        ({"size": (10, 5000)}, "`size` must be 1 to 1024"),
+        ({"channels": 2}, r"`channels` must be 1 \(grey\) or 3"),
+        ({"test_fraction": 1.5}, "`test_fraction` must be in 0.01 to 0.9. Received: 1.5"),
+        ({"policy": "squash"}, "`policy` must be one of stretch, pad, crop. Received: 'squash'"),
+        ({"mirror": ("cat", "cat")}, "`mirror` must name two different classes"),
+        ({"mirror": ("cat", "cow")}, "does not have: 'cow'"),
+        ({"seed": -1}, "`seed` must not be negative"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused(photos, nothing_written, options, message):
+    photos.pair()
+    with pytest.raises(ImportRefused, match=message):
+        import_images("x", photos.root, **options)
+    nothing_written()
+
+
+def test_a_test_fraction_beside_a_test_part_is_refused(photos):
+    photos.add(*(f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"))
+    with pytest.raises(ImportRefused, match=r"brings one\. Received: 0\.2"):
+        import_images("x", photos.root, test_fraction=0.2)
+
+
+def test_long_lists_of_problems_are_shortened(photos, monkeypatch):
+    monkeypatch.setattr(importer, "MAX_PROBLEMS", 2)
+    photos.pair()
+    for number in range(5):
+        photos.write(f"cat/bad{number}.png", b"x")
+    problems = import_images("x", photos.root).problems
+    assert len(problems) == 3
+    assert problems[-1].reason == "and 3 more files were not imported"
+
+
+def test_the_datasets_folder_that_cannot_be_written_is_named(photos, home, monkeypatch):
+    photos.pair()
+    home.mkdir()
+    (home / "datasets").write_text("a file where the folder should be")
+    with pytest.raises(ImportRefused, match=f"The folder {home / 'datasets'} cannot be written: File exists"):
+        import_images("x", photos.root)
+
+
+def test_a_read_only_datasets_folder_is_refused(photos, home, monkeypatch):
+    photos.pair()
+
+    def refuse(*_: object, **__: object) -> None:  # as a read-only disk answers, also to root
+        raise OSError(30, os.strerror(30))
+
+    monkeypatch.setattr(store.tempfile, "mkdtemp", refuse)
+    with pytest.raises(ImportRefused, match="cannot be written: Read-only file system"):
+        import_images("x", photos.root)
+
+
+def test_a_home_below_a_file_is_refused(photos, tmp_path, monkeypatch):
+    photos.pair()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ARCHLAB_HOME", str(tmp_path / "file" / "home"))
+    get_settings.cache_clear()
+    with pytest.raises(ImportRefused, match="cannot be written: Not a directory"):
+        import_images("x", photos.root)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/x", "a b", "x\n", ".hidden", "ü", "x" * 65])
+def test_a_name_is_never_a_path(photos, nothing_written, name):
+    photos.pair()
+    with pytest.raises(ImportRefused, match="1 to 64 letters, digits"):
+        import_images(name, photos.root)
+    nothing_written()
+
+
+def test_a_name_of_the_program_is_not_taken(photos):
+    photos.pair()
+    with pytest.raises(ImportRefused, match="'digits' belongs to a dataset that ships with the program"):
+        import_images("digits", photos.root, replace=True)
+
+
+def test_sources_that_are_no_sources_are_refused(photos, tmp_path, nothing_written):
+    file = photos.write("notes.zip", b"this is no archive")
+    with pytest.raises(ImportRefused, match="There is no folder or file"):
+        import_images("x", tmp_path / "missing")
+    with pytest.raises(ImportRefused, match=r"folder or a zip archive\. Received: the file notes\.zip"):
+        import_images("x", file)
+    with pytest.raises(ImportRefused, match="holds no image in a class folder"):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+def test_refusals_are_one_sentence_without_a_line_break(photos):
+    photos.add("cat\nly/1.png", "cat\nly/2.png")
+    with pytest.raises(ImportRefused) as refused:
+        import_images("x", photos.root)
+    assert "\n" not in str(refused.value)

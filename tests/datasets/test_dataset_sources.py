@@ -1,0 +1,113 @@
+"""Every dataset that the program knows is what it says it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from core import datasets
+from core.datasets import store
+from core.registry import UnknownName
+from core.settings import PROGRAM
+
+
+@pytest.mark.parametrize("name", datasets.datasets.names())
+def test_a_source_announces_itself_completely(name):
+    source = datasets.datasets.get(name)
+    assert source.title
+    assert source.description
+    assert source.licence
+    assert all(len(counts) == len(source.classes) for counts in source.counts.values())
+    assert set(source.counts) == set(datasets.PARTS)
+
+
+@pytest.mark.parametrize("name", [source.name for source in datasets.datasets if source.embedded])
+def test_an_embedded_source_is_prepared_as_announced_when_first_asked_for(name):
+    source = datasets.datasets.get(name)
+    info = datasets.info(name)
+    assert info.prepared
+    assert (info.shape, info.classes, info.counts) == (source.shape, source.classes, source.counts)
+    assert store.stored_names() == [name]
+    assert datasets.info(name) == info
+
+
+def test_digits_are_white_on_black_and_look_like_their_originals():
+    from sklearn.datasets import load_digits
+
+    dataset = datasets.load("digits")
+    originals = load_digits()
+    assert dataset.images.dtype == np.uint8
+    assert dataset.labels.tolist() == originals.target.tolist()
+    assert np.asarray(dataset.images[:, 0, 0]).mean() < 16  # the corner is background
+    blocks = np.asarray(dataset.images, np.float32)[:, 2:26, 2:26, 0].mean(axis=(1, 2))
+    assert np.corrcoef(blocks, originals.images.mean(axis=(1, 2)))[0, 1] > 0.9
+
+
+def test_the_digits_have_the_same_fingerprint_everywhere():
+    assert datasets.info("digits").fingerprint == "2bac1199f1db3ca91a9a014d087be0fd"
+
+
+def test_samples_are_of_the_class_and_part_and_repeatable():
+    dataset = datasets.load("digits")
+    rows = datasets.sample("digits", class_index=3, count=5, part="test", seed=1)
+    assert len(rows) == 5
+    assert set(dataset.labels[rows]) == {3}
+    assert set(dataset.parts[rows]) == {2}
+    assert rows.tolist() == datasets.sample("digits", class_index=3, count=5, part="test", seed=1).tolist()
+    assert len(datasets.sample("digits", class_index=3, count=1000, part="test")) == 37
+    with pytest.raises(ValueError, match="`part` must be one of train, validation, test"):
+        datasets.sample("digits", part="exam")
+
+
+def test_an_unknown_name_is_answered_with_the_names_that_exist():
+    with pytest.raises(UnknownName, match=r"Unknown dataset 'digit'\. Known: .*digits"):
+        datasets.load("digit")
+    with pytest.raises(UnknownName, match="Unknown dataset"):
+        datasets.info("../digits")
+
+
+def test_two_processes_may_prepare_the_same_source_at_once():
+    code = "from core import datasets; print(datasets.info('digits').fingerprint)"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=PROGRAM, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    answers = {process.communicate()[0].strip() for process in both}
+    assert answers == {datasets.info("digits").fingerprint}
+
+
+@pytest.mark.parametrize("damage", ["", "{", "{}", "[]"])
+def test_a_damaged_manifest_says_so(damage, home):
+    datasets.info("digits")
+    (home / "datasets" / "digits" / store.MANIFEST).write_text(damage)
+    with pytest.raises(datasets.DatasetError, match=r"'digits' cannot be read .* Import it again"):
+        datasets.info("digits")
+
+
+def test_images_and_index_that_disagree_say_so(home):
+    datasets.info("digits")
+    np.save(home / "datasets" / "digits" / store.IMAGES, np.zeros((3, 28, 28, 1), np.uint8))
+    with pytest.raises(datasets.DatasetError, match="its files disagree"):
+        datasets.load("digits")
+
+
+def test_a_file_with_pickled_objects_is_not_read(home):
+    datasets.info("digits")
+    np.save(home / "datasets" / "digits" / store.IMAGES, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(datasets.DatasetError, match="cannot be read"):
+        datasets.load("digits")
+
+
+def test_datasets_cost_the_dashboard_no_heavy_import():
+    code = (
+        "import sys\nfrom core import datasets\nfrom core.datasets import importer\ndatasets.names()\n"
+        "heavy = ('keras', 'tensorflow', 'streamlit', 'mlflow', 'sklearn', 'scipy')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROGRAM, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
