@@ -13,7 +13,7 @@ def probabilities(predictions: pd.DataFrame) -> np.ndarray:
 
 
 def confusion_matrix(predictions: pd.DataFrame) -> np.ndarray:
-    """Counts of images, int64 `(num_classes, num_classes)`: row is the true class, column the predicted one."""
+    """Counts of images, int64 `(num_classes, num_classes)`: rows are true classes, columns predicted."""
     given = probabilities(predictions)
     classes = given.shape[1]
     cells = predictions["label"].to_numpy() * classes + given.argmax(axis=1)

@@ -31,11 +31,11 @@ def draw(matrix: np.ndarray, classes: Sequence[str]) -> go.Figure:
             zmin=0,
             zmax=1,
             showscale=False,
-            hovertemplate="true %{y}, predicted %{x}<br>%{customdata} images, %{z:.1%} of the class<extra></extra>",
+            hovertemplate="true %{y}, predicted %{x}<br>%{customdata} images, %{z:.1%} of it<extra></extra>",
         )
     )
     finish(figure, "Which classes are mixed up?", "predicted class", "true class", height=460)
-    figure.update_xaxes(type="category", side="bottom")
-    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     figure.update_layout(hovermode="closest")
     return figure

@@ -32,7 +32,7 @@ class Curve:
 
 
 def collect(history: pd.DataFrame, names: Mapping[str, str], metric: str) -> list[Curve]:
-    """The curves of one metric, in the order of `names` (run id to name); runs without a value are left out."""
+    """The curves of one metric, in the order of `names` (run id to name); runs without one are left out."""
     chosen = history[history["metric"] == metric]
     curves = []
     for run_id, name in names.items():

@@ -45,7 +45,7 @@ def finish(figure: go.Figure, title: str, x: str, y: str, height: int = HEIGHT) 
         yaxis_title=y,
         height=height,
         margin={"l": 60, "r": 20, "t": 48, "b": 48},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.22, "x": 0},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.3, "x": 0},
         hovermode="x unified",
         uirevision="keep",  # a zoom survives the next update
     )

@@ -14,6 +14,7 @@ import core.architectures.layers  # noqa: F401  registers the layers that Keras 
 from core.datasets.decode import Target, Unreadable, decode_image
 from core.tracking import schema
 from core.tracking.store import RunStore
+from core.training.evaluation import both_columns
 
 KEPT_MODELS = 4  # loaded at once; the one that was not used for longest goes
 BATCH = 64
@@ -47,14 +48,13 @@ def predict(
             f"'{state.name}' is {state.status} and has no saved model; only a finished run can predict."
         ) from error
     data = json.loads(store.read_text(run_id, schema.DATA))
-    target = Target(*data["shape"], data["policy"])
+    height, width, channels = data["shape"]
+    target = Target(height, width, channels, data["policy"])
     images = np.stack([_pixels(blob, target, number) for number, blob in enumerate(blobs, start=1)])
     if invert:
         images = 255 - images
     outputs = model.predict(images.astype("float32"), batch_size=BATCH, verbose=0)
-    if outputs.shape[1] == 1:  # one sigmoid unit: the probability of the second class
-        outputs = np.concatenate([1 - outputs, outputs], axis=1)
-    return [_top(probabilities, data["classes"], top_k) for probabilities in outputs]
+    return [_top(probabilities, data["classes"], top_k) for probabilities in both_columns(outputs)]
 
 
 def _pixels(blob: bytes, target: Target, number: int) -> np.ndarray:

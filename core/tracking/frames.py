@@ -19,15 +19,15 @@ from core.tracking import schema
 if TYPE_CHECKING:
     from core.tracking.store import RunStore
 
-RUN_COLUMNS = ["run_id", "name", "status", "started", "ended"]
+RUN_COLUMNS = ["run_id", "name", "status", "started", "ended", "last_epoch"]
 HISTORY_COLUMNS = ["run_id", "metric", "step", "value", "time"]
 
 
 def runs(store: RunStore) -> pd.DataFrame:
     """Every run of the store that was not deleted, newest first.
 
-    Columns: run_id, name, status, started and ended (UTC), then `params.*`, `metrics.*` (their last
-    values, float) and `tags.*`. A value a run does not have is NaN.
+    Columns: run_id, name, status, started and ended (UTC), last_epoch (the step of the last `loss`), then
+    `params.*`, `metrics.*` (their last values, float) and `tags.*`. A value a run does not have is NaN.
     """
     frame = _runs_by_sql(_engine(store.uri)) if _is_database(store.uri) else _runs_by_client(store)
     return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
@@ -75,13 +75,15 @@ def _runs_by_sql(engine: Engine) -> pd.DataFrame:
         )
         wide = [frame.set_index("run_id")]
         for kind, table in (("params", "params"), ("metrics", "latest_metrics"), ("tags", "tags")):
-            nan = ", is_nan" if kind == "metrics" else ""
+            nan = ", is_nan, step" if kind == "metrics" else ""
             long = pd.read_sql(
                 text(f"SELECT run_uuid, key, value{nan} FROM {table} WHERE run_uuid IN ({alive})"),
                 connection,
             )
             if kind == "metrics":
                 long["value"] = _with_nan(long)
+                losses = long[long["key"] == "loss"]
+                wide.append(losses.set_index("run_uuid")["step"].astype(float).rename("last_epoch"))
             pivoted = long.pivot(index="run_uuid", columns="key", values="value")
             wide.append(pivoted.add_prefix(f"{kind}."))
     return _typed(pd.concat(wide, axis=1).rename_axis("run_id").reset_index())
@@ -101,6 +103,8 @@ def _runs_by_client(store: RunStore) -> pd.DataFrame:
                 "started": info.start_time,
                 "ended": info.end_time,
             }
+            last = next((one.step for one in data._metric_objs if one.key == "loss"), None)
+            row["last_epoch"] = float("nan") if last is None else float(last)
             row |= {f"params.{key}": value for key, value in data.params.items()}
             row |= {f"metrics.{key}": value for key, value in data.metrics.items()}
             row |= {f"tags.{key}": value for key, value in data.tags.items()}

@@ -1,0 +1,140 @@
+"""Imports that a page starts: each a process of its own, so that a reload or a restart does not end it.
+
+`python -m core.jobs.imports FILE` carries one out; the file tells how far it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import uuid
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.datasets.importer import ImportCancelled, import_images
+from core.jobs.worker import spawn
+from core.settings import Settings
+from core.tracking.store import is_alive, process_name
+
+RUNNING, DONE, REFUSED, CANCELLED = "running", "done", "refused", "cancelled"
+
+
+@dataclass(frozen=True)
+class ImportJob:
+    """One import and how far it is.
+
+    path: the folder or archive. upload: it lies in our own folder and goes when the import has ended.
+    options: keywords of `import_images`. message: what was imported, or why not, in one sentence.
+    """
+
+    name: str
+    path: str
+    options: dict[str, Any]
+    upload: bool = False
+    state: str = RUNNING
+    done: int = 0
+    total: int = 0
+    remaining_s: float = 0.0
+    message: str = ""
+    owner: str = ""
+
+
+def start(settings: Settings, name: str, path: Path, upload: bool, options: dict[str, Any]) -> None:
+    """Begin an import in the background. Raises NotAllowed on a read-only server."""
+    settings.require_trainer("import datasets")
+    folder = _folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{uuid.uuid4().hex}.json"
+    job = ImportJob(name, str(path), options, upload)
+    _write(file, job)
+    process = spawn(settings, ["-m", "core.jobs.imports", str(file)], settings.home / "imports.log")
+    (file.with_suffix(".owner")).write_text(process_name(process.pid))
+
+
+def jobs(settings: Settings) -> dict[str, ImportJob]:
+    """All imports that were not dismissed, the newest first, by their ids."""
+    files = sorted(_folder(settings).glob("*.json"), key=lambda file: file.stat().st_ctime, reverse=True)
+    return {file.stem: _current(file) for file in files}
+
+
+def cancel(settings: Settings, job_id: str) -> None:
+    """Stop an import; nothing of it stays."""
+    settings.require_trainer("cancel an import")
+    owner = _owner(_folder(settings) / f"{job_id}.json")
+    if is_alive(owner):
+        os.kill(int(owner.rsplit(":", 2)[1]), signal.SIGTERM)
+
+
+def dismiss(settings: Settings, job_id: str) -> None:
+    """Forget an import that has ended."""
+    for suffix in (".json", ".owner"):
+        (_folder(settings) / f"{job_id}{suffix}").unlink(missing_ok=True)
+
+
+def uploads(settings: Settings) -> Path:
+    """Where uploaded archives wait for their import."""
+    folder = settings.home / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "imports"
+
+
+def _owner(file: Path) -> str:
+    try:
+        return file.with_suffix(".owner").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _current(file: Path) -> ImportJob:
+    job = ImportJob(**json.loads(file.read_text()))
+    owner = _owner(file)
+    if job.state == RUNNING and owner and not is_alive(owner):
+        job = ImportJob(**json.loads(file.read_text()))  # it may have ended between the two looks
+        if job.state == RUNNING:
+            return replace(
+                job, state=REFUSED, message="The import was ended from outside; nothing was written."
+            )
+    return job
+
+
+def _write(file: Path, job: ImportJob) -> None:
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(job)))
+    draft.replace(file)
+
+
+def _run(file: Path) -> None:
+    job = ImportJob(**json.loads(file.read_text()))
+    stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda signum, _: stop.append(signum))
+
+    def progress(done: int, total: int, remaining_s: float) -> None:
+        _write(file, replace(job, done=done, total=total, remaining_s=remaining_s))
+
+    try:
+        info = import_images(
+            job.name, job.path, progress=progress, cancelled=lambda: bool(stop), **job.options
+        )
+        problems = f"; {len(info.problems)} files were left out" if info.problems else ""
+        message = f"{info.size:,} images in {info.num_classes} classes{problems}."
+        _write(file, replace(job, state=DONE, message=message))
+    except ImportCancelled as error:
+        _write(file, replace(job, state=CANCELLED, message=str(error)))
+    except Exception as error:  # told on the page
+        _write(file, replace(job, state=REFUSED, message=str(error)))
+        if not isinstance(error, ValueError):
+            raise
+    finally:
+        if job.upload:
+            Path(job.path).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    _run(Path(sys.argv[1]))

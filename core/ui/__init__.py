@@ -1,0 +1,1 @@
+"""What pages are made of; the only part of core that imports streamlit."""

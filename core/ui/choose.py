@@ -1,0 +1,34 @@
+"""Choosing a run, with the choice in the URL."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.ui import words
+
+
+def choose_run(runs: pd.DataFrame, label: str = "Run") -> str | None:
+    """A select box over runs, newest first; None, with a word of what to do, when there is none.
+
+    The id stands in the URL as `run`; one that does not exist (any more) is said and replaced by the newest.
+    """
+    if runs.empty:
+        st.info("No run to show yet: start one on the Train page.", icon=":material/info:")
+        st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
+        return None
+    labels = {run["run_id"]: words.run_label(run) for _, run in runs[["run_id", "name"]].iterrows()}
+    wanted = st.query_params.get("run")
+    if wanted is not None and wanted not in labels:
+        st.warning("The run of this address is not here. This is the newest one.", icon=":material/link_off:")
+        wanted = None
+    ids = list(labels)
+    chosen = st.selectbox(
+        label,
+        ids,
+        index=ids.index(wanted) if wanted else 0,
+        format_func=labels.__getitem__,
+        key=f"choose-{wanted}",
+    )
+    st.query_params["run"] = chosen
+    return chosen

@@ -1,0 +1,96 @@
+"""The parts of the Compare page."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.figures import learning_curves
+from core.tracking import schema
+from core.ui import reads, tables, words
+
+CHOSEN_AT_FIRST = 8
+MAX_CURVES = 30  # past that a chart can neither be read nor redrawn quickly
+METRICS = (
+    "val_accuracy",
+    "accuracy",
+    "val_loss",
+    "loss",
+    "learning_rate",
+    "images_per_second",
+    "epoch_seconds",
+)
+
+
+def table(runs: pd.DataFrame) -> list[str]:
+    """The table of runs with its filter and columns; returns the ids of the rows that were ticked.
+
+    Nothing ticked means the newest few. Ticks stand in the URL.
+    """
+    everything = tables.runs_table(runs)
+    words_box, columns_box = st.columns([1, 2])
+    wanted = words_box.text_input(
+        "Filter",
+        key="filter",
+        bind="query-params",
+        placeholder="words of any column",
+        icon=":material/search:",
+    )
+    available = [column for column in everything.columns if column != "run"]
+    columns = columns_box.multiselect(
+        "Columns",
+        available,
+        default=[column for column in tables.DEFAULT_COLUMNS if column in available],
+    )
+    keep = tables.matches(everything, wanted or "")
+    shown, ids = everything[keep][["run", *columns]], runs.loc[keep, "run_id"].tolist()
+    if shown.empty:
+        st.info("No run has these words.", icon=":material/search_off:")
+        return []
+    linked = st.query_params.get_all("runs")
+    rows = [position for position, run_id in enumerate(ids) if run_id in linked]
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=tables.column_config(list(shown.columns)),
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": rows}},
+        key=f"runs-{wanted}",
+        height=min(38 + 35 * len(shown), 420),
+    )
+    chosen = [ids[row] for row in event.selection.rows if row < len(ids)]
+    st.query_params["runs"] = chosen
+    return chosen or ids[:CHOSEN_AT_FIRST]
+
+
+def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
+    """Curves of some runs overlaid, two metrics side by side; renewed while one of them trains."""
+    chosen = runs[runs["run_id"].isin(run_ids)].head(MAX_CURVES)
+    if chosen.empty:
+        return
+    if len(run_ids) > MAX_CURVES:
+        st.caption(f"The newest {MAX_CURVES} of the {len(run_ids)} chosen runs.")
+    shown = st.pills(
+        "Curves",
+        METRICS,
+        selection_mode="multi",
+        default=("val_accuracy", "val_loss"),
+        format_func=lambda metric: learning_curves.LABELS[metric],
+        key="metrics",
+        bind="query-params",
+    )
+    alive = chosen["status"].isin(schema.ACTIVE).any()
+    st.fragment(_draw, run_every=2.0 if alive else None)(chosen["run_id"].tolist(), list(shown or []))
+
+
+def _draw(run_ids: list[str], metrics: list[str]) -> None:
+    runs = reads.runs()
+    chosen = runs[runs["run_id"].isin(run_ids)]
+    names = {run["run_id"]: words.run_label(run) for _, run in chosen.iterrows()}
+    styles = {run["run_id"]: reads.style_of(run) for _, run in chosen.iterrows()}
+    history = reads.history(list(names))
+    columns = st.columns(2)
+    for position, metric in enumerate(metrics):
+        figure = learning_curves.draw(learning_curves.collect(history, names, metric), styles, metric)
+        columns[position % 2].plotly_chart(figure, key=f"curve-{metric}")

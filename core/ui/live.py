@@ -1,0 +1,134 @@
+"""Parts of pages that renew themselves; nothing else on the page runs again or flickers."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from core.config import ConfigError
+from core.figures import learning_curves
+from core.jobs.launch import cancel, launch
+from core.jobs.logs import read_log
+from core.settings import NotAllowed
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.ui import reads, words
+
+LIVE_S = 1.0
+SHOWN_LOG_LINES = 40
+
+
+def state_badge(status: str) -> None:
+    word, colour, icon = words.STATE_WORDS.get(status, (status.lower(), "gray", None))
+    st.badge(word, color=colour, icon=icon)  # type: ignore[arg-type]
+
+
+def progress_bar(run: pd.Series) -> None:
+    """How far a run is, how fast, and how long it will still take. run: its row of `reads.runs()`."""
+    if run["status"] == schema.SCHEDULED:
+        st.progress(0.0, text="waiting in the queue")
+        return
+    tag = run.get(f"tags.{schema.PROGRESS}")
+    progress = json.loads(tag) if isinstance(tag, str) else {}
+    if not progress or progress["phase"] == "starting":
+        st.progress(0.0, text="starting: loading Keras and the images, compiling")
+        return
+    if progress["phase"] != "training":
+        st.progress(1.0, text=progress["phase"])
+        return
+    parts = [f"epoch {progress['epoch']} of {progress['epochs']}"]
+    if "remaining_s" in progress:
+        parts.append(f"{words.duration(progress['remaining_s'])} left")
+        parts.append(f"{progress['images_per_second']:,.0f} images/s")
+    st.progress(progress["step"] / progress["steps"], text=" · ".join(parts))
+
+
+def cancel_button(store: RunStore, run: pd.Series) -> None:
+    """Ends a run on a click; shown while there is something to end."""
+    if run["status"] not in schema.ACTIVE:
+        return
+    asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
+    label = "Cancelling" if asked else "Cancel"
+    if st.button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):
+        try:
+            cancel(store, run["run_id"])
+        except NotAllowed as error:
+            st.error(str(error))
+            return
+        st.toast(f"Asked {run['name']} to end.")
+
+
+@st.fragment(run_every=LIVE_S)
+def queue_panel(store: RunStore) -> None:
+    """What runs and what waits, in the order in which it will run."""
+    runs = reads.runs()
+    active = runs[runs["status"].isin(schema.ACTIVE)].iloc[::-1]
+    was_active = st.session_state.get("queue-was-active", False)
+    st.session_state["queue-was-active"] = len(active) > 0
+    if was_active and active.empty:
+        st.rerun()  # the tables below the panel now have something new to show
+    st.subheader("Running and queued")
+    if active.empty:
+        st.caption("Nothing runs and nothing waits.")
+        return
+    ordered = pd.concat([active[active["status"] == state] for state in (schema.RUNNING, schema.SCHEDULED)])
+    for _, run in ordered.iterrows():
+        with st.container(border=True):
+            name, bar, button = st.columns([3, 6, 1.6], vertical_alignment="center")
+            with name:
+                st.page_link(
+                    "pages/4_Run.py",
+                    label=words.plain(run["name"]),
+                    icon=":material/monitoring:",
+                    query_params={"run": run["run_id"]},
+                )
+            with bar:
+                progress_bar(run)
+            with button:
+                cancel_button(store, run)
+
+
+def run_panel(store: RunStore, run_id: str) -> None:
+    """Progress, curves and log of one run; lively while it is active."""
+    active = _row(run_id)["status"] in schema.ACTIVE
+    st.fragment(_run_panel, run_every=LIVE_S if active else None)(store, run_id, active)
+
+
+def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
+    run = _row(run_id)
+    if was_active and run["status"] not in schema.ACTIVE:
+        st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(run["status"])
+        st.caption(f"started {words.ago(run['started'])}")
+        cancel_button(store, run)
+    if run["status"] in schema.ACTIVE:
+        progress_bar(run)
+    failure = run.get(f"tags.{schema.FAILURE}")
+    if isinstance(failure, str):
+        st.error(words.plain(failure), icon=":material/error:")
+    history = reads.history([run_id])
+    if len(history):
+        left, right = st.columns(2)
+        style = reads.style_of(run)
+        left.plotly_chart(learning_curves.draw_run(history, style, "loss"), key=f"loss-{run_id}")
+        right.plotly_chart(learning_curves.draw_run(history, style, "accuracy"), key=f"accuracy-{run_id}")
+    log = read_log(store, run_id)
+    with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
+        st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or "nothing printed yet", language=None)
+
+
+def _row(run_id: str) -> pd.Series:
+    runs = reads.runs()
+    return runs[runs["run_id"] == run_id].iloc[0]
+
+
+def launch_all(configs: list, tags: dict[str, str] | None = None) -> list[str]:
+    """Launch from a page: a refusal is shown in its words, nothing is written then and [] returned."""
+    try:
+        return launch(configs, tags)
+    except (ConfigError, NotAllowed) as error:
+        st.error(str(error), icon=":material/block:")
+        return []

@@ -1,0 +1,95 @@
+"""The parts of the Predict page."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from core import datasets
+from core.datasets.decode import Target, Unreadable, decode_image
+from core.figures import top_classes
+from core.inference.client import InferenceError, predict
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.ui import reads, words
+from core.ui.images import enlarged
+
+SHOWN_PX = 240
+MAX_UPLOAD_MB = 32
+
+
+def demo(store: RunStore, run_id: str) -> None:
+    """Upload or sample an image; the image as the net gets it on the left, what it sees on the right."""
+    try:
+        data = json.loads(store.read_text(run_id, schema.DATA))
+    except FileNotFoundError:
+        st.error("This run did not write down what images it takes.", icon=":material/error:")
+        return
+    source = st.segmented_control(
+        "Image", ("Upload", "Sample of the test part"), default="Upload", required=True, key="source"
+    )
+    blob, truth = _uploaded() if source == "Upload" else _sampled(data)
+    if blob is None:
+        return
+    height, width, channels = data["shape"]
+    invert = channels == 1 and st.toggle(
+        "Exchange dark and light",
+        help="For dark strokes on a light ground, when the net learned light on dark.",
+    )
+    try:
+        pixels = decode_image(blob, Target(height, width, channels, data["policy"])).pixels
+    except Unreadable as error:
+        st.error(f"The image {error}.", icon=":material/broken_image:")
+        return
+    image, answer = st.columns([1, 2], gap="large")
+    with image:
+        st.image(enlarged(255 - pixels if invert else pixels, SHOWN_PX), width=SHOWN_PX)
+        st.caption(f"as the net gets it: {height}×{width}, {'grey' if channels == 1 else 'colour'}")
+        if truth is not None:
+            st.markdown(f"It is **{words.plain(truth)}**.")
+    with answer:
+        _answer(store, run_id, blob, invert, min(5, len(data["classes"])))
+
+
+def _answer(store: RunStore, run_id: str, blob: bytes, invert: bool, top_k: int) -> None:
+    try:
+        with st.spinner("Asking the net"):
+            (prediction,) = predict(store.settings, run_id, [blob], top_k=top_k, invert=invert)
+    except InferenceError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        return
+    best, probability = prediction.classes[0], prediction.probabilities[0]
+    st.markdown(f"### {words.plain(best)} · {probability:.1%}")
+    st.plotly_chart(top_classes.draw(prediction.classes, prediction.probabilities))
+
+
+def _uploaded() -> tuple[bytes | None, str | None]:
+    file = st.file_uploader(
+        "An image file", max_upload_size=MAX_UPLOAD_MB, help="PNG, JPEG, WebP, GIF, BMP or TIFF."
+    )
+    return (None, None) if file is None else (file.getvalue(), None)
+
+
+def _sampled(data: dict) -> tuple[bytes | None, str | None]:
+    """A random image of the run's own test part, and its true class."""
+    try:
+        dataset = reads.dataset(data["name"])
+    except ValueError as error:
+        st.warning(str(error), icon=":material/image_not_supported:")
+        return None, None
+    seed = st.session_state.setdefault("sample", 0)
+    if st.button("Another one", icon=":material/casino:"):
+        seed = st.session_state["sample"] = seed + 1
+    (row,) = datasets.sample(data["name"], count=1, part="test", seed=seed)
+    pixels = dataset.images[row]
+    return _png(pixels), dataset.info.classes[dataset.labels[row]]
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,63 @@
+"""Reads of the store that pages share, kept for a moment: several fragments ask the same every second."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core import datasets
+from core.datasets import DatasetInfo, ImageDataset
+from core.figures.style import LineStyle, run_style
+from core.settings import Settings, get_settings
+from core.tracking import frames, schema
+from core.tracking.store import get_store
+
+
+def runs() -> pd.DataFrame:
+    """All runs, newest first, at most a second old (`core.tracking.frames.runs`)."""
+    return _runs(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _runs(settings: Settings) -> pd.DataFrame:
+    return frames.runs(get_store())
+
+
+def history(run_ids: list[str]) -> pd.DataFrame:
+    """The epochs of some runs, at most a second old."""
+    return _history(get_settings(), tuple(run_ids))
+
+
+@st.cache_data(ttl=1.0, max_entries=16, show_spinner=False)
+def _history(settings: Settings, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    return frames.histories(get_store(), run_ids)
+
+
+def predictions(run_id: str) -> pd.DataFrame:
+    """The test probabilities of a finished run. Raises FileNotFoundError when it has none."""
+    return _predictions(get_settings(), run_id)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
+    return pd.read_parquet(get_store().artifact(run_id, schema.PREDICTIONS))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _dataset(settings: Settings, name: str, fingerprint: str) -> ImageDataset:
+    return datasets.load(name)
+
+
+def dataset(name: str) -> ImageDataset:
+    """A dataset with its images mapped from disk."""
+    return _dataset(get_settings(), name, datasets.info(name).fingerprint)
+
+
+def dataset_infos() -> list[DatasetInfo]:
+    """The datasets that can be used now: imported, or shipped and prepared."""
+    return [info for name in datasets.names() if (info := datasets.info(name)).prepared]
+
+
+def style_of(run: pd.Series) -> LineStyle:
+    """The colour of a run, given its row of `runs()`."""
+    return run_style(run["run_id"], run.get(f"tags.{schema.NUMBER}"))

@@ -1,0 +1,89 @@
+"""What a finished run came to: figures, confusion matrix, the images it got wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.mistakes import confusion_matrix, worst_mistakes
+from core.datasets import ImageDataset
+from core.figures import confusion
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.ui import reads, words
+from core.ui.images import image_grid
+
+SHOWN_MISTAKES = 24
+
+
+def headline(run: pd.Series) -> None:
+    """The figures that people ask for first."""
+    st.subheader("Result")
+    accuracy, validation, parameters, latency, seconds = st.columns(5)
+    accuracy.metric("Test accuracy", words.percent(run.get("metrics.test_accuracy")))
+    best = run.get("metrics.best_epoch")
+    epoch = "" if best is None or pd.isna(best) else f", epoch {best:.0f} of {run['last_epoch']:.0f}"
+    validation.metric(f"Validation{epoch}", words.percent(run.get("metrics.best_val_accuracy")))
+    parameters.metric("Parameters", _number(run.get("metrics.parameters"), "{:,.0f}"))
+    latency.metric("One image takes", _number(run.get("metrics.latency_ms"), "{:.1f} ms"))
+    seconds.metric("Training took", _number(run.get("metrics.train_seconds"), "{:.1f} s"))
+    kept = run.get(f"tags.{schema.KEPT}")
+    if isinstance(kept, str):
+        st.caption(
+            f"The saved model has the weights of epoch {kept}; the test part was seen once, with them."
+        )
+
+
+def mistakes(store: RunStore, run: pd.Series) -> None:
+    """Confusion matrix and the surest mistakes; says so when there is nothing to read them from."""
+    try:
+        predictions = reads.predictions(run["run_id"])
+        data = json.loads(store.read_text(run["run_id"], schema.DATA))
+    except FileNotFoundError:
+        st.info("This run kept no test predictions.", icon=":material/info:")
+        return
+    classes = data["classes"]
+    st.plotly_chart(confusion.draw(confusion_matrix(predictions), classes))
+    wrong = worst_mistakes(predictions, SHOWN_MISTAKES)
+    st.subheader("Its worst mistakes")
+    if wrong.empty:
+        st.success("Every test image was recognised.", icon=":material/check_circle:")
+        return
+    st.caption("The test images on which it was most sure of a wrong class, the surest first.")
+    dataset = _same_dataset(data)
+    if dataset is None:
+        st.warning(
+            f"The dataset '{words.plain(data['name'])}' was changed or removed since; "
+            "its images cannot be shown.",
+            icon=":material/image_not_supported:",
+        )
+        return
+    captions = [
+        f"{classes[row.predicted]} {row.confidence:.0%}, is {classes[row.label]}"
+        for row in wrong.itertuples()
+    ]
+    image_grid([dataset.images[index] for index in wrong["index"]], captions)
+
+
+def settings(run: pd.Series) -> None:
+    """Every setting by its dotted name."""
+    params = run[[column for column in run.index if column.startswith("params.")]].dropna()
+    table = pd.DataFrame({"setting": params.index.str.removeprefix("params."), "value": params.to_numpy()})
+    st.dataframe(table, hide_index=True)
+    st.caption(f"run id {run['run_id']}")
+
+
+def _same_dataset(data: dict) -> ImageDataset | None:
+    """The dataset that the run saw, if it is still here as it was."""
+    try:
+        dataset = reads.dataset(data["name"])
+    except ValueError:
+        return None
+    return dataset if dataset.info.fingerprint == data["fingerprint"] else None
+
+
+def _number(value: Any, form: str) -> str:
+    return "–" if value is None or pd.isna(value) else form.format(float(value))

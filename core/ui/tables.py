@@ -1,0 +1,86 @@
+"""Tables of runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.tracking import schema
+from core.ui import words
+
+# What a table of runs shows unless somebody chooses otherwise, in this order.
+DEFAULT_COLUMNS = (
+    "state",
+    "model.name",
+    "data.name",
+    "test_accuracy",
+    "best_val_accuracy",
+    "best_epoch",
+    "val_accuracy",
+    "last_epoch",
+    "kept_epoch",
+    "parameters",
+    "train_seconds",
+)
+_FRACTIONS = ("accuracy", "val_accuracy", "best_val_accuracy", "test_accuracy", "test_top5_accuracy")
+_LABELS = {
+    "best_val_accuracy": "best val. accuracy",
+    "val_accuracy": "last val. accuracy",
+    "best_epoch": "best epoch",
+    "last_epoch": "last epoch",
+    "kept_epoch": "kept epoch",
+    "test_accuracy": "test accuracy",
+    "test_top5_accuracy": "test top-5",
+    "train_seconds": "train seconds",
+}
+
+
+def runs_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """The frame of all runs as people read it: a column a setting and metric, by the names of the schema.
+
+    Columns in which no run has a value are left out.
+    """
+    table = pd.DataFrame(
+        {
+            "run": [words.run_label(run) for _, run in runs[["name", "run_id"]].iterrows()],
+            "state": [words.STATE_WORDS.get(status, (status,))[0] for status in runs["status"]],
+            "started": runs["started"].to_numpy(),
+            "last_epoch": runs["last_epoch"].to_numpy(),
+        }
+    )
+    if f"tags.{schema.KEPT}" in runs:
+        table["kept_epoch"] = pd.to_numeric(runs[f"tags.{schema.KEPT}"]).to_numpy()
+    for column in runs.columns:
+        kind, _, name = column.partition(".")
+        if (kind == "metrics" and not name.startswith("system/")) or (kind == "params" and name != "name"):
+            table[name] = runs[column].to_numpy()
+    return table.dropna(axis="columns", how="all")
+
+
+def column_config(columns: list[str]) -> dict[str, Any]:
+    """How Streamlit shows each column: accuracies as percentages, counts with separators."""
+    config: dict[str, Any] = {"run": st.column_config.TextColumn(pinned=True, width="medium")}
+    for name in columns:
+        label = _LABELS.get(name, name.replace("_", " ") if "." not in name else name)
+        if name in _FRACTIONS:
+            config[name] = st.column_config.NumberColumn(label, format="percent")
+        elif name in ("parameters", "trainable_parameters", "macs", "model_bytes"):
+            config[name] = st.column_config.NumberColumn(label, format="localized")
+        elif name == "started":
+            config[name] = st.column_config.DatetimeColumn(label, format="distance")
+        elif name == "train_seconds":
+            config[name] = st.column_config.NumberColumn(label, format="%.1f")
+        elif name != "run":
+            config[name] = st.column_config.Column(label)
+    return config
+
+
+def matches(table: pd.DataFrame, wanted: str) -> pd.Series:
+    """Which rows hold every word of `wanted` in any of their columns; case does not count."""
+    rows = pd.Series([" ".join(map(str, row)).lower() for row in table.to_numpy()], index=table.index)
+    keep = pd.Series(True, index=table.index)
+    for word in wanted.lower().split():
+        keep &= rows.str.contains(word, regex=False)
+    return keep

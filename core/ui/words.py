@@ -1,0 +1,54 @@
+"""Numbers, times and states as people read them."""
+
+from __future__ import annotations
+
+import html
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from core.tracking import schema
+
+STATE_WORDS = {
+    schema.SCHEDULED: ("queued", "orange", ":material/schedule:"),
+    schema.RUNNING: ("running", "blue", ":material/play_circle:"),
+    schema.FINISHED: ("finished", "green", ":material/check_circle:"),
+    schema.FAILED: ("failed", "red", ":material/error:"),
+    schema.KILLED: ("cancelled", "gray", ":material/cancel:"),
+}
+
+
+def duration(seconds: float) -> str:
+    """`75` as "1 min 15 s"."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def ago(moment: Any) -> str:
+    """A UTC time as the time since then."""
+    if pd.isna(moment):
+        return ""
+    return f"{duration((datetime.now(UTC) - moment.to_pydatetime()).total_seconds())} ago"
+
+
+def percent(value: Any) -> str:
+    """A fraction as a percentage with two decimals; a dash when there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.2%}"
+
+
+def plain(text: str) -> str:
+    """Text from outside (a run's or a class' name), so that Markdown shows it and does not read it."""
+    escaped = html.escape(str(text), quote=False)
+    for sign in "\\`*_{}[]()#+!|~$:":
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped
+
+
+def run_label(run: pd.Series) -> str:
+    """A run in a list: its name, and the beginning of its id to tell namesakes apart."""
+    return f"{run['name']} · {run['run_id'][:6]}"

@@ -1,0 +1,11 @@
+"""Data: the datasets that exist, what is in them, and how another one comes in."""
+
+from core.ui import data
+from core.ui.frame import open_page
+
+store = open_page("Data", "Images to train on: what there is, and images of your own.")
+
+data.import_panel(store.settings)
+info = data.choose_dataset()
+data.facts(info)
+data.samples(info)

@@ -1,0 +1,20 @@
+"""Train: one form, one run in the queue for each chosen net."""
+
+import streamlit as st
+
+from core.ui import live, reads
+from core.ui.frame import open_page
+from core.ui.train_form import experiment_form
+
+store = open_page("Train", "Choose images and nets; each net becomes a run in the queue.")
+
+form, queue = st.columns([3, 2], gap="large")
+with form:
+    configs = experiment_form(reads.dataset_infos())
+    label = f"Launch {len(configs)} runs" if len(configs) > 1 else "Launch"
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not configs):
+        run_ids = live.launch_all(configs)
+        if run_ids:
+            st.toast(f"{len(run_ids)} in the queue.", icon=":material/check:")
+with queue:
+    live.queue_panel(store)

@@ -1,0 +1,16 @@
+"""Compare: a table of runs, and the curves of the chosen ones overlaid."""
+
+import streamlit as st
+
+from core.ui import compare, reads
+from core.ui.frame import open_page
+
+open_page("Compare", "Runs side by side; the same colour is the same run on every page.")
+
+runs = reads.runs()
+if runs.empty:
+    st.info("No run to compare yet: start some on the Train page.", icon=":material/info:")
+    st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
+else:
+    chosen = compare.table(runs)
+    compare.curves(runs, chosen)

@@ -1,0 +1,21 @@
+"""Run: one training while it happens, and what it came to."""
+
+import streamlit as st
+
+from core.tracking import schema
+from core.ui import live, reads, results
+from core.ui.choose import choose_run
+from core.ui.frame import open_page
+
+store = open_page("Run", "One training: its progress, its result, its mistakes.")
+
+run_id = choose_run(reads.runs())
+if run_id:
+    live.run_panel(store, run_id)
+    runs = reads.runs().set_index("run_id", drop=False)
+    run = runs.loc[run_id]
+    if run["status"] == schema.FINISHED:
+        results.headline(run)
+        results.mistakes(store, run)
+    with st.expander("Settings", icon=":material/tune:"):
+        results.settings(run)

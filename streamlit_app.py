@@ -1,0 +1,26 @@
+"""Overview: what runs, what waits, the latest and the best; a first visitor starts the quickstart here."""
+
+import streamlit as st
+
+from core import recipes
+from core.tracking import schema
+from core.ui import live, overview, reads
+from core.ui.frame import open_page
+
+store = open_page("Overview", "Compare convolutional architectures: train, look, predict.")
+
+runs = reads.runs()
+if runs.empty:
+    quickstart = recipes.get("quickstart")
+    with st.container(border=True):
+        st.subheader("Nothing has been trained here yet")
+        st.write(quickstart.description)
+        if st.button(
+            "Start the quickstart", type="primary", icon=":material/rocket_launch:"
+        ) and live.launch_all(list(quickstart.configs), {schema.RECIPE: quickstart.name}):
+            st.rerun()
+        st.caption("Or import images of your own on the Data page, and choose nets on the Train page.")
+else:
+    live.queue_panel(store)
+    overview.best_runs(runs)
+    overview.latest_runs(runs)
