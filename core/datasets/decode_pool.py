@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.datasets.decode import Target
-from core.datasets.listing import Where
+from core.datasets.reader import Where
 from core.settings import PROGRAM
 
 WORKER = "core.datasets.decode_worker"

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.archive import Member
 from core.datasets.decode import Target, Unreadable, decode_image
-from core.datasets.listing import Reader
+from core.datasets.reader import Reader, where_from_json
 from core.datasets.store import HEADER_BYTES, pixel_digest
 
 GREY, TRANSPARENT, ANIMATED = 1, 2, 4
@@ -52,7 +51,7 @@ def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: 
     results: list[Any] = []
     for position, where in enumerate(chunk["where"]):
         try:
-            data = reader.read(where if isinstance(where, str) else Member(*where))
+            data = reader.read(where_from_json(where))
             decoded = decode_image(data, target)
         except Unreadable as error:
             results.append(str(error))

@@ -1,25 +1,28 @@
-"""Make a dataset of a folder or zip archive of images: decoded once, with every core, or not at all."""
+"""Make a dataset of a folder, archive or table of images: decoded once, with every core, or not at all."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 
 from core.datasets import datasets, store
 from core.datasets.archive import ArchiveRefused
+from core.datasets.decode import Unreadable
 from core.datasets.decode_pool import Cancelled, Failure, Result, decode_all, default_workers
 from core.datasets.decode_worker import ANIMATED, TRANSPARENT
 from core.datasets.layout import LayoutRefused
-from core.datasets.listing import Item, Listing, class_order, is_zip, list_source
+from core.datasets.listing import Item, Listing, class_order, list_source
 from core.datasets.records import PARTS, DatasetError, DatasetInfo, Problem, count_parts
 from core.datasets.request import ImportRefused, Request, check_source, checked_request, example, some
 from core.datasets.sizing import Choice, NotAlike, NotGrey, choose, look
 from core.datasets.splits import hold_out
+from core.datasets.tables import SUFFIXES, TableRefused
 from core.registry import UnknownName
 from core.settings import get_settings
 
@@ -45,12 +48,14 @@ def import_images(
     policy: str = "stretch",
     mirror: tuple[str, str] | None = None,
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
     replace: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> DatasetInfo:
-    """Import a folder or zip archive of images: a folder a class, with or without train/, test/ above.
+    """Import images: a folder or zip archive with a folder a class (with or without train/, validation/ and
+    test/ above) or with a table of files and labels; or such a table itself; or Parquet with images inside.
 
     size: height and width in pixels, or one number for both. Default: the images' own when all are alike and
         none is over 256, else 96.
@@ -59,6 +64,7 @@ def import_images(
         sources that bring no test part.
     policy: `stretch` to the size, `pad` (fit, black around) or `crop` (cover, cut).
     mirror: (one, other): images of class `one` are flipped left to right and counted as class `other`.
+    columns: for a table, its columns named otherwise than usual, by role: image, label, part, group.
     replace: the name may be taken; the old dataset is replaced when the new one is complete.
     workers: decoding processes; default one a core.
     progress: called with (images done, images in all, seconds left), from this thread.
@@ -70,7 +76,7 @@ def import_images(
     get_settings().require_trainer("import datasets")
     request = checked_request(size, channels, test_fraction, policy, mirror, seed)
     _check_name(name, replace)
-    listing = _listed(Path(path).expanduser())
+    listing = _listed(Path(path).expanduser(), columns)
     check_source(listing, request)
     report = _Reporter(len(listing.items), progress, cancelled)
     try:
@@ -111,24 +117,28 @@ def _import(
     classes = _classes(listing, items, problems, request)
     position = {label: i for i, label in enumerate(classes)}
     labels = np.array([position[request.label(item)] for item in items], dtype=np.int64)
+    # An image without a group is a group of its own.
+    groups = np.array([item.group or f"(image {row})" for row, item in enumerate(items)], dtype=object)
+    grouped = any(item.group for item in items)
     parts = np.array([PARTS.index(item.place.part or "train") for item in items], dtype=np.int8)
-    notes = choice.notes + _notes(results, classes, listing, request)
+    notes = listing.notes + choice.notes + _notes(results, classes, listing, request)
     if not (parts == TEST).any():
         fraction = request.test_fraction or DEFAULT_TEST_FRACTION
         pool = np.flatnonzero(parts == TRAIN)
-        parts[pool[hold_out(labels[pool], None, fraction, request.seed)]] = TEST
+        held_out = hold_out(labels[pool], groups[pool] if grouped else None, fraction, request.seed)
+        parts[pool[held_out]] = TEST
         notes += (
             f"No test part was given: {fraction:.0%} of every class are held out (seed {request.seed}).",
         )
     if not (parts == TRAIN).any():
-        raise ImportRefused(f"{listing.root.name} has no readable image to train on.")
+        raise ImportRefused(f"{listing.title} has no readable image to train on.")
     digests = [result.digest for result in results]
     store.write_index(
         folder,
         labels=labels,
         parts=parts,
         source_names=[item.name for item in items],
-        groups=None,
+        groups=groups.tolist() if grouped else None,
         sizes=np.array([(result.height, result.width) for result in results], dtype=np.int32),
         digests=digests,
     )
@@ -139,9 +149,10 @@ def _import(
         classes=classes,
         counts=count_parts(labels, parts, len(classes)),
         fingerprint=store.fingerprint(shape, classes, labels, parts, digests),
-        source=f"imported from {listing.root.name}",
+        source=f"imported from {listing.title}",
         problems=_shortened(problems),
         notes=notes,
+        grouped=grouped,
         options={"policy": request.policy, "mirror": request.mirror, "seed": request.seed},
     )
     return store.write_manifest(folder, info)
@@ -249,22 +260,24 @@ def _classes(
     problems.extend(Problem(label, "has no readable image: no class was made of it") for label in lost)
     if len(classes) < 2:
         raise ImportRefused(
-            f"A dataset needs at least 2 classes with readable images. Received from {listing.root.name}: "
+            f"A dataset needs at least 2 classes with readable images. Received from {listing.title}: "
             f"{some(classes) or 'none'}.{example(problems)}"
         )
     return tuple(classes)
 
 
-def _listed(path: Path) -> Listing:
+def _listed(path: Path, columns: Mapping[str, str] | None) -> Listing:
     if not path.exists():
         raise ImportRefused(f"There is no folder or file {path}.")
-    if path.is_file() and not is_zip(path):
-        raise ImportRefused(f"The source must be a folder or a zip archive. Received: the file {path.name}.")
-    if not path.is_file() and not path.is_dir():
-        raise ImportRefused(f"The source must be a folder or a zip archive. Received: {path}.")
+    readable = path.is_dir() or (path.is_file() and (path.suffix.lower() in SUFFIXES or is_zipfile(path)))
+    if not readable:
+        raise ImportRefused(
+            f"The source must be a folder, a zip archive or a table ({', '.join(SUFFIXES)}). "
+            f"Received: the file {path.name}."
+        )
     try:
-        return list_source(path.resolve())
-    except (ArchiveRefused, LayoutRefused) as error:
+        return list_source(path.resolve(), columns)
+    except (ArchiveRefused, LayoutRefused, TableRefused, Unreadable) as error:
         raise ImportRefused(str(error)) from error
     except OSError as error:
         raise ImportRefused(f"{path} cannot be read: {error.strerror}.") from error

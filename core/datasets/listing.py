@@ -1,21 +1,20 @@
-"""What lies in a folder or zip archive: the images with their class and part, and what will not be read."""
+"""What a source holds: its images with their class and part, and what of it will not be read."""
 
 from __future__ import annotations
 
 import os
 import stat
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.archive import Member, list_archive, read_member
-from core.datasets.decode import MAX_FILE_BYTES, Unreadable
+from core.datasets import tables
+from core.datasets.archive import list_archive
 from core.datasets.layout import Place, Steps, is_ignored, natural_order, understand
+from core.datasets.reader import Reader, Where
 from core.datasets.records import PARTS, Problem
-
-Where = str | Member  # a path below the folder, or a member of the archive
 
 
 class Item(NamedTuple):
@@ -24,80 +23,46 @@ class Item(NamedTuple):
     name: str
     place: Place
     where: Where
-    group: str | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of a source, ordered by part, class and name, and the problems found so far."""
+    """The images of a source in the order of their rows, and the problems found so far.
+
+    root: the folder or archive that the items are read from. title: what a person calls it.
+    """
 
     root: Path
+    title: str
     items: list[Item]
     problems: list[Problem]
-
-    @property
-    def is_archive(self) -> bool:
-        return self.root.is_file()
+    notes: tuple[str, ...] = ()
 
 
-class Reader:
-    """Reads the files of a source: a folder's, or an archive's members. To be closed after use."""
+def list_source(path: Path, columns: Mapping[str, str] | None = None) -> Listing:
+    """List a folder, a zip archive or a table; hidden files, __MACOSX and the like are passed over.
 
-    def __init__(self, root: Path):
-        self.root = root
-        self._archive = os.open(root, os.O_RDONLY) if root.is_file() else None
-
-    def read(self, where: Where) -> bytes:
-        """The bytes of one file. Raises Unreadable when they cannot be had."""
-        if isinstance(where, Member):
-            assert self._archive is not None
-            return read_member(self._archive, where)
-        try:
-            with open(self.root / where, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size > MAX_FILE_BYTES:
-                    raise Unreadable(f"has {size:,} bytes; at most {MAX_FILE_BYTES:,} are read")
-                return file.read()
-        except OSError as error:
-            raise Unreadable(f"cannot be opened ({error.strerror})") from error
-
-    def close(self) -> None:
-        if self._archive is not None:
-            os.close(self._archive)
-
-
-def list_source(root: Path) -> Listing:
-    """List a folder or a zip archive; hidden files, __MACOSX and the like are passed over.
-
-    Raises ArchiveRefused or LayoutRefused when it makes no dataset as a whole.
+    A table (CSV, Parquet) that names images and labels is believed before the folders are. columns: the
+    table's columns by role, where they have unusual names.
+    Raises ArchiveRefused, LayoutRefused or TableRefused when it makes no dataset as a whole.
     """
-    found: list[tuple[str, Where]] = []
-    problems: list[Problem] = []
-    if root.is_dir():
-        for path, reason in _walk(root):
-            if reason:
-                problems.append(Problem(shown(path), reason))
-            else:
-                found.append((path, path))
-    else:
-        members, refused = list_archive(root)
-        found.extend(members)
-        problems.extend(Problem(shown(name), reason) for name, reason in refused)
-    paths: list[Steps] = []
-    locations: list[Where] = []
-    for path, where in found:
-        steps = tuple(step for step in path.split("/") if step not in ("", "."))
-        if steps and not is_ignored(steps):
-            paths.append(steps)
-            locations.append(where)
-    places, misplaced = understand(paths)
-    problems.extend(Problem(shown(problem.name), problem.reason) for problem in misplaced)
-    items = [
-        Item(shown("/".join(steps)), Place(place.part, shown(place.label)), where)
-        for steps, place, where in zip(paths, places, locations, strict=True)
-        if place is not None
-    ]
-    return Listing(root, ordered(items), problems)
+    wanted = columns or {}
+    if path.is_file() and path.suffix.lower() in tables.SUFFIXES:
+        return _from_tables(path.parent, path.name, None, [(path.name, path.name)], wanted, {})
+    found, problems = _found(path)
+    candidates = [(name, where) for name, where in found if name.lower().endswith(tables.SUFFIXES)]
+    top = min((name.count("/") for name, _ in candidates), default=0)
+    with closing(Reader(path)) as reader:
+        meant = [
+            (name, where)
+            for name, where in candidates
+            if name.count("/") == top and tables.has_columns(name, _table(path, reader, where), wanted)
+        ]
+    if meant:
+        members = dict(found) if path.is_file() else None
+        return _from_tables(path, path.name, members, meant, wanted, dict(problems))
+    return _from_folders(path, found, problems)
 
 
 def ordered(items: list[Item]) -> list[Item]:
@@ -119,9 +84,106 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def is_zip(path: Path) -> bool:
-    """Whether a file claims to be a zip archive."""
-    return zipfile.is_zipfile(path)
+def _found(root: Path) -> tuple[list[tuple[str, Where]], list[Problem]]:
+    """Every file of a folder or archive that may be read, without litter, and what may not."""
+    found: list[tuple[str, Where]] = []
+    problems: list[Problem] = []
+    if root.is_dir():
+        for path, reason in _walk(root):
+            if reason:
+                problems.append(Problem(shown(path), reason))
+            else:
+                found.append((path, path))
+    else:
+        members, refused = list_archive(root)
+        problems.extend(Problem(shown(name), reason) for name, reason in refused)
+        for name, member in members:
+            steps = _steps(name)
+            if steps and not is_ignored(steps):
+                found.append(("/".join(steps), member))
+    return found, problems
+
+
+def _from_folders(root: Path, found: list[tuple[str, Where]], problems: list[Problem]) -> Listing:
+    paths = [_steps(path) for path, _ in found]
+    places, misplaced = understand(paths)
+    problems.extend(Problem(shown(problem.name), problem.reason) for problem in misplaced)
+    items = [
+        Item(shown(path), Place(place.part, shown(place.label)), where)
+        for (path, where), place in zip(found, places, strict=True)
+        if place is not None
+    ]
+    return Listing(root, root.name, ordered(items), problems)
+
+
+def _from_tables(
+    root: Path,
+    title: str,
+    members: Mapping[str, Where] | None,
+    found: list[tuple[str, Where]],
+    wanted: Mapping[str, str],
+    refused: Mapping[str, str],
+) -> Listing:
+    """The rows of the tables as items. members: of an archive, by name; None for a folder.
+
+    refused: files that may not be read, and why; only those that a table names are problems.
+    """
+    items: list[Item] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    with closing(Reader(root)) as reader:
+        for path, where in sorted(found):
+            try:
+                for entry in tables.read_entries(path, _table(root, reader, where), wanted):
+                    image: Where | None = entry.image
+                    label, source = shown(entry.label), entry.name
+                    reason = "" if label else "has no label"
+                    if isinstance(image, str):
+                        base = path.rpartition("/")[0]
+                        steps = _steps(f"{base}/{image}" if base else image)
+                        name = "/".join(steps)
+                        source = name or f"a row of {path}"
+                        reason = reason or refused.get(name, "") or _path_refusal(root, image, steps, members)
+                        reason = reason or ("is listed twice" if name in seen else "")
+                        seen.add(name)
+                        image = name if members is None else members.get(name)
+                    if reason or image is None:
+                        problems.append(Problem(shown(source), reason))
+                    else:
+                        items.append(
+                            Item(shown(source), Place(entry.part or None, label), image, entry.group)
+                        )
+            except tables.TableRefused as error:
+                raise tables.TableRefused(f"The table {shown(path)} cannot be used: {error}") from error
+    if not any(isinstance(where, tables.Row) for _, _, where, _ in items):
+        items = ordered(items)  # images inside tables stay in the tables' order: it is how they can be read
+    names = ", ".join(shown(path) for path, _ in sorted(found))
+    return Listing(root, title, items, problems, (f"Labels were read from {names}.",))
+
+
+def _table(root: Path, reader: Reader, where: Where) -> bytes | Path:
+    return root / where if isinstance(where, str) else reader.read(where)
+
+
+def _steps(path: str) -> Steps:
+    return tuple(step for step in path.replace("\\", "/").split("/") if step not in ("", "."))
+
+
+def _path_refusal(root: Path, path: str, steps: Steps, members: Mapping[str, Where] | None) -> str:
+    """Why a file that a table names is not read; empty when it is."""
+    if not steps:
+        return "names no file"
+    if ".." in steps or path.startswith(("/", "\\")) or ":" in steps[0]:
+        return "has a path that leads out of the folder"
+    if members is not None:
+        return "" if "/".join(steps) in members else "is not in the archive"
+    file = root.joinpath(*steps)
+    try:
+        if not file.resolve().is_relative_to(root.resolve()):
+            return "is a link that leads out of the folder"
+        return "" if stat.S_ISREG(file.stat().st_mode) else "is not a regular file"
+    except (OSError, ValueError) as error:
+        return f"cannot be opened ({getattr(error, 'strerror', None) or error})"
 
 
 def _walk(root: Path) -> Iterator[tuple[str, str]]:
@@ -142,13 +204,11 @@ def _walk(root: Path) -> Iterator[tuple[str, str]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 pending.append(path)
-            elif reason := _refusal(root, entry):
-                yield path, reason
             else:
-                yield path, ""
+                yield path, _entry_refusal(root, entry)
 
 
-def _refusal(root: Path, entry: os.DirEntry[str]) -> str:
+def _entry_refusal(root: Path, entry: os.DirEntry[str]) -> str:
     """Why an entry that is no folder is not read; empty when it is."""
     if entry.is_symlink():
         if not Path(entry.path).resolve().is_relative_to(root.resolve()):

@@ -66,23 +66,23 @@ def check_source(listing: Listing, request: Request) -> None:
     if not labels:
         reasons = example(listing.problems)
         raise ImportRefused(
-            f"{listing.root.name} holds no image in a class folder (a folder a class, with or without "
-            f"train/, validation/ and test/ above).{reasons}"
+            f"{listing.title} holds no image in a class folder (a folder a class, with or without train/, "
+            f"validation/ and test/ above), nor a table that names images and labels.{reasons}"
         )
     if len(labels) < 2:
         raise ImportRefused(
-            f"A dataset needs at least 2 classes, a folder each. Received from {listing.root.name}: "
+            f"A dataset needs at least 2 classes, a folder each. Received from {listing.title}: "
             f"{some(class_order(labels))}."
         )
     for label in request.mirror or ():
         if label not in labels:
             raise ImportRefused(
-                f"`mirror` names a class that {listing.root.name} does not have: {label!r}. "
+                f"`mirror` names a class that {listing.title} does not have: {label!r}. "
                 f"Classes: {some(class_order(labels))}."
             )
     if request.test_fraction is not None and any(item.place.part == "test" for item in listing.items):
         raise ImportRefused(
-            f"`test_fraction` is for sources without a test part, but {listing.root.name} brings one. "
+            f"`test_fraction` is for sources without a test part, but {listing.title} brings one. "
             f"Received: {request.test_fraction}."
         )
 

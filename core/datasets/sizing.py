@@ -10,7 +10,8 @@ import numpy as np
 from core.datasets.decode import Target, Unreadable, decode_image
 from core.datasets.decode_pool import Failure, Result
 from core.datasets.decode_worker import GREY
-from core.datasets.listing import Listing, Reader
+from core.datasets.listing import Listing
+from core.datasets.reader import Reader
 
 DEFAULT_SIDE = 96
 LARGEST_KEPT_SIDE = 256  # images that are all alike keep their size up to here
