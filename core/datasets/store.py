@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from typing import IO
 
 import numpy as np
 
+from core.datasets import edits
 from core.datasets.records import Arrays, DatasetError, DatasetInfo, ImageDataset, Shape, count_parts
 from core.settings import get_settings
 
@@ -65,7 +66,37 @@ def stored_names() -> list[str]:
 
 
 def read_info(name: str) -> DatasetInfo:
-    """The manifest alone. Raises DatasetError when it is damaged."""
+    """The manifest alone, with the edits. Raises DatasetError when it is damaged."""
+    return edits.edited_info(_manifest(name), folder_of(name))
+
+
+def read_dataset(name: str) -> ImageDataset:
+    """The dataset with its edits, images mapped from disk. Raises DatasetError when a file is damaged."""
+    folder = folder_of(name)
+    made = edits.read(folder)
+    dataset = read_imported(name)
+    return replace(made.apply(dataset), info=read_info(name)) if made else dataset
+
+
+def change(name: str, edit: Callable[[edits.Edits], edits.Edits]) -> DatasetInfo:
+    """Edit a dataset. Raises DatasetError, and changes nothing, when the edit leaves no dataset."""
+    folder = folder_of(name)
+    with _locked(folder.parent / LOCK):
+        made = edit(edits.read(folder))
+        result = made.apply(read_imported(name))
+        info = result.info
+        changed = fingerprint(info.shape, info.classes, result.labels, result.parts, list(result.digests))
+        edits.write(folder, made, replace(info, fingerprint=changed))
+    return read_info(name)
+
+
+def undo_edits(name: str) -> DatasetInfo:
+    """Bring the dataset back as it was imported."""
+    (folder_of(name) / edits.EDITS).unlink(missing_ok=True)
+    return read_info(name)
+
+
+def _manifest(name: str) -> DatasetInfo:
     path = folder_of(name) / MANIFEST
     try:
         return DatasetInfo.from_dict(json.loads(path.read_text(encoding="utf-8")))
@@ -73,12 +104,12 @@ def read_info(name: str) -> DatasetInfo:
         raise DatasetError(f"The dataset '{name}' cannot be read ({error}). Import it again.") from error
 
 
-def read_dataset(name: str) -> ImageDataset:
-    """The whole dataset, its images mapped from disk. Raises DatasetError when a file is damaged."""
+def read_imported(name: str) -> ImageDataset:
+    """The dataset as it was imported, without edits. Raises DatasetError when a file is damaged."""
     import pyarrow.parquet as parquet
 
     folder = folder_of(name)
-    info = read_info(name)
+    info = _manifest(name)
     try:
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
         table = parquet.read_table(folder / INDEX)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core import datasets
 from core.datasets import store
+from core.datasets.importer import import_images, remove
 from core.registry import UnknownName
 from core.settings import PROGRAM
 
@@ -32,6 +35,73 @@ def test_an_embedded_source_is_prepared_as_announced_when_first_asked_for(name):
     assert (info.shape, info.classes, info.counts) == (source.shape, source.classes, source.counts)
     assert store.stored_names() == [name]
     assert datasets.info(name) == info
+
+
+@pytest.mark.parametrize("name", [source.name for source in datasets.datasets if not source.embedded])
+def test_a_source_to_be_downloaded_is_shown_before_it_is_there(name):
+    source = datasets.datasets.get(name)
+    info = datasets.info(name)
+    assert (info.shape, info.classes, info.counts) == (source.shape, source.classes, source.counts)
+    assert not info.prepared
+    assert store.stored_names() == []
+
+
+SIZES = {"mnist": 70_000, "fashion_mnist": 70_000, "cifar10": 60_000, "cifar100": 60_000}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_classics_are_announced_in_their_published_sizes(name):
+    info = datasets.info(name)
+    assert (info.size, info.part_size("test")) == (SIZES[name], 10_000)
+    assert len(set(info.classes)) == info.num_classes == (100 if name == "cifar100" else 10)
+
+
+def write_idx(path: Path, values: np.ndarray, header_bytes: int) -> None:
+    """A file as the MNIST family has them: a header, then the bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(bytes(header_bytes) + values.astype(np.uint8).tobytes()))
+
+
+def test_keras_cache_is_used_without_a_network(tmp_path, monkeypatch):
+    # Fashion-MNIST is the one whose files Keras takes without comparing a checksum.
+    generator = np.random.default_rng(0)
+    images = {
+        "train": generator.integers(0, 256, (30, 28, 28)),
+        "t10k": generator.integers(0, 256, (10, 28, 28)),
+    }
+    for part, pixels in images.items():
+        folder = tmp_path / "keras" / "datasets" / "fashion-mnist"
+        write_idx(folder / f"{part}-images-idx3-ubyte.gz", pixels, 16)
+        write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.arange(len(pixels)) % 10, 8)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    dataset = datasets.load("fashion_mnist")
+    assert dataset.info.prepared
+    assert dataset.info.counts == {"train": (3,) * 10, "validation": (0,) * 10, "test": (1,) * 10}
+    assert (dataset.images[:30, ..., 0] == images["train"]).all()
+    assert (dataset.images[30:, ..., 0] == images["t10k"]).all()
+    assert dataset.labels.tolist() == [*range(10)] * 4
+
+
+def test_without_a_network_one_sentence_says_what_to_do(tmp_path, monkeypatch, nothing_written):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    (tmp_path / "keras").mkdir()
+    for proxy in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nothing listens there
+    with pytest.raises(datasets.DatasetError) as refused:
+        datasets.load("mnist")
+    message = str(refused.value)
+    assert message.startswith("MNIST could not be downloaded (")
+    assert f"put mnist.npz in {tmp_path / 'keras' / 'datasets'}, or import the images as a folder" in message
+    assert "\n" not in message
+    nothing_written()
+
+
+def test_an_import_may_take_the_name_of_a_download(photos):
+    photos.pair()
+    info = import_images("mnist", photos.root)
+    assert datasets.info("mnist") == info
+    remove("mnist")
+    assert not datasets.info("mnist").prepared
 
 
 def test_digits_are_white_on_black_and_look_like_their_originals():

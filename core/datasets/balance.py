@@ -1,0 +1,67 @@
+"""What to do about classes of different sizes: weigh them, draw evenly from them, or take at most so many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.datasets.splits import shuffled
+
+
+def imbalance(classes: Sequence[str], counts: Sequence[int]) -> str:
+    """The ratio between the largest and the smallest class, in a sentence. counts: images a class."""
+    order = np.argsort(counts, kind="stable")
+    smallest, largest = int(order[0]), int(order[-1])
+    few, many = counts[smallest], counts[largest]
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if empty:
+        return f"{len(empty):,} of {len(classes):,} classes have no image, among them '{empty[0]}'."
+    ratio = many / few
+    if ratio == 1:
+        return f"The classes are balanced: {many:,} images each."
+    if ratio < 1.5:
+        return f"The classes are nearly balanced: {few:,} to {many:,} images each."
+    degree = "somewhat" if ratio < 3 else "clearly" if ratio < 10 else "severely"
+    return (
+        f"The classes are {degree} imbalanced: '{classes[largest]}' ({many:,} images) has {ratio:.1f} times "
+        f"as many as '{classes[smallest]}' ({few:,})."
+    )
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """The weight of each class in the loss, so that all count alike: float64 `(num_classes,)`.
+
+    The mean weight over the images `labels` is 1; a class without images has weight 0.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    present = np.count_nonzero(counts)
+    return np.where(counts > 0, len(labels) / (present * np.maximum(counts, 1)), 0.0)
+
+
+def balanced(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    """Rows in which every class occurs as often as the largest: images of small classes are repeated.
+
+    rows: int64 `(n,)`; labels: those of `rows`. Every row occurs at least once; repetitions are even.
+    """
+    most = int(np.bincount(labels).max(initial=0))
+    chosen = []
+    for label in np.unique(labels):
+        members = rows[labels == label]
+        order = members[shuffled(len(members), seed, int(label))]
+        chosen.append(np.resize(order, most))
+    return np.sort(np.concatenate(chosen)) if chosen else rows
+
+
+def at_most(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Rows with at most `count` of every class, chosen by the seed, ascending.
+
+    A smaller count chooses a subset of a larger one's. Raises ValueError when count is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"At most how many images a class must be at least 1. Received: {count}.")
+    chosen = []
+    for label in np.unique(labels):
+        members = rows[labels == label]
+        chosen.append(members[shuffled(len(members), seed, int(label))[:count]])
+    return np.sort(np.concatenate(chosen)) if chosen else rows

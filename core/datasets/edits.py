@@ -1,0 +1,149 @@
+"""What people changed about an imported dataset: images left out, classes merged, images put in another part.
+
+Edits lie beside the manifest and are applied when the dataset is read. The images stay where they are, the
+person's files are never touched, and every edit can be undone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.datasets.records import LEFT_OUT, PARTS, DatasetError, DatasetInfo, ImageDataset, count_parts
+
+EDITS = "edits.json"
+
+
+@dataclass(frozen=True)
+class Edits:
+    """left_out: rows. merged: class to the class that it is counted in. moved: row to its new part."""
+
+    left_out: frozenset[int] = frozenset()
+    merged: Mapping[str, str] = field(default_factory=dict)
+    moved: Mapping[int, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.left_out or self.merged or self.moved)
+
+    def leave_out(self, rows: Iterable[int]) -> Edits:
+        """Also leave these rows out."""
+        return replace(self, left_out=self.left_out | {int(row) for row in rows})
+
+    def take_back(self, rows: Iterable[int]) -> Edits:
+        """Leave these rows out no longer."""
+        return replace(self, left_out=self.left_out - {int(row) for row in rows})
+
+    def merge(self, one: str, other: str) -> Edits:
+        """Count the images of class `one` as class `other`; what was merged into `one` goes along."""
+        merged = {name: other if into == one else into for name, into in self.merged.items()}
+        return replace(self, merged={**merged, one: other})
+
+    def move(self, rows: Iterable[int], part: str) -> Edits:
+        """Put these rows in one part."""
+        if part not in PARTS:
+            raise DatasetError(f"A part must be one of {', '.join(PARTS)}. Received: {part!r}.")
+        return replace(self, moved={**self.moved, **{int(row): part for row in rows}})
+
+    def apply(self, dataset: ImageDataset) -> ImageDataset:
+        """The dataset with these edits. Raises DatasetError when they make no dataset any more."""
+        info = dataset.info
+        self._check(info, len(dataset))
+        parts = dataset.parts.copy()
+        for row, part in self.moved.items():
+            parts[row] = PARTS.index(part)
+        parts[list(self.left_out)] = LEFT_OUT
+        names = [self.merged.get(name, name) for name in info.classes]
+        kept = {names[label] for label in np.unique(dataset.labels[parts != LEFT_OUT])}
+        classes = tuple(name for name in info.classes if name in kept)
+        position = {name: i for i, name in enumerate(classes)}
+        new_labels = np.array([position.get(name, -1) for name in names], dtype=np.int64)
+        labels = new_labels[dataset.labels]
+        if len(classes) < 2:
+            raise DatasetError(f"At least 2 classes must remain. Received: {', '.join(classes) or 'none'}.")
+        if not (parts == PARTS.index("train")).any():
+            raise DatasetError("At least one image must remain to train on.")
+        return replace(
+            dataset,
+            info=replace(info, classes=classes, counts=count_parts(labels, parts, len(classes))),
+            labels=labels,
+            parts=parts,
+        )
+
+    def sentences(self) -> tuple[str, ...]:
+        """What was changed, to be shown with the dataset."""
+        told = []
+        if self.left_out:
+            told.append(f"{len(self.left_out):,} images are left out.")
+        told.extend(f"Class {one!r} is counted as {other!r}." for one, other in sorted(self.merged.items()))
+        if self.moved:
+            told.append(f"{len(self.moved):,} images were put in another part.")
+        return tuple(told)
+
+    def _check(self, info: DatasetInfo, count: int) -> None:
+        for row in (*self.left_out, *self.moved):
+            if not 0 <= row < count:
+                raise DatasetError(f"Rows of '{info.name}' go from 0 to {count - 1}. Received: {row}.")
+        for one, other in self.merged.items():
+            for name in (one, other):
+                if name not in info.classes:
+                    raise DatasetError(f"'{info.name}' has no class {name!r}.")
+            if one == other or other in self.merged:
+                raise DatasetError(f"Class {one!r} cannot be merged into {other!r}.")
+
+
+def read(folder: Path) -> Edits:
+    """The edits of the dataset in a folder; none when nobody made any."""
+    path = folder / EDITS
+    if not path.exists():
+        return Edits()
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Edits(
+            frozenset(values["left_out"]),
+            dict(values["merged"]),
+            {int(row): part for row, part in values["moved"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+
+
+def edited_info(info: DatasetInfo, folder: Path) -> DatasetInfo:
+    """The manifest's info as the edits change it, without reading the dataset."""
+    path = folder / EDITS
+    if not path.exists():
+        return info
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return replace(
+            info,
+            classes=tuple(values["classes"]),
+            counts={part: tuple(values["counts"][part]) for part in PARTS},
+            fingerprint=values["fingerprint"],
+            notes=info.notes + read(folder).sentences(),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def write(folder: Path, edits: Edits, info: DatasetInfo) -> None:
+    """Store the edits and the info that they lead to, at once or not at all."""
+    values = {
+        "classes": info.classes,
+        "counts": dict(info.counts),
+        "fingerprint": info.fingerprint,
+        "left_out": sorted(edits.left_out),
+        "merged": dict(edits.merged),
+        "moved": {str(row): part for row, part in edits.moved.items()},
+    }
+    draft = folder / (EDITS + ".new")
+    draft.write_text(json.dumps(values), encoding="utf-8")
+    os.replace(draft, folder / EDITS)
+
+
+def _damaged(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"The edits {path} are damaged ({error}). Remove the file to be rid of them.")

@@ -1,0 +1,169 @@
+"""What a person should know about the images before training on them, and what can be done about it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.datasets.balance import imbalance
+from core.datasets.duplicates import Duplicates, exact_duplicates
+from core.datasets.records import PARTS, DatasetInfo, ImageDataset
+
+LEAVE_OUT, MERGE, ONE_PART = "leave out", "merge", "put in one part"
+CHUNK = 512
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow converts to grey
+EXTREME_ASPECT = 4  # a side so many times the other is hardly recognised once it is stretched
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to look at. actions: what can be done with `rows` or, for MERGE, with `classes` (two names).
+
+    serious: it falsifies what a test would say.
+    """
+
+    kind: str
+    sentence: str
+    rows: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    serious: bool = False
+
+
+@dataclass(frozen=True)
+class Light:
+    """Grey values of every image that is not left out; the arrays belong together.
+
+    rows: int64 `(n,)`. brightness: mean, contrast: standard deviation, both float32 `(n,)`, 0-255.
+    """
+
+    rows: np.ndarray
+    brightness: np.ndarray
+    contrast: np.ndarray
+
+    def darkest(self, count: int = 8) -> np.ndarray:
+        """Rows of the darkest images, the darkest first."""
+        return self.rows[np.argsort(self.brightness, kind="stable")[:count]]
+
+    def brightest(self, count: int = 8) -> np.ndarray:
+        """Rows of the brightest images, the brightest first."""
+        return self.rows[np.argsort(-self.brightness, kind="stable")[:count]]
+
+    def flattest(self, count: int = 8) -> np.ndarray:
+        """Rows of the images with the least contrast, the least first."""
+        return self.rows[np.argsort(self.contrast, kind="stable")[:count]]
+
+
+def look(dataset: ImageDataset) -> list[Finding]:
+    """Everything that can be told without comparing pictures, the serious first."""
+    found = [
+        *duplicate_findings(dataset, exact_duplicates(dataset)),
+        *label_findings(dataset),
+        *size_findings(dataset),
+        *problem_findings(dataset.info),
+    ]
+    training = Finding("balance", imbalance(dataset.info.classes, dataset.info.counts["train"]))
+    return [*sorted(found, key=lambda finding: not finding.serious), training]
+
+
+def duplicate_findings(dataset: ImageDataset, groups: Sequence[Duplicates]) -> list[Finding]:
+    """One finding a group of images that are the same, or look it."""
+    return [_duplicate_finding(dataset.info, group) for group in groups]
+
+
+def label_findings(dataset: ImageDataset) -> list[Finding]:
+    """Classes that look like a mistake: of one image, missing in a part, or spelt like another."""
+    info = dataset.info
+    found = []
+    totals = np.sum([info.counts[part] for part in PARTS], axis=0)
+    for label in np.flatnonzero(totals == 1):
+        rows = dataset.indices()[dataset.labels[dataset.indices()] == label]
+        sentence = f"Class '{info.classes[label]}' has a single image."
+        found.append(Finding("lone image", sentence, tuple(rows.tolist()), actions=(LEAVE_OUT,)))
+    for part in ("train", "test"):
+        missing = [name for name, count in zip(info.classes, info.counts[part], strict=True) if not count]
+        if missing and info.part_size(part):
+            sentence = f"{len(missing)} classes have no image in the {part} part, among them '{missing[0]}'."
+            found.append(Finding("missing class", sentence, classes=tuple(missing), serious=part == "train"))
+    alike = defaultdict(list)
+    for name in info.classes:
+        alike[re.sub(r"[\W_]+", "", name.casefold()) or name].append(name)
+    for names in alike.values():
+        for other in names[1:]:
+            few, many = sorted((names[0], other), key=lambda name: totals[info.classes.index(name)])
+            sentence = f"Classes {few!r} and {many!r} differ only in case, spaces or signs."
+            found.append(Finding("similar names", sentence, classes=(few, many), actions=(MERGE,)))
+    return found
+
+
+def size_findings(dataset: ImageDataset) -> list[Finding]:
+    """Images whose shape or size before the import makes them hard to recognise after it."""
+    rows = dataset.indices()
+    heights, widths = dataset.sizes[rows].T.astype(np.float64)
+    height, width, _ = dataset.info.shape
+    aspect = np.maximum(heights / widths, widths / heights)
+    long = rows[aspect > EXTREME_ASPECT * max(height / width, width / height)]
+    tiny = rows[(heights * 4 <= height) & (widths * 4 <= width)]
+    found = []
+    if len(long):
+        sentence = f"{len(long):,} images have one side over {EXTREME_ASPECT} times the other."
+        found.append(Finding("aspect ratio", sentence, tuple(long.tolist()), actions=(LEAVE_OUT,)))
+    if len(tiny):
+        sentence = f"{len(tiny):,} images were enlarged fourfold or more: they are blurred."
+        found.append(Finding("tiny", sentence, tuple(tiny.tolist()), actions=(LEAVE_OUT,)))
+    return found
+
+
+def problem_findings(info: DatasetInfo) -> list[Finding]:
+    """Files that were not imported, by name and reason."""
+    return [Finding("not imported", f"{problem.name}: {problem.reason}.") for problem in info.problems]
+
+
+def original_sizes(dataset: ImageDataset) -> list[tuple[int, int, int]]:
+    """Height, width and number of images of every size before the import, the most frequent first."""
+    sizes, counts = np.unique(dataset.sizes[dataset.indices()], axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(sizes[i, 0]), int(sizes[i, 1]), int(counts[i])) for i in order]
+
+
+def light(dataset: ImageDataset) -> Light:
+    """Brightness and contrast of every image; 60,000 of 32×32 take about a second."""
+    rows = dataset.indices()
+    brightness = np.empty(len(rows), np.float32)
+    contrast = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), CHUNK):
+        images = dataset.images[rows[start : start + CHUNK]].astype(np.float32)
+        grey = (images @ LUMA if images.shape[-1] == 3 else images).reshape(len(images), -1)
+        brightness[start : start + CHUNK] = grey.mean(axis=1)
+        contrast[start : start + CHUNK] = grey.std(axis=1)
+    return Light(rows, brightness, contrast)
+
+
+def mean_image(dataset: ImageDataset, class_index: int, part: str | None = None) -> np.ndarray:
+    """The mean of all images of a class: uint8 `(H, W, C)`; black when there are none."""
+    rows = dataset.indices(part)
+    rows = rows[dataset.labels[rows] == class_index]
+    total = np.zeros(dataset.info.shape, np.float64)
+    for start in range(0, len(rows), CHUNK):
+        total += dataset.images[rows[start : start + CHUNK]].sum(axis=0, dtype=np.float64)
+    return np.round(total / max(len(rows), 1)).astype(np.uint8)
+
+
+def _duplicate_finding(info: DatasetInfo, group: Duplicates) -> Finding:
+    how = "are the same" if group.exact else "look the same"
+    sentence = f"{len(group.rows)} images {how}"
+    if group.leaks:
+        sentence += f", across {' and '.join(group.parts)}"
+    if group.disagrees:
+        sentence += f", under different labels: {', '.join(info.classes[label] for label in group.labels)}"
+    return Finding(
+        kind="duplicate" if group.exact else "near duplicate",
+        sentence=sentence + ".",
+        rows=tuple(group.rows.tolist()),
+        actions=(LEAVE_OUT, ONE_PART) if group.leaks else (LEAVE_OUT,),
+        serious=group.leaks or group.disagrees,
+    )

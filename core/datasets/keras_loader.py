@@ -1,0 +1,32 @@
+"""The process that asks a loader of Keras: `python -m core.datasets.keras_loader NAME FOLDER`.
+
+A process of its own, because whoever imports Keras imports TensorFlow, which the dashboard never does.
+Writes x_train.npy, y_train.npy, x_test.npy, y_test.npy. Exit 1: it failed, and stdout's last line says why.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def main() -> int:
+    """Load, by download or from Keras' cache, and write the arrays."""
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    loader = importlib.import_module(f"keras.datasets.{name}")
+    try:
+        train, test = loader.load_data()
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        print(f"\n{' '.join(str(error).split())}")
+        return 1
+    for part, (images, labels) in (("train", train), ("test", test)):
+        np.save(folder / f"x_{part}.npy", images, allow_pickle=False)
+        np.save(folder / f"y_{part}.npy", labels, allow_pickle=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
