@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.datasets import store
+from core.datasets.grey import as_grey
 from core.datasets.records import (
     LEFT_OUT,
     PARTS,
@@ -58,15 +59,17 @@ def info(name: str) -> DatasetInfo:
     return prepare(name) if source.embedded else _announced(source)
 
 
-def load(name: str) -> ImageDataset:
+def load(name: str, *, grey: bool = False) -> ImageDataset:
     """The dataset, images mapped from disk; a source is prepared first if need be.
 
+    grey: read colour images as one channel.
     Raises UnknownName with the names that exist, DatasetError when it is damaged or cannot be prepared.
     """
     check_known(name)
     if not store.exists(name):
         prepare(name)
-    return store.read_dataset(name)
+    dataset = store.read_dataset(name)
+    return as_grey(dataset) if grey else dataset
 
 
 def prepare(name: str) -> DatasetInfo:

@@ -79,9 +79,9 @@ def _decoded(image: Image.Image, target: Target) -> Decoded:
     if width * height > MAX_PIXELS:
         raise Unreadable(f"has {width * height:,} pixels; at most {MAX_PIXELS:,} are read")
     frames = getattr(image, "n_frames", 1)
-    image.draft(
-        None, (2 * target.width, 2 * target.height)
-    )  # large JPEGs: decode at a fraction of their size
+    side = 2 * max(target.width, target.height)
+    if min(width, height) > side:  # a large JPEG is decoded at a fraction of its size, still twice the target
+        image.draft(None, (side, side))
     turned = image.getexif().get(EXIF_ORIENTATION, 1) if "exif" in image.info or image.format == "TIFF" else 1
     if turned in (5, 6, 7, 8):
         width, height = height, width

@@ -7,6 +7,7 @@ so it never outlives the process that started it.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -30,6 +31,9 @@ def main() -> None:
     plan = os.open(job["plan"], os.O_RDONLY)
     images = os.open(job["images"], os.O_WRONLY)
     _say({"ready": True})
+    # A collector that looks through everything after a few hundred images costs a tenth of the time.
+    gc.freeze()
+    gc.disable()
     for line in sys.stdin:
         offset, length = map(int, line.split())
         chunk = json.loads(os.pread(plan, length, offset))
@@ -38,6 +42,7 @@ def main() -> None:
         except OSError as error:
             answer = {"fatal": error.strerror}
         _say(answer)
+        gc.collect()
 
 
 def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: int) -> list[Any]:

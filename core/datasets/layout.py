@@ -40,10 +40,9 @@ class Place(NamedTuple):
 
 def is_ignored(steps: Sequence[str]) -> bool:
     """Whether a path is a system's litter: hidden files, __MACOSX, Thumbs.db."""
-    return (
-        any(step.startswith(".") or step.lower() in IGNORED_FOLDERS for step in steps)
-        or steps[-1].lower() in IGNORED_FILES
-    )
+    if steps[-1].lower() in IGNORED_FILES:
+        return True
+    return any(step[0] == "." or step.lower() in IGNORED_FOLDERS for step in steps)
 
 
 def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem]]:

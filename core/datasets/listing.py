@@ -81,6 +81,8 @@ def class_order(labels: set[str]) -> list[str]:
 
 def shown(name: str) -> str:
     """A file's name as text: bytes that are no UTF-8 are written as \\xNN."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -166,7 +168,8 @@ def _table(root: Path, reader: Reader, where: Where) -> bytes | Path:
 
 
 def _steps(path: str) -> Steps:
-    return tuple(step for step in path.replace("\\", "/").split("/") if step not in ("", "."))
+    steps = path.replace("\\", "/").split("/")
+    return tuple(steps) if all(steps) and "." not in steps else tuple(s for s in steps if s not in ("", "."))
 
 
 def _path_refusal(root: Path, path: str, steps: Steps, members: Mapping[str, Where] | None) -> str:

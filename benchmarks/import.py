@@ -1,0 +1,165 @@
+"""How fast is an import, and what does it hold in memory?
+
+    python benchmarks/import.py ARCHIVE.zip [--rounds 5]
+
+Imports the archive of images in two ways, in turn, and compares medians:
+
+- `loop`: one process opens every member with zipfile and Pillow, turns it by its EXIF tag, converts it,
+  resizes it where need be, writes it to a memory-mapped file, and notes size, digest, label and fingerprint.
+- `import`: `core.datasets.importer.import_images`, with one worker process a core.
+
+Both end with equal pixels, which is checked. Memory is what is anonymous (not backed by a file) in this
+process and its children together, read twenty times a second; pages of the map can be dropped at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image, ImageOps
+
+SAMPLE_S = 0.05
+
+
+def main() -> None:
+    """Measure in processes of their own, alternating, and print medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["loop", "import"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    archive = options.archive.resolve()
+    if options.only:
+        print(*measure(loop if options.only == "loop" else run_import, archive))
+        return
+    times: dict[str, list[float]] = {"loop": [], "import": []}
+    memory: dict[str, list[float]] = {"loop": [], "import": []}
+    digests = set()
+    for number in range(options.rounds):
+        for way in times:
+            command = [sys.executable, __file__, str(archive), "--only", way]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            seconds, peak, digest = done.stdout.split()
+            times[way].append(float(seconds))
+            memory[way].append(float(peak))
+            digests.add(digest)
+            print(f"round {number + 1}  {way:6}  {float(seconds):6.2f} s  {float(peak):6.0f} MB", flush=True)
+    if len(digests) != 1:
+        raise SystemExit("The two ways differ in what they wrote.")
+    slow, fast = (statistics.median(times[way]) for way in ("loop", "import"))
+    cores = len(os.sched_getaffinity(0))
+    print(f"median: loop {slow:.2f} s, import {fast:.2f} s: {slow / fast:.2f} times as fast on {cores} cores")
+    print(f"peak anonymous memory of the import: {max(memory['import']):.0f} MB")
+
+
+def measure(way: Callable[[Path, Path], np.ndarray], archive: Path) -> tuple[float, float, str]:
+    """Seconds, peak anonymous memory in MB, and a digest of the pixels."""
+    from hashlib import blake2b
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ARCHLAB_HOME"] = folder
+        watch = Watch()
+        started = time.perf_counter()
+        images = way(archive, Path(folder))
+        seconds = time.perf_counter() - started
+        peak = watch.stop()
+        return seconds, peak / 1e6, blake2b(images.data, digest_size=8).hexdigest()
+
+
+class Watch:
+    """Follows the anonymous memory of this process and its children in a thread."""
+
+    def __init__(self) -> None:
+        self._peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """The peak in bytes."""
+        self._over.set()
+        self._thread.join()
+        return self._peak
+
+    def _follow(self) -> None:
+        me = psutil.Process()
+        while not self._over.wait(SAMPLE_S):
+            processes = [me, *me.children(recursive=True)]
+            self._peak = max(self._peak, sum(anonymous_bytes(process.pid) for process in processes))
+
+
+def anonymous_bytes(pid: int) -> int:
+    """RssAnon of a process; 0 when it has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def run_import(archive: Path, folder: Path) -> np.ndarray:
+    """The program's own import."""
+    from core import datasets
+    from core.datasets.importer import import_images
+
+    import_images("measured", archive)
+    return datasets.load("measured").images
+
+
+def loop(archive: Path, folder: Path) -> np.ndarray:
+    """The same work as a single-process loop over Pillow."""
+    from core.datasets import store
+
+    with zipfile.ZipFile(archive) as file:
+        names = sorted(
+            (name for name in file.namelist() if not name.endswith("/")),
+            key=lambda name: (name.split("/")[0] != "train", name),
+        )
+        with Image.open(io.BytesIO(file.read(names[0]))) as first:
+            width, height = first.size
+            mode = "L" if first.mode == "L" else "RGB"
+        channels = 1 if mode == "L" else 3
+        shape = (len(names), height, width, channels)
+        images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+        digests, sizes, labels = [], np.empty((len(names), 2), np.int32), []
+        for row, name in enumerate(names):
+            with Image.open(io.BytesIO(file.read(name))) as image:
+                image = ImageOps.exif_transpose(image)
+                sizes[row] = image.height, image.width
+                if image.mode != mode:
+                    image = image.convert(mode)
+                if image.size != (width, height):
+                    image = image.resize((width, height), Image.Resampling.BICUBIC)
+                images[row] = np.asarray(image).reshape(shape[1:])
+            digests.append(store.pixel_digest(np.ascontiguousarray(images[row])))
+            labels.append(name.split("/")[-2])
+    classes, codes = np.unique(labels, return_inverse=True)
+    parts = np.array([0 if name.startswith("train") else 2 for name in names], np.int8)
+    store.fingerprint((height, width, channels), classes.tolist(), codes, parts, digests)
+    store.write_index(
+        folder, labels=codes, parts=parts, source_names=names, groups=None, sizes=sizes, digests=digests
+    )
+    images.flush()
+    return images
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    main()
