@@ -144,4 +144,4 @@ def inference_model(model: keras.Model) -> keras.Model:
     own_layers = importlib.import_module(f"{__name__}.layers")
     if not isinstance(model, own_layers.AuxiliaryModel):
         return model
-    return importlib.import_module("keras").Model(model.inputs, model.outputs[0], name=model.name)
+    return importlib.import_module("keras").Model(model.inputs[0], model.outputs[0], name=model.name)

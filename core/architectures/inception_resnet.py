@@ -211,6 +211,7 @@ architectures.register(
             inception_resnet,
             name="inception_resnet_v2",
             blueprints={"released": V2_RELEASED, "figures": V2_FIGURES},
+            wiring="released",
         ),
         input_shape=(299, 299, 3),
         num_classes=1000,

@@ -30,10 +30,15 @@ class LocalResponseNormalization(keras.layers.Layer):
         self.beta = beta
 
     def call(self, images: Any) -> Any:
-        channels = images.shape[-1]
+        _, height, width, channels = images.shape
         squares = ops.square(ops.cast(images, "float32"))
         padded = ops.pad(squares, [(0, 0), (0, 0), (0, 0), (self.radius, self.radius)])
-        total = sum(padded[..., shift : shift + channels] for shift in range(2 * self.radius + 1))
+        # The channels become the columns of a one-channel picture: a sliding mean along them is then a pool,
+        # whose gradient takes one tensor, where summed slices take one for each neighbour.
+        rows = ops.reshape(padded, (-1, height * width, channels + 2 * self.radius, 1))
+        window = 2 * self.radius + 1
+        mean = ops.average_pool(rows, (1, window), strides=1, padding="valid")
+        total = window * ops.reshape(mean, (-1, height, width, channels))
         scale = ops.power(self.bias + self.alpha * total, -self.beta)
         return images * ops.cast(scale, images.dtype)
 

@@ -25,6 +25,7 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         super().__init__(**kwargs)
         self.connections = tuple(tuple(sources) for sources in connections)
         self.size = size
+        self.kernel_size = (size, size)
         self.wires = [(source, target) for target, row in enumerate(self.connections) for source in row]
 
     def build(self, input_shape: tuple[int, ...]) -> None:

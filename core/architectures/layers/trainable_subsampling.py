@@ -7,8 +7,6 @@ from typing import Any
 import keras
 from keras import ops
 
-SIZE = 2  # the paper's neighbourhood, 2×2 without overlap
-
 
 @keras.saving.register_keras_serializable(package="archlab")
 class TrainableSubsampling(keras.layers.Layer):
@@ -21,22 +19,24 @@ class TrainableSubsampling(keras.layers.Layer):
     Proceedings of the IEEE 86(11), 1998, section II.B.
     """
 
+    pool_size = strides = (2, 2)  # the paper's neighbourhood, without overlap
+
     def build(self, input_shape: tuple[int, ...]) -> None:
         maps = input_shape[-1]
-        start = keras.initializers.RandomUniform(-2.4 / SIZE**2, 2.4 / SIZE**2)
+        start = keras.initializers.RandomUniform(-2.4 / 4, 2.4 / 4)
         self.kernel = self.add_weight(shape=(maps,), initializer=start, name="kernel")
         self.bias = self.add_weight(shape=(maps,), initializer="zeros", name="bias")
 
     def call(self, maps: Any) -> Any:
-        total = SIZE**2 * ops.average_pool(maps, SIZE, strides=SIZE, padding="valid")
+        total = 4 * ops.average_pool(maps, self.pool_size, strides=self.strides, padding="valid")
         return total * self.kernel + self.bias
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, maps = input_shape
-        rows, columns = (None if size is None else size // SIZE for size in (height, width))
+        rows, columns = (None if size is None else size // 2 for size in (height, width))
         return batch, rows, columns, maps
 
     def multiply_accumulates(self, output_shape: tuple[int, ...]) -> int:
         """Values read for one image of `output_shape` `(H, W, C)`: four for each value that comes out."""
         height, width, maps = output_shape
-        return height * width * maps * SIZE**2
+        return height * width * maps * 4

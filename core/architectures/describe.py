@@ -1,0 +1,272 @@
+"""What a net costs: parameters, multiply-accumulates, receptive field, depth and training memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from math import ceil, prod
+from typing import TYPE_CHECKING, Any
+
+from core.architectures import Shape, build_model
+from core.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import keras
+    from keras import layers as keras_layers
+
+    from core.architectures import layers as own_layers
+else:
+    keras = LazyModule("keras")
+    keras_layers = LazyModule("keras.layers")
+    own_layers = LazyModule("core.architectures.layers")
+
+BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+FLOAT32 = 4  # weights stay float32 under mixed precision
+GRAPH_BYTES_PER_CALL = 2 << 20  # measured over residual and inception nets: 1.8 to 2.3 MiB
+
+
+@dataclass(frozen=True)
+class LayerDescription:
+    """One layer as it works on one image.
+
+    output_shape: without the batch. macs: multiply-accumulates of the weights, biases and normalisation left
+    out. connections: the same with biases, as older papers count. activation_bytes: size of the output.
+    """
+
+    name: str
+    type: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    macs: int
+    connections: int
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes that a training step adds to a process that has already trained some small net.
+
+    activations: what the backward pass needs of the layers' outputs. workspace: the two largest gradients of
+    activations in flight, and three intermediate results of the largest weight's update. graph: the traced
+    program, which lies in the host's memory on whatever device the net trains.
+    """
+
+    batch_size: int
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    workspace: int
+    graph: int
+
+    @property
+    def total(self) -> int:
+        parts = (self.weights, self.gradients, self.optimizer, self.activations, self.workspace, self.graph)
+        return sum(parts)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a net costs. Auxiliary classifiers count where the net was built with them.
+
+    macs: multiply-accumulates for one image. receptive_field: side in pixels of the square of the input that
+    one position of the last map sees, borders ignored. depth: layers with multiply-accumulates (convolutions,
+    dense layers and the like, not normalisation) on the longest path from the image to the answer.
+    """
+
+    name: str
+    input_shape: Shape
+    classes: int
+    total_parameters: int
+    trainable_parameters: int
+    macs: int
+    receptive_field: int
+    depth: int
+    layers: tuple[LayerDescription, ...]
+    memory: MemoryEstimate
+
+    @property
+    def non_trainable_parameters(self) -> int:
+        return self.total_parameters - self.trainable_parameters
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as lists, numbers and words, fit for JSON."""
+        return {
+            **asdict(self),
+            "input_shape": list(self.input_shape),
+            "non_trainable_parameters": self.non_trainable_parameters,
+            "layers": [{**asdict(layer), "output_shape": list(layer.output_shape)} for layer in self.layers],
+            "memory": {**asdict(self.memory), "total": self.memory.total},
+        }
+
+
+def describe(
+    name: str,
+    input_shape: Shape | None = None,
+    num_classes: int | None = None,
+    batch_size: int = 32,
+    optimizer_slots: int = 2,
+    **options: Any,
+) -> Description:
+    """Build a registered net, describe it and free it again.
+
+    optimizer_slots: values the optimizer keeps for each trainable parameter (Adam 2, momentum 1, SGD 0).
+    Raises what `build_model` raises. Clears Keras' global state: call it in a process that trains nothing.
+    """
+    description = describe_model(
+        build_model(name, input_shape, num_classes, **options), batch_size, optimizer_slots
+    )
+    keras.backend.clear_session()
+    return description
+
+
+def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: int = 2) -> Description:
+    """Describe a functional or sequential model with one image input of known size, nested models unfolded.
+
+    Convolutions, dense layers and the layers of this package count multiply-accumulates, others count none.
+    """
+    (images,) = model.inputs
+    paths: dict[int, Path] = {id(images): Path()}
+    layers: list[LayerDescription] = []
+    kept = 0
+    seen: set[int] = set()
+    for operation, inputs, output in calls(model, paths):
+        shape = tuple(output.shape[1:])
+        macs = multiply_accumulates(operation, tuple(inputs[0].shape[1:]), shape)
+        paths[id(output)] = extended(
+            [paths[id(tensor)] for tensor in inputs], operation, inputs[0].shape, output.shape, macs > 0
+        )
+        kept += kept_outputs(operation) * prod(shape) * BYTES.get(output.dtype, 4)
+        has_bias = macs > 0 and getattr(operation, "bias", None) is not None
+        weights = [] if id(operation) in seen else getattr(operation, "weights", [])
+        seen.add(id(operation))
+        layers.append(
+            LayerDescription(
+                name=operation.name,
+                type=type(operation).__name__,
+                output_shape=shape,
+                parameters=count(weights),
+                macs=macs,
+                connections=macs + (prod(shape) if has_bias else 0),
+                activation_bytes=prod(shape) * BYTES.get(output.dtype, 4),
+            )
+        )
+    answer = paths[id(model.outputs[0])]
+    return Description(
+        name=model.name,
+        input_shape=tuple(images.shape[1:]),
+        classes=max(2, model.outputs[0].shape[-1]),  # one sigmoid unit tells two classes apart
+        total_parameters=model.count_params(),
+        trainable_parameters=count(model.trainable_weights),
+        macs=sum(layer.macs for layer in layers),
+        receptive_field=ceil(max(answer.field)),
+        depth=answer.depth,
+        layers=tuple(layers),
+        memory=training_memory(model, layers, kept, batch_size, optimizer_slots),
+    )
+
+
+def training_memory(
+    model: keras.Model, layers: list[LayerDescription], kept: int, batch_size: int, optimizer_slots: int
+) -> MemoryEstimate:
+    """kept: bytes of activations that the backward pass of one image needs."""
+    trainable = FLOAT32 * count(model.trainable_weights)
+    largest_weight = max((FLOAT32 * prod(weight.shape) for weight in model.trainable_weights), default=0)
+    largest_output = max(layer.activation_bytes for layer in layers)
+    return MemoryEstimate(
+        batch_size=batch_size,
+        weights=FLOAT32 * model.count_params(),
+        gradients=trainable,
+        optimizer=optimizer_slots * trainable,
+        activations=batch_size * kept,
+        workspace=2 * batch_size * largest_output + 3 * largest_weight,
+        graph=GRAPH_BYTES_PER_CALL * len(layers),
+    )
+
+
+def kept_outputs(operation: Any) -> int:
+    """How many tensors of its output's size an operation leaves for the backward pass.
+
+    ReLU remembers its output alone, so what only a ReLU reads (a convolution, a normalisation, a sum) need
+    not stay. Dropout leaves its mask too; local response normalisation leaves the sum and the power of it.
+    """
+    readers = [node.operation for node in operation._outbound_nodes]
+    if readers and all(isinstance(reader, keras_layers.Activation) for reader in readers):
+        return 0
+    if isinstance(operation, (keras_layers.Flatten, keras_layers.Reshape)):
+        return 0
+    if isinstance(operation, keras_layers.Dropout):
+        return 2
+    return 3 if isinstance(operation, own_layers.LocalResponseNormalization) else 1
+
+
+def count(weights: Iterable[Any]) -> int:
+    return sum(prod(weight.shape) for weight in weights)
+
+
+@dataclass(frozen=True)
+class Path:
+    """What lies between the image and a tensor: the field it sees, pixels a step, layers with weights."""
+
+    field: tuple[float, float] = (1.0, 1.0)
+    stride: tuple[float, float] = (1.0, 1.0)
+    depth: int = 0
+
+
+def extended(
+    paths: list[Path], operation: Any, input_shape: Shape, output_shape: Shape, weighted: bool
+) -> Path:
+    """The path after one more operation on the tensors at the ends of `paths`; shapes include the batch."""
+    field = [max(path.field[axis] for path in paths) for axis in (0, 1)]
+    stride = [max(path.stride[axis] for path in paths) for axis in (0, 1)]
+    window = getattr(operation, "kernel_size", getattr(operation, "pool_size", 1))
+    strides = getattr(operation, "strides", 1)
+    dilation = getattr(operation, "dilation_rate", 1)
+    for axis in (0, 1):
+        field[axis] += (per_axis(window, axis) - 1) * per_axis(dilation, axis) * stride[axis]
+        if isinstance(operation, (keras_layers.UpSampling2D, keras_layers.Resizing)):
+            stride[axis] *= input_shape[axis + 1] / output_shape[axis + 1]
+        else:
+            stride[axis] *= per_axis(strides, axis)
+    depth = max(path.depth for path in paths) + weighted
+    return Path((field[0], field[1]), (stride[0], stride[1]), depth)
+
+
+def per_axis(value: Any, axis: int) -> int:
+    return int(value[axis]) if isinstance(value, (tuple, list)) else int(value)
+
+
+def calls(model: keras.Model, known: dict[int, Any]) -> Iterator[tuple[Any, list[Any], Any]]:
+    """Every call of a layer in the order of the graph: the layer, its input tensors, its output tensor.
+
+    A nested model is unfolded; its inputs and outputs are entered in `known` as the tensors they stand for.
+    """
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    for depth in sorted(graph._nodes_by_depth, reverse=True):  # Keras runs a functional net in this order
+        for node in graph._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            if not isinstance(node.operation, keras.Model):
+                yield node.operation, node.input_tensors, node.outputs[0]
+                continue
+            for inner, outer in zip(node.operation.inputs, node.input_tensors, strict=True):
+                known[id(inner)] = known[id(outer)]
+            yield from calls(node.operation, known)
+            for inner, outer in zip(node.operation.outputs, node.outputs, strict=True):
+                known[id(outer)] = known[id(inner)]
+
+
+def multiply_accumulates(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
+    """For one image; shapes are without the batch. A layer of one's own may have a method of this name."""
+    if hasattr(layer, "multiply_accumulates"):
+        return layer.multiply_accumulates(output_shape)
+    if isinstance(layer, keras_layers.SeparableConv2D):
+        a_position = prod(layer.depthwise_kernel.shape) + prod(layer.pointwise_kernel.shape)
+        return prod(output_shape[:2]) * a_position
+    if isinstance(layer, keras_layers.Conv2DTranspose):
+        return prod(input_shape[:2]) * prod(layer.kernel.shape)
+    if isinstance(layer, keras_layers.DepthwiseConv2D):
+        return prod(output_shape) * prod(layer.kernel_size)
+    if isinstance(layer, (keras_layers.Conv1D, keras_layers.Conv2D, keras_layers.Dense)):
+        return prod(output_shape) * prod(layer.kernel.shape[:-1])
+    return 0

@@ -1,0 +1,152 @@
+"""What holds for every net of the registry: a new one is tested by being there."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from core.architectures import architectures, build_model, check_input, inference_model
+
+NAMES = architectures.names()
+
+# The nets of any depth are trained at a depth that has two blocks a stage.
+OPTIONS = {"resnet_cifar_v2": {"depth": 20}}
+
+
+STEP_LENGTH = 2e-4  # of all weights together
+
+
+def builder(name):
+    """The function that builds a net; nets that share one differ in a row of its table."""
+    build = architectures.get(name).build
+    return getattr(build, "func", build)
+
+
+BUILDERS = {build.__name__: build for build in map(builder, NAMES)}
+
+
+@pytest.fixture(params=BUILDERS)
+def smallest(request, described):
+    """Of the nets that one function builds, the one with the fewest parameters."""
+    variants = [name for name in NAMES if builder(name) is BUILDERS[request.param]]
+    return min(variants, key=lambda name: described(name).total_parameters)
+
+
+def at_min_size(name, num_classes, **options):
+    size = architectures.get(name).min_size
+    return build_model(name, (size, size, 3), num_classes, **OPTIONS.get(name, {}), **options)
+
+
+def downsamples_everywhere(model):
+    """Whether each layer that thins a map has more than one pixel to thin; padding is no pixel.
+
+    Auxiliary classifiers adapt to the map, so theirs do not matter.
+    """
+    producers = {id(layer.output): layer for layer in model.layers}
+    for layer in model.layers:
+        if np.max(getattr(layer, "strides", 1)) == 1:
+            continue
+        source = producers[id(layer.input)]
+        maps = source.input if isinstance(source, keras.layers.ZeroPadding2D) else layer.input
+        if min(maps.shape[1:3]) == 1:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_native_input_and_classes_are_as_registered(name, described):
+    entry, description = architectures.get(name), described(name)
+    assert (description.input_shape, description.classes) == (entry.input_shape, entry.num_classes)
+
+
+def test_one_pixel_less_than_min_size_does_not_work(smallest):
+    entry = architectures.get(smallest)
+    smaller = entry.min_size - 1
+    try:
+        model = inference_model(entry.build((smaller, smaller, 3), 2))
+    except ValueError:
+        return  # Keras finds that a map would be empty
+    assert not downsamples_everywhere(model)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_variants_of_a_builder_shrink_the_map_alike(name):
+    """So that the smallest size of one of them is the smallest size of all."""
+    sizes = {architectures.get(other).min_size for other in NAMES if builder(other) is builder(name)}
+    assert builder(name).__name__ == "patch_cnn" or len(sizes) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_too_small_an_input_is_refused_with_the_smallest_that_works(name):
+    entry = architectures.get(name)
+    size = entry.min_size
+    with pytest.raises(ValueError, match=rf"{name} needs images of at least {size}×{size} pixels. Received"):
+        check_input(entry, (size, size - 1, 3), 2)
+
+
+@pytest.mark.parametrize(("index", "name"), list(enumerate(NAMES)))
+def test_at_min_size_a_step_lowers_the_loss_and_the_saved_net_predicts_the_same(index, name, tmp_path):
+    keras.utils.set_random_seed(7)
+    num_classes = (2, 10, 100)[index % 3]
+    model = at_min_size(name, num_classes)
+    size, units = model.inputs[0].shape[1], model.output_shape[-1]
+    assert units == num_classes or (units, num_classes, name) == (1, 2, "cats_dogs_cnn")
+    images = np.random.default_rng(7).uniform(size=(8, size, size, 3)).astype("float32")
+    labels = np.arange(8) % num_classes
+    # Eager, because tracing a net of 700 layers costs more than a step; a short step, because at maps of one
+    # pixel the normalised nets are very curved.
+    model.compile(
+        keras.optimizers.SGD(1.0, global_clipnorm=STEP_LENGTH),
+        "binary_crossentropy" if units == 1 else "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        run_eagerly=True,
+    )
+    masks = [variable for variable in model.variables if "seed_generator" in variable.path]
+    states = [mask.numpy() for mask in masks]
+    before = model.train_on_batch(images, labels, return_dict=True)
+    for mask, state in zip(masks, states, strict=True):
+        mask.assign(state)  # the same values are dropped, so the loss is the same function of the weights
+    after = model.train_on_batch(images, labels, return_dict=True)
+    assert set(before) == {"loss", "accuracy"}
+    assert after["loss"] < before["loss"]
+
+    answering = inference_model(model)
+    assert downsamples_everywhere(answering)
+    answering.save(tmp_path / "net.keras", include_optimizer=False)
+    loaded = keras.saving.load_model(tmp_path / "net.keras")
+    expected = keras.ops.convert_to_numpy(answering(images, training=False))
+    assert expected.shape == (8, units)
+    assert expected.dtype == np.float32
+    assert units == 1 or np.allclose(expected.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(keras.ops.convert_to_numpy(loaded(images, training=False)), expected, atol=1e-6)
+    assert loaded.count_params() == answering.count_params()
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 100])
+def test_the_classifier_has_a_unit_a_class(smallest, num_classes):
+    model = inference_model(at_min_size(smallest, num_classes))
+    one_unit = smallest == "cats_dogs_cnn" and num_classes == 2
+    assert model.output_shape == (None, 1 if one_unit else num_classes)
+    assert model.outputs[0].dtype == "float32"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_and_options_are_filled_in(name):
+    entry = architectures.get(name)
+    card = entry.card
+    assert all([card.title, card.authors, card.paper, card.summary, card.departures])
+    assert 1998 <= card.year <= 2018
+    for option in entry.options:
+        assert option.validated(option.default) == option.default
+        assert option.help.endswith(".")
+
+
+def test_listing_the_nets_does_not_import_keras():
+    code = (
+        "import sys; from core.architectures import architectures; import core.architectures.describe; "
+        "architectures.names(); print([name for name in ('keras', 'tensorflow') if name in sys.modules])"
+    )
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert listed.stdout.strip() == "[]"
