@@ -21,6 +21,7 @@ from core.datasets.records import (
     Source,
 )
 from core.registry import Registry, UnknownName
+from core.settings import get_settings
 
 __all__ = [
     "LEFT_OUT",
@@ -73,10 +74,15 @@ def load(name: str, *, grey: bool = False) -> ImageDataset:
 
 
 def prepare(name: str) -> DatasetInfo:
-    """Write a source's prepared form. Does nothing when it exists. Raises DatasetError when it cannot."""
+    """Write a source's prepared form. Does nothing when it exists. Raises DatasetError when it cannot.
+
+    Only a trainer's server downloads: NotAllowed on a read-only one.
+    """
     source = datasets.get(name)
     if store.exists(name):
         return store.read_info(name)
+    if not source.embedded:
+        get_settings().require_trainer("download datasets")
     arrays = source.read()
     try:
         with store.draft(name, overwrite=False) as folder:

@@ -15,6 +15,7 @@ MAX_ENTRIES = 1_000_000
 MAX_RATIO = 100  # pictures are compressed already; a zip that unpacks to a hundred times its size is a bomb
 MAX_RATIO_FREE_BYTES = 1024**3  # up to so many bytes in all, any ratio is harmless
 LOCAL_HEADER_BYTES = 30
+EMPTY_FOLDER = "is an empty folder: no class was made of it"
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
 
@@ -40,6 +41,7 @@ def list_archive(path: Path) -> tuple[list[tuple[str, Member]], list[tuple[str, 
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            folders = [entry.filename for entry in archive.infolist() if entry.is_dir()]
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise ArchiveRefused(f"{path.name} is not a zip archive, or it is damaged ({error}).") from error
     if len(entries) > MAX_ENTRIES:
@@ -66,6 +68,12 @@ def list_archive(path: Path) -> tuple[list[tuple[str, Member]], list[tuple[str, 
             readable[name] = Member(
                 entry.header_offset, entry.compress_size, entry.file_size, entry.compress_type, entry.CRC
             )
+    used = (
+        {name[: i + 1] for name in readable for i, sign in enumerate(name) if sign == "/"}
+        if folders
+        else set()
+    )
+    problems.extend((name.rstrip("/"), EMPTY_FOLDER) for name in folders if name not in used)
     return list(readable.items()), problems
 
 

@@ -86,7 +86,7 @@ def _hashes(name: str, dataset: ImageDataset, progress: Callable[[int, int], Non
         if progress and (row % REPORT_EVERY == 0 or row + 1 == len(dataset)):
             progress(row + 1, len(dataset))
     hashes = np.packbits(bits, axis=1).view(np.uint64).ravel()
-    draft = path.with_suffix(".new.npy")
+    draft = path.with_suffix(f".{os.getpid()}.npy")
     np.save(draft, hashes, allow_pickle=False)
     os.replace(draft, path)
     return hashes

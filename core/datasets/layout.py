@@ -42,7 +42,7 @@ def is_ignored(steps: Sequence[str]) -> bool:
     """Whether a path is a system's litter: hidden files, __MACOSX, Thumbs.db."""
     if steps[-1].lower() in IGNORED_FILES:
         return True
-    return any(step[0] == "." or step.lower() in IGNORED_FOLDERS for step in steps)
+    return any(step[:1] == "." or step.lower() in IGNORED_FOLDERS for step in steps)
 
 
 def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.datasets import tables
-from core.datasets.archive import list_archive
+from core.datasets.archive import EMPTY_FOLDER, list_archive
 from core.datasets.layout import Place, Steps, is_ignored, natural_order, understand
 from core.datasets.reader import Reader, Where
 from core.datasets.records import PARTS, Problem
@@ -98,7 +98,11 @@ def _found(root: Path) -> tuple[list[tuple[str, Where]], list[Problem]]:
                 found.append((path, path))
     else:
         members, refused = list_archive(root)
-        problems.extend(Problem(shown(name), reason) for name, reason in refused)
+        problems.extend(
+            Problem(shown(name), reason)
+            for name, reason in refused
+            if not is_ignored([step for step in name.split("/") if step != ".."])
+        )
         for name, member in members:
             steps = _steps(name)
             if steps and not is_ignored(steps):
@@ -200,7 +204,7 @@ def _walk(root: Path) -> Iterator[tuple[str, str]]:
             yield folder, f"cannot be opened ({error.strerror})"
             continue
         if folder and not entries:
-            yield folder, "is an empty folder: no class was made of it"
+            yield folder, EMPTY_FOLDER
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if is_ignored((entry.name,)):

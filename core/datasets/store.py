@@ -209,13 +209,14 @@ def fingerprint(
 
 
 def allocate_images(path: Path, count: int, shape: Shape) -> None:
-    """Make an .npy file of that many images, with its disk space reserved. Raises OSError when it is full.
+    """Make an .npy file of that many images. Raises OSError when the disk has no room for them.
 
-    Reserved, because a write into a memory map on a full disk kills the process.
+    The room is reserved where the system can, so that it is known before the decoding and not after.
     """
     with open(path, "wb") as file:
         _write_header(file, count, shape)
-        if count:
+        file.truncate(HEADER_BYTES + count * int(np.prod(shape)))
+        if count and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), HEADER_BYTES, count * int(np.prod(shape)))
 
 

@@ -100,9 +100,10 @@ def has_columns(path: str, data: bytes | Path, wanted: Mapping[str, str]) -> boo
 
 
 def _csv_rows(data: bytes | Path, wanted: Mapping[str, str]) -> Iterator[Entry]:
+    size = len(data) if isinstance(data, bytes) else data.stat().st_size
+    if size > MAX_TABLE_BYTES:
+        raise TableRefused(f"it has {size:,} bytes; at most {MAX_TABLE_BYTES:,} are read.")
     raw = data if isinstance(data, bytes) else data.read_bytes()
-    if len(raw) > MAX_TABLE_BYTES:
-        raise TableRefused(f"it has {len(raw):,} bytes; at most {MAX_TABLE_BYTES:,} are read.")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

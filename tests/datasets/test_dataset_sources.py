@@ -14,7 +14,7 @@ from core import datasets
 from core.datasets import store
 from core.datasets.importer import import_images, remove
 from core.registry import UnknownName
-from core.settings import PROGRAM
+from core.settings import PROGRAM, NotAllowed, get_settings
 
 
 @pytest.mark.parametrize("name", datasets.datasets.names())
@@ -94,6 +94,14 @@ def test_without_a_network_one_sentence_says_what_to_do(tmp_path, monkeypatch, n
     assert f"put mnist.npz in {tmp_path / 'keras' / 'datasets'}, or import the images as a folder" in message
     assert "\n" not in message
     nothing_written()
+
+
+def test_a_read_only_server_downloads_nothing(monkeypatch):
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    get_settings.cache_clear()
+    with pytest.raises(NotAllowed, match="may not download"):
+        datasets.load("mnist")
+    assert datasets.info("digits").prepared  # what ships with the program is for everybody
 
 
 def test_an_import_may_take_the_name_of_a_download(photos):
