@@ -342,12 +342,17 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
 
 
 @cli.command()
-@click.option("--stop", is_flag=True, help="End the worker; the training under way ends as FAILED.")
+@click.option(
+    "--stop", is_flag=True, help="End worker and prediction process; a training under way ends as FAILED."
+)
 def worker(stop: bool) -> None:
     """Train what is queued, until stopped. The dashboard starts one by itself."""
     from core.jobs import worker as workers
 
     if stop:
+        from core.inference.client import stop_inference
+
+        stop_inference(get_settings())
         stopped = workers.stop_worker(get_settings())
         click.echo("The worker was asked to end." if stopped else "No worker runs.")
         return

@@ -184,10 +184,10 @@ def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     context, kind, received = first.get("ctx", {}), first["type"], first["input"]
     rules = {
-        "greater_than": "must be greater than {gt}",
-        "greater_than_equal": "must be at least {ge}",
-        "less_than": "must be less than {lt}",
-        "less_than_equal": "must be at most {le}",
+        "greater_than": "must be greater than {gt:g}",
+        "greater_than_equal": "must be at least {ge:g}",
+        "less_than": "must be less than {lt:g}",
+        "less_than_equal": "must be at most {le:g}",
         "literal_error": "must be {expected}",
         "string_pattern_mismatch": "must be letters, digits and the signs _ . + -",
         "int_parsing": "must be a whole number",
@@ -198,6 +198,8 @@ def _sentence(error: ValidationError) -> str:
         "finite_number": "must be a finite number",
         "bool_parsing": "must be true or false",
         "bool_type": "must be true or false",
+        "model_type": "must be a mapping of settings",
+        "dict_type": "must be a mapping of settings",
     }
     if kind == "extra_forbidden":
         return f"Unknown setting '{where}'."

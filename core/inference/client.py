@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Client
@@ -73,6 +75,15 @@ def ensure_inference(settings: Settings) -> None:
             return
         _starting[settings] = time.monotonic()
         spawn(settings, ["-m", "core.inference"], settings.home / "inference.log")
+
+
+def stop_inference(settings: Settings) -> bool:
+    """End the prediction process; false when none runs."""
+    address = read_address(settings)
+    if address is None or not _alive(address):
+        return False
+    os.kill(int(address.owner.rsplit(":", 2)[1]), signal.SIGTERM)
+    return True
 
 
 _starting: dict[Settings, float] = {}  # when this process last started one

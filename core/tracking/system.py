@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ def system_metrics(store: RunStore, run_id: str) -> Iterator[None]:
     """Log `system/*` metrics from a thread until the block ends."""
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
+    logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)  # it is no news for the run's log
     monitor = SystemMetricsMonitor(
         run_id, sampling_interval=SAMPLE_S, samples_before_logging=5, tracking_uri=store.uri
     )

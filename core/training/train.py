@@ -11,7 +11,9 @@ import numpy as np
 from keras import layers
 
 from core import datasets
-from core.architectures import build_model
+from core.architectures import build_model, inference_model
+from core.architectures.describe import describe_model
+from core.architectures.layers import AuxiliaryModel
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset
 from core.datasets.splits import Split, split
@@ -44,7 +46,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     net = build_model(config.model.name, dataset.info.shape, dataset.info.num_classes, **config.model.options)
     model, deployable = wrap(net, config)
     compile_model(model, config, len(training))
-    log_counts(store, run_id, net)
+    log_counts(store, run_id, inference_model(net))
 
     with MetricWriter(store, run_id) as writer:
         progress = ProgressReporter(writer, len(training), config.training.epochs, len(parts.train))
@@ -68,9 +70,12 @@ def wrap(net: keras.Model, config: ExperimentConfig) -> tuple[keras.Model, keras
     augmented = images
     for layer in augmentation_layers(config.augmentation, config.seed):
         augmented = layer(augmented)
-    model = keras.Model(images, net(scale(augmented)), name="training")
-    deployable = keras.Model(images, net(scale(images)), name=net.name)
-    return model, deployable
+    answer = inference_model(net)
+    deployable = keras.Model(images, answer(scale(images)), name=net.name)
+    if answer is net:
+        return keras.Model(images, net(scale(augmented)), name="training"), deployable
+    heads = keras.Model(net.inputs, net.outputs)  # all of them, so that the auxiliary ones train too
+    return AuxiliaryModel(images, heads(scale(augmented)), name="training"), deployable
 
 
 def compile_model(model: keras.Model, config: ExperimentConfig, steps_per_epoch: int) -> None:
@@ -153,10 +158,17 @@ def log_data(
 
 
 def log_counts(store: RunStore, run_id: str, net: keras.Model) -> None:
-    trainable = sum(int(np.prod(weight.shape)) for weight in net.trainable_weights)
-    counts = {"parameters": net.count_params(), "trainable_parameters": trainable}
-    store.log_metrics(run_id, counts)
-    print(f"net {net.name}: {counts['parameters']:,} parameters, {trainable:,} trainable")
+    """What the net that is kept costs: parameters, and multiply-accumulates for one image."""
+    facts = describe_model(net)
+    store.log_metrics(
+        run_id,
+        {
+            "parameters": facts.total_parameters,
+            "trainable_parameters": facts.trainable_parameters,
+            "macs": facts.macs,
+        },
+    )
+    print(f"net {net.name}: {facts.total_parameters:,} parameters, {facts.macs:,} multiply-accumulates")
 
 
 def evaluate(

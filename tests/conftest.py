@@ -1,0 +1,96 @@
+"""What tests stand on: folders of their own with real stores, workers and trained runs in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from core import settings as settings_module
+from core.config import ExperimentConfig
+from core.inference import client
+from core.jobs import worker
+from core.jobs.launch import launch
+from core.settings import Settings
+from core.tracking import schema
+from core.tracking.store import RunStore, get_store
+from tests.waiting import wait_for
+
+SMALL = ExperimentConfig().with_values({"training.epochs": 2, "training.batch_size": 128})
+
+
+# A decay of 1 at a rate of 10 multiplies every weight by -9 a step: past the largest float after some 40.
+DIVERGING = {
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 10,
+    "optimizer.weight_decay": 1,
+    "training.epochs": 20,
+}
+
+
+@contextmanager
+def using(folder: Path) -> Iterator[Settings]:
+    """Make `folder` the home of this process and of all that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARCHLAB_HOME", str(folder))
+        for variable in ("MLFLOW_TRACKING_URI", "ARCHLAB_ROLE", "ARCHLAB_SLOTS"):
+            patch.delenv(variable, raising=False)
+        settings_module.get_settings.cache_clear()
+        yield settings_module.get_settings()
+    settings_module.get_settings.cache_clear()
+
+
+def stop_processes(settings: Settings) -> None:
+    """End the worker and the prediction process of a folder."""
+    worker.stop_worker(settings)
+    client.stop_inference(settings)
+    wait_for(lambda: not worker.worker_is_running(settings), 30)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    """Settings of an empty home; whatever was started there ends with the test."""
+    with using(tmp_path / "home") as found:
+        yield found
+        stop_processes(found)
+
+
+@pytest.fixture
+def home(settings: Settings) -> Path:
+    return settings.home
+
+
+@pytest.fixture
+def store(settings: Settings) -> RunStore:
+    """A real, empty MLflow store."""
+    return get_store()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A home in which one run was trained by the real queue and worker."""
+
+    settings: Settings
+    run_id: str
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    with using(tmp_path_factory.mktemp("trained") / "home") as found:
+        (run_id,) = launch([SMALL], {schema.RECIPE: "none"})
+        wait_for(lambda: not get_store().state(run_id).active)
+    yield Trained(found, run_id)
+    stop_processes(found)
+
+
+@pytest.fixture
+def trained(_trained: Trained) -> Iterator[Trained]:
+    """One finished run of `lenet5` on the digits, two epochs, shared by the tests that only look at it."""
+    with using(_trained.settings.home):
+        yield _trained

@@ -1,0 +1,119 @@
+"""What a person does, in a real browser: from an empty store to a recognised digit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from core.datasets import load
+from core.settings import Settings
+from core.tracking import frames, schema
+from core.tracking.store import get_store
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+def test_quickstart_from_the_overview_to_a_recognised_digit(
+    page: Page, address: str, settings: Settings, tmp_path: Path
+) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Start the quickstart").click()
+
+    # Progress is seen moving: at least three different states of a bar that is not full.
+    seen: set[str] = set()
+
+    def moved() -> bool:
+        for bar in page.get_by_test_id("stProgress").all_inner_texts():
+            if "left" in bar:
+                seen.add(bar)
+        return len(seen) >= 3
+
+    wait_for(moved, 180)
+
+    # Meanwhile a form stays typable: what is typed is neither lost nor interrupted by what renews itself.
+    form = page.context.new_page()
+    form.goto(f"{address}/Train")
+    form.get_by_text("More about data, augmentation and the run").click()
+    field = form.get_by_label("Name of the runs")
+    field.click()
+    field.press_sequentially("typed slowly while it trains", delay=150)
+    expect(field).to_have_value("typed slowly while it trains")
+    expect(field).to_be_focused()
+    form.close()
+
+    store = get_store()
+    wait_for(lambda: not store.active(), 300)
+    runs = frames.runs(store)
+    assert runs["status"].tolist() == [schema.FINISHED] * 3
+    assert set(runs["params.model.name"]) == {"lenet5", "conv3", "resnet_cifar"}
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_text("finished")).to_have_count(3)
+
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Compare").click()
+    plots = page.locator(".js-plotly-plot")
+    expect(plots).to_have_count(2)
+    expect(plots.first.locator(".scatterlayer .trace")).to_have_count(3)
+
+    # The digit: an image of the test part that the best net got right, written to a file of its own.
+    best = runs.sort_values("metrics.best_val_accuracy").iloc[-1]
+    image, label = _recognised_image(best["run_id"], tmp_path)
+    page.goto(f"{address}/Predict?run={best['run_id']}")
+    page.locator("input[type=file]").set_input_files(image)
+    expect(page.get_by_role("heading", name=f"{label} ·")).to_be_visible()
+
+    page.goto(f"{address}/Run?run={best['run_id']}")
+    expect(page.get_by_text("Which classes are mixed up?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Its worst mistakes")).to_be_visible()
+
+
+def test_a_run_is_launched_watched_and_cancelled_in_the_browser(
+    page: Page, address: str, settings: Settings
+) -> None:
+    page.goto(f"{address}/Train?epochs=100000")
+    page.get_by_role("button", name="Launch").click()
+    page.get_by_role("link", name="lenet5 on digits").click()
+    expect(page.get_by_role("heading", name="Run", exact=True)).to_be_visible()
+    plots = page.locator(".js-plotly-plot")
+    expect(plots).to_have_count(2)
+
+    def points() -> int:
+        return int(plots.first.evaluate("plot => plot.calcdata[0].length"))
+
+    first = points()
+    wait_for(lambda: points() > first, 60)  # the curves grow while it trains
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_test_id("stMain").get_by_text("cancelled")).to_be_visible()
+    assert frames.runs(get_store())["status"].tolist() == [schema.KILLED]
+
+
+def test_an_unreadable_upload_is_one_sentence(
+    page: Page, address: str, settings: Settings, tmp_path: Path
+) -> None:
+    from core.jobs.launch import train_here
+    from tests.conftest import SMALL
+
+    _, status = train_here(SMALL)
+    assert status == schema.FINISHED
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"this is not an image")
+    page.goto(f"{address}/Predict")
+    page.locator("input[type=file]").set_input_files(broken)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("The image ")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def _recognised_image(run_id: str, folder: Path) -> tuple[Path, str]:
+    import pandas as pd
+
+    from core.analysis.mistakes import probabilities
+
+    predictions = pd.read_parquet(get_store().artifact(run_id, schema.PREDICTIONS))
+    right = predictions[probabilities(predictions).argmax(axis=1) == predictions["label"]].iloc[0]
+    dataset = load("digits")
+    path = folder / "digit.png"
+    Image.fromarray(dataset.images[right["index"]][..., 0]).save(path)
+    return path, dataset.info.classes[right["label"]]

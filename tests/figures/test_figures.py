@@ -1,0 +1,65 @@
+"""Figures hold the data that was collected, and no data gives empty axes."""
+
+import numpy as np
+import pandas as pd
+
+from core.figures import class_counts, confusion, learning_curves, top_classes
+from core.figures.style import PALETTE, run_style
+
+HISTORY = pd.DataFrame(
+    {
+        "run_id": ["a", "a", "b", "a"],
+        "metric": ["loss", "loss", "loss", "val_loss"],
+        "step": [2, 1, 1, 1],
+        "value": [0.5, 1.0, 2.0, 3.0],
+    }
+)
+
+
+def test_curves_are_collected_in_order_of_epochs_and_runs() -> None:
+    curves = learning_curves.collect(HISTORY, {"b": "second", "a": "first", "c": "none"}, "loss")
+    assert curves == [
+        learning_curves.Curve("b", "second", (1,), (2.0,)),
+        learning_curves.Curve("a", "first", (1, 2), (1.0, 0.5)),
+    ]
+
+
+def test_a_run_keeps_its_colour_in_every_plot() -> None:
+    curves = learning_curves.collect(HISTORY, {"a": "first", "b": "second"}, "loss")
+    styles = {"a": run_style("a", "1"), "b": run_style("b", "2")}
+    figure = learning_curves.draw(curves, styles, "loss")
+    assert [trace.line.color for trace in figure.data] == [PALETTE[0], PALETTE[1]]
+    assert (
+        learning_curves.draw_run(HISTORY[HISTORY["run_id"] == "a"], styles["a"], "loss").data[0].line.color
+        == (PALETTE[0])
+    )
+
+
+def test_thirty_two_runs_in_a_row_look_different() -> None:
+    assert len({run_style("x", str(number)) for number in range(1, 33)}) == 32
+
+
+def test_a_run_logged_elsewhere_has_a_colour_too() -> None:
+    assert run_style("abc", float("nan")) == run_style("abc", None)
+
+
+def test_no_data_gives_empty_axes_with_names() -> None:
+    figure = learning_curves.draw([], {}, "val_accuracy")
+    assert len(figure.data) == 0
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == (
+        "epoch",
+        "validation accuracy",
+    )
+
+
+def test_confusion_shows_counts_and_shares_of_the_true_class() -> None:
+    figure = confusion.draw(np.array([[3, 1], [0, 0]]), ["cat", "dog"])
+    assert figure.data[0].z.tolist() == [[0.75, 0.25], [0.0, 0.0]]
+    assert figure.data[0].text.tolist() == [["3", "1"], ["", ""]]
+
+
+def test_bars_of_classes() -> None:
+    counts = class_counts.draw(["cat", "dog"], {"train": (3, 1), "validation": (0, 0), "test": (1, 1)})
+    assert [(bar.name, bar.y) for bar in counts.data] == [("train", (3, 1)), ("test", (1, 1))]
+    top = top_classes.draw(["dog", "cat"], [0.9, 0.1])
+    assert (top.data[0].y, top.data[0].x) == (("dog", "cat"), (0.9, 0.1))

@@ -1,0 +1,85 @@
+"""The prediction process, started for real, asked by its client."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.config import ExperimentConfig
+from core.datasets import load
+from core.inference.client import InferenceError, predict
+from core.inference.wire import address_file, read_address
+from core.tracking.store import get_store
+from tests.conftest import Trained
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_prediction_is_what_the_evaluation_saw(trained: Trained) -> None:
+    """The demo decodes and scales as training did: the same image gets the same probabilities."""
+    import pandas as pd
+
+    dataset = load("digits")
+    table = pd.read_parquet(get_store().artifact(trained.run_id, "evaluation/predictions.parquet")).head(8)
+    images = [png(dataset.images[index]) for index in table["index"]]
+    answers = predict(trained.settings, trained.run_id, images, top_k=10)
+    for answer, (_, row) in zip(answers, table.iterrows(), strict=True):
+        assert list(answer.probabilities) == sorted(answer.probabilities, reverse=True)
+        expected = [row[f"p{name}"] for name in answer.classes]
+        np.testing.assert_allclose(answer.probabilities, expected, atol=1e-5)
+
+
+def test_inverted_image_is_recognised_when_inverted_again(trained: Trained) -> None:
+    dataset = load("digits")
+    pixels = dataset.images[dataset.indices("test")[0]]
+    (plain,) = predict(trained.settings, trained.run_id, [png(pixels)], top_k=3)
+    (inverted,) = predict(trained.settings, trained.run_id, [png(255 - pixels)], top_k=3, invert=True)
+    assert plain.classes == inverted.classes
+    np.testing.assert_allclose(plain.probabilities, inverted.probabilities, atol=1e-6)
+
+
+def test_an_unreadable_image_is_one_sentence(trained: Trained) -> None:
+    good = png(np.zeros((28, 28, 1), "uint8"))
+    with pytest.raises(InferenceError, match=r"^Image 2 .*\.$") as error:
+        predict(trained.settings, trained.run_id, [good, b"no image"])
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_without_a_model_is_one_sentence(trained: Trained) -> None:
+    waiting = get_store().create(ExperimentConfig())
+    get_store().request_cancel(waiting)
+    with pytest.raises(InferenceError, match="is KILLED and has no saved model"):
+        predict(trained.settings, waiting, [b""])
+    with pytest.raises(InferenceError, match="No run has the id 'nope'"):
+        predict(trained.settings, "nope", [b""])
+    get_store().client.delete_run(waiting)
+
+
+def test_only_its_user_can_ask(trained: Trained) -> None:
+    predict(trained.settings, trained.run_id, [png(np.zeros((28, 28, 1), "uint8"))])
+    assert stat.S_IMODE(os.stat(address_file(trained.settings)).st_mode) == 0o600
+    address = read_address(trained.settings)
+    assert address is not None
+    with pytest.raises(AuthenticationError):
+        Client(("127.0.0.1", address.port), authkey=b"guess")
+    predict(trained.settings, trained.run_id, [png(np.zeros((28, 28, 1), "uint8"))])  # it lives on
+
+
+def test_asking_imports_no_keras() -> None:
+    import subprocess
+
+    code = "import sys, core.inference.client; print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert answer.stdout.split() == ["False", "False"]

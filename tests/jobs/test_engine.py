@@ -1,0 +1,256 @@
+"""The engine, with a real worker and real trainings: what is asked happens, and final states are honest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from core.config import ConfigError
+from core.datasets import load
+from core.jobs import worker
+from core.jobs.launch import cancel, launch
+from core.jobs.logs import read_log
+from core.jobs.queue import get_queue
+from core.jobs.worker import ensure_worker, recover, worker_is_running
+from core.settings import PROGRAM, NotAllowed, Settings
+from core.tracking import frames, schema
+from core.tracking.store import RunStore, get_store, this_process
+from tests.conftest import DIVERGING, SMALL, Trained, using
+from tests.waiting import wait_for
+
+LONG = SMALL.with_values({"training.epochs": 100_000})
+
+
+def test_a_run_through_queue_and_worker_ends_finished_with_the_whole_schema(trained: Trained) -> None:
+    store, run_id = get_store(), trained.run_id
+    state, run = store.state(run_id), store.run(run_id)
+    assert state.status == schema.FINISHED, read_log(store, run_id)
+
+    assert set(schema.FINAL_METRICS) <= set(run.data.metrics)
+    assert run.data.params == {key: str(value) for key, value in SMALL.flat().items()}
+    history = frames.histories(store, [run_id])
+    assert {name: group["step"].tolist() for name, group in history.groupby("metric")} == {
+        name: [1, 2] for name in schema.EPOCH_METRICS
+    }
+
+    metrics = run.data.metrics
+    values = history[history["metric"] == "val_accuracy"].set_index("step")["value"]
+    assert metrics["best_val_accuracy"] == values.max()
+    assert state.tags[schema.KEPT] == str(int(metrics["best_epoch"]))
+    assert metrics["parameters"] == 44_426  # lenet5 at 28×28×1 with 10 classes
+
+    dataset = load("digits")
+    predictions = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
+    test = dataset.indices("test")
+    assert predictions["index"].tolist() == test.tolist()
+    assert predictions["label"].tolist() == dataset.labels[test].tolist()
+    probabilities = predictions[[f"p{index}" for index in range(10)]].to_numpy()
+    assert abs(probabilities.sum(axis=1) - 1).max() < 1e-5
+    accuracy = (probabilities.argmax(axis=1) == dataset.labels[test]).mean()
+    assert metrics["test_accuracy"] == pytest.approx(accuracy)
+
+    data = json.loads(store.read_text(run_id, schema.DATA))
+    assert data["fingerprint"] == dataset.info.fingerprint
+    assert data["classes"] == list("0123456789")
+    assert json.loads(store.read_text(run_id, schema.ENVIRONMENT))["packages"]["keras"]
+    assert store.config(run_id) == SMALL
+    assert "epoch 2/2" in store.read_text(run_id, schema.LOG)
+    assert metrics["model_bytes"] == store.model_file(run_id).stat().st_size
+    (dataset_input,) = run.inputs.dataset_inputs
+    assert dataset_input.dataset.name == "digits"
+
+
+def test_any_mlflow_client_can_load_the_model(trained: Trained) -> None:
+    code = (
+        "import sys, numpy, mlflow\n"
+        "mlflow.set_tracking_uri(sys.argv[1])\n"
+        "model = mlflow.pyfunc.load_model(f'runs:/{sys.argv[2]}/model')\n"
+        "print(model.predict(numpy.zeros((2, 28, 28, 1), 'float32')).shape)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code, trained.settings.tracking_uri, trained.run_id],
+        cwd=PROGRAM,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert answer.stdout.strip().endswith("(2, 10)"), answer.stderr
+
+
+def test_a_running_run_is_cancelled_and_the_next_one_starts(store: RunStore) -> None:
+    first, second, third = launch([LONG, LONG, SMALL])
+    wait_for(lambda: "epoch 1/" in read_log(store, first))
+    cancel(store, second)  # still waiting: ends at once
+    assert store.state(second).status == schema.KILLED
+    training = _training_process(first)
+    cancel(store, first)
+    wait_for(lambda: not store.state(first).active, 30)
+    assert store.state(first).status == schema.KILLED
+    assert not psutil.pid_exists(training)
+    wait_for(lambda: not store.state(third).active)
+    assert store.state(third).status == schema.FINISHED
+    assert frames.histories(store, [second]).empty
+
+
+def test_a_crashing_training_ends_failed_with_its_traceback(store: RunStore, settings: Settings) -> None:
+    load("digits")
+    images = settings.datasets / "digits" / "images.npy"
+    images.write_bytes(images.read_bytes()[:5000])  # the disk lost most of it
+    (run_id,) = launch([SMALL])
+    wait_for(lambda: not store.state(run_id).active)
+    state = store.state(run_id)
+    assert state.status == schema.FAILED
+    log = store.read_text(run_id, schema.LOG)
+    assert "Traceback (most recent call last)" in log
+    assert state.tags[schema.FAILURE] in log.splitlines()
+
+
+def test_a_loss_that_is_no_number_ends_failed_with_its_reason(store: RunStore) -> None:
+    (run_id,) = launch([SMALL.with_values(DIVERGING)])
+    wait_for(lambda: not store.state(run_id).active)
+    state = store.state(run_id)
+    assert state.status == schema.FAILED
+    assert "A smaller learning rate usually helps." in state.tags[schema.FAILURE]
+
+
+def test_a_killed_training_ends_failed_and_says_so(store: RunStore) -> None:
+    (run_id,) = launch([LONG])
+    wait_for(lambda: "epoch 1/" in read_log(store, run_id))
+    os.kill(_training_process(run_id), signal.SIGKILL)
+    wait_for(lambda: not store.state(run_id).active, 10)
+    state = store.state(run_id)
+    assert state.status == schema.FAILED
+    assert "ended by SIGKILL" in state.tags[schema.FAILURE]
+
+
+def test_a_killed_worker_takes_its_training_along_and_the_next_one_tells(
+    store: RunStore, settings: Settings
+) -> None:
+    running, waiting = launch([LONG, SMALL])
+    wait_for(lambda: "epoch 1/" in read_log(store, running))
+    training = _training_process(running)
+    os.kill(_worker_pid(settings), signal.SIGKILL)
+    wait_for(lambda: not psutil.pid_exists(training) or _is_zombie(training), 10)
+    assert store.state(running).status == schema.RUNNING  # nobody is left to say otherwise
+    wait_for(lambda: not worker_is_running(settings), 10)
+    ensure_worker(settings)
+    wait_for(lambda: not store.state(running).active)
+    assert store.state(running).status == schema.FAILED
+    assert "worker died" in store.state(running).tags[schema.FAILURE]
+    wait_for(lambda: not store.state(waiting).active)
+    assert store.state(waiting).status == schema.FINISHED
+
+
+def test_a_stopped_worker_ends_its_training_as_failed(store: RunStore, settings: Settings) -> None:
+    (run_id,) = launch([LONG])
+    wait_for(lambda: "epoch 1/" in read_log(store, run_id))
+    worker.stop_worker(settings)
+    wait_for(lambda: not store.state(run_id).active, 30)
+    assert store.state(run_id).tags[schema.FAILURE] == "The worker was stopped."
+
+
+def test_runs_that_the_queue_lost_are_queued_again_once(store: RunStore) -> None:
+    lost = store.create(SMALL)
+    queue = get_queue()
+    kept = store.create(SMALL)
+    queue.put(kept)
+    recover(store, queue)
+    recover(store, queue)
+    assert queue.waiting() == [kept, lost]
+
+
+def test_a_run_whose_launcher_died_ends_failed(store: RunStore) -> None:
+    host, pid, started = this_process().rsplit(":", 2)
+    gone = f"{host}:{pid}:{float(started) - 100:.2f}"
+    half = store.create(SMALL, {schema.OWNER: gone})
+    store.set_status(half, schema.RUNNING)
+    foreground = store.create(SMALL, {schema.OWNER: gone, schema.FOREGROUND: "true"})
+    foreign = store.client.create_run(store.experiment_id).info.run_id
+    recover(store, get_queue())
+    assert store.state(half).status == schema.FAILED
+    assert store.state(foreground).status == schema.FAILED
+    assert store.state(foreign).status == schema.RUNNING  # somebody else's: left alone
+
+
+def test_two_starts_make_one_worker(settings: Settings) -> None:
+    ensure_worker(settings)
+    ensure_worker(settings)
+    answer = subprocess.run(
+        [sys.executable, "-m", "core", "worker"], cwd=PROGRAM, capture_output=True, text=True, timeout=60
+    )
+    wait_for(lambda: (settings.home / "worker.lock").exists())
+    assert answer.returncode == 0
+    assert "already serves" in answer.stdout
+    workers = [
+        process.pid
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if (process.info["cmdline"] or [])[-2:] == ["core", "worker"]
+        and (process.info["environ"] or {}).get("ARCHLAB_HOME") == str(settings.home)
+    ]
+    assert workers == [_worker_pid(settings)]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"model.name": "resnet9000"}, "Unknown architecture 'resnet9000'. Known: "),
+        ({"data.name": "imagenet"}, "Unknown dataset 'imagenet'. Known: "),
+        ({"model.name": "conv9"}, "conv9 needs images of at least 50×50 pixels. Received: 28×28."),
+        ({"model.options.depth": 3}, "lenet5 has no option 'depth'. Known: it has none."),
+        (
+            {"training.batch_size": 2000},
+            "training.batch_size must be at most the number of training images, 1294 in 'digits'.",
+        ),
+        ({"augmentation.pad_and_crop": 28}, "augmentation.pad_and_crop must be smaller than the images"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    store: RunStore, change: dict, sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        launch([SMALL, SMALL.with_values(change)])
+    assert str(error.value).startswith(sentence)
+    assert frames.run_ids(store) == []
+    assert get_queue().waiting() == []
+
+
+def test_a_viewer_can_neither_launch_nor_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core import settings as settings_module
+
+    with using(tmp_path / "home"):
+        run_id = get_store().create(SMALL)
+        monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+        settings_module.get_settings.cache_clear()
+        with pytest.raises(NotAllowed):
+            launch([SMALL])
+        with pytest.raises(NotAllowed):
+            cancel(get_store(), run_id)
+        assert get_store().state(run_id).status == schema.SCHEDULED
+
+
+def _worker_pid(settings: Settings) -> int:
+    return int((settings.home / "worker.pid").read_text().rsplit(":", 2)[1])
+
+
+def _training_process(run_id: str) -> int:
+    (pid,) = [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if run_id in (process.info["cmdline"] or [])
+    ]
+    return pid
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

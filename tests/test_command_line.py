@@ -1,0 +1,144 @@
+"""The command line as a person runs it: what it prints, where, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.datasets import load
+from core.settings import PROGRAM, Settings
+from core.tracking import frames, schema
+from core.tracking.store import get_store
+from tests.conftest import DIVERGING, SMALL, Trained
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "core", *arguments],
+        cwd=PROGRAM,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def test_lists_as_json(trained: Trained) -> None:
+    names = {row["name"] for row in json.loads(run("list", "architectures", "--json").stdout)}
+    assert {"lenet5", "conv3", "resnet_cifar"} <= names
+    (digits,) = [
+        row for row in json.loads(run("list", "datasets", "--json").stdout) if row["name"] == "digits"
+    ]
+    assert (digits["shape"], digits["classes"]) == ([28, 28, 1], 10)
+    recipes = json.loads(run("list", "recipes", "--json").stdout)
+    assert {"name": "quickstart", "runs": 3, "title": "Quickstart"} in recipes
+    (listed,) = json.loads(run("list", "runs", "--json").stdout)
+    assert listed["run_id"] == trained.run_id
+
+
+def test_status_and_log_of_a_run(trained: Trained) -> None:
+    status = json.loads(run("status", trained.run_id[:8], "--json").stdout)
+    assert (status["run_id"], status["status"]) == (trained.run_id, "FINISHED")
+    assert status["params"]["optimizer.learning_rate"] == "0.001"
+    assert status["metrics"]["parameters"] == 44_426
+    assert "epoch 2/2" in run("log", trained.run_id, "--follow").stdout
+
+
+def test_predict_names_the_class_of_an_image_file(trained: Trained, tmp_path: Path) -> None:
+    dataset = load("digits")
+    path = tmp_path / "digit.png"
+    Image.fromarray(dataset.images[dataset.indices("test")[0]][..., 0]).save(path)
+    (answer,) = json.loads(run("predict", trained.run_id, str(path), "--top", "2", "--json").stdout)
+    assert answer["image"] == str(path)
+    first, second = answer["predictions"]
+    assert first["probability"] >= second["probability"]
+    assert first["class"] in "0123456789"
+
+
+def test_import_then_train_in_the_foreground(settings: Settings, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for name, level in (("dark", 40), ("bright", 200)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = np.clip(generator.normal(level, 20, (24, 24)), 0, 255).astype("uint8")
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
+    imported = run("import", "shades", str(tmp_path / "images"))
+    assert imported.returncode == 0, imported.stderr
+    assert imported.stdout.startswith("shades: 2 classes, 24×24×1, ")
+
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        SMALL.with_values({"data.name": "shades", "training.batch_size": 16, "training.epochs": 8}).to_yaml()
+    )
+    trained = run("train", str(config), "--foreground", "--set", "optimizer.learning_rate=0.01")
+    assert trained.returncode == 0, trained.stderr
+    (run_id,) = trained.stdout.split()
+    state = get_store().run(run_id)
+    assert state.info.status == schema.FINISHED
+    assert state.data.metrics["test_accuracy"] == 1.0  # the two shades do not overlap
+
+
+def test_a_failed_run_exits_with_1(settings: Settings, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(SMALL.with_values(DIVERGING).to_yaml())
+    answer = run("train", str(config), "--foreground")
+    assert answer.returncode == 1
+    (run_id,) = answer.stdout.split()
+    assert get_store().state(run_id).status == schema.FAILED
+    assert "reason: FloatingPointError" in run("status", run_id).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("train", "{tmp}/unknown.yaml"), "Unknown architecture 'resnet9000'. Known: "),
+        (("train", "{tmp}/negative.yaml"), "optimizer.learning_rate must be greater than 0. Received: -1."),
+        (("train", "{tmp}/missing.yaml"), "cannot be read: No such file or directory."),
+        (("train",), "Give either a config file or --recipe."),
+        (("train", "--recipe", "nope"), "Unknown recipe 'nope'. Known: quickstart."),
+        (("import", "x", "{tmp}/empty"), "empty"),
+        (("import", "x", "{tmp}/one"), "class"),
+        (("import", "../x", "{tmp}/one"), "name"),
+        (("predict", "nope", "{tmp}/negative.yaml"), "No run has the id 'nope'."),
+        (("status", "nope"), "No run has the id 'nope'."),
+        (("cancel", "nope"), "No run has the id 'nope'."),
+        (("describe", "lenet5", "--input", "32"), "An input shape is written HxWxC, as 32x32x3."),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_exit_2(
+    trained: Trained, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    (tmp_path / "unknown.yaml").write_text("model: {name: resnet9000}")
+    (tmp_path / "negative.yaml").write_text("optimizer: {learning_rate: -1}")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one" / "cats").mkdir(parents=True)
+    Image.new("L", (8, 8)).save(tmp_path / "one" / "cats" / "a.png")
+    answer = run(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert answer.returncode == 2, answer.stdout
+    assert sentence in answer.stderr
+    lines = [line for line in answer.stderr.splitlines() if " INFO " not in line]
+    assert len(lines) == 1
+    assert frames.run_ids(get_store()) == [trained.run_id]
+    assert {path.name for path in trained.settings.datasets.iterdir()} <= {"digits", ".lock"}
+
+
+def test_doctor_says_what_it_stands_on(trained: Trained) -> None:
+    answer = run("doctor", "--json")
+    findings = {row["check"]: row["result"] for row in json.loads(answer.stdout)}
+    assert findings["packages"] == "as pinned"
+    assert findings["store"].endswith("1 runs")
+    assert answer.returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = run("train", "--recipe", "quickstart", ARCHLAB_HOME=str(tmp_path / "file" / "home"))
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"Error: The folder {tmp_path}/file/home cannot be created")

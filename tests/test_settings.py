@@ -1,0 +1,48 @@
+"""Settings come from the environment; what cannot be used is said in one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from core.serve import check_port
+from core.settings import NotAllowed, SettingsError, from_environment
+
+
+def test_home_decides_where_everything_lies(home: Path) -> None:
+    settings = from_environment()
+    assert settings.tracking_uri == f"sqlite:///{home}/mlflow.db"
+    assert {settings.queue.parent, settings.datasets.parent, settings.jobs.parent} == {home}
+
+
+@pytest.mark.parametrize(("variable", "value"), [("ARCHLAB_ROLE", "admin"), ("ARCHLAB_SLOTS", "many")])
+def test_bad_value_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"{variable} must be .* Received: '{value}'"):
+        from_environment()
+
+
+def test_read_only_folder_is_refused_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A file where the folder should be refuses everybody; permissions would not stop root.
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("ARCHLAB_HOME", str(blocked / "home"))
+    with pytest.raises(SettingsError, match="cannot be created"):
+        from_environment().check_writable()
+    assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_viewer_may_not_launch(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    with pytest.raises(NotAllowed, match=r"read-only .* may not launch a training"):
+        from_environment().require_trainer("launch a training")
+
+
+def test_port_in_use_is_said_before_anything_starts() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"The port {port} on 127.0.0.1 is not free"):
+            check_port("127.0.0.1", port)

@@ -1,0 +1,139 @@
+"""The store: created once whoever comes first, read equally by SQL and by the client."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.config import ExperimentConfig
+from core.settings import PROGRAM, Settings
+from core.tracking import frames, schema
+from core.tracking.store import RunStore, UnknownRun, is_alive, process_name, this_process
+from core.tracking.writer import MetricWriter
+
+
+def test_processes_that_open_a_missing_store_together_make_one(home: Path) -> None:
+    code = "from core.tracking.store import get_store; print(get_store().experiment_id)"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=PROGRAM, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    answers = {process.communicate(timeout=120)[0].split()[-1] for process in processes}
+    assert all(process.returncode == 0 for process in processes)
+    assert len(answers) == 1
+    with sqlite3.connect(home / "mlflow.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_new_run_is_scheduled_with_its_config(store: RunStore) -> None:
+    config = ExperimentConfig().with_values({"seed": 3, "model.options.depth": 8})
+    run_id = store.create(config, {schema.RECIPE: "quickstart"})
+    state = store.state(run_id)
+    assert (state.status, state.name) == (schema.SCHEDULED, "lenet5 on digits")
+    assert store.config(run_id) == config
+    assert store.run(run_id).data.params["model.options.depth"] == "8"
+    assert state.tags[schema.RECIPE] == "quickstart"
+
+
+def test_cancelling_a_waiting_run_ends_it_at_once(store: RunStore) -> None:
+    run_id = store.create(ExperimentConfig())
+    store.request_cancel(run_id)
+    assert store.state(run_id).status == schema.KILLED
+    assert store.active() == []
+
+
+def test_unknown_runs_are_said(store: RunStore) -> None:
+    first, second = (store.create(ExperimentConfig()) for _ in range(2))
+    assert store.resolve(first[:12]) == first
+    with pytest.raises(UnknownRun, match="No run has the id 'zz'"):
+        store.resolve("zz")
+    shared = next(length for length in range(33) if first[:length] != second[:length]) - 1
+    with pytest.raises(UnknownRun):
+        store.resolve(first[:shared])
+    with pytest.raises(UnknownRun):
+        store.state("../../etc/passwd")
+
+
+def test_sql_and_client_read_the_same(store: RunStore) -> None:
+    for _ in range(3):
+        store.create(ExperimentConfig())
+    logged, deleted, bare = frames.run_ids(store)
+    for step, loss in enumerate((1.0, math.nan, math.inf, -math.inf), start=1):
+        store.log_metrics(logged, {"loss": loss, "val_accuracy": 0.25 * step}, step)
+    store.set_status(logged, schema.FINISHED)
+    store.client.delete_run(deleted)
+    foreign = store.client.create_run("0", run_name="logged elsewhere").info.run_id
+
+    by_sql = frames.runs(store)
+    by_client = frames._runs_by_client(store).sort_values(
+        ["started", "run_id"], ascending=False, ignore_index=True
+    )
+    pd.testing.assert_frame_equal(by_sql, by_client)
+    assert set(by_sql["run_id"]) == {logged, bare, foreign}
+    assert by_sql.set_index("run_id").loc[logged, "last_epoch"] == 4
+
+    history = frames.histories(store, [logged, bare])
+    again = frames._histories_by_client(store, [logged, bare], list(schema.EPOCH_METRICS))
+    pd.testing.assert_frame_equal(
+        history, again.sort_values(["run_id", "metric", "step", "time"], ignore_index=True)
+    )
+    losses = history[history["metric"] == "loss"]["value"].tolist()
+    assert losses[0] == 1.0
+    assert math.isnan(losses[1])
+    assert losses[2:] == [math.inf, -math.inf]
+
+
+def test_an_empty_store_reads_as_empty_frames(store: RunStore) -> None:
+    assert frames.runs(store).empty
+    assert list(frames.runs(store).columns) == frames.RUN_COLUMNS
+    assert frames.histories(store, []).empty
+
+
+def test_writer_keeps_what_was_said_before_a_crash(store: RunStore) -> None:
+    run_id = store.create(ExperimentConfig())
+
+    def crash() -> None:
+        with MetricWriter(store, run_id, interval_s=60) as writer:
+            writer.metrics({"loss": 2.0}, step=1)
+            writer.metrics({"accuracy": 0.5}, step=1)
+            writer.tags({schema.PROGRESS: "{}"})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        crash()
+    run = store.run(run_id)
+    assert run.data.metrics == {"loss": 2.0, "accuracy": 0.5}
+    assert run.data.tags[schema.PROGRESS] == "{}"
+
+
+def test_writer_goes_on_when_the_store_is_busy(store: RunStore, settings: Settings) -> None:
+    run_id = store.create(ExperimentConfig())
+    blocker = sqlite3.connect(settings.database, isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    writer = MetricWriter(store, run_id, interval_s=0.05)
+    for step in range(1, 4):
+        writer.metrics({"loss": 1.0 / step}, step)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    writer.close()
+    values = frames.histories(store, [run_id])["value"].tolist()
+    assert values == [1.0, 1 / 2, 1 / 3]
+
+
+def test_a_process_is_known_by_more_than_its_number() -> None:
+    assert is_alive(this_process())
+    host, pid, started = this_process().rsplit(":", 2)
+    assert not is_alive(f"{host}:{pid}:{float(started) - 100:.2f}")
+    assert not is_alive("nonsense")
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        name = process_name(child.pid)
+        while child.poll() is None and is_alive(name):
+            pass
+        assert not is_alive(name)  # a zombie until it is waited for

@@ -1,0 +1,173 @@
+"""Training in this process, on images so few that everything can be checked."""
+
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from core.architectures import build_model
+from core.config import AugmentationConfig, ExperimentConfig
+from core.training import evaluation
+from core.training.augmentation import augmentation_layers
+from core.training.callbacks import KeepBest
+from core.training.optimizers import learning_rate, make_optimizer
+from core.training.pipeline import Batches
+from core.training.train import compile_model, wrap
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
+LABELS = np.arange(40) % 4
+
+
+def test_every_row_comes_once_an_epoch_and_epochs_differ() -> None:
+    rows = np.arange(5, 40)
+    batches = Batches(IMAGES, LABELS, rows, batch_size=8, seed=3)
+    numbered = Batches(np.arange(40), np.arange(40), rows, batch_size=8, seed=3)
+    assert len(batches) == 5
+    first = [numbered[index][0].tolist() for index in range(5)]
+    assert sorted(itertools.chain(*first)) == rows.tolist()
+    numbered.on_epoch_end()
+    second = [numbered[index][0].tolist() for index in range(5)]
+    assert sorted(itertools.chain(*second)) == rows.tolist()
+    assert first != second
+
+
+def test_one_seed_gives_one_order() -> None:
+    orders = [[Batches(np.arange(40), LABELS, np.arange(40), 8, seed)[0][0].tolist()] for seed in (1, 1, 2)]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_images_stay_uint8_and_belong_to_their_labels() -> None:
+    images, labels = Batches(IMAGES, LABELS, np.arange(40), 16, seed=1)[0]
+    assert images.dtype == np.uint8
+    for image, label in zip(images, labels, strict=True):
+        (row,) = [index for index in range(40) if (IMAGES[index] == image).all()]
+        assert LABELS[row] == label
+
+
+@pytest.mark.parametrize(
+    "config", [AugmentationConfig(horizontal_flip=True), AugmentationConfig(pad_and_crop=3)]
+)
+def test_augmentation_changes_training_images_and_no_others(config: AugmentationConfig) -> None:
+    (layer,) = augmentation_layers(config, seed=0)
+    images = IMAGES.astype("float32")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(images, training=False)), images)
+    changed = keras.ops.convert_to_numpy(layer(images, training=True))
+    assert changed.shape == images.shape
+    assert not np.array_equal(changed, images)
+
+
+def test_pad_and_crop_moves_the_image_and_fills_with_zeros() -> None:
+    (layer,) = augmentation_layers(AugmentationConfig(pad_and_crop=2), seed=0)
+    images = 1 + np.arange(8 * 6 * 5, dtype="float32").reshape(8, 6, 5, 1)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    places = set()
+    for _ in range(10):
+        for before, after in zip(padded, np.asarray(layer(images, training=True)), strict=True):
+            found = [
+                (top, left)
+                for top in range(5)
+                for left in range(5)
+                if np.array_equal(before[top : top + 6, left : left + 5], after)
+            ]
+            assert len(found) == 1
+            places.update(found)
+    assert len(places) == 25  # each shift of -2 to 2 comes up among eighty draws of twenty-five
+
+
+def test_the_kept_net_takes_pixels_and_shares_its_weights() -> None:
+    config = ExperimentConfig().with_values({"augmentation.horizontal_flip": True})
+    net = build_model("lenet5", (16, 16, 1), 4)
+    model, kept = wrap(net, config)
+    pixels = IMAGES[:3].astype("float32")
+    expected = net.predict(pixels / 255, verbose=0)
+    np.testing.assert_allclose(kept.predict(pixels, verbose=0), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict(pixels, verbose=0), expected, atol=1e-6)
+
+
+def test_best_weights_are_those_of_the_best_epoch() -> None:
+    model, _ = wrap(build_model("lenet5", (16, 16, 1), 4), ExperimentConfig())
+    keep = KeepBest()
+    keep.set_model(model)
+    weights = []
+    for epoch, (accuracy, loss) in enumerate([(0.5, 1.0), (0.7, 0.9), (0.7, 0.8), (0.6, 0.1)]):
+        model.set_weights([np.full(weight.shape, epoch, "float32") for weight in model.get_weights()])
+        weights.append(model.get_weights())
+        keep.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
+    keep.on_train_end()
+    assert keep.epoch == 3  # equal accuracy, lower loss
+    for kept, expected in zip(model.get_weights(), weights[2], strict=True):
+        np.testing.assert_array_equal(kept, expected)
+
+
+def test_the_same_seed_trains_the_same_net() -> None:
+    def train() -> list[float]:
+        keras.utils.set_random_seed(5)
+        config = ExperimentConfig().with_values({"augmentation.pad_and_crop": 1})
+        model, _ = wrap(build_model("lenet5", (16, 16, 1), 4), config)
+        batches = Batches(IMAGES, LABELS, np.arange(40), 8, seed=5)
+        compile_model(model, config, len(batches))
+        return model.fit(batches, epochs=2, verbose=0).history["loss"]
+
+    assert train() == train()
+
+
+def test_auxiliary_heads_train_and_are_not_kept() -> None:
+    net = build_model("googlenet", (32, 32, 3), 4, auxiliary=True)
+    model, kept = wrap(net, ExperimentConfig())
+    assert len(model.outputs) == 3
+    assert kept.output_shape == (None, 4)
+    compile_model(model, ExperimentConfig(), 1)
+    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype="uint8")
+    before = [keras.ops.convert_to_numpy(weight).copy() for weight in net.trainable_weights]
+    history = model.fit(images.astype("float32"), LABELS[:8], verbose=0).history
+    assert set(history) == {"loss", "accuracy"}
+    changed = [
+        not np.array_equal(old, keras.ops.convert_to_numpy(new))
+        for old, new in zip(before, net.trainable_weights, strict=True)
+    ]
+    assert all(changed)  # those of the auxiliary heads too
+    assert kept.count_params() < net.count_params()
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop", "adagrad", "lion"])
+def test_every_optimizer_of_the_config_exists(name: str) -> None:
+    config = ExperimentConfig().with_values(
+        {"optimizer.name": name, "optimizer.learning_rate": 0.02, "optimizer.weight_decay": 0.1}
+    )
+    optimizer = make_optimizer(config, 10)
+    assert type(optimizer).__name__.lower() == name
+    assert float(optimizer.learning_rate) == pytest.approx(0.02)
+    assert optimizer.weight_decay == 0.1
+
+
+def test_cosine_rises_over_the_warm_up_and_falls_to_zero() -> None:
+    config = ExperimentConfig().with_values(
+        {
+            "schedule.name": "cosine",
+            "schedule.warmup_epochs": 2,
+            "training.epochs": 10,
+            "optimizer.learning_rate": 0.5,
+        }
+    )
+    schedule = learning_rate(config, steps_per_epoch=10)
+    values = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
+    # half way up, at the top, cos(pi / 2) half way down, the end
+    np.testing.assert_allclose(values, [0.0, 0.25, 0.5, 0.25, 0.0], atol=1e-6)
+
+
+def test_evaluation_counts_what_it_says() -> None:
+    probabilities = np.array(
+        [[0.7, 0.1, 0.1, 0.05, 0.03, 0.02], [0.02, 0.3, 0.2, 0.2, 0.18, 0.1]], dtype="float32"
+    )
+    metrics = evaluation.test_metrics(probabilities, np.array([0, 0]))
+    assert metrics["test_accuracy"] == 0.5
+    assert metrics["test_top5_accuracy"] == 0.5  # the second image's class is the last of six
+    assert metrics["test_loss"] == pytest.approx(-(np.log(0.7) + np.log(0.02)) / 2, rel=1e-6)
+
+
+def test_one_sigmoid_unit_becomes_two_columns() -> None:
+    both = evaluation.both_columns(np.array([[0.25], [1.0]]))
+    assert both.tolist() == [[0.75, 0.25], [0.0, 1.0]]

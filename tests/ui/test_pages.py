@@ -1,0 +1,134 @@
+"""Every page runs clean on an empty store, on one run and on many; none imports TensorFlow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import ExperimentConfig
+from core.settings import PROGRAM
+from core.tracking import schema
+from core.tracking.store import get_store
+from tests.conftest import Trained, stop_processes, using
+
+PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (PROGRAM / "pages").glob("*.py"))]
+
+
+def opened(page: str, **query: str) -> AppTest:
+    """The page as a visitor gets it, after one run of its script."""
+    app = AppTest.from_file(str(PROGRAM / "streamlit_app.py"), default_timeout=60)
+    app.query_params.update(query)
+    app.run()
+    if page != "streamlit_app.py":
+        app.switch_page(page)
+        app.run()
+    return app
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A store with sixty runs in every state, some without metrics, one logged by somebody else."""
+    folder = tmp_path_factory.mktemp("many") / "home"
+    with using(folder) as settings:
+        store = get_store()
+        ends = (schema.FINISHED, schema.FAILED, schema.KILLED, schema.FINISHED)
+        for number in range(60):
+            run_id = store.create(ExperimentConfig().with_values({"seed": number}))
+            for epoch in range(1, number % 4 + 1):
+                values = {"loss": 1 / epoch, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": number / 60}
+                values |= {"best_val_accuracy": number / 60, "best_epoch": 1.0}
+                store.log_metrics(run_id, values, epoch)
+            if ends[number % 4] == schema.FAILED:
+                store.fail(run_id, "ValueError: <b>nothing</b> to see")
+            else:
+                store.set_status(run_id, ends[number % 4])
+        store.client.create_run("0", run_name="logged [elsewhere](http://x) **by** hand")
+        yield folder
+        stop_processes(settings)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_on_an_empty_store(settings: object, page: str) -> None:
+    app = opened(page)
+    assert not app.exception
+    assert app.title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_on_one_run(trained: Trained, page: str) -> None:
+    app = opened(page)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_on_many_runs(many: Path, page: str) -> None:
+    with using(many):
+        app = opened(page)
+        assert not app.exception
+
+
+def test_no_page_imports_tensorflow(trained: Trained) -> None:
+    code = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from tests.ui.test_pages import PAGES, opened\n"
+        "for page in PAGES:\n"
+        "    assert not opened(page).exception\n"
+        "    print(page, [name for name in ('tensorflow', 'keras', 'jax', 'torch') if name in sys.modules])\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROGRAM, capture_output=True, text=True, timeout=200
+    )
+    assert answer.stdout.splitlines() == [f"{page} []" for page in PAGES], answer.stderr
+
+
+def test_the_quickstart_is_offered_on_an_empty_store(settings: object) -> None:
+    assert "Start the quickstart" in [button.label for button in opened("streamlit_app.py").button]
+
+
+def test_the_quickstart_is_not_offered_beside_runs(trained: Trained) -> None:
+    assert "Start the quickstart" not in [button.label for button in opened("streamlit_app.py").button]
+
+
+def test_the_form_refuses_before_launch_in_words(settings: object) -> None:
+    app = opened("pages/2_Train.py")
+    app.number_input(key="learning_rate").set_value(-1.0).run()
+    assert [error.value for error in app.error] == [
+        "optimizer.learning_rate must be greater than 0. Received: -1.0."
+    ]
+    (launch,) = [button for button in app.button if button.label == "Launch"]
+    assert launch.disabled
+    app.number_input(key="learning_rate").set_value(0.01).run()
+    assert not app.error
+    app.multiselect(key="architectures").set_value(["lenet5", "conv9"]).run()
+    assert [error.value for error in app.error] == [
+        "conv9 needs images of at least 50×50 pixels. Received: 28×28."
+    ]
+
+
+def test_what_was_chosen_stands_in_the_address(settings: object) -> None:
+    app = opened("pages/2_Train.py", architectures="conv3", epochs="9")
+    assert app.multiselect(key="architectures").value == ["conv3"]
+    assert app.number_input(key="epochs").value == 9
+
+
+def test_a_run_that_is_not_here_is_said(trained: Trained) -> None:
+    app = opened("pages/4_Run.py", run="0" * 32)
+    assert "The run of this address is not here" in app.warning[0].value
+    assert app.selectbox[0].value == trained.run_id
+
+
+def test_a_viewer_sees_a_refusal_where_he_launches(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core import settings as settings_module
+
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    settings_module.get_settings.cache_clear()
+    app = opened("pages/2_Train.py")
+    (launch,) = [button for button in app.button if button.label == "Launch"]
+    launch.click().run()
+    assert "read-only" in app.error[0].value
