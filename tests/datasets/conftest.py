@@ -75,6 +75,12 @@ def noise(size: tuple[int, int], mode: str, seed: int) -> Image.Image:
     return Image.fromarray(generator.integers(0, 256, (*size, 3), dtype=np.uint8)).convert(mode)
 
 
+@pytest.fixture(scope="session")
+def photos_at() -> type[Photos]:
+    """Called with a folder: the images in it."""
+    return Photos
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Photos:
     """An empty folder of images."""

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from PIL import Image
 from core import datasets
 from core.datasets import store
 from core.datasets.importer import ImportRefused, import_images
-from core.settings import PROGRAM
+from core.settings import PROGRAM, get_settings
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -101,37 +102,6 @@ READABLE = {
 }
 
 
-@pytest.mark.parametrize("kind", UNREADABLE)
-def test_an_unreadable_file_is_reported_and_the_others_are_imported(photos, kind):
-    name, data, reason = UNREADABLE[kind]
-    photos.pair()
-    photos.write(f"cat/{name}", data())
-    info = import_images("x", photos.root, workers=1)
-    assert info.size == 8
-    assert [problem.name for problem in info.problems] == [f"cat/{name}"]
-    assert re.search(reason, info.problems[0].reason)
-    assert len(datasets.load("x").images) == 8
-
-
-@pytest.mark.parametrize("kind", READABLE)
-def test_an_unusual_image_is_imported(photos, kind):
-    name, data = READABLE[kind]
-    photos.pair()
-    photos.write(f"cat/{name}", data())
-    info = import_images("x", photos.root, workers=1)
-    assert (info.size, info.problems) == (9, ())
-    assert f"cat/{name}" in datasets.load("x").source_names
-
-
-def test_what_was_converted_is_said(photos):
-    photos.pair()
-    photos.write("cat/moving.gif", frames("GIF"))
-    photos.write("cat/glass.png", encoded(rgb().convert("RGBA")))
-    notes = " ".join(import_images("x", photos.root).notes)
-    assert "1 images with transparency were laid on white" in notes
-    assert "Of 1 images with several frames the first was taken" in notes
-
-
 NAMES = {
     "spaces": "  my  cat .png",
     "quotes": 'the "best" cat\'s.png',
@@ -147,17 +117,69 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("kind", NAMES)
-def test_a_name_of_any_kind_is_kept_as_text(photos, png, kind):
-    name = NAMES[kind]
+class Imported(NamedTuple):
+    """What became of a folder with every kind of file in it."""
+
+    info: datasets.DatasetInfo
+    source_names: list[str]
+    reasons: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory, photos_at) -> Imported:
+    """Two classes of four good images, with every kind of file and name among them, imported once."""
+    folder = tmp_path_factory.mktemp("everything")
+    photos = photos_at(folder / "photos")
     photos.pair()
-    photos.write(f"cat/{name}", png)
-    photos.write(f"{name[:200]}/0.png", png)
-    info = import_images("x", photos.root, workers=1)
+    for name, data, *_ in (*UNREADABLE.values(), *READABLE.values()):
+        photos.write(f"cat/{name}", data())
+    for name in NAMES.values():
+        photos.write(f"cat/{name}", encoded(rgb()))
+        photos.write(f"{name[:200]}/0.png", encoded(rgb()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARCHLAB_HOME", str(folder / "home"))
+        get_settings.cache_clear()
+        info = import_images("everything", photos.root)
+        dataset = datasets.load("everything")
+    get_settings.cache_clear()
+    assert len(dataset.images) == info.size
+    return Imported(info, dataset.source_names.tolist(), dict(info.problems))
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_an_unreadable_file_is_reported(everything, kind):
+    name, _, reason = UNREADABLE[kind]
+    assert re.search(reason, everything.reasons[f"cat/{name}"])
+    assert f"cat/{name}" not in everything.source_names
+
+
+@pytest.mark.parametrize("kind", READABLE)
+def test_an_unusual_image_is_imported(everything, kind):
+    assert f"cat/{READABLE[kind][0]}" in everything.source_names
+
+
+def test_the_good_images_around_them_are_imported(everything):
+    good = {f"{label}/{number}.png" for label in ("cat", "dog") for number in range(4)}
+    assert good < set(everything.source_names)
+    assert len(everything.reasons) == len(UNREADABLE)
+    assert everything.info.size == 8 + len(READABLE) + 2 * len(NAMES)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_name_of_any_kind_is_kept_as_text(everything, kind):
+    name = NAMES[kind]
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    assert info.classes.count(text[:200] if kind != "no UTF-8" else text) == 1
-    assert f"cat/{text}" in datasets.load("x").source_names
-    assert datasets.info("x") == info
+    assert f"cat/{text}" in everything.source_names
+    assert everything.info.classes.count(text if kind == "no UTF-8" else text[:200]) == 1
+
+
+def test_what_was_converted_is_said(photos):
+    photos.pair()
+    photos.write("cat/moving.gif", frames("GIF"))
+    photos.write("cat/glass.png", encoded(rgb().convert("RGBA")))
+    notes = " ".join(import_images("x", photos.root).notes)
+    assert "1 images with transparency were laid on white" in notes
+    assert "Of 1 images with several frames the first was taken" in notes
 
 
 def test_a_systems_litter_is_passed_over(photos, png):
