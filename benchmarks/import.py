@@ -9,9 +9,9 @@ Imports the archive of images in two ways, in turn, and compares medians:
 - `import`: `core.datasets.importer.import_images`, with one worker process a core.
 
 Both end with equal pixels, which is checked. Memory is what is anonymous (not backed by a file) in this
-process and its children together, read twenty times a second; pages of the map can be dropped at any time.
-Where other programs compete for the cores, wall time says little: processor time is printed beside it, and the
-ratio that it would give on an idle machine, whose cores share the children's part evenly.
+process and its children together, read five times a second; pages of the map can be dropped at any time.
+Where other programs compete for the cores, wall time says little: processor time is printed beside it, and
+the ratio that it would give on an idle machine, whose cores share the children's part evenly.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import numpy as np
 import psutil
 from PIL import Image, ImageOps
 
-SAMPLE_S = 0.05
+SAMPLE_S = 0.2  # looking for children goes through all processes: more often would be felt
 
 
 def main() -> None:
@@ -65,17 +65,15 @@ def main() -> None:
             peaks.append(peak)
             digests.add(digest)
             print(
-                f"round {number + 1}  {way:6}  {seconds:6.2f} s, of the processor {own:5.2f} s in this process "
-                f"and {children:5.2f} s in children, {peak:4.0f} MB",
+                f"round {number + 1}  {way:6}  {seconds:6.2f} s; processor {own:5.2f} s here, "
+                f"{children:5.2f} s in children; {peak:4.0f} MB",
                 flush=True,
             )
     if len(digests) != 1:
         raise SystemExit("The two ways differ in what they wrote.")
     for what, times in (("wall time", wall), ("processor time", idle)):
         slow, fast = (statistics.median(times[way]) for way in ("loop", "import"))
-        print(
-            f"{what}: loop {slow:.2f} s, import {fast:.2f} s: {slow / fast:.2f} times as fast on {cores} cores"
-        )
+        print(f"{what}: loop {slow:.2f} s, import {fast:.2f} s: {slow / fast:.2f} times on {cores} cores")
     print(f"peak anonymous memory: {max(peaks):.0f} MB")
 
 
