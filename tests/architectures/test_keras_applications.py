@@ -41,15 +41,15 @@ def copy_normalization(theirs, ours, shift=0.0):
 
 
 def assert_same_answers(theirs, ours):
-    """Features before the classifier agree to a thousandth of what separates the images; so do the answers."""
+    """Features before the classifier agree to a thousandth of what separates the images, answers to 0.001."""
     images = 30 * np.random.default_rng(5).normal(size=(4, *theirs.input_shape[1:])).astype("float32")
     results = []
     for model in (theirs, ours):
         both = keras.Model(model.inputs[0], [model.layers[-1].input, model.outputs[0]])
         results.append([keras.ops.convert_to_numpy(output) for output in both(images, training=False)])
-    for expected, received in zip(*results, strict=True):
-        assert np.isfinite(expected).all()
-        assert np.abs(received - expected).max() < 1e-3 * np.ptp(expected, axis=0).max()
+    (features, answers), (our_features, our_answers) = results
+    assert np.abs(our_features - features).max() < 1e-3 * np.ptp(features, axis=0).max() < np.inf
+    assert np.allclose(our_answers, answers, atol=1e-3)
 
 
 @pytest.mark.parametrize(("name", "their_name"), [("vgg16", "VGG16"), ("vgg19", "VGG19")])

@@ -34,10 +34,19 @@ class AuxiliaryModel(keras.Model):
     ) -> Any:
         main, *auxiliary = y_pred if isinstance(y_pred, (list, tuple)) else [y_pred]
         total = super().compute_loss(x, y, main, sample_weight, training)
-        loss = keras.losses.get(self.loss)
         for head in auxiliary:
-            total = total + self.AUXILIARY_WEIGHT * loss(y, head, sample_weight)
+            total = total + self.AUXILIARY_WEIGHT * self._mean_loss(y, head, sample_weight)
         return total
+
+    def _mean_loss(self, y: Any, head: Any, sample_weight: Any) -> Any:
+        """The compiled loss of one head, averaged over the batch as Keras averages the first head's."""
+        loss = keras.losses.get(self.loss)
+        if isinstance(loss, keras.losses.Loss):
+            return loss(y, head, sample_weight)
+        losses = loss(y, head)
+        if sample_weight is not None:
+            losses = losses * keras.ops.cast(sample_weight, losses.dtype)
+        return keras.ops.mean(losses)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         main = y_pred[0] if isinstance(y_pred, (list, tuple)) else y_pred

@@ -1,0 +1,156 @@
+"""Descriptions: their keys, how they count, and memory against what a training process takes."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from core.architectures import build_model
+from core.architectures.describe import describe, describe_model
+
+KEYS = {
+    "name",
+    "input_shape",
+    "classes",
+    "total_parameters",
+    "trainable_parameters",
+    "non_trainable_parameters",
+    "macs",
+    "receptive_field",
+    "depth",
+    "layers",
+    "memory",
+}
+
+
+def test_to_dict_is_json_with_the_documented_keys(described):
+    plain = json.loads(json.dumps(described("lenet5").to_dict()))
+    assert set(plain) == KEYS
+    assert plain["layers"][0] == {
+        "name": "c1",
+        "type": "Conv2D",
+        "output_shape": [24, 24, 6],
+        "parameters": 156,
+        "macs": 24 * 24 * 6 * 25,
+        "connections": 24 * 24 * 6 * 26,
+        "activation_bytes": 4 * 24 * 24 * 6,
+    }
+    assert plain["macs"] == sum(layer["macs"] for layer in plain["layers"])
+    parts = ("weights", "gradients", "optimizer", "activations", "workspace", "graph")
+    assert plain["memory"]["total"] == sum(plain["memory"][part] for part in parts)
+
+
+def test_input_classes_and_options_are_those_asked_for():
+    description = describe("resnet_cifar", (28, 28, 1), 5, depth=8)
+    assert (description.input_shape, description.classes, description.depth) == ((28, 28, 1), 5, 8)
+
+
+def test_memory_grows_with_batch_and_optimizer():
+    small = describe("conv3", batch_size=1, optimizer_slots=0).memory
+    large = describe("conv3", batch_size=10, optimizer_slots=2).memory
+    assert small.optimizer == 0
+    assert large.optimizer == 2 * large.gradients == 2 * 4 * 912_642
+    assert large.activations == 10 * small.activations
+    assert large.weights == small.weights
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs", "parameters"),
+    [
+        # on 8×8×4 inputs
+        (keras.layers.Conv2D(6, 3, padding="same"), 8 * 8 * 6 * 9 * 4, 6 * 9 * 4 + 6),
+        (keras.layers.Conv2D(6, 3, groups=2, padding="same"), 8 * 8 * 6 * 9 * 2, 6 * 9 * 2 + 6),
+        (keras.layers.Conv2D(6, 3, strides=2, padding="same"), 4 * 4 * 6 * 9 * 4, 6 * 9 * 4 + 6),
+        (keras.layers.DepthwiseConv2D(3, padding="same"), 8 * 8 * 4 * 9, 4 * 9 + 4),
+        (
+            keras.layers.SeparableConv2D(6, 3, padding="same", depth_multiplier=2),
+            8 * 8 * (8 * 9 + 8 * 6),
+            8 * 9 + 8 * 6 + 6,
+        ),
+        (keras.layers.Conv2DTranspose(6, 2, strides=2), 8 * 8 * 4 * 6 * 4, 4 * 6 * 4 + 6),
+        (keras.layers.BatchNormalization(), 0, 16),
+    ],
+)
+def test_multiply_accumulates_of_each_kind_of_layer(layer, macs, parameters):
+    images = keras.Input((8, 8, 4))
+    outputs = keras.layers.GlobalAveragePooling2D()(layer(images))
+    row = describe_model(keras.Model(images, outputs)).layers[0]
+    assert (row.macs, row.parameters) == (macs, parameters)
+
+
+def test_nested_and_sequential_models_are_unfolded():
+    images = keras.Input((16, 16, 3))
+    backbone = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, name="inner"), keras.layers.MaxPooling2D(2)]
+    )
+    x = backbone(keras.layers.UpSampling2D(2)(images))
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(x))
+    description = describe_model(keras.Model(images, outputs))
+    rows = {layer.name: layer for layer in description.layers}
+    assert rows["inner"].macs == 30 * 30 * 4 * 27
+    assert description.depth == 2
+    assert description.receptive_field == 3  # 3×3, then 2×2, on pixels of half the size: 1 + 1 + 0.5
+    assert sum(row.parameters for row in description.layers) == description.total_parameters
+
+
+def test_shared_layers_count_parameters_once_and_work_twice():
+    images = keras.Input((8, 8, 3))
+    shared = keras.layers.Conv2D(3, 3, padding="same")
+    outputs = keras.layers.GlobalAveragePooling2D()(shared(shared(images)))
+    description = describe_model(keras.Model(images, outputs))
+    assert [row.parameters for row in description.layers[:2]] == [84, 0]
+    assert description.macs == 2 * 8 * 8 * 3 * 27
+
+
+def test_half_precision_halves_the_activations():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = describe_model(build_model("conv3"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    whole = describe_model(build_model("conv3"))
+    assert 2 * half.layers[0].activation_bytes == whole.layers[0].activation_bytes
+    assert half.memory.weights == whole.memory.weights
+
+
+TRAIN = """
+import sys, keras, numpy as np
+from core.architectures import build_model
+
+def train(model, size, batch):
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
+    images, labels = np.zeros((2 * batch, size, size, 3), "float32"), np.zeros(2 * batch)
+    model.fit(images, labels, batch_size=batch, verbose=0)
+
+def resident(key):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+
+name, size, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+train(build_model("conv3", (22, 22, 3), 10), 22, 4)  # what any training process takes
+before = resident("VmRSS")
+open("/proc/self/clear_refs", "w").write("5")  # forget the peak so far
+train(build_model(name, (size, size, 3), 10), size, batch)
+print(resident("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of resident memory is read from /proc")
+@pytest.mark.parametrize(
+    ("name", "size", "batch"),
+    [
+        ("alexnet", 115, 64),
+        ("conv6", 96, 32),
+        ("googlenet", 64, 32),
+        ("resnet18", 64, 32),
+        ("resnet_cifar", 32, 128),
+        ("vgg11", 32, 64),
+    ],
+)
+def test_memory_estimate_is_within_30_percent_of_a_training_process(name, size, batch):
+    run = [sys.executable, "-c", TRAIN, name, str(size), str(batch)]
+    measured = int(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
+    estimated = describe(name, (size, size, 3), 10, batch_size=batch).memory.total
+    assert estimated == pytest.approx(measured, rel=0.3)
