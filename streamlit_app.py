@@ -21,6 +21,6 @@ if runs.empty:
             st.rerun()
         st.caption("Or import images of your own on the Data page, and choose nets on the Train page.")
 else:
-    live.queue_panel(store)
+    live.queue_panel(store, follow=True)
     overview.best_runs(runs)
     overview.latest_runs(runs)

@@ -278,13 +278,17 @@ def _summary(run: dict[str, Any]) -> dict[str, Any]:
 @cli.command()
 @click.argument("run")
 @click.option("--follow", is_flag=True, help="Go on until the run has ended.")
-def log(run: str, follow: bool) -> None:
-    """What a run's training printed."""
+@as_json
+def log(run: str, follow: bool, as_json: bool) -> None:
+    """What a run's training printed: its last lines."""
     from core.jobs.logs import read_log
     from core.tracking.store import get_store
 
     store = get_store()
     run_id = store.resolve(run)
+    if as_json:
+        click.echo(json.dumps({"run_id": run_id, "log": read_log(store, run_id)}))
+        return
     shown: list[str] = []
     while True:
         active = store.state(run_id).active

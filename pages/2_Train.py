@@ -17,4 +17,4 @@ with form:
         if run_ids:
             st.toast(f"{len(run_ids)} in the queue.", icon=":material/check:")
 with queue:
-    live.queue_panel(store)
+    live.queue_panel(store, narrow=True)

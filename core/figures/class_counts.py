@@ -18,6 +18,6 @@ def draw(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> go.Figu
         if sum(numbers):
             figure.add_bar(x=list(classes), y=list(numbers), name=part, marker_color=COLOURS[part])
     finish(figure, "How many images has each class?", "class", "images")
-    figure.update_layout(barmode="stack")
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
     figure.update_xaxes(type="category")
     return figure

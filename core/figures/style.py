@@ -32,9 +32,7 @@ def run_style(run_id: str, number: Any = None) -> LineStyle:
         position = int(number) - 1
     except (TypeError, ValueError):
         position = zlib.crc32(run_id.encode())
-    return LineStyle(
-        PALETTE[position % len(PALETTE)], DASHES[(position // len(PALETTE)) % len(DASHES)]
-    )
+    return LineStyle(PALETTE[position % len(PALETTE)], DASHES[(position // len(PALETTE)) % len(DASHES)])
 
 
 def finish(figure: go.Figure, title: str, x: str, y: str, height: int = HEIGHT) -> go.Figure:

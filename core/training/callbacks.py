@@ -69,25 +69,29 @@ class ProgressReporter(keras.callbacks.Callback):
         self.images = images
         self._first: tuple[float, int] | None = None  # after the first execution, which also compiled
         self._epoch = 0
+        self.last: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        now, done = time.perf_counter(), self._epoch * self.steps_per_epoch + batch + 1
+        in_epoch = min(batch + 1, self.steps_per_epoch)  # Keras counts a partial execution as a whole one
+        now, done = time.perf_counter(), self._epoch * self.steps_per_epoch + in_epoch
         if self._first is None:
             self._first = (now, done)
         elapsed, steps = now - self._first[0], done - self._first[1]
+        steps_in_all = self.steps_per_epoch * self.epochs
         progress: dict[str, Any] = {
             "phase": "training",
             "epoch": self._epoch + 1,
             "epochs": self.epochs,
             "step": done,
-            "steps": self.steps_per_epoch * self.epochs,
+            "steps": steps_in_all,
         }
         if steps:
-            progress["remaining_s"] = round(elapsed / steps * (progress["steps"] - done), 1)
+            progress["remaining_s"] = round(elapsed / steps * (steps_in_all - done), 1)
             progress["images_per_second"] = round(steps / elapsed * self.images / self.steps_per_epoch, 1)
+        self.last = progress
         self.writer.tags({schema.PROGRESS: json.dumps(progress)})
 
     def phase(self, name: str) -> None:

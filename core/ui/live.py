@@ -61,14 +61,19 @@ def cancel_button(store: RunStore, run: pd.Series) -> None:
 
 
 @st.fragment(run_every=LIVE_S)
-def queue_panel(store: RunStore) -> None:
-    """What runs and what waits, in the order in which it will run."""
+def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) -> None:
+    """What runs and what waits, in the order in which it will run.
+
+    narrow: bars below the names. follow: the whole page runs again when a run changes its state, for pages
+    that show more of it; never for one with a form.
+    """
     runs = reads.runs()
     active = runs[runs["status"].isin(schema.ACTIVE)].iloc[::-1]
-    was_active = st.session_state.get("queue-was-active", False)
-    st.session_state["queue-was-active"] = len(active) > 0
-    if was_active and active.empty:
-        st.rerun()  # the tables below the panel now have something new to show
+    states = dict(zip(active["run_id"], active["status"], strict=True))
+    before = st.session_state.get("queue-states", states)
+    st.session_state["queue-states"] = states
+    if follow and states != before:
+        st.rerun()
     st.subheader("Running and queued")
     if active.empty:
         st.caption("Nothing runs and nothing waits.")
@@ -76,18 +81,28 @@ def queue_panel(store: RunStore) -> None:
     ordered = pd.concat([active[active["status"] == state] for state in (schema.RUNNING, schema.SCHEDULED)])
     for _, run in ordered.iterrows():
         with st.container(border=True):
+            if narrow:
+                run_link(run)
+                progress_bar(run)
+                cancel_button(store, run)
+                continue
             name, bar, button = st.columns([3, 6, 1.6], vertical_alignment="center")
             with name:
-                st.page_link(
-                    "pages/4_Run.py",
-                    label=words.plain(run["name"]),
-                    icon=":material/monitoring:",
-                    query_params={"run": run["run_id"]},
-                )
+                run_link(run)
             with bar:
                 progress_bar(run)
             with button:
                 cancel_button(store, run)
+
+
+def run_link(run: pd.Series) -> None:
+    """A link to the run's page."""
+    st.page_link(
+        "pages/4_Run.py",
+        label=words.plain(run["name"]),
+        icon=":material/monitoring:",
+        query_params={"run": run["run_id"]},
+    )
 
 
 def run_panel(store: RunStore, run_id: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.tracking import schema
 from core.ui import words
-from core.ui.live import state_badge
+from core.ui.live import run_link, state_badge
 
 LATEST = 8
 
@@ -32,7 +32,7 @@ def best_runs(runs: pd.DataFrame) -> None:
             validation, test = st.columns(2)
             validation.metric("validation", words.percent(run["metrics.best_val_accuracy"]))
             test.metric("test", words.percent(run.get("metrics.test_accuracy")))
-            _link(run)
+            run_link(run)
 
 
 def latest_runs(runs: pd.DataFrame) -> None:
@@ -41,17 +41,8 @@ def latest_runs(runs: pd.DataFrame) -> None:
     for _, run in runs.head(LATEST).iterrows():
         name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with name:
-            _link(run)
+            run_link(run)
         with state:
             state_badge(run["status"])
         accuracy.markdown(f"test accuracy {words.percent(run.get('metrics.test_accuracy'))}")
         when.caption(words.ago(run["started"]))
-
-
-def _link(run: pd.Series) -> None:
-    st.page_link(
-        "pages/4_Run.py",
-        label=words.plain(run["name"]),
-        icon=":material/monitoring:",
-        query_params={"run": run["run_id"]},
-    )

@@ -10,9 +10,11 @@ import pytest
 
 from core.architectures import build_model
 from core.config import AugmentationConfig, ExperimentConfig
+from core.tracking.store import RunStore
+from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.augmentation import augmentation_layers
-from core.training.callbacks import KeepBest
+from core.training.callbacks import KeepBest, ProgressReporter
 from core.training.optimizers import learning_rate, make_optimizer
 from core.training.pipeline import Batches
 from core.training.train import compile_model, wrap
@@ -85,6 +87,24 @@ def test_the_kept_net_takes_pixels_and_shares_its_weights() -> None:
     expected = net.predict(pixels / 255, verbose=0)
     np.testing.assert_allclose(kept.predict(pixels, verbose=0), expected, atol=1e-6)
     np.testing.assert_allclose(model.predict(pixels, verbose=0), expected, atol=1e-6)
+
+
+def test_progress_never_passes_the_end(store: RunStore) -> None:
+    """41 steps are one execution of 32 and one of 9, which Keras counts as if it had 32 as well."""
+    run_id = store.create(ExperimentConfig())
+    rows = np.tile(np.arange(40), 9)[: 41 * 8]
+    batches = Batches(IMAGES, LABELS, rows, 8)
+    model, _ = wrap(build_model("lenet5", (16, 16, 1), 4), ExperimentConfig())
+    compile_model(model, ExperimentConfig(), len(batches))
+    seen = []
+    with MetricWriter(store, run_id) as writer:
+        reporter = ProgressReporter(writer, len(batches), 2, len(rows))
+        after = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: seen.append(reporter.last["step"])
+        )
+        model.fit(batches, epochs=2, verbose=0, callbacks=[reporter, after])
+    assert seen == [32, 41, 41 + 32, 82]
+    assert store.state(run_id).progress["remaining_s"] == 0
 
 
 def test_best_weights_are_those_of_the_best_epoch() -> None:
