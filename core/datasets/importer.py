@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from zipfile import is_zipfile
 
@@ -276,11 +277,24 @@ def _listed(path: Path, columns: Mapping[str, str] | None) -> Listing:
             f"Received: the file {path.name}."
         )
     try:
-        return list_source(path.resolve(), columns)
+        with _collector_paused():
+            return list_source(path.resolve(), columns)
     except (ArchiveRefused, LayoutRefused, TableRefused, Unreadable) as error:
         raise ImportRefused(str(error)) from error
     except OSError as error:
         raise ImportRefused(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Listing makes a million small tuples that live on; looking through them costs a third of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _check_name(name: str, replace: bool) -> None:
