@@ -3,6 +3,8 @@
 from core.ui import data
 from core.ui.frame import open_page
 
+ICON = ":material/photo_library:"
+
 store = open_page("Data", "Images to train on: what there is, and images of your own.")
 
 data.import_panel(store.settings)

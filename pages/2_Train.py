@@ -6,6 +6,8 @@ from core.ui import live, reads
 from core.ui.frame import open_page
 from core.ui.train_form import experiment_form
 
+ICON = ":material/model_training:"
+
 store = open_page("Train", "Choose images and nets; each net becomes a run in the queue.")
 
 form, queue = st.columns([3, 2], gap="large")

@@ -5,6 +5,8 @@ import streamlit as st
 from core.ui import compare, reads
 from core.ui.frame import open_page
 
+ICON = ":material/query_stats:"
+
 open_page("Compare", "Runs side by side; the same colour is the same run on every page.")
 
 runs = reads.runs()

@@ -7,6 +7,8 @@ from core.ui import live, reads, results
 from core.ui.choose import choose_run
 from core.ui.frame import open_page
 
+ICON = ":material/monitoring:"
+
 store = open_page("Run", "One training: its progress, its result, its mistakes.")
 
 run_id = choose_run(reads.runs())

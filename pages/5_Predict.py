@@ -5,6 +5,8 @@ from core.ui import predict, reads
 from core.ui.choose import choose_run
 from core.ui.frame import open_page
 
+ICON = ":material/image_search:"
+
 store = open_page("Predict", "Show a trained net an image, and see what it takes it for.")
 
 runs = reads.runs()

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+from functools import cache
+from pathlib import Path
+
 import streamlit as st
 
 from core.inference.client import ensure_inference
 from core.jobs import devices
 from core.jobs.worker import ensure_worker
-from core.settings import SettingsError, get_settings
+from core.settings import PROGRAM, SettingsError, get_settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from core.ui import reads
 
-PAGES = (
-    ("streamlit_app.py", "Overview", ":material/space_dashboard:"),
-    ("pages/1_Data.py", "Data", ":material/photo_library:"),
-    ("pages/2_Train.py", "Train", ":material/model_training:"),
-    ("pages/3_Compare.py", "Compare", ":material/query_stats:"),
-    ("pages/4_Run.py", "Run", ":material/monitoring:"),
-    ("pages/5_Predict.py", "Predict", ":material/image_search:"),
-)
+OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
 
 
@@ -42,7 +39,7 @@ def open_page(title: str, subtitle: str) -> RunStore:
         st.stop()
     with st.sidebar:
         st.markdown("### ArchLab")
-        for path, label, icon in PAGES:
+        for path, label, icon in navigation():
             st.page_link(path, label=label, icon=icon, width="stretch")
         st.divider()
         _machine_state()
@@ -51,6 +48,24 @@ def open_page(title: str, subtitle: str) -> RunStore:
     st.title(title)
     st.caption(subtitle)
     return store
+
+
+@cache
+def navigation() -> list[tuple[str, str, str]]:
+    """Path, label and icon of every page. A new file in pages/ is in it by its name and its `ICON`."""
+    entries = [OVERVIEW]
+    for path in sorted((PROGRAM / "pages").glob("[0-9]*_*.py")):
+        label = path.stem.partition("_")[2].replace("_", " ")
+        entries.append((f"pages/{path.name}", label, _icon(path)))
+    return entries
+
+
+def _icon(path: Path) -> str:
+    """The module's `ICON`, read without running the page."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ICON":
+            return ast.literal_eval(node.value)
+    return ":material/web_asset:"
 
 
 @st.fragment(run_every=LIVE_S)
