@@ -51,6 +51,7 @@ def stop_processes(settings: Settings) -> None:
     worker.stop_worker(settings)
     client.stop_inference(settings)
     wait_for(lambda: not worker.worker_is_running(settings), 30)
+    wait_for(lambda: not client.inference_is_running(settings), 30)
 
 
 @pytest.fixture

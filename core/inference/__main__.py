@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from filelock import FileLock, Timeout
 
-from core.inference.wire import Address, receive, send, write_address
+from core.inference.wire import Address, owner_file, receive, send, write_address
 from core.settings import get_settings
 from core.tracking.store import get_store, this_process
 
@@ -88,6 +88,7 @@ def main() -> None:
         lock.acquire(timeout=2)
     except Timeout:
         return  # another one serves this folder
+    owner_file(settings).write_text(this_process())
     server, key = Server(), secrets.token_bytes(32)
     with lock, Listener(("127.0.0.1", 0), backlog=32, authkey=key) as listener:
         write_address(settings, Address(listener.address[1], key.hex(), this_process()))

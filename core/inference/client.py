@@ -11,10 +11,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from core.inference.wire import Address, read_address, receive, send
+from core.inference.wire import owner_file, read_address, receive, send
 from core.jobs.worker import spawn
 from core.settings import Settings
-from core.tracking.store import is_alive
+from core.tracking.store import is_alive, process_name
 
 START_S = 60.0  # importing Keras takes some seconds, on a busy machine many
 
@@ -67,26 +67,30 @@ def describe(
 
 def ensure_inference(settings: Settings) -> None:
     """Start the prediction process where none runs, without waiting for it."""
-    if _alive(read_address(settings)):
+    if inference_is_running(settings):
         return
     settings.check_writable()
     with FileLock(settings.home / "inference-start.lock"):
-        if _alive(read_address(settings)) or _starting.get(settings, 0) > time.monotonic() - START_S:
+        if inference_is_running(settings):
             return
-        _starting[settings] = time.monotonic()
-        spawn(settings, ["-m", "core.inference"], settings.home / "inference.log")
+        process = spawn(settings, ["-m", "core.inference"], settings.home / "inference.log")
+        owner_file(settings).write_text(process_name(process.pid))
+
+
+def inference_is_running(settings: Settings) -> bool:
+    """Whether the prediction process lives, though it may still be starting."""
+    try:
+        return is_alive(owner_file(settings).read_text())
+    except FileNotFoundError:
+        return False
 
 
 def stop_inference(settings: Settings) -> bool:
     """End the prediction process; false when none runs."""
-    address = read_address(settings)
-    if address is None or not _alive(address):
+    if not inference_is_running(settings):
         return False
-    os.kill(int(address.owner.rsplit(":", 2)[1]), signal.SIGTERM)
+    os.kill(int(owner_file(settings).read_text().rsplit(":", 2)[1]), signal.SIGTERM)
     return True
-
-
-_starting: dict[Settings, float] = {}  # when this process last started one
 
 
 def _ask(settings: Settings, header: dict[str, Any], blobs: list[bytes] | None = None) -> Any:
@@ -105,7 +109,7 @@ def _connect(settings: Settings) -> Any:
     give_up = time.monotonic() + START_S
     while True:
         address = read_address(settings)
-        if address is not None and _alive(address):
+        if address is not None and is_alive(address.owner):
             try:
                 return Client(("127.0.0.1", address.port), authkey=bytes.fromhex(address.key))
             except (ConnectionError, EOFError):
@@ -117,7 +121,3 @@ def _connect(settings: Settings) -> Any:
                 f"{settings.home / 'inference.log'}."
             )
         time.sleep(0.1)
-
-
-def _alive(address: Address | None) -> bool:
-    return address is not None and is_alive(address.owner)

@@ -32,6 +32,11 @@ def address_file(settings: Settings) -> Path:
     return settings.home / "inference.json"
 
 
+def owner_file(settings: Settings) -> Path:
+    """Names the process from its start on, before it can be spoken to."""
+    return settings.home / "inference.pid"
+
+
 def write_address(settings: Settings, address: Address) -> None:
     path = address_file(settings)
     draft = path.with_suffix(".draft")
