@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 import uuid
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import Any
 from core.datasets.importer import ImportCancelled, import_images
 from core.jobs.daemon import spawn, write_whole
 from core.settings import Settings
-from core.tracking.store import is_alive, process_name
+from core.tracking.store import is_alive, lives_here, process_name
 
 RUNNING, DONE, REFUSED, CANCELLED = "running", "done", "refused", "cancelled"
 
@@ -70,7 +69,7 @@ def cancel(settings: Settings, job_id: str) -> None:
     """Stop an import; nothing of it stays."""
     settings.require_trainer("cancel an import")
     owner = _owner(_folder(settings) / f"{job_id}.json")
-    if owner.startswith(f"{socket.gethostname()}:") and is_alive(owner):
+    if lives_here(owner):
         os.kill(int(owner.rsplit(":", 2)[1]), signal.SIGTERM)
 
 
