@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.style import PALETTE, finish
+from core.figures.style import PALETTE, finish, plain
 from core.tracking import schema
 
 UNTRAINED = "#9aa5b1"
@@ -61,7 +61,7 @@ def draw(costs: Sequence[Cost], where: str) -> go.Figure:
         look: dict[str, Any] = {"size": 10, "color": PALETTE[number % len(PALETTE)]}
         if trained:
             look = {"size": 9, "symbol": "circle-open", "color": UNTRAINED}
-        _add(figure, points, look, "markers", "", name=family, showlegend=not trained)
+        _add(figure, points, look, "markers", "", name=plain(family), showlegend=not trained)
     if trained:
         look = {
             "size": 14,
@@ -73,7 +73,11 @@ def draw(costs: Sequence[Cost], where: str) -> go.Figure:
         extra = "<br>test accuracy %{marker.color:.2%}"
         _add(figure, trained, look, "markers+text", extra, name="trained", showlegend=False)
     finish(
-        figure, f"What does a net cost? {where}", "multiply-accumulates an image", "parameters", height=460
+        figure,
+        f"What does a net cost? {plain(where)}",
+        "multiply-accumulates an image",
+        "parameters",
+        height=460,
     )
     figure.update_xaxes(type="log", showgrid=True, dtick=1, exponentformat="SI")
     figure.update_yaxes(type="log", dtick=1, exponentformat="SI")
@@ -85,9 +89,9 @@ def _add(figure: go.Figure, costs: Sequence[Cost], look: dict, mode: str, extra:
     figure.add_scatter(
         x=[cost.macs for cost in costs],
         y=[cost.parameters for cost in costs],
-        text=[cost.name for cost in costs],
+        text=[plain(cost.name) for cost in costs],
         textposition="top center",
-        customdata=[cost.family for cost in costs],
+        customdata=[plain(cost.family) for cost in costs],
         mode=mode,
         marker=look,
         hovertemplate="<b>%{text}</b>, %{customdata}<br>%{y:,.0f} parameters<br>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 
 from core import datasets
@@ -9,7 +10,7 @@ from core.architectures import check_net
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.queue import queue_of
 from core.jobs.supervise import supervise
-from core.jobs.worker import ensure_worker
+from core.jobs.worker import worker_of
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 
@@ -56,7 +57,7 @@ def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None =
     for config in configs:
         run_ids.append(store.create(config, tags))
         queue.put(run_ids[-1])
-    ensure_worker(store.settings)
+    worker_of(store.settings).ensure()
     return run_ids
 
 
@@ -66,7 +67,11 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     store.settings.require_trainer("launch a training")
     check(config)
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
-    return run_id, supervise(store, run_id)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as on Ctrl-C: the run KILLED
+    try:
+        return run_id, supervise(store, run_id)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def cancel(store: RunStore, run_id: str) -> None:
