@@ -48,7 +48,7 @@ class ModelConfig(Part):
     def _lists_are_text(cls, options: Any) -> Any:
         if not isinstance(options, Mapping):
             return options
-        return {name: as_text(value) if isinstance(value, list) else value for name, value in options.items()}
+        return {name: as_text(value) if _is_layers(value) else value for name, value in options.items()}
 
 
 class AugmentationConfig(Part):
@@ -155,6 +155,11 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise ConfigError(f"The value of {path} cannot be read. Received: {value!r}.") from error
     return changes
+
+
+def _is_layers(value: Any) -> bool:
+    """Whether a value is a list of words and mappings, as layers are written."""
+    return isinstance(value, list) and all(isinstance(item, (str, Mapping)) for item in value)
 
 
 def as_text(items: list[Any]) -> str:
