@@ -45,6 +45,8 @@ def list_(what: str, as_json: bool) -> None:
 def _architectures() -> list[dict[str, Any]]:
     from core.architectures import architectures
 
+    for file, reason in architectures.problems().items():
+        click.echo(f"{file}: {reason}", err=True)
     return [
         {
             "name": entry.name,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.+-]+$")]
 Scalar = bool | int | float | str
@@ -42,6 +42,13 @@ class ModelConfig(Part):
 
     name: Word = "lenet5"
     options: dict[str, Scalar] = Field(default_factory=dict)
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _lists_are_text(cls, options: Any) -> Any:
+        if not isinstance(options, Mapping):
+            return options
+        return {name: as_text(value) if _is_layers(value) else value for name, value in options.items()}
 
 
 class AugmentationConfig(Part):
@@ -95,7 +102,7 @@ class ExperimentConfig(Part):
         return self.name or f"{self.model.name} on {self.data.name}"
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+        return yaml.dump(self.model_dump(), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
     def flat(self) -> dict[str, Scalar]:
         """Every setting by its dotted name."""
@@ -144,13 +151,35 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not sign or not path:
             raise ConfigError(f"A setting must be written name=value. Received: {text!r}.")
         try:
-            changes[path.strip()] = _number(yaml.safe_load(value))
+            changes[path.strip()] = as_number(yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise ConfigError(f"The value of {path} cannot be read. Received: {value!r}.") from error
     return changes
 
 
-def _number(value: Any) -> Any:
+def _is_layers(value: Any) -> bool:
+    """Whether a value is a list of words and mappings, as layers are written."""
+    return isinstance(value, list) and all(isinstance(item, (str, Mapping)) for item in value)
+
+
+def as_text(items: list[Any]) -> str:
+    """A list as YAML text with one item a line: the form in which an option of a net holds a list."""
+    return yaml.safe_dump(items, sort_keys=False, default_flow_style=None, width=2**20, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as lines."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+
+
+def as_number(value: Any) -> Any:
     """YAML 1.1 reads `1e-3` as text; people mean the number."""
     if isinstance(value, str):
         try:

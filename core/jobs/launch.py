@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 
 from core import datasets
-from core.architectures import architectures, check_input, check_options
+from core.architectures import check_net
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.queue import queue_of
 from core.jobs.supervise import supervise
@@ -19,9 +19,7 @@ def check(config: ExperimentConfig) -> None:
     """Raise ConfigError, in one sentence, when this training could not work."""
     try:
         info = datasets.info(config.data.name)
-        entry = architectures.get(config.model.name)
-        check_input(entry, info.shape, info.num_classes)
-        check_options(entry, config.model.options)
+        check_net(config.model.name, info.shape, info.num_classes, config.model.options)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     given = sum(info.counts["validation"])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import streamlit as st
 
-from core.architectures import Architecture, Option, architectures
+from core.architectures import architectures
 from core.config import OPTIMIZERS, SCHEDULES, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.launch import check
-
-URL: Final = "query-params"  # a widget bound to the URL can be sent to a colleague
+from core.ui.net_options import URL, broken_files, net_options
 
 
 def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
@@ -29,7 +28,8 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
         placeholder="Choose one or several",
         help="Each becomes a run of its own, with the same settings.",
     )
-    options = {name: _net_options(architectures.get(name)) for name in names}
+    broken_files()
+    options = {name: net_options(architectures.get(name), info) for name in names}
     settings = {"data.name": info.name, **_optimization(), **_training()}
     configs, wrong = [], []
     for name in names:
@@ -55,31 +55,6 @@ def _dataset(infos: list[DatasetInfo]) -> DatasetInfo:
     parts = ", ".join(f"{sum(counts):,} {part}" for part, counts in info.counts.items() if sum(counts))
     st.caption(f"{height}×{width}×{channels} pixels · {info.num_classes} classes · {parts}")
     return info
-
-
-def _net_options(entry: Architecture) -> dict[str, Any]:
-    """The net's own options; drawn folded, because the defaults are the paper's."""
-    if not entry.options:
-        return {}
-    with st.expander(f"Options of {entry.name}"):
-        columns = st.columns(3)
-        return {
-            option.name: _option_widget(option, entry.name, columns[position % 3])
-            for position, option in enumerate(entry.options)
-        }
-
-
-def _option_widget(option: Option, net: str, column: Any) -> Any:
-    label, key = option.name.replace("_", " "), f"{net}.{option.name}"
-    if isinstance(option.default, bool):
-        return column.toggle(label, option.default, key=key, help=option.help, bind=URL)
-    if isinstance(option.default, str):
-        position = option.choices.index(option.default)
-        return column.selectbox(label, option.choices, index=position, key=key, help=option.help, bind=URL)
-    kind = type(option.default)
-    low, high = (None if bound is None else kind(bound) for bound in (option.minimum, option.maximum))
-    step = kind(getattr(option, "step", None) or (1 if kind is int else 0.05))
-    return column.number_input(label, low, high, option.default, step, key=key, help=option.help, bind=URL)
 
 
 def _optimization() -> dict[str, Any]:
