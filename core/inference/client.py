@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from core.config import ExperimentConfig
 from core.inference.wire import owner_file, read_address, receive, send
 from core.jobs.worker import spawn
 from core.settings import Settings
@@ -63,6 +65,17 @@ def describe(
             "batch_size": batch_size,
         },
     )
+
+
+def preview(
+    settings: Settings, config: ExperimentConfig, row: int, *, count: int = 8, seed: int = 0
+) -> list[bytes]:
+    """One image of the config's dataset `count` times as the net will get it in training: PNG files.
+
+    The same seed draws the same changes. Raises InferenceError when the config cannot be.
+    """
+    header = {"do": "preview", "tree": config.model_dump(), "row": int(row), "count": count, "seed": seed}
+    return [base64.b64decode(image) for image in _ask(settings, header)]
 
 
 def ensure_inference(settings: Settings) -> None:
