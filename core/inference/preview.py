@@ -43,12 +43,14 @@ def preview(tree: dict[str, Any], row: int, count: int, seed: int) -> list[str]:
 def _as_the_net_gets(
     config: ExperimentConfig, dataset: datasets.ImageDataset, row: int, count: int, seed: int
 ) -> np.ndarray:
-    others = np.random.default_rng(seed).choice(dataset.indices("train"), PARTNERS)
-    batch = dataset.images[np.concatenate([np.full(count, row), others])]
-    images = keras.ops.convert_to_tensor(batch.astype("float32"))
+    mix = mixing_layer(config.augmentation, seed)
+    rows = np.full(count, row)
+    if mix is not None:
+        others = np.random.default_rng(seed).choice(dataset.indices("train"), PARTNERS)
+        rows = np.concatenate([rows, others])
+    images = keras.ops.convert_to_tensor(dataset.images[rows].astype("float32"))
     for layer in augmentation_layers(config.augmentation, seed):
         images = layer(images, training=True)
-    mix = mixing_layer(config.augmentation, seed)
     if mix is not None:
         images, *_ = mix(images, training=True)
     name, shape = config.data.preprocessing, choices.net_shape(config, dataset.info.shape)

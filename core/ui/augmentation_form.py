@@ -13,9 +13,9 @@ from core.ui.augmentation_preview import preview
 URL: Final = "query-params"
 
 TEST_TIME_WORDS = {
-    "none": "of the image itself",
-    "flip": "over it and its mirror image",
-    "ten_crops": "over ten crops",
+    "none": "one view",
+    "flip": "it and its mirror",
+    "ten_crops": "ten crops",
 }
 PREPROCESSING_WORDS = {
     "scale": "scale to 0–1",
@@ -75,7 +75,7 @@ def augmentation_form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]
 @st.fragment
 def _form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    first, second, third = st.columns(3)
+    first, second, third = st.columns([2, 1, 1])
     settings["data.preprocessing"] = first.selectbox(
         "Preprocessing", PREPROCESSING, format_func=PREPROCESSING_WORDS.__getitem__, key="preprocessing",
         bind=URL, help="What becomes of pixels of 0–255. It is part of the saved model.",
@@ -87,8 +87,8 @@ def _form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
         "middle. 0: none.",
     )  # fmt: skip
     settings["augmentation.test_time"] = third.selectbox(
-        "The test averages", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
-        bind=URL, help="Test-time augmentation; the ten crops need a random crop.",
+        "The test looks at", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
+        bind=URL, help="Test-time augmentation: probabilities are averaged. Ten crops need a random crop.",
     )  # fmt: skip
     with st.container(horizontal=True, gap="medium"):
         for name, label in (

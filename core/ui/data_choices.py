@@ -42,17 +42,18 @@ def data_choices(info: DatasetInfo) -> dict[str, Any]:
             "data.fold": third.number_input(
                 "Fold that validates", value=default.fold, step=1, key="fold", bind=URL, help="From 0.",
             ),
-            "data.split_seed": first.number_input(
-                "Seed of the split", value=default.split_seed, step=1, key="split_seed", bind=URL,
-                help="Apart from the run's seed, so that repeats share their split.",
-            ),
-            "data.imbalance": second.selectbox(
-                "Classes of different sizes", IMBALANCE, format_func=IMBALANCE_WORDS.__getitem__,
-                key="imbalance", bind=URL,
-            ),
         }  # fmt: skip
+        first, second = st.columns([1, 2])
+        settings["data.split_seed"] = first.number_input(
+            "Seed of the split", value=default.split_seed, step=1, key="split_seed", bind=URL,
+            help="Apart from the run's seed, so that repeats share their split.",
+        )  # fmt: skip
+        settings["data.imbalance"] = second.selectbox(
+            "Classes of different sizes", IMBALANCE, format_func=IMBALANCE_WORDS.__getitem__,
+            key="imbalance", bind=URL,
+        )  # fmt: skip
         if settings["data.imbalance"] == "at_most":
-            settings["data.at_most"] = third.number_input(
+            settings["data.at_most"] = second.number_input(
                 "At most, images a class", value=default.at_most, step=10, key="at_most", bind=URL
             )
         if info.shape[2] == 3:
@@ -80,7 +81,8 @@ def _effect(info: DatasetInfo, settings: dict[str, Any]) -> None:
     st.markdown(f"**An epoch:** {totals}")
     shown = {key: values[:MAX_CLASSES_SHOWN] for key, values in table.items()}
     format_weight = {"weight in the loss": st.column_config.NumberColumn(format="%.2f")}
-    st.dataframe(shown, hide_index=True, height=220, column_config=format_weight)
+    height = min(36 * (len(shown["class"]) + 1) + 2, 220)  # a row is 35 pixels high
+    st.dataframe(shown, hide_index=True, height=height, column_config=format_weight)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
