@@ -9,6 +9,7 @@ from core import datasets
 from core.config import ConfigError, DataConfig, ExperimentConfig
 from core.datasets import choices
 from core.datasets.importer import import_images
+from core.datasets.request import ImportRefused, parse_columns
 from core.jobs.launch import check
 
 CHOICES = [
@@ -130,3 +131,10 @@ def test_a_config_refuses_in_words(changes, sentence):
 def test_early_stopping_may_watch_a_fold():
     changes = {"data.validation_fraction": 0, "data.folds": 3, "training.early_stopping": 2}
     assert ExperimentConfig().with_values(changes).data.validates
+
+
+def test_columns_are_written_role_and_name():
+    assert parse_columns(["label=kind", " group = patient "]) == {"label": "kind", "group": "patient"}
+    assert parse_columns([]) is None
+    with pytest.raises(ImportRefused, match="A column must be written role=name, as label=kind"):
+        parse_columns(["kind"])
