@@ -103,7 +103,7 @@ def trainer(shape: tuple[int, int, int], images: int):
 
     config = ExperimentConfig().with_values({"training.batch_size": BATCH})
     model, _ = wrap(build_model("lenet5", shape, 10), config)
-    compile_model(model, config, images // BATCH)
+    compile_model(model, config, images // BATCH, macs_per_step=BATCH * 10**6)  # about lenet5's
     return model
 
 

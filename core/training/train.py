@@ -50,8 +50,8 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     net = build_model(config.model.name, shape, dataset.info.num_classes, **config.model.options)
     mean = training_mean(dataset.images, parts.train) if needs_mean(config.data.preprocessing) else None
     model, deployable = wrap(net, config, dataset.info.shape, mean)
-    compile_model(model, config, len(training))
-    log_counts(store, run_id, inference_model(net))
+    macs = log_counts(store, run_id, inference_model(net))
+    compile_model(model, config, len(training), macs * batch_size)
 
     with MetricWriter(store, run_id) as writer:
         progress = ProgressReporter(writer, len(training), config.training.epochs, len(training.rows))
@@ -104,14 +104,16 @@ def cropped(images: keras.KerasTensor, net_shape: Shape) -> keras.KerasTensor:
     return layers.Cropping2D([(gap // 2, gap - gap // 2) for gap in spare], name="centre")(images)
 
 
-def compile_model(model: keras.Model, config: ExperimentConfig, steps_per_epoch: int) -> None:
+def compile_model(
+    model: keras.Model, config: ExperimentConfig, steps_per_epoch: int, macs_per_step: int
+) -> None:
     """Set optimizer, loss and metric; one sigmoid unit takes the binary loss."""
     binary = model.output_shape[-1] == 1
     model.compile(
         optimizer=make_optimizer(config, steps_per_epoch),
         loss="binary_crossentropy" if binary else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        steps_per_execution=steps_per_execution(steps_per_epoch),
+        steps_per_execution=steps_per_execution(steps_per_epoch, macs_per_step, on_gpu()),
         jit_compile=on_gpu(),  # XLA halved the speed on a CPU
     )
 
@@ -184,8 +186,8 @@ def log_data(
     print(f"data {info.name}: " + ", ".join(f"{size} {part}" for part, size in sizes.items()))
 
 
-def log_counts(store: RunStore, run_id: str, net: keras.Model) -> None:
-    """What the net that is kept costs: parameters, and multiply-accumulates for one image."""
+def log_counts(store: RunStore, run_id: str, net: keras.Model) -> int:
+    """What the net that is kept costs; returns its multiply-accumulates for one image."""
     facts = describe_model(net)
     store.log_metrics(
         run_id,
@@ -196,6 +198,7 @@ def log_counts(store: RunStore, run_id: str, net: keras.Model) -> None:
         },
     )
     print(f"net {net.name}: {facts.total_parameters:,} parameters, {facts.macs:,} multiply-accumulates")
+    return facts.macs
 
 
 def evaluate(

@@ -27,7 +27,7 @@ def facts(info: DatasetInfo) -> None:
     images, classes, pixels, test = st.columns(4)
     images.metric("Images", f"{info.size:,}")
     classes.metric("Classes", info.num_classes)
-    pixels.metric("Pixels", f"{height}×{width}, {'grey' if channels == 1 else 'colour'}")
+    pixels.metric("Pixels", f"{height}×{width}×{channels}")
     test.metric("Held out for testing", f"{sum(info.counts['test']):,}")
     if info.description:
         st.caption(info.description)

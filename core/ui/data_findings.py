@@ -122,7 +122,7 @@ def _act(do: Callable[[], object]) -> None:
 
 def _problems(info: DatasetInfo) -> None:
     if info.problems:
-        with st.expander(f"{len(info.problems):,} files were not imported", icon=":material/warning:"):
+        with st.expander(f"Not imported: {len(info.problems):,}", icon=":material/warning:"):
             st.dataframe(
                 {
                     "file": [one.name for one in info.problems],

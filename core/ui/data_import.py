@@ -19,7 +19,12 @@ CHANNELS = {"as the images are": None, "grey": 1, "colour": 3}
 
 
 def import_panel(settings: Settings) -> None:
-    """The form of an import, the known datasets that can be downloaded, and what is under way."""
+    """The form of an import, the known datasets that can be downloaded, and what is under way.
+
+    A visitor who may only look sees none of it.
+    """
+    if settings.role != "trainer":
+        return
     with st.expander("Import images", icon=":material/add_photo_alternate:"):
         st.caption(
             "A folder or a zip with a folder for each class, with or without train, validation and test "
@@ -117,7 +122,7 @@ def _under_way(settings: Settings) -> None:
                 if st.button("Cancel", key=f"cancel-{job_id}", icon=":material/stop_circle:"):
                     imports.cancel(settings, job_id)
                 continue
-            show = st.success if job.state == imports.DONE else st.error
+            show = {imports.DONE: st.success, imports.CANCELLED: st.info}.get(job.state, st.error)
             show(f"{words.plain(job.name)}: {words.plain(job.message)}")
             if st.button("Dismiss", key=f"dismiss-{job_id}", icon=":material/close:"):
                 imports.dismiss(settings, job_id)
