@@ -10,13 +10,25 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.+-]+$")]
 Scalar = bool | int | float | str
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "lion")
 SCHEDULES = ("constant", "cosine")
+IMBALANCE = ("as_is", "class_weights", "balanced", "at_most")
+PREPROCESSING = ("scale", "standardize", "mean", "mean_image", "caffe", "tf", "torch")
+FILLS = ("nearest", "black")
+TEST_TIME = ("none", "flip", "ten_crops")
 
 
 class ConfigError(ValueError):
@@ -35,6 +47,21 @@ class DataConfig(Part):
     name: Word = "digits"
     validation_fraction: float = Field(0.1, ge=0, le=0.5)  # 0: nothing chooses, the last epoch is kept
     split_seed: int = Field(0, ge=0, lt=2**31)  # apart from `seed`, so that repeats share their split
+    folds: int = Field(0, ge=0, le=100)  # cut what is not test into so many parts; 0: validation_fraction
+    fold: int = Field(0, ge=0)  # the part that validates, from 0; the others train
+    grey: bool = False  # read colour images as one channel
+    imbalance: Literal[IMBALANCE] = "as_is"  # type: ignore[valid-type]
+    at_most: int = Field(100, ge=1)  # training images a class; counts for imbalance at_most alone
+    preprocessing: Literal[PREPROCESSING] = "scale"  # type: ignore[valid-type]  # 0-255 to what nets get
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> DataConfig:
+        if self.folds == 1:
+            raise ValueError("data.folds must be 0 (none) or at least 2. Received: 1.")
+        if self.fold >= max(self.folds, 1):
+            rule = f"in 0 to {self.folds - 1}" if self.folds else "0 where data.folds is 0"
+            raise ValueError(f"data.fold must be {rule}. Received: {self.fold}.")
+        return self
 
 
 class ModelConfig(Part):
@@ -52,10 +79,38 @@ class ModelConfig(Part):
 
 
 class AugmentationConfig(Part):
-    """Random changes of the training images; evaluation never sees them."""
+    """Random changes of the training images; evaluation never sees them. In the order they are made."""
 
-    horizontal_flip: bool = False
     pad_and_crop: int = Field(0, ge=0, le=64)  # pixels of zero padding a side before the random crop
+    random_crop: int = Field(0, ge=0, le=1024)  # side of the crop, the net's input; evaluation: the centre
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    rotation: float = Field(0.0, ge=0, le=180)  # degrees to either side, as all that follow
+    shift: float = Field(0.0, ge=0, le=0.5)  # of height and width
+    shear: float = Field(0.0, ge=0, le=45)  # degrees
+    zoom: float = Field(0.0, ge=0, le=0.9)  # 0.2: 0.8 to 1.2 times the size
+    fill: Literal[FILLS] = "nearest"  # type: ignore[valid-type]  # what comes in from outside
+    rand_augment: int = Field(0, ge=0, le=4)  # how many of its changes an image gets, one after another
+    rand_augment_magnitude: float = Field(5.0, ge=0, le=10)
+    brightness: float = Field(0.0, ge=0, le=1)  # of the range 0-255, added; not clipped
+    contrast: float = Field(0.0, ge=0, le=1)  # 0.8: differences from the mean times 0.2 to 1.8; not clipped
+    noise: float = Field(0.0, ge=0, le=1)  # standard deviation, of the range 0-255
+    erasing: float = Field(0.0, ge=0, le=1)  # how often a rectangle is erased
+    erasing_area: float = Field(0.4, ge=0.02, le=1)  # of the image at most; at least 0.02
+    erasing_ratio: float = Field(3.3, ge=1, le=20)  # the longer side by the shorter at most
+    erasing_per_pixel: bool = True  # random pixels; otherwise black
+    mixup: float = Field(0.0, ge=0, le=10)  # alpha of the Beta distribution that shares are drawn from
+    cutmix: float = Field(0.0, ge=0, le=10)  # the same; with both, each image gets one of them
+    test_time: Literal[TEST_TIME] = "none"  # type: ignore[valid-type]  # views the test averages over
+
+    @model_validator(mode="after")
+    def _crops_need_a_crop(self) -> AugmentationConfig:
+        if self.test_time == "ten_crops" and not self.random_crop:
+            raise ValueError(
+                "augmentation.test_time 'ten_crops' takes crops as large as augmentation.random_crop, which "
+                "must then be above 0. Received: 0."
+            )
+        return self
 
 
 class OptimizerConfig(Part):

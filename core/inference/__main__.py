@@ -79,8 +79,13 @@ class Server:
                 return describe(
                     header.pop("name"), tuple(shape) if shape else None, **header, **options
                 ).to_dict()
+            case "preview":
+                from core.inference.preview import preview
+
+                return preview(**header)
             case "warm":
-                import core.inference.predictor  # noqa: F401
+                import core.inference.predictor
+                import core.inference.preview  # noqa: F401
 
                 return True
             case unknown:

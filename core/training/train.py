@@ -15,18 +15,21 @@ from core.architectures import build_model, inference_model
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
 from core.config import ExperimentConfig
-from core.datasets import ImageDataset
-from core.datasets.splits import Split, split
+from core.datasets import ImageDataset, choices
+from core.datasets.records import Shape
+from core.datasets.splits import Split
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
-from core.training.augmentation import augmentation_layers
+from core.training.augmentation import MixingModel, augmentation_layers, mixing_layer
 from core.training.callbacks import EpochLogger, KeepBest, ProgressReporter, StopOnNan
 from core.training.device import environment, on_gpu, set_up_device
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, steps_per_execution
+from core.training.preprocessing import needs_mean, preprocessing, training_mean
+from core.training.views import averaged
 
 
 def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -> None:
@@ -34,8 +37,8 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     set_up_device()
     keras.utils.set_random_seed(config.seed)
 
-    dataset = datasets.load(config.data.name)
-    parts = split(dataset, validation_fraction=config.data.validation_fraction, seed=config.data.split_seed)
+    dataset = datasets.load(config.data.name, grey=config.data.grey)
+    parts = choices.choose(dataset, config.data)
     log_data(store, run_id, config, dataset, parts)
     store.log_json(run_id, environment(), schema.ENVIRONMENT)
 
@@ -43,39 +46,62 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     training = Batches(dataset.images, dataset.labels, parts.train, batch_size, config.seed)
     validation = Batches(dataset.images, dataset.labels, parts.validation, batch_size)
 
-    net = build_model(config.model.name, dataset.info.shape, dataset.info.num_classes, **config.model.options)
-    model, deployable = wrap(net, config)
+    shape = choices.net_shape(config, dataset.info.shape)
+    net = build_model(config.model.name, shape, dataset.info.num_classes, **config.model.options)
+    mean = training_mean(dataset.images, parts.train) if needs_mean(config.data.preprocessing) else None
+    model, deployable = wrap(net, config, dataset.info.shape, mean)
     macs = log_counts(store, run_id, inference_model(net))
     compile_model(model, config, len(training), macs * batch_size)
 
     with MetricWriter(store, run_id) as writer:
-        progress = ProgressReporter(writer, len(training), config.training.epochs, len(parts.train))
+        progress = ProgressReporter(writer, len(training), config.training.epochs, len(training.rows))
         progress.phase("starting")
-        fit(model, config, training, validation, writer, progress, store, run_id)
+        weights = choices.weights(dataset, parts.train, config.data)
+        fit(model, config, training, validation, writer, progress, store, run_id, weights)
         progress.phase("evaluating")
-        evaluate(store, run_id, deployable, dataset, parts.test, batch_size, writer)
+        views = config.augmentation.test_time
+        evaluate(store, run_id, deployable, dataset, parts.test, batch_size, writer, views)
         progress.phase("saving")
         writer.metrics({"model_bytes": store.log_model(run_id, deployable)}, step=0)
         progress.phase("done")
 
 
-def wrap(net: keras.Model, config: ExperimentConfig) -> tuple[keras.Model, keras.Model]:
+def wrap(
+    net: keras.Model, config: ExperimentConfig, shape: Shape | None = None, mean: np.ndarray | None = None
+) -> tuple[keras.Model, keras.Model]:
     """The net that trains (with augmentation) and the one that is kept; they share their weights.
 
-    Both take images `(N, H, W, C)` of 0-255 and scale them to 0-1, so that whoever loads the saved model
-    feeds it pixels and cannot get the scaling wrong.
+    Both take images of 0-255 as the dataset has them, and crop and preprocess them themselves, so that
+    whoever loads the saved model feeds it pixels and cannot get that wrong.
+
+    shape: `(H, W, C)` of the images; default: the net's. mean: the training part's mean image, where the
+    preprocessing subtracts it.
     """
-    images = keras.Input(net.input_shape[1:], name="images")
-    scale = layers.Rescaling(1 / 255, name="scale")
+    images = keras.Input(shape or net.input_shape[1:], name="images")
+    prepare = preprocessing(config.data.preprocessing, net.input_shape[1:], mean)
+    answer = inference_model(net)
+    deployable = keras.Model(images, answer(prepare(cropped(images, net.input_shape))), name=net.name)
     augmented = images
     for layer in augmentation_layers(config.augmentation, config.seed):
         augmented = layer(augmented)
-    answer = inference_model(net)
-    deployable = keras.Model(images, answer(scale(images)), name=net.name)
+    mix = mixing_layer(config.augmentation, config.seed)
+    if mix is None and answer is net:
+        return keras.Model(images, net(prepare(augmented)), name="training"), deployable
+    augmented, *shares = (augmented,) if mix is None else mix(augmented)
     if answer is net:
-        return keras.Model(images, net(scale(augmented)), name="training"), deployable
-    heads = keras.Model(net.inputs, net.outputs)  # all of them, so that the auxiliary ones train too
-    return AuxiliaryModel(images, heads(scale(augmented)), name="training"), deployable
+        heads = [net(prepare(augmented))]
+    else:
+        heads = keras.Model(net.inputs, net.outputs)(prepare(augmented))  # the auxiliary ones train too
+    kind = AuxiliaryModel if mix is None else MixingModel
+    return kind(images, [*heads, *shares], name="training"), deployable
+
+
+def cropped(images: keras.KerasTensor, net_shape: Shape) -> keras.KerasTensor:
+    """The middle of the images in the size that the net takes: `(None, H, W, C)`."""
+    spare = [images.shape[axis] - net_shape[axis] for axis in (1, 2)]
+    if not any(spare):
+        return images
+    return layers.Cropping2D([(gap // 2, gap - gap // 2) for gap in spare], name="centre")(images)
 
 
 def compile_model(
@@ -101,6 +127,7 @@ def fit(
     progress: ProgressReporter,
     store: RunStore,
     run_id: str,
+    class_weight: dict[int, float] | None = None,
 ) -> None:
     """Train; afterwards the model has the weights that are kept, and the store says which."""
     epochs, images = config.training.epochs, len(training.rows)
@@ -113,6 +140,7 @@ def fit(
             validation_data=validation if validates else None,
             epochs=epochs,
             verbose=0,
+            class_weight=class_weight,
             callbacks=[
                 EpochLogger(writer, images, epochs),
                 progress,
@@ -150,8 +178,7 @@ def log_data(
         ),  # how an image was made to fit, at import and in the demo
         "classes": list(info.classes),
         "counts": counts,
-        "split_seed": config.data.split_seed,
-        "validation_fraction": config.data.validation_fraction,
+        **config.data.model_dump(exclude={"name"}),
     }
     store.log_json(run_id, facts, schema.DATA)
     sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
@@ -182,12 +209,13 @@ def evaluate(
     rows: np.ndarray,
     batch_size: int,
     writer: MetricWriter,
+    views: str = "none",
 ) -> None:
-    """Test metrics, latency, and the probabilities themselves."""
+    """Test metrics, latency of one view, and the probabilities themselves, averaged over the views."""
     if not len(rows):
         print("the dataset has no test part: nothing is evaluated")
         return
-    probabilities = evaluation.predict_probabilities(model, dataset, rows, batch_size)
+    probabilities = evaluation.predict_probabilities(averaged(model, views), dataset, rows, batch_size)
     metrics = evaluation.test_metrics(probabilities, dataset.labels[rows])
     writer.metrics(metrics | {"latency_ms": evaluation.latency_ms(model)}, step=0)
     with tempfile.TemporaryDirectory() as folder:

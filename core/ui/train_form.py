@@ -10,6 +10,8 @@ from core.architectures import architectures
 from core.config import OPTIMIZERS, SCHEDULES, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.launch import check
+from core.ui.augmentation_form import augmentation_form
+from core.ui.data_choices import data_choices
 from core.ui.net_options import URL, broken_files, net_options
 
 
@@ -30,7 +32,8 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
     )
     broken_files()
     options = {name: net_options(architectures.get(name), info) for name in names}
-    settings = {"data.name": info.name, **_optimization(), **_training()}
+    data = {"data.name": info.name, **data_choices(info)}
+    settings = data | _optimization() | _training() | augmentation_form(info, data)
     configs, wrong = [], []
     for name in names:
         model = {"model.name": name} | {f"model.options.{key}": value for key, value in options[name].items()}
@@ -115,22 +118,9 @@ def _training() -> dict[str, Any]:
         ),
         "seed": third.number_input("Seed", value=0, step=1, key="seed", bind=URL),
     }  # fmt: skip
-    with st.expander("More about data, augmentation and the run"):
-        first, second, third = st.columns(3)
+    with st.expander("More about the run"):
+        first, second, _ = st.columns(3)
         settings |= {
-            "data.validation_fraction": first.number_input(
-                "Validation fraction", value=default.data.validation_fraction, step=0.05,
-                key="validation_fraction", bind=URL,
-                help="Of the training images; it chooses the epoch that is kept. Unused when the dataset "
-                "brings a validation part.",
-            ),
-            "augmentation.horizontal_flip": second.toggle(
-                "Flip left and right at random", key="flip", bind=URL
-            ),
-            "augmentation.pad_and_crop": third.number_input(
-                "Pad and crop, pixels", value=0, step=1, key="pad_and_crop", bind=URL,
-                help="Zero padding on every side, then a crop of the old size at a random place.",
-            ),
             "training.keep": first.selectbox(
                 "Weights to keep", ("best", "last"), key="keep", bind=URL,
                 help="Best: the epoch with the highest validation accuracy.",
