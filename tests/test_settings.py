@@ -1,11 +1,12 @@
 """Settings come from the environment; what cannot be used is said in one sentence."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from core.serve import check_port
-from core.settings import NotAllowed, Settings, SettingsError, from_environment
+from core.settings import PROGRAM, NotAllowed, Settings, SettingsError, from_environment
 
 
 def test_home_decides_where_everything_lies(empty_home: Settings) -> None:
@@ -46,6 +47,12 @@ def test_viewer_may_not_launch(empty_home: Settings, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
     with pytest.raises(NotAllowed, match=r"read-only .* may not launch a training"):
         from_environment().require_trainer("launch a training")
+
+
+def test_the_server_listens_on_this_machine_alone_and_tells_nobody() -> None:
+    config = tomllib.loads((PROGRAM / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["address"] == "127.0.0.1"
+    assert config["browser"]["gatherUsageStats"] is False
 
 
 def test_port_in_use_is_said_before_anything_starts() -> None:

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(address)
     page.get_by_role("button", name="Start the quickstart").click()
+    expect(page.get_by_test_id("stSidebarNav")).to_have_count(0)  # ours is the only navigation
+    expect(page.get_by_role("button", name="Deploy")).to_have_count(0)
 
     # Progress is seen moving: at least three different states of a bar that is not full.
     seen: set[str] = set()
