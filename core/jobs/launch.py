@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from core import datasets
 from core.architectures import architectures, check_input, check_options
+from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.queue import queue_of
 from core.jobs.supervise import supervise
 from core.jobs.worker import ensure_worker
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
+from core.training.pretrained import check_weights, require_obtainable
 
 
 def check(config: ExperimentConfig) -> None:
@@ -19,8 +21,9 @@ def check(config: ExperimentConfig) -> None:
     try:
         info = datasets.info(config.data.name)
         entry = architectures.get(config.model.name)
-        check_input(entry, info.shape, info.num_classes)
+        check_input(entry, net_shape(config.model, info.shape), info.num_classes)
         check_options(entry, config.model.options)
+        check_weights(config.model, get_store())
     except ValueError as error:
         raise ConfigError(str(error)) from error
     given = sum(info.counts["validation"])
@@ -43,6 +46,14 @@ def check(config: ExperimentConfig) -> None:
         )
 
 
+def obtain(config: ExperimentConfig) -> None:
+    """Raise ConfigError when weights that are to be downloaded are out of reach; asks the network."""
+    try:
+        require_obtainable(config.model)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None = None) -> list[str]:
     """Put runs into the queue, in order, and see that a worker serves it; returns their ids.
 
@@ -53,6 +64,7 @@ def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None =
     store.settings.require_trainer("launch a training")
     for config in configs:
         check(config)
+        obtain(config)
     queue = queue_of(store)
     run_ids = []
     for config in configs:
@@ -67,6 +79,7 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     store = get_store()
     store.settings.require_trainer("launch a training")
     check(config)
+    obtain(config)
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
     return run_id, supervise(store, run_id)
 

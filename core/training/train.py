@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
 
 from core import datasets
-from core.architectures import build_model, inference_model
+from core.architectures import Shape, inference_model
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
+from core.architectures.transfer import assemble, head_of, unfreeze
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset
 from core.datasets.splits import Split, split
@@ -23,10 +24,13 @@ from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.augmentation import augmentation_layers
+from core.training.bottleneck import bottleneck_features
 from core.training.callbacks import EpochLogger, KeepBest, ProgressReporter, StopOnNan
 from core.training.device import environment, on_gpu, set_up_device
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, steps_per_execution
+from core.training.pixels import SCALINGS, Scaling, prepared
+from core.training.pretrained import start_from
 
 
 def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -> None:
@@ -39,43 +43,54 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     log_data(store, run_id, config, dataset, parts)
     store.log_json(run_id, environment(), schema.ENVIRONMENT)
 
-    batch_size = config.training.batch_size
-    training = Batches(dataset.images, dataset.labels, parts.train, batch_size, config.seed)
-    validation = Batches(dataset.images, dataset.labels, parts.validation, batch_size)
-
-    net = build_model(config.model.name, dataset.info.shape, dataset.info.num_classes, **config.model.options)
-    model, deployable = wrap(net, config)
-    compile_model(model, config, len(training))
+    net = assemble(config.model, dataset.info.shape, dataset.info.num_classes)
+    scaling = start_from(net, config.model, store)
+    model, deployable = wrap(net, config, dataset.info.shape, scaling)
     log_counts(store, run_id, inference_model(net))
+
+    answering, inputs = deployable, dataset.images
+    if config.model.bottleneck:
+        inputs = bottleneck_features(net, config.model, scaling, dataset, store.settings)
+        model = answering = head_of(net)
+    batch_size = config.training.batch_size
+    training = Batches(inputs, dataset.labels, parts.train, batch_size, config.seed)
+    validation = Batches(inputs, dataset.labels, parts.validation, batch_size)
 
     with MetricWriter(store, run_id) as writer:
         progress = ProgressReporter(writer, len(training), config.training.epochs, len(parts.train))
         progress.phase("starting")
-        fit(model, config, training, validation, writer, progress, store, run_id)
+        fit(model, net, config, training, validation, writer, progress, store, run_id)
         progress.phase("evaluating")
-        evaluate(store, run_id, deployable, dataset, parts.test, batch_size, writer)
+        evaluate(store, run_id, answering, replace(dataset, images=inputs), parts.test, batch_size, writer)
+        writer.metrics({"latency_ms": evaluation.latency_ms(deployable)}, step=0)
         progress.phase("saving")
         writer.metrics({"model_bytes": store.log_model(run_id, deployable)}, step=0)
         progress.phase("done")
 
 
-def wrap(net: keras.Model, config: ExperimentConfig) -> tuple[keras.Model, keras.Model]:
+def wrap(
+    net: keras.Model,
+    config: ExperimentConfig,
+    image_shape: Shape | None = None,
+    scaling: Scaling = SCALINGS["unit"],
+) -> tuple[keras.Model, keras.Model]:
     """The net that trains (with augmentation) and the one that is kept; they share their weights.
 
-    Both take images `(N, H, W, C)` of 0-255 and scale them to 0-1, so that whoever loads the saved model
-    feeds it pixels and cannot get the scaling wrong.
+    Both take images `(N, H, W, C)` of 0-255, resize and scale them, so that whoever loads the saved model
+    feeds it pixels and cannot get the scaling wrong. image_shape: `(H, W, C)`; None: as the net's input.
     """
-    images = keras.Input(net.input_shape[1:], name="images")
-    scale = layers.Rescaling(1 / 255, name="scale")
+    net_shape = net.input_shape[1:]
+    images = keras.Input(image_shape or net_shape, name="images")
     augmented = images
     for layer in augmentation_layers(config.augmentation, config.seed):
         augmented = layer(augmented)
     answer = inference_model(net)
-    deployable = keras.Model(images, answer(scale(images)), name=net.name)
+    deployable = keras.Model(images, answer(prepared(images, net_shape, scaling)), name=net.name)
+    inputs = prepared(augmented, net_shape, scaling)
     if answer is net:
-        return keras.Model(images, net(scale(augmented)), name="training"), deployable
+        return keras.Model(images, net(inputs), name="training"), deployable
     heads = keras.Model(net.inputs, net.outputs)  # all of them, so that the auxiliary ones train too
-    return AuxiliaryModel(images, heads(scale(augmented)), name="training"), deployable
+    return AuxiliaryModel(images, heads(inputs), name="training"), deployable
 
 
 def compile_model(model: keras.Model, config: ExperimentConfig, steps_per_epoch: int) -> None:
@@ -92,6 +107,7 @@ def compile_model(model: keras.Model, config: ExperimentConfig, steps_per_epoch:
 
 def fit(
     model: keras.Model,
+    net: keras.Model,
     config: ExperimentConfig,
     training: Batches,
     validation: Batches,
@@ -100,29 +116,50 @@ def fit(
     store: RunStore,
     run_id: str,
 ) -> None:
-    """Train; afterwards the model has the weights that are kept, and the store says which."""
+    """Train; afterwards the model has the weights that are kept, and the store says which.
+
+    A backbone that is unfrozen later makes two stages; the second starts from the best epoch so far, and at
+    once where early stopping ended the first.
+    """
     epochs, images = config.training.epochs, len(training.rows)
     validates = len(validation.rows) > 0
     best = KeepBest() if config.training.keep == "best" and validates else None
+    logger = EpochLogger(writer, images, epochs)
+    done = 0
     started = time.perf_counter()
     with system_metrics(store, run_id):
-        history = model.fit(
-            training,
-            validation_data=validation if validates else None,
-            epochs=epochs,
-            verbose=0,
-            callbacks=[
-                EpochLogger(writer, images, epochs),
-                progress,
-                StopOnNan(),
-                *([best] if best else []),
-                *early_stopping(config),
-            ],
-        )
-    kept = best.epoch if best else len(history.epoch)
+        for end in filter(None, (config.model.unfreeze_epoch, epochs)):
+            compile_model(model, stage_of(config, done, end), len(training))
+            history = model.fit(
+                training,
+                validation_data=validation if validates else None,
+                initial_epoch=done,
+                epochs=end,
+                verbose=0,
+                callbacks=[
+                    logger,
+                    progress,
+                    StopOnNan(),
+                    *([best] if best else []),
+                    *early_stopping(config),
+                ],
+            )
+            done = history.epoch[-1] + 1
+            if end < epochs:
+                unfreeze(net)
+                print(f"unfrozen after epoch {done}")
+    kept = best.epoch if best else done
     writer.metrics({"train_seconds": time.perf_counter() - started}, step=0)
     writer.tags({schema.KEPT: str(kept)})
     print(f"kept the weights of epoch {kept}")
+
+
+def stage_of(config: ExperimentConfig, done: int, end: int) -> ExperimentConfig:
+    """The config as the epochs from `done` to `end` see it: their number, and the rate once unfrozen."""
+    changes: dict[str, float] = {"training.epochs": end - done, "model.unfreeze_epoch": 0}
+    if done:
+        changes["optimizer.learning_rate"] = config.model.unfreeze_learning_rate
+    return config.with_values(changes)
 
 
 def early_stopping(config: ExperimentConfig) -> list[keras.callbacks.Callback]:
@@ -180,13 +217,13 @@ def evaluate(
     batch_size: int,
     writer: MetricWriter,
 ) -> None:
-    """Test metrics, latency, and the probabilities themselves."""
+    """Test metrics, and the probabilities themselves."""
     if not len(rows):
         print("the dataset has no test part: nothing is evaluated")
         return
     probabilities = evaluation.predict_probabilities(model, dataset, rows, batch_size)
     metrics = evaluation.test_metrics(probabilities, dataset.labels[rows])
-    writer.metrics(metrics | {"latency_ms": evaluation.latency_ms(model)}, step=0)
+    writer.metrics(metrics, step=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(schema.PREDICTIONS).name
         evaluation.predictions_table(dataset, rows, probabilities).to_parquet(path, index=False)
