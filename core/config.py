@@ -19,7 +19,6 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "lion")
 SCHEDULES = ("constant", "cosine")
 HEADS = ("own", "flatten_dense", "gap", "gap_dense")
 FREEZES = ("none", "all", "all_but_batchnorm", "first_n", "last_n", "names")
-PIXELS = ("auto", "unit", "symmetric", "imagenet_mean")
 
 
 class ConfigError(ValueError):
@@ -51,7 +50,6 @@ class ModelConfig(Part):
     options: dict[str, Scalar] = Field(default_factory=dict)
     weights: str = Field("none", max_length=300)  # none, imagenet, run:ID, or a file of the weights folder
     weights_layers: str = ""  # the layers that take those weights; empty: the whole backbone, fresh head
-    pixels: Literal[PIXELS] = "auto"  # type: ignore[valid-type]  # auto: as the weights expect, else 0-1
     resize: int = Field(0, ge=0, le=2048)  # side in pixels, inside the net; 0: the images as they are
     head: Literal[HEADS] = "own"  # type: ignore[valid-type]
     freeze: Literal[FREEZES] = "none"  # type: ignore[valid-type]  # last_n: all but the last n are frozen

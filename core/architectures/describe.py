@@ -31,12 +31,14 @@ class LayerDescription:
 
     output_shape: without the batch. macs: multiply-accumulates of the weights, biases and normalisation left
     out. connections: the same with biases, as older papers count. activation_bytes: size of the output.
+    trainable_parameters: 0 in a layer that is frozen.
     """
 
     name: str
     type: str
     output_shape: tuple[int, ...]
     parameters: int
+    trainable_parameters: int
     macs: int
     connections: int
     activation_bytes: int
@@ -146,6 +148,7 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
                 type=type(operation).__name__,
                 output_shape=shape,
                 parameters=count(weights),
+                trainable_parameters=count(weight for weight in weights if weight.trainable),
                 macs=macs,
                 connections=macs + (prod(shape) if has_bias else 0),
                 activation_bytes=prod(shape) * BYTES.get(output.dtype, 4),

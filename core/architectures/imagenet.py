@@ -117,7 +117,7 @@ def carried_over(theirs: keras.Model, ours: keras.Model, twin: Twin) -> NamedWei
     biases: dict[str, np.ndarray] = {}
     for name, layer in zip(names, weighted(theirs), strict=True):
         target = ours.get_layer(name)
-        values = {variable.name: np.array(variable) for variable in layer.weights}
+        values = {variable.name: keras.ops.convert_to_numpy(variable) for variable in layer.weights}
         if isinstance(layer, layers.Conv2D):
             if twin.reads_bgr and not found:
                 values["kernel"] = values["kernel"][:, :, ::-1]

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from core.architectures import Shape, build_model, inference_model
+from core.architectures.describe import Description, describe_model
 from core.config import ModelConfig
 from core.lazy import LazyModule
 
@@ -39,6 +40,19 @@ def assemble(model: ModelConfig, image_shape: Shape | None, num_classes: int | N
         net = with_head(net, model.head, num_classes or net.output_shape[-1])
     freeze(net, model)
     return net
+
+
+def describe_transfer(
+    model: ModelConfig, image_shape: Shape | None = None, num_classes: int | None = None, batch_size: int = 32
+) -> Description:
+    """Build the net of a config, describe it as it is frozen at first, and free it again.
+
+    Raises what `assemble` raises. Clears Keras' global state: call it in a process that trains nothing.
+    """
+    net = assemble(model, image_shape, num_classes)
+    description = describe_model(net, batch_size)
+    keras.backend.clear_session()
+    return description
 
 
 def with_head(net: keras.Model, head: str, num_classes: int) -> keras.Model:

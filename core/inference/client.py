@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from core.config import ModelConfig
 from core.inference.wire import owner_file, read_address, receive, send
 from core.jobs.worker import spawn
 from core.settings import Settings
@@ -63,6 +64,24 @@ def describe(
             "batch_size": batch_size,
         },
     )
+
+
+def describe_transfer(
+    settings: Settings,
+    model: ModelConfig,
+    image_shape: tuple[int, int, int] | None,
+    num_classes: int | None,
+    batch_size: int = 32,
+) -> dict[str, Any]:
+    """Layers and counts of a config's net with its head, and what is frozen; keys as for `describe`."""
+    header = {
+        "do": "describe_transfer",
+        "model": model.model_dump(),
+        "image_shape": image_shape,
+        "num_classes": num_classes,
+        "batch_size": batch_size,
+    }
+    return _ask(settings, header)
 
 
 def ensure_inference(settings: Settings) -> None:

@@ -47,6 +47,7 @@ def fingerprint(backbone: keras.Model, model: ModelConfig, scaling: Scaling, dat
         "data": dataset.info.fingerprint,
         "net": model.name,
         "options": model.options,
+        "images": dataset.info.shape,
         "input": backbone.input_shape,
         "scaling": asdict(scaling),
         "keras": keras.__version__,
@@ -54,7 +55,7 @@ def fingerprint(backbone: keras.Model, model: ModelConfig, scaling: Scaling, dat
     }
     digest = sha256(json.dumps(facts, sort_keys=True).encode())
     for weight in backbone.weights:
-        digest.update(np.ascontiguousarray(weight).tobytes())
+        digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
     return digest.hexdigest()[:32]
 
 
@@ -70,7 +71,7 @@ def write_features(
             f"The bottleneck features of {len(dataset):,} images take {size / 1e9:.1f} GB, more than is free "
             f"below {path.parent}."
         )
-    images = keras.Input(dataset.images.shape[1:])
+    images = keras.Input(dataset.info.shape)
     extractor = keras.Model(images, backbone(prepared(images, backbone.input_shape[1:], scaling)))
     rows = dataset.indices()
     batches = Batches(dataset.images, dataset.labels, rows, batch_size)

@@ -43,7 +43,7 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights by layer. scaling: of the pixels they were trained with; None: the file does not say."""
+    """Weights by layer. scaling: of the pixels they were trained with; None: not said, then it is 0-1."""
 
     source: str
     weights: NamedWeights
@@ -115,13 +115,12 @@ def start_from(net: keras.Model, model: ModelConfig, store: RunStore) -> Scaling
 
     Raises WeightsError when they cannot be had, or a layer has other shapes there than here.
     """
-    chosen = None if model.pixels == "auto" else SCALINGS[model.pixels]
     if model.weights == "none":
-        return chosen or SCALINGS["unit"]
+        return SCALINGS["unit"]
     found = load(net, model, store)
     taken = take_weights(net, found, model.weights_layers)
     print(f"weights of {found.source}: {len(taken)} layers, {taken[0]} to {taken[-1]}")
-    return chosen or found.scaling or SCALINGS["unit"]
+    return found.scaling or SCALINGS["unit"]
 
 
 def load(net: keras.Model, model: ModelConfig, store: RunStore) -> Pretrained:
@@ -149,7 +148,11 @@ def from_model(path: Path, source: str) -> Pretrained:
         raise unreadable(source, error) from None
     layers = list(unfolded(model))
     scales = [layer for layer in layers if isinstance(layer, keras.layers.Rescaling)]
-    weights = {layer.name: [np.array(one) for one in layer.weights] for layer in layers if layer.weights}
+    weights = {
+        layer.name: [keras.ops.convert_to_numpy(one) for one in layer.weights]
+        for layer in layers
+        if layer.weights
+    }
     return Pretrained(source, weights, scaling_of(scales[0]) if scales else None)
 
 

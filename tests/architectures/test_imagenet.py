@@ -1,0 +1,55 @@
+"""ImageNet's weights in our nets answer as in those of keras.applications: on the same pixels, to a thousandth.
+
+The weights are random, with every normalisation and bias shown; the wiring is what is under test.
+"""
+
+import keras
+import numpy as np
+import pytest
+
+from core.architectures import build_model, inference_model
+from core.architectures.imagenet import TWINS, carried_over
+from core.architectures.transfer import backbone_of
+from core.training.pixels import SCALINGS, prepared
+from tests.architectures.test_keras_applications import randomized
+
+# Nets of more layers of the same table are wired by the same functions and named by the same rule.
+NAMES = ["vgg16", "resnet50", "resnet50_v2", "inception_v3", "inception_resnet_v2"]
+MODULES = {
+    "vgg16": "vgg16",
+    "resnet50": "resnet",
+    "resnet50_v2": "resnet_v2",
+    "inception_v3": "inception_v3",
+    "inception_resnet_v2": "inception_resnet_v2",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_net_sees_in_pixels_what_theirs_sees(name):
+    twin, size = TWINS[name], 75
+    theirs = getattr(keras.applications, twin.builder)(
+        weights=None, include_top=False, input_shape=(size, size, 3)
+    )
+    randomized(theirs)
+    ours = backbone_of(inference_model(build_model(name, (size, size, 3), 2)))
+    for layer_name, weights in carried_over(theirs, ours, twin).items():
+        ours.get_layer(layer_name).set_weights(weights)
+
+    pixels = np.random.default_rng(5).integers(0, 256, (2, size, size, 3)).astype("float32")
+    preprocess = getattr(keras.applications, MODULES[name]).preprocess_input
+    expected = keras.ops.convert_to_numpy(theirs(preprocess(pixels.copy()), training=False))
+    images = keras.Input((size, size, 3))
+    whole = keras.Model(images, ours(prepared(images, (size, size, 3), SCALINGS[twin.pixels])))
+    answer = keras.ops.convert_to_numpy(whole(pixels, training=False))
+    assert answer.shape == expected.shape
+    assert np.abs(answer - expected).max() < 1e-3 * np.ptp(expected)
+
+
+@pytest.mark.parametrize("name", ["vgg19", "resnet101", "resnet101_v2"])
+def test_the_rule_of_names_reaches_every_layer_of_the_deeper_nets(name):
+    twin = TWINS[name]
+    build = getattr(keras.applications, twin.builder)
+    theirs = build(weights=None, include_top=False, input_shape=(32, 32, 3))
+    ours = backbone_of(build_model(name, (32, 32, 3), 2))
+    named = {twin.rename(layer.name) for layer in theirs.layers if layer.weights}
+    assert named == {layer.name for layer in ours.layers if layer.weights}
