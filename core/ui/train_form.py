@@ -10,6 +10,7 @@ from core.architectures import Architecture, Option, architectures
 from core.config import OPTIMIZERS, SCHEDULES, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.launch import check
+from core.ui.transfer_form import layer_lists, transfer_settings
 
 URL: Final = "query-params"  # a widget bound to the URL can be sent to a colleague
 
@@ -31,6 +32,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
     )
     options = {name: _net_options(architectures.get(name)) for name in names}
     settings = {"data.name": info.name, **_optimization(), **_training()}
+    settings |= transfer_settings()
     configs, wrong = [], []
     for name in names:
         model = {"model.name": name} | {f"model.options.{key}": value for key, value in options[name].items()}
@@ -44,6 +46,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
         wrong.append("Choose at least one architecture.")
     for sentence in dict.fromkeys(wrong):
         st.error(sentence, icon=":material/block:")
+    layer_lists(configs, info)
     return [] if wrong else configs
 
 

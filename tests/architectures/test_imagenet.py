@@ -1,4 +1,4 @@
-"""ImageNet's weights in our nets answer as in those of keras.applications: on the same pixels, to a thousandth.
+"""ImageNet weights in our nets answer as in keras.applications: on the same pixels, to a thousandth.
 
 The weights are random, with every normalisation and bias shown; the wiring is what is under test.
 """
