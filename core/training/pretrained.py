@@ -84,7 +84,7 @@ def unobtainable(name: str, error: Exception) -> WeightsError:
     twin = TWINS[name]
     reason = " ".join(str(error).split()) or type(error).__name__
     return WeightsError(
-        f"The ImageNet weights of {name} could not be downloaded ({reason}): put {twin.address} into "
+        f"The ImageNet weights of {name} could not be loaded ({reason}): put {twin.address} into "
         f"{keras_home() / 'models'}, or choose another model.weights."
     )
 

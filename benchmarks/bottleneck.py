@@ -1,0 +1,120 @@
+"""What do bottleneck features save?
+
+    PYTHONPATH=. python benchmarks/bottleneck.py [--images 256] [--size 64] [--backbone resnet18]
+        [--epochs 10] [--rounds 3]
+
+Trains heads on a frozen backbone in three ways, one after another in one process, and compares medians:
+
+- `joined`: the whole net over the images, every epoch, as it is without bottleneck features.
+- `first head`: no features are there; the backbone runs once over the images, then the head is trained.
+- `next head`: another head on the same backbone; the features come from the cache.
+
+`one pass` is the backbone alone, predicting every image once: what the first head costs beyond the next. A
+head's training is the same in the last two ways. Building and compiling are part of every time. Images are
+random, which changes no time. Every round clears the cache and has other images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+from core.architectures.transfer import assemble, backbone_of, head_of
+from core.config import ExperimentConfig, ModelConfig
+from core.datasets import DatasetInfo, ImageDataset
+from core.settings import Settings
+from core.training.bottleneck import bottleneck_features
+from core.training.pipeline import Batches
+from core.training.pixels import SCALINGS
+from core.training.train import compile_model, wrap
+
+CLASSES = 5
+UNIT = SCALINGS["unit"]
+
+
+def main() -> None:
+    """Measure, round by round, and print medians and their ratios to one pass."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--backbone", default="resnet18")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    seconds: dict[str, list[float]] = {}
+    for number in range(options.rounds + 1):  # round 0 warms up and does not count
+        dataset = random_images(options.images, options.size, number)
+        home = Path(tempfile.mkdtemp(prefix="archlab-"))
+        try:
+            measured = one_round(options.backbone, options.epochs, dataset, Settings(home, "unused"))
+        finally:
+            shutil.rmtree(home)
+        for name, value in measured.items() if number else ():
+            seconds.setdefault(name, []).append(value)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    print(f"{options.images} images of {options.size} pixels, {options.backbone}, {options.epochs} epochs")
+    for name, value in medians.items():
+        print(f"{name:12} {value:8.2f} s   {value / medians['one pass']:6.2f} passes")
+    print(f"joined / first head: {medians['joined'] / medians['first head']:.1f}")
+    print(f"joined / next head:  {medians['joined'] / medians['next head']:.1f}")
+
+
+def one_round(backbone: str, epochs: int, dataset: ImageDataset, settings: Settings) -> dict[str, float]:
+    """Seconds of each way; both heads are of one kind, so that they cost the same."""
+    model = ModelConfig(name=backbone, head="gap_dense", freeze="all")
+    net, other = (assemble(model, dataset.info.shape, CLASSES) for _ in range(2))
+    backbone_of(other).set_weights(backbone_of(net).get_weights())
+    extractor = backbone_of(net)
+    batches = Batches(dataset.images, dataset.labels, np.arange(len(dataset)), 32)
+    extractor.predict(batches, verbose=0)  # traced
+    measured = {"one pass": timed(lambda: extractor.predict(batches, verbose=0))}
+    measured["joined"] = timed(lambda: train(net, epochs, dataset))
+    measured["first head"] = timed(lambda: train(net, epochs, dataset, settings))
+    measured["next head"] = timed(lambda: train(other, epochs, dataset, settings))
+    return measured
+
+
+def train(net: keras.Model, epochs: int, dataset: ImageDataset, settings: Settings | None = None) -> None:
+    """Train the net's head: on features where `settings` say where they lie, else with the whole net."""
+    config = ExperimentConfig().with_values({"training.epochs": epochs, "model.freeze": "all"})
+    model, _ = wrap(net, config, dataset.info.shape, UNIT)
+    inputs = dataset.images
+    if settings is not None:
+        inputs = bottleneck_features(net, config.model, UNIT, dataset, settings)
+        model = head_of(net)
+    batches = Batches(inputs, dataset.labels, np.arange(len(dataset)), 32, seed=0)
+    compile_model(model, config, len(batches))
+    model.fit(batches, epochs=epochs, verbose=0)
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def random_images(count: int, size: int, seed: int) -> ImageDataset:
+    shape = (size, size, 3)
+    names = tuple(map(str, range(CLASSES)))
+    counts = {"train": (count,), "validation": (0,), "test": (0,)}
+    images = np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype="uint8")
+    zeros = np.zeros(count, dtype="int8")
+    info = DatasetInfo("random", "Random pixels", shape, names, counts, fingerprint=f"random {seed}")
+    return ImageDataset(info, images, np.arange(count) % CLASSES, zeros, zeros, None, zeros, zeros)
+
+
+if __name__ == "__main__":
+    main()
