@@ -18,21 +18,7 @@ from core.ui.words import run_label
 
 URL: Final = "query-params"
 
-SOURCES = {"none": "fresh", "imagenet": "ImageNet", "run": "a finished run", "file": "a file"}
-HEAD_WORDS = {
-    "own": "the net's own",
-    "flatten_dense": "flatten, Dense 256, softmax",
-    "gap": "average, softmax",
-    "gap_dense": "average, Dense 256, softmax",
-}
-FREEZE_WORDS = {
-    "none": "nothing",
-    "all": "the whole backbone",
-    "all_but_batchnorm": "all but batch normalisation",
-    "first_n": "the first layers",
-    "last_n": "all but the last layers",
-    "names": "layers by name",
-}
+SOURCES = ("none", "imagenet", "run", "file")
 
 
 def transfer_settings() -> dict[str, Any]:
@@ -41,14 +27,16 @@ def transfer_settings() -> dict[str, Any]:
     with st.expander("Transfer learning"):
         first, second, third = st.columns(3)
         source = first.selectbox(
-            "Weights to start from", list(SOURCES), format_func=SOURCES.__getitem__, key="weights", bind=URL,
-            help="ImageNet's are downloaded by Keras, once, for the nets that it has.",
+            "Weights to start from", SOURCES, key="weights", bind=URL,
+            help="none: fresh ones; imagenet: Keras downloads them, once, for the nets that it has; or those of "
+            "a finished run, or of a file.",
         )  # fmt: skip
         settings: dict[str, Any] = {
             "model.weights": _weights(source, second),
             "model.head": third.selectbox(
-                "Head", HEADS, format_func=HEAD_WORDS.__getitem__, key="head", bind=URL,
-                help="What follows the last maps; everything before is the backbone.",
+                "Head", HEADS, key="head", bind=URL,
+                help="What follows the last maps; all before is the backbone. own: as the net comes; gap: "
+                "global average pooling; dense: a hidden layer of 256.",
             ),
         }  # fmt: skip
         if source != "none":
@@ -59,8 +47,9 @@ def transfer_settings() -> dict[str, Any]:
                 "conv2_1, conv3_1, conv3_2, fc1, fc2, predictions.",
             )  # fmt: skip
         settings["model.freeze"] = first.selectbox(
-            "Freeze", FREEZES, format_func=FREEZE_WORDS.__getitem__, key="freeze", bind=URL
-        )
+            "Freeze", FREEZES, key="freeze", bind=URL,
+            help="Layers of the backbone that keep their weights. last_n: all but the last ones.",
+        )  # fmt: skip
         settings |= _freeze_details(settings["model.freeze"], second)
         settings["model.resize"] = third.number_input(
             "Resize images to, pixels", 0, 2048, default.resize, 32, key="resize", bind=URL,
@@ -101,7 +90,7 @@ def _weights(source: str, column: Any) -> str:
 def _freeze_details(policy: str, column: Any) -> dict[str, Any]:
     if policy in ("first_n", "last_n"):
         label = "How many frozen" if policy == "first_n" else "How many learn"
-        count = column.number_input(label, 1, value=8, step=1, key="freeze_layers", bind=URL)
+        count = column.number_input(label, 1, value=1, step=1, key="freeze_layers", bind=URL)
         return {"model.freeze_layers": count}
     if policy == "names":
         names = column.text_input(

@@ -36,12 +36,10 @@ def test_a_run_to_start_from_is_chosen_by_name(trained: Trained) -> None:
     ("query", "sentence"),
     [
         ({"weights": "imagenet"}, "ImageNet weights exist for vgg16, "),
-        ({"weights": "run"}, "No run has the id ''."),
         (
             {"weights": "file"},
             "model.weights must be none, imagenet, run:ID, or a file of",
         ),
-        ({"freeze": "all", "unfreeze_epoch": "50"}, "model.unfreeze_epoch must be less than training.epochs"),
         (
             {"freeze": "all", "bottleneck": "true", "flip": "true"},
             "model.bottleneck computes every image",
