@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,17 +59,38 @@ def stop_processes(settings: Settings) -> None:
     wait_for(lambda: not client.inference_is_running(settings), 30)
 
 
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a store as the program creates it, to be copied: MLflow takes seconds to make one."""
+    folder = tmp_path_factory.mktemp("new")
+    with using(folder / "home") as found:
+        get_store()
+        with closing(sqlite3.connect(found.database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(folder / "mlflow.db"),))
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
-    """Settings of an empty home; whatever was started there ends with the test."""
+def empty_home(tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a home that does not exist yet; whatever is started there ends with the test."""
     with using(tmp_path / "home") as found:
         yield found
         stop_processes(found)
 
 
 @pytest.fixture
-def home(settings: Settings) -> Path:
-    return settings.home
+def settings(empty_home: Settings, new_store: Path) -> Settings:
+    """Settings of a home with a new store in it."""
+    empty_home.home.mkdir()
+    shutil.copyfile(new_store, empty_home.database)
+    with closing(sqlite3.connect(empty_home.database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE name = ?",
+            (empty_home.artifacts.as_uri(), schema.EXPERIMENT),
+        )
+        connection.commit()
+    return empty_home
 
 
 @pytest.fixture

@@ -5,17 +5,19 @@ from pathlib import Path
 import pytest
 
 from core.serve import check_port
-from core.settings import NotAllowed, SettingsError, from_environment
+from core.settings import NotAllowed, Settings, SettingsError, from_environment
 
 
-def test_home_decides_where_everything_lies(home: Path) -> None:
+def test_home_decides_where_everything_lies(empty_home: Settings) -> None:
     settings = from_environment()
-    assert settings.tracking_uri == f"sqlite:///{home}/mlflow.db"
-    assert {settings.queue.parent, settings.datasets.parent, settings.jobs.parent} == {home}
+    assert settings.tracking_uri == f"sqlite:///{empty_home.home}/mlflow.db"
+    assert {settings.queue.parent, settings.datasets.parent, settings.jobs.parent} == {empty_home.home}
 
 
 @pytest.mark.parametrize(("variable", "value"), [("ARCHLAB_ROLE", "admin"), ("ARCHLAB_SLOTS", "many")])
-def test_bad_value_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+def test_bad_value_is_named(
+    empty_home: Settings, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError, match=f"{variable} must be .* Received: '{value}'"):
         from_environment()
@@ -31,7 +33,7 @@ def test_read_only_folder_is_refused_and_left_alone(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == [blocked]
 
 
-def test_viewer_may_not_launch(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_viewer_may_not_launch(empty_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
     with pytest.raises(NotAllowed, match=r"read-only .* may not launch a training"):
         from_environment().require_trainer("launch a training")

@@ -10,11 +10,13 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.settings import PROGRAM, Settings
+from tests.conftest import Trained
 from tests.waiting import wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -50,9 +52,9 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture
-def address(settings: Settings) -> Iterator[str]:
-    """The dashboard on an empty home, served on a free port."""
+@contextmanager
+def dashboard() -> Iterator[str]:
+    """The dashboard on the home of this process, served on a free port; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -75,3 +77,17 @@ def address(settings: Settings) -> Iterator[str]:
     yield url
     process.terminate()
     process.wait(30)
+
+
+@pytest.fixture
+def address(empty_home: Settings) -> Iterator[str]:
+    """A dashboard on a home that does not exist yet."""
+    with dashboard() as url:
+        yield url
+
+
+@pytest.fixture
+def trained_address(trained: Trained) -> Iterator[str]:
+    """A dashboard on the home with one finished run."""
+    with dashboard() as url:
+        yield url

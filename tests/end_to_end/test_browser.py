@@ -9,7 +9,6 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from core.datasets import load
-from core.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
 from tests.waiting import wait_for
@@ -17,9 +16,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
-def test_quickstart_from_the_overview_to_a_recognised_digit(
-    page: Page, address: str, settings: Settings, tmp_path: Path
-) -> None:
+def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(address)
     page.get_by_role("button", name="Start the quickstart").click()
 
@@ -70,9 +67,7 @@ def test_quickstart_from_the_overview_to_a_recognised_digit(
     expect(page.get_by_role("heading", name="Its worst mistakes")).to_be_visible()
 
 
-def test_a_run_is_launched_watched_and_cancelled_in_the_browser(
-    page: Page, address: str, settings: Settings
-) -> None:
+def test_a_run_is_launched_watched_and_cancelled_in_the_browser(page: Page, address: str) -> None:
     page.goto(f"{address}/Train?epochs=100000")
     page.get_by_role("button", name="Launch").click()
     page.get_by_role("link", name="lenet5 on digits").click()
@@ -90,17 +85,10 @@ def test_a_run_is_launched_watched_and_cancelled_in_the_browser(
     assert frames.runs(get_store())["status"].tolist() == [schema.KILLED]
 
 
-def test_an_unreadable_upload_is_one_sentence(
-    page: Page, address: str, settings: Settings, tmp_path: Path
-) -> None:
-    from core.jobs.launch import train_here
-    from tests.conftest import SMALL
-
-    _, status = train_here(SMALL)
-    assert status == schema.FINISHED
+def test_an_unreadable_upload_is_one_sentence(page: Page, trained_address: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"this is not an image")
-    page.goto(f"{address}/Predict")
+    page.goto(f"{trained_address}/Predict")
     page.locator("input[type=file]").set_input_files(broken)
     expect(page.get_by_test_id("stAlert")).to_contain_text("The image ")
     expect(page.get_by_test_id("stException")).to_have_count(0)

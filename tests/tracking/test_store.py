@@ -6,7 +6,6 @@ import math
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,7 +17,7 @@ from core.tracking.store import RunStore, UnknownRun, is_alive, process_name, th
 from core.tracking.writer import MetricWriter
 
 
-def test_processes_that_open_a_missing_store_together_make_one(home: Path) -> None:
+def test_processes_that_open_a_missing_store_together_make_one(empty_home: Settings) -> None:
     code = "from core.tracking.store import get_store; print(get_store().experiment_id)"
     processes = [
         subprocess.Popen([sys.executable, "-c", code], cwd=PROGRAM, stdout=subprocess.PIPE, text=True)
@@ -27,7 +26,7 @@ def test_processes_that_open_a_missing_store_together_make_one(home: Path) -> No
     answers = {process.communicate(timeout=120)[0].split()[-1] for process in processes}
     assert all(process.returncode == 0 for process in processes)
     assert len(answers) == 1
-    with sqlite3.connect(home / "mlflow.db") as connection:
+    with sqlite3.connect(empty_home.database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
