@@ -28,8 +28,8 @@ def transfer_settings() -> dict[str, Any]:
         first, second, third = st.columns(3)
         source = first.selectbox(
             "Weights to start from", SOURCES, key="weights", bind=URL,
-            help="none: fresh ones; imagenet: Keras downloads them, once, for the nets that it has; or those of "
-            "a finished run, or of a file.",
+            help="none: fresh ones; imagenet: Keras downloads them, once, for the nets that it has; run: those "
+            "of a finished run; file: of the folder for weights.",
         )  # fmt: skip
         settings: dict[str, Any] = {
             "model.weights": _weights(source, second),
