@@ -28,7 +28,7 @@ def transfer_settings() -> dict[str, Any]:
         first, second, third = st.columns(3)
         source = first.selectbox(
             "Weights to start from", SOURCES, key="weights", bind=URL,
-            help="none: fresh ones; imagenet: Keras downloads them, once, for the nets that it has; run: those "
+            help="none: fresh; imagenet: Keras downloads them, once, for the nets that it has; run: those "
             "of a finished run; file: of the folder for weights.",
         )  # fmt: skip
         settings: dict[str, Any] = {
