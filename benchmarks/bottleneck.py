@@ -1,7 +1,9 @@
 """What do bottleneck features save?
 
-    PYTHONPATH=. python benchmarks/bottleneck.py [--images 256] [--size 64] [--backbone resnet18]
-        [--epochs 10] [--rounds 3]
+    python -m benchmarks.bottleneck [--images 256] [--size 64] [--backbone resnet18] [--epochs 10]
+        [--rounds 3]
+
+As a module, because pandas looks for a package of this file's name in the folder of a script.
 
 Trains heads on a frozen backbone in three ways, one after another in one process, and compares medians:
 
