@@ -29,7 +29,7 @@ clean:
 	rm -rf .venv
 
 $(READY): requirements.txt constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt $(ACCELERATOR)
 	@touch $@
 

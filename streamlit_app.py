@@ -19,6 +19,7 @@ if runs.empty:
             "Start the quickstart", type="primary", icon=":material/rocket_launch:"
         ) and live.launch_all(list(quickstart.configs), {schema.RECIPE: quickstart.name}):
             st.rerun()
+        live.await_first_run()
         st.caption("Or import images of your own on the Data page, and choose nets on the Train page.")
 else:
     live.queue_panel(store, follow=True)

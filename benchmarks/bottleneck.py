@@ -98,7 +98,7 @@ def train(net: keras.Model, epochs: int, dataset: ImageDataset, settings: Settin
         inputs = bottleneck_features(net, config.model, UNIT, dataset, settings)
         model = head_of(net)
     batches = Batches(inputs, dataset.labels, np.arange(len(dataset)), 32, seed=0)
-    compile_model(model, config, len(batches))
+    compile_model(model, config, len(batches), 0)
     model.fit(batches, epochs=epochs, verbose=0)
 
 

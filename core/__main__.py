@@ -25,6 +25,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
     """Train, compare and demonstrate convolutional architectures."""
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # that it makes tables is no news
 
 
 @cli.command("list")
@@ -80,7 +81,13 @@ def _recipes() -> list[dict[str, Any]]:
 @click.argument("architecture")
 @click.option("--input", "input_", metavar="HxWxC", help="Input shape; default: the net's own.")
 @click.option("--classes", type=int, help="Number of classes; default: the net's own.")
-@click.option("--batch", default=32, show_default=True, help="Batch size of the memory estimate.")
+@click.option(
+    "--batch",
+    default=32,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Batch size of the memory estimate.",
+)
 @click.option(
     "--set",
     "assignments",
@@ -117,6 +124,7 @@ def describe(
     _print([{key: layer[key] for key in columns} for layer in facts["layers"]], False)
     for key in ("total_parameters", "trainable_parameters", "macs", "depth"):
         click.echo(f"{key.replace('_', ' ')}: {facts[key]:,}")
+    click.echo(f"memory of a training with batches of {batch}: {facts['memory']['total'] / 2**20:,.0f} MiB")
 
 
 def _shape(text: str) -> tuple[int, int, int]:
@@ -222,15 +230,17 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"The file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"The file {path} is not text in UTF-8.") from error
 
 
 def _wait(run_id: str) -> str:
-    from core.jobs.worker import ensure_worker
+    from core.jobs.worker import worker_of
     from core.tracking.store import get_store
 
     store = get_store()
     while (state := store.state(run_id)).active:
-        ensure_worker(store.settings)
+        worker_of(store.settings).ensure()
         time.sleep(0.5)
     return state.status
 
@@ -240,6 +250,7 @@ def _wait(run_id: str) -> str:
 @as_json
 def status(run: str | None, as_json: bool) -> None:
     """State of one run, or of all."""
+    from core.tracking import schema
     from core.tracking.store import get_store
 
     if run is None:
@@ -252,7 +263,7 @@ def status(run: str | None, as_json: bool) -> None:
         return
     for key, value in _summary(one).items():
         click.echo(f"{key}: {value}")
-    if failure := get_store().state(run_id).tags.get("archlab.failure"):
+    if failure := get_store().state(run_id).tags.get(schema.FAILURE):
         click.echo(f"reason: {failure}")
     for key, value in one["metrics"].items():
         click.echo(f"{key}: {value:g}")
@@ -294,7 +305,7 @@ def _summary(run: dict[str, Any]) -> dict[str, Any]:
 @as_json
 def log(run: str, follow: bool, as_json: bool) -> None:
     """What a run's training printed: its last lines."""
-    from core.jobs.logs import read_log
+    from core.jobs.logs import log_path, read_log, readable
     from core.tracking.store import get_store
 
     store = get_store()
@@ -302,18 +313,18 @@ def log(run: str, follow: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"run_id": run_id, "log": read_log(store, run_id)}))
         return
-    shown: list[str] = []
-    while True:
-        active = store.state(run_id).active
-        lines = read_log(store, run_id).splitlines()
-        # The tail moves on while a log grows: go on behind the last line that was shown.
-        start = next((at + 1 for at in range(len(lines) - 1, -1, -1) if shown and lines[at] == shown[-1]), 0)
-        for line in lines[start:]:
-            click.echo(line)
-        shown = lines or shown
-        if not follow or not active:
-            return
+    path = log_path(store, run_id)
+    position = path.stat().st_size if path.exists() else 0  # before: better a line twice than a line lost
+    click.echo(read_log(store, run_id))
+    while follow and store.state(run_id).active:
         time.sleep(0.5)
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(position)
+                lines = file.read().rpartition(b"\n")[0]  # a line that is not whole waits
+            if lines:
+                position += len(lines) + 1
+                click.echo(readable(lines.decode("utf-8", errors="replace")))
 
 
 @cli.command()
@@ -364,19 +375,19 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
 )
 def worker(stop: bool) -> None:
     """Train what is queued, until stopped. The dashboard starts one by itself."""
-    from core.jobs import worker as workers
+    from core.inference.client import inference_of
+    from core.jobs.daemon import DaemonExists
+    from core.jobs.worker import serve, worker_of
 
+    settings = get_settings()
     if stop:
-        from core.inference.client import stop_inference
-
-        stop_inference(get_settings())
-        stopped = workers.stop_worker(get_settings())
-        click.echo("The worker was asked to end." if stopped else "No worker runs.")
+        for daemon in (inference_of(settings), worker_of(settings)):
+            click.echo(f"The {daemon.name} {'was asked to end' if daemon.stop() else 'does not run'}.")
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        workers.serve()
-    except workers.WorkerExists as error:
+        serve(settings)
+    except DaemonExists as error:
         click.echo(str(error))
 
 
@@ -422,7 +433,7 @@ def _cell(value: Any) -> str:
         return f"{value:.4f}"
     if isinstance(value, (list, tuple)):
         return "×".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)  # a year has no comma
 
 
 def main() -> None:
@@ -431,7 +442,7 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"Error: {error.format_message()}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -130,15 +130,6 @@ class ExperimentConfig(Part):
     training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="after")
-    def _stopping_needs_validation(self) -> ExperimentConfig:
-        if self.training.early_stopping and not self.data.validation_fraction:
-            raise ValueError(
-                "training.early_stopping watches the validation loss, so data.validation_fraction must be "
-                "above 0. Received: 0."
-            )
-        return self
-
-    @model_validator(mode="after")
     def _transfer_fits_the_training(self) -> ExperimentConfig:
         model = self.model
         if model.unfreeze_epoch >= self.training.epochs:
@@ -243,6 +234,9 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     context, kind, received = first.get("ctx", {}), first["type"], first["input"]
+    if where.startswith("model.options."):  # a scalar is one of four types; pydantic names the last it tried
+        where = ".".join(where.split(".")[:3])
+        return f"{where} must be true, false, a number or a word. Received: {received!r}."
     rules = {
         "greater_than": "must be greater than {gt:g}",
         "greater_than_equal": "must be at least {ge:g}",
@@ -260,6 +254,7 @@ def _sentence(error: ValidationError) -> str:
         "bool_type": "must be true or false",
         "model_type": "must be a mapping of settings",
         "dict_type": "must be a mapping of settings",
+        "string_type": "must be text",
     }
     if kind == "extra_forbidden":
         return f"Unknown setting '{where}'."

@@ -7,7 +7,7 @@ import re
 import shutil
 
 from core.jobs import devices
-from core.jobs.worker import worker_is_running
+from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings, SettingsError
 
 Finding = tuple[str, str, bool]  # what was looked at, what was found, whether it is good
@@ -21,7 +21,7 @@ def examine(settings: Settings) -> list[Finding]:
     if findings[-1][2]:
         findings += [_disk(settings), _store(settings)]
     findings.append(("machine", devices.summary(), True))
-    running = worker_is_running(settings)
+    running = worker_of(settings).is_running()
     findings.append(("worker", "running" if running else "not running; the next launch starts it", True))
     return findings
 

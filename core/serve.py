@@ -27,6 +27,10 @@ def check_port(host: str, port: int) -> None:
     """Raise SettingsError when nothing can listen there."""
     if not 1 <= port <= 65535:
         raise SettingsError(f"The port must be in 1 to 65535. Received: {port}.")
+    try:
+        socket.getaddrinfo(host, port)
+    except OSError as error:
+        raise SettingsError(f"There is no address '{host}' to listen on.") from error
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

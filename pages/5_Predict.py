@@ -1,6 +1,5 @@
 """Predict: one image through a finished net."""
 
-from core.tracking import schema
 from core.ui import predict, reads
 from core.ui.choose import choose_run
 from core.ui.frame import open_page
@@ -9,7 +8,6 @@ ICON = ":material/image_search:"
 
 store = open_page("Predict", "Show a trained net an image, and see what it takes it for.")
 
-runs = reads.runs()
-run_id = choose_run(runs[runs["status"] == schema.FINISHED], "Model of a finished run")
+run_id = choose_run(reads.finished_runs(), "Model of a finished run")
 if run_id:
     predict.demo(store, run_id)

@@ -19,9 +19,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own alre
 
 from core import settings as settings_module
 from core.config import ExperimentConfig
-from core.inference import client
-from core.jobs import worker
+from core.inference.client import inference_of
 from core.jobs.launch import launch
+from core.jobs.worker import worker_of
 from core.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
@@ -53,10 +53,9 @@ def using(folder: Path) -> Iterator[Settings]:
 
 def stop_processes(settings: Settings) -> None:
     """End the worker and the prediction process of a folder."""
-    worker.stop_worker(settings)
-    client.stop_inference(settings)
-    wait_for(lambda: not worker.worker_is_running(settings), 30)
-    wait_for(lambda: not client.inference_is_running(settings), 30)
+    for daemon in (worker_of(settings), inference_of(settings)):
+        daemon.stop()
+        wait_for(lambda daemon=daemon: not daemon.is_running(), 30)
 
 
 @pytest.fixture(scope="session")

@@ -57,9 +57,10 @@ def test_config_is_frozen() -> None:
         ("a: [", "The config is not valid YAML in line 1."),
         ("training: 3", "training must be a mapping of settings. Received: 3."),
         (
-            "{data: {validation_fraction: 0}, training: {early_stopping: 2}}",
-            "training.early_stopping watches the validation loss, so data.validation_fraction must be above",
+            "model: {options: {depth: [1]}}",
+            "model.options.depth must be true, false, a number or a word. Received: [1].",
         ),
+        ("name: 2024", "name must be text. Received: 2024."),
     ],
 )
 def test_bad_config_is_refused_in_one_sentence(text: str, sentence: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from core.figures.style import PALETTE, finish
+from core.figures.style import PALETTE, finish, plain
 
 COLOURS = {"train": PALETTE[0], "validation": PALETTE[1], "test": PALETTE[2]}
 
@@ -16,7 +16,9 @@ def draw(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> go.Figu
     figure = go.Figure()
     for part, numbers in counts.items():
         if sum(numbers):
-            figure.add_bar(x=list(classes), y=list(numbers), name=part, marker_color=COLOURS[part])
+            figure.add_bar(
+                x=[plain(name) for name in classes], y=list(numbers), name=part, marker_color=COLOURS[part]
+            )
     finish(figure, "How many images has each class?", "class", "images")
     figure.update_layout(barmode="stack", legend_traceorder="normal")
     figure.update_xaxes(type="category")

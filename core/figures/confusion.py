@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures.style import PALETTE, finish
+from core.figures.style import PALETTE, finish, plain
 
 MAX_NUMBERED = 20  # beyond this many classes the counts in the cells cannot be read
 
@@ -18,12 +18,13 @@ def draw(matrix: np.ndarray, classes: Sequence[str]) -> go.Figure:
     matrix: counts, int `(k, k)`. The number in a cell is the count; empty cells stay empty.
     """
     totals = matrix.sum(axis=1, keepdims=True)
+    names = [plain(name) for name in classes]
     shares = matrix / np.maximum(totals, 1)
     figure = go.Figure(
         go.Heatmap(
             z=shares,
-            x=list(classes),
-            y=list(classes),
+            x=names,
+            y=names,
             text=np.where(matrix > 0, matrix.astype(str), ""),
             texttemplate="%{text}" if len(classes) <= MAX_NUMBERED else None,
             customdata=matrix,

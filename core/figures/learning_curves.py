@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.style import LineStyle, finish
+from core.figures.style import LineStyle, finish, plain
 
 LABELS = {
     "loss": "training loss",
@@ -50,7 +50,7 @@ def draw(curves: Sequence[Curve], styles: Mapping[str, LineStyle], metric: str) 
         figure.add_scatter(
             x=curve.epochs,
             y=curve.values,
-            name=curve.name,
+            name=plain(curve.name),
             mode="lines+markers" if len(curve.epochs) <= 30 else "lines",
             line={"color": style.color, "dash": style.dash, "width": 2},
             marker={"size": 5},

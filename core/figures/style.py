@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,11 @@ def run_style(run_id: str, number: Any = None) -> LineStyle:
     except (TypeError, ValueError):
         position = zlib.crc32(run_id.encode())
     return LineStyle(PALETTE[position % len(PALETTE)], DASHES[(position // len(PALETTE)) % len(DASHES)])
+
+
+def plain(text: str) -> str:
+    """Text from outside (a name of a run or a class): Plotly would read it as HTML."""
+    return html.escape(str(text), quote=False)
 
 
 def finish(figure: go.Figure, title: str, x: str, y: str, height: int = HEIGHT) -> go.Figure:

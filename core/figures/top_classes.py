@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from core.figures.style import PALETTE, finish
+from core.figures.style import PALETTE, finish, plain
 
 
 def draw(classes: Sequence[str], probabilities: Sequence[float]) -> go.Figure:
@@ -15,7 +15,7 @@ def draw(classes: Sequence[str], probabilities: Sequence[float]) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=list(probabilities),
-            y=list(classes),
+            y=[plain(name) for name in classes],
             orientation="h",
             marker_color=colours[: len(classes)],
             text=[f"{probability:.1%}" for probability in probabilities],

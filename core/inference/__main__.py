@@ -6,19 +6,20 @@ import logging
 import os
 import secrets
 import time
+from contextlib import suppress
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, Listener
+from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from threading import Lock, Thread
 from typing import Any
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the demo never takes memory from a training
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from filelock import FileLock, Timeout
-
-from core.inference.wire import Address, owner_file, receive, send, write_address
+from core.inference.client import inference_of
+from core.inference.wire import Address, receive, send, write_address
+from core.jobs.daemon import DaemonExists
 from core.settings import get_settings
-from core.tracking.store import get_store, this_process
+from core.tracking.store import get_store
 
 logger = logging.getLogger("core.inference")
 
@@ -28,7 +29,8 @@ IDLE_S = 30 * 60.0
 class Server:
     """Requests are carried out one at a time: Keras shares its state between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes) -> None:
+        self.key = key
         self.last_request = time.monotonic()
         self._working = Lock()
 
@@ -36,28 +38,31 @@ class Server:
         while True:
             try:
                 connection = listener.accept()
-            except (AuthenticationError, EOFError, ConnectionError) as error:
-                logger.warning("A connection was refused: %s", error)
+            except OSError as error:
+                logger.warning("A connection was lost: %s", error)
                 continue
             Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: Connection) -> None:
+        """One request. A caller that says nothing or something else blocks its own thread alone."""
         with connection:
             try:
+                deliver_challenge(connection, self.key)
+                answer_challenge(connection, self.key)
                 header, blobs = receive(connection)
-                self.last_request = time.monotonic()
+            except (AuthenticationError, EOFError, OSError, ValueError, KeyError) as error:
+                logger.warning("A connection was refused: %s", error)
+                return
+            self.last_request = time.monotonic()
+            try:
                 with self._working:
                     answer = {"value": self._do(header, blobs)}
-                self.last_request = time.monotonic()
-            except (EOFError, ConnectionError):
-                return  # the client has gone
             except Exception as error:  # told to the client, which tells the person
                 logger.exception("A request failed.")
                 answer = {"error": str(error) or type(error).__name__}
-            try:
+            self.last_request = time.monotonic()
+            with suppress(OSError):  # the client has gone
                 send(connection, answer)
-            except ConnectionError:
-                return
 
     def _do(self, header: dict[str, Any], blobs: list[bytes]) -> Any:
         match header.pop("do"):
@@ -66,9 +71,11 @@ class Server:
 
                 return predict(get_store(), blobs=blobs, **header)
             case "describe":
+                from core.architectures import architectures, check_options
                 from core.architectures.describe import describe
 
                 shape, options = header.pop("input_shape"), header.pop("options")
+                check_options(architectures.get(header["name"]), options)
                 return describe(
                     header.pop("name"), tuple(shape) if shape else None, **header, **options
                 ).to_dict()
@@ -89,19 +96,17 @@ class Server:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = get_settings()
-    lock = FileLock(settings.home / "inference.lock")
+    key = secrets.token_bytes(32)
+    server = Server(key)
     try:
-        lock.acquire(timeout=2)
-    except Timeout:
-        return  # another one serves this folder
-    owner_file(settings).write_text(this_process())
-    server, key = Server(), secrets.token_bytes(32)
-    with lock, Listener(("127.0.0.1", 0), backlog=32, authkey=key) as listener:
-        write_address(settings, Address(listener.address[1], key.hex(), this_process()))
-        Thread(target=server.serve, args=(listener,), daemon=True).start()
-        server._do({"do": "warm"}, [])  # the first person who asks should not wait for the import
-        while time.monotonic() - server.last_request < IDLE_S:
-            time.sleep(5)
+        with inference_of(settings).hold(), Listener(("127.0.0.1", 0), backlog=32) as listener:
+            write_address(settings, Address(listener.address[1], key.hex()))
+            Thread(target=server.serve, args=(listener,), daemon=True).start()
+            server._do({"do": "warm"}, [])  # the first person who asks should not wait for the import
+            while time.monotonic() - server.last_request < IDLE_S:
+                time.sleep(5)
+    except DaemonExists:
+        return
 
 
 if __name__ == "__main__":

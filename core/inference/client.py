@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from dataclasses import dataclass
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from typing import Any
 
-from filelock import FileLock
-
 from core.config import ModelConfig
-from core.inference.wire import owner_file, read_address, receive, send
-from core.jobs.worker import spawn
+from core.inference.wire import read_address, receive, send
+from core.jobs.daemon import Daemon
 from core.settings import Settings
-from core.tracking.store import is_alive, process_name
 
 START_S = 60.0  # importing Keras takes some seconds, on a busy machine many
+ANSWER_S = 300.0  # the largest nets take a while to describe
 
 
 class InferenceError(RuntimeError):
@@ -84,38 +81,17 @@ def describe_transfer(
     return _ask(settings, header)
 
 
-def ensure_inference(settings: Settings) -> None:
-    """Start the prediction process where none runs, without waiting for it."""
-    if inference_is_running(settings):
-        return
-    settings.check_writable()
-    with FileLock(settings.home / "inference-start.lock"):
-        if inference_is_running(settings):
-            return
-        process = spawn(settings, ["-m", "core.inference"], settings.home / "inference.log")
-        owner_file(settings).write_text(process_name(process.pid))
-
-
-def inference_is_running(settings: Settings) -> bool:
-    """Whether the prediction process lives, though it may still be starting."""
-    try:
-        return is_alive(owner_file(settings).read_text())
-    except FileNotFoundError:
-        return False
-
-
-def stop_inference(settings: Settings) -> bool:
-    """End the prediction process; false when none runs."""
-    if not inference_is_running(settings):
-        return False
-    os.kill(int(owner_file(settings).read_text().rsplit(":", 2)[1]), signal.SIGTERM)
-    return True
+def inference_of(settings: Settings) -> Daemon:
+    """The prediction process of an installation."""
+    return Daemon(settings, "inference", ("-m", "core.inference"))
 
 
 def _ask(settings: Settings, header: dict[str, Any], blobs: list[bytes] | None = None) -> Any:
     with _connect(settings) as connection:
         try:
             send(connection, header, tuple(blobs or ()))
+            if not connection.poll(ANSWER_S):
+                raise InferenceError(f"The prediction process gave no answer within {ANSWER_S:.0f} s.")
             answer, _ = receive(connection)
         except (EOFError, OSError) as error:
             raise InferenceError("The prediction process ended while it was asked. Try again.") from error
@@ -127,13 +103,13 @@ def _ask(settings: Settings, header: dict[str, Any], blobs: list[bytes] | None =
 def _connect(settings: Settings) -> Any:
     give_up = time.monotonic() + START_S
     while True:
+        inference_of(settings).ensure()
         address = read_address(settings)
-        if address is not None and is_alive(address.owner):
+        if address is not None:
             try:
                 return Client(("127.0.0.1", address.port), authkey=bytes.fromhex(address.key))
-            except (ConnectionError, EOFError):
-                pass  # it ends, or only just began
-        ensure_inference(settings)
+            except (OSError, EOFError, AuthenticationError):
+                pass  # an address from before, or the process only just began
         if time.monotonic() > give_up:
             raise InferenceError(
                 f"The prediction process did not start within {START_S:.0f} s; its last words are in "

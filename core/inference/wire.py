@@ -21,20 +21,14 @@ MAX_BLOB_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Address:
-    """Where the process listens, the key that it asks for, and who it is (`core.tracking.store.is_alive`)."""
+    """Where the process listens, and the key that it asks for."""
 
     port: int
     key: str
-    owner: str
 
 
 def address_file(settings: Settings) -> Path:
     return settings.home / "inference.json"
-
-
-def owner_file(settings: Settings) -> Path:
-    """Names the process from its start on, before it can be spoken to."""
-    return settings.home / "inference.pid"
 
 
 def write_address(settings: Settings, address: Address) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core.datasets.importer import ImportCancelled, import_images
-from core.jobs.worker import spawn
+from core.jobs.daemon import spawn, write_whole
 from core.settings import Settings
 from core.tracking.store import is_alive, process_name
 
@@ -56,20 +58,25 @@ def start(settings: Settings, name: str, path: Path, upload: bool, options: dict
 
 def jobs(settings: Settings) -> dict[str, ImportJob]:
     """All imports that were not dismissed, the newest first, by their ids."""
-    files = sorted(_folder(settings).glob("*.json"), key=lambda file: file.stat().st_ctime, reverse=True)
-    return {file.stem: _current(file) for file in files}
+    found = {}
+    for file in _folder(settings).glob("*.json"):
+        with suppress(FileNotFoundError):  # dismissed in another window just now
+            found[file.stem] = (file.with_suffix(".owner").stat().st_mtime, _current(file))
+    newest_first = sorted(found.items(), key=lambda item: item[1][0], reverse=True)
+    return {job_id: job for job_id, (_, job) in newest_first}
 
 
 def cancel(settings: Settings, job_id: str) -> None:
     """Stop an import; nothing of it stays."""
     settings.require_trainer("cancel an import")
     owner = _owner(_folder(settings) / f"{job_id}.json")
-    if is_alive(owner):
+    if owner.startswith(f"{socket.gethostname()}:") and is_alive(owner):
         os.kill(int(owner.rsplit(":", 2)[1]), signal.SIGTERM)
 
 
 def dismiss(settings: Settings, job_id: str) -> None:
-    """Forget an import that has ended."""
+    """Forget an import that has ended. Raises NotAllowed on a read-only server."""
+    settings.require_trainer("dismiss an import")
     for suffix in (".json", ".owner"):
         (_folder(settings) / f"{job_id}{suffix}").unlink(missing_ok=True)
 
@@ -98,16 +105,15 @@ def _current(file: Path) -> ImportJob:
     if job.state == RUNNING and owner and not is_alive(owner):
         job = ImportJob(**json.loads(file.read_text()))  # it may have ended between the two looks
         if job.state == RUNNING:
-            return replace(
-                job, state=REFUSED, message="The import was ended from outside; nothing was written."
-            )
+            if job.upload:
+                Path(job.path).unlink(missing_ok=True)
+            message = "The import was ended from outside; nothing was written."
+            return replace(job, state=REFUSED, message=message)
     return job
 
 
 def _write(file: Path, job: ImportJob) -> None:
-    draft = file.with_suffix(".draft")
-    draft.write_text(json.dumps(asdict(job)))
-    draft.replace(file)
+    write_whole(file, json.dumps(asdict(job)))
 
 
 def _run(file: Path) -> None:
@@ -122,7 +128,8 @@ def _run(file: Path) -> None:
         info = import_images(
             job.name, job.path, progress=progress, cancelled=lambda: bool(stop), **job.options
         )
-        problems = f"; {len(info.problems)} files were left out" if info.problems else ""
+        left_out = len(info.problems)
+        problems = f"; {left_out} file{'s were' if left_out > 1 else ' was'} left out" if left_out else ""
         message = f"{info.size:,} images in {info.num_classes} classes{problems}."
         _write(file, replace(job, state=DONE, message=message))
     except ImportCancelled as error:

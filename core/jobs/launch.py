@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 
 from core import datasets
@@ -10,7 +11,7 @@ from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.queue import queue_of
 from core.jobs.supervise import supervise
-from core.jobs.worker import ensure_worker
+from core.jobs.worker import worker_of
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from core.training.pretrained import check_weights, require_obtainable
@@ -70,7 +71,7 @@ def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None =
     for config in configs:
         run_ids.append(store.create(config, tags))
         queue.put(run_ids[-1])
-    ensure_worker(store.settings)
+    worker_of(store.settings).ensure()
     return run_ids
 
 
@@ -81,7 +82,11 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     check(config)
     obtain(config)
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
-    return run_id, supervise(store, run_id)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as on Ctrl-C: the run KILLED
+    try:
+        return run_id, supervise(store, run_id)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def cancel(store: RunStore, run_id: str) -> None:

@@ -31,12 +31,8 @@ def supervise(store: RunStore, run_id: str, device: str | None = None) -> str:
     A run in any other state is left alone (it was cancelled, or another thread has it), and so is every
     run once `stopping` is set. device: value of CUDA_VISIBLE_DEVICES for the training.
     """
-    with _claiming:
-        state = store.state(run_id)
-        if state.status != schema.SCHEDULED or stopping.is_set():
-            return state.status
-        store.own(run_id)
-        store.set_status(run_id, schema.RUNNING)
+    if not _persist(lambda: _claim(store, run_id)):
+        return store.state(run_id).status
     log = log_path(store, run_id)
     try:
         outcome = run_training(
@@ -52,8 +48,21 @@ def supervise(store: RunStore, run_id: str, device: str | None = None) -> str:
         reason = f"The training could not be started: {error}"
         _persist(lambda: store.fail(run_id, reason))
         return schema.FAILED
+    except BaseException:  # Ctrl-C on a command that trains in the foreground
+        _persist(lambda: store.set_status(run_id, schema.KILLED))
+        raise
     _upload_log(store, run_id)
     return _persist(lambda: _conclude(store, run_id, outcome))
+
+
+def _claim(store: RunStore, run_id: str) -> bool:
+    """Make a SCHEDULED run ours and RUNNING; false when it is not to be trained here and now."""
+    with _claiming:
+        if stopping.is_set() or store.state(run_id).status != schema.SCHEDULED:
+            return False
+        store.own(run_id)
+        store.set_status(run_id, schema.RUNNING)
+        return True
 
 
 def _cancel_requested(store: RunStore, run_id: str) -> bool:
@@ -106,7 +115,9 @@ def _reason(code: int, log: str) -> str:
         name = signal.Signals(-code).name
         hint = " (out of memory, or killed by hand)" if name == "SIGKILL" else ""
         return f"The training process was ended by {name}{hint}."
-    for line in reversed(log.splitlines()):
-        if re.match(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b", line):
-            return line[:500]
+    _, traceback, last = log.rpartition("Traceback (most recent call last):\n")
+    if traceback:
+        for line in last.splitlines():
+            if re.match(r"[\w.]+(: |$)", line):  # frames are indented; the error itself is not
+                return line[:500]
     return f"The training process ended with exit code {code}."

@@ -42,6 +42,16 @@ def run_ids(store: RunStore) -> list[str]:
         return [row[0] for row in rows]
 
 
+def last_number(store: RunStore) -> int:
+    """The highest number that a run of the store got, deleted ones included; 0 when none has one."""
+    if not _is_database(store.uri):
+        numbers = runs(store).get(f"tags.{schema.NUMBER}", pd.Series(dtype=str)).dropna()
+        return int(numbers.astype(int).max()) if len(numbers) else 0
+    query = text("SELECT MAX(CAST(value AS INTEGER)) FROM tags WHERE key = :key")
+    with _engine(store.uri).connect() as connection:
+        return connection.execute(query, {"key": schema.NUMBER}).scalar() or 0
+
+
 def histories(
     store: RunStore, run_ids: Sequence[str], metrics: Iterable[str] = schema.EPOCH_METRICS
 ) -> pd.DataFrame:

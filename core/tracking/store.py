@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from filelock import FileLock
+from sqlalchemy.exc import SQLAlchemyError
 
 from core import config as configs
 from core.config import ExperimentConfig
-from core.settings import Settings, get_settings
+from core.settings import Settings, SettingsError, get_settings
 from core.tracking import schema
 
 if TYPE_CHECKING:
@@ -61,15 +62,25 @@ class RunStore:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.uri = settings.tracking_uri
-        _ensure_store(settings)
         import mlflow
         from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
 
-        mlflow.set_tracking_uri(self.uri)  # logged models and artifacts are resolved through it
-        self.client = MlflowClient(self.uri)
-        experiment = self.client.get_experiment_by_name(schema.EXPERIMENT)
+        try:
+            _ensure_store(settings)
+            mlflow.set_tracking_uri(self.uri)  # logged models and artifacts are resolved through it
+            self.client = MlflowClient(self.uri)
+            experiment = self.client.get_experiment_by_name(schema.EXPERIMENT)
+        except (MlflowException, SQLAlchemyError) as error:
+            reason = str(error).splitlines()[0]
+            raise SettingsError(f"The tracking store {self.uri} cannot be used: {reason}") from error
         assert experiment is not None  # _ensure_store made it
         self.experiment_id: str = experiment.experiment_id
+
+    @property
+    def is_own_database(self) -> bool:
+        """Whether the store is the database in our own folder."""
+        return _is_own_database(self.settings)
 
     # A run's life
 
@@ -263,7 +274,7 @@ class RunStore:
     def _next_number(self) -> int:
         from core.tracking import frames
 
-        return len(frames.run_ids(self)) + 1
+        return frames.last_number(self) + 1
 
 
 @cache

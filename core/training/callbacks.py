@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -12,6 +13,14 @@ import numpy as np
 
 from core.tracking import schema
 from core.tracking.writer import MetricWriter
+
+Score = tuple[float, float]
+WORST: Score = (-math.inf, -math.inf)
+
+
+def score(logs: Mapping[str, float]) -> Score:
+    """What makes an epoch the best: the highest val_accuracy; of equals, the lowest val_loss."""
+    return logs.get("val_accuracy", -math.inf), -logs.get("val_loss", math.inf)
 
 
 class EpochLogger(keras.callbacks.Callback):
@@ -25,7 +34,7 @@ class EpochLogger(keras.callbacks.Callback):
         self.writer = writer
         self.images = images
         self.epochs = epochs
-        self.best_val_accuracy = -math.inf
+        self.best = WORST
         self.best_epoch = 0
         self._trained_at: float | None = None
 
@@ -42,10 +51,10 @@ class EpochLogger(keras.callbacks.Callback):
         values["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values["images_per_second"] = self.images / ((self._trained_at or now) - self._began)
         values["epoch_seconds"] = now - self._began
-        if values.get("val_accuracy", -math.inf) > self.best_val_accuracy:
-            self.best_val_accuracy, self.best_epoch = values["val_accuracy"], number
+        if score(values) > self.best:
+            self.best, self.best_epoch = score(values), number
         if self.best_epoch:
-            values["best_val_accuracy"], values["best_epoch"] = self.best_val_accuracy, self.best_epoch
+            values["best_val_accuracy"], values["best_epoch"] = self.best[0], self.best_epoch
         self.writer.metrics(values, step=number)
         shown = " · ".join(
             f"{name} {values[name]:.4f}"
@@ -68,15 +77,20 @@ class ProgressReporter(keras.callbacks.Callback):
         self.epochs = epochs
         self.images = images
         self._first: tuple[float, int] | None = None  # after the first execution, which also compiled
+        self._not_training_s = 0.0  # between the last step of an epoch and the first of the next
         self._epoch = 0
+        self._last_step_at = 0.0
         self.last: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
+        if self._first is not None:
+            self._not_training_s += time.perf_counter() - self._last_step_at
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         in_epoch = min(batch + 1, self.steps_per_epoch)  # Keras counts a partial execution as a whole one
         now, done = time.perf_counter(), self._epoch * self.steps_per_epoch + in_epoch
+        self._last_step_at = now
         if self._first is None:
             self._first = (now, done)
         elapsed, steps = now - self._first[0], done - self._first[1]
@@ -90,7 +104,8 @@ class ProgressReporter(keras.callbacks.Callback):
         }
         if steps:
             progress["remaining_s"] = round(elapsed / steps * (steps_in_all - done), 1)
-            progress["images_per_second"] = round(steps / elapsed * self.images / self.steps_per_epoch, 1)
+            training_s = elapsed - self._not_training_s
+            progress["images_per_second"] = round(steps / training_s * self.images / self.steps_per_epoch, 1)
         self.last = progress
         self.writer.tags({schema.PROGRESS: json.dumps(progress)})
 
@@ -100,19 +115,18 @@ class ProgressReporter(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the highest val_accuracy; of equals, those of the lowest val_loss."""
+    """Keeps the weights of the epoch with the best `score`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.epoch = 0
-        self._score = (-math.inf, -math.inf)
+        self._score = WORST
         self._weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        values = logs or {}
-        score = (values["val_accuracy"], -values["val_loss"])
-        if score > self._score:
-            self._score, self.epoch = score, epoch + 1
+        reached = score(logs or {})
+        if reached > self._score:
+            self._score, self.epoch = reached, epoch + 1
             self._weights = self.model.get_weights()
 
     def on_train_end(self, logs: dict | None = None) -> None:

@@ -50,9 +50,13 @@ class Batches(keras.utils.PyDataset):
         return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
 
 
-def steps_per_execution(steps: int) -> int:
-    """How many steps run between two returns to Python; progress is told that often.
+def steps_per_execution(steps: int, macs_per_step: int, on_gpu: bool) -> int:
+    """How many steps run between two returns to Python; progress is told, and a cancel noticed, that often.
 
-    32 gave 1.05 to 1.2 times the speed of single steps on small nets on a CPU, and never less.
+    At most 32, which gave 1.05 to 1.2 times the speed of single steps on small nets on a CPU; at most a
+    quarter of an epoch; and for a large net only as many as take about a second.
+
+    macs_per_step: multiply-accumulates of a forward pass over one batch.
     """
-    return max(1, min(32, steps))
+    a_second = 1_000_000_000_000 if on_gpu else 10_000_000_000  # rough, and low for most machines
+    return max(1, min(32, steps // 4, a_second // max(1, macs_per_step)))

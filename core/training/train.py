@@ -46,12 +46,13 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     net = assemble(config.model, dataset.info.shape, dataset.info.num_classes)
     scaling = start_from(net, config.model, store)
     model, deployable = wrap(net, config, dataset.info.shape, scaling)
-    log_counts(store, run_id, inference_model(net))
+    macs = log_counts(store, run_id, inference_model(net))
 
     answering, inputs = deployable, dataset.images
     if config.model.bottleneck:
         inputs = bottleneck_features(net, config.model, scaling, dataset, store.settings)
         model = answering = head_of(net)
+        macs = describe_model(model).macs
     batch_size = config.training.batch_size
     training = Batches(inputs, dataset.labels, parts.train, batch_size, config.seed)
     validation = Batches(inputs, dataset.labels, parts.validation, batch_size)
@@ -59,7 +60,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     with MetricWriter(store, run_id) as writer:
         progress = ProgressReporter(writer, len(training), config.training.epochs, len(parts.train))
         progress.phase("starting")
-        fit(model, net, config, training, validation, writer, progress, store, run_id)
+        fit(model, net, macs, config, training, validation, writer, progress, store, run_id)
         progress.phase("evaluating")
         evaluate(store, run_id, answering, replace(dataset, images=inputs), parts.test, batch_size, writer)
         writer.metrics({"latency_ms": evaluation.latency_ms(deployable)}, step=0)
@@ -93,14 +94,16 @@ def wrap(
     return AuxiliaryModel(images, heads(inputs), name="training"), deployable
 
 
-def compile_model(model: keras.Model, config: ExperimentConfig, steps_per_epoch: int) -> None:
+def compile_model(
+    model: keras.Model, config: ExperimentConfig, steps_per_epoch: int, macs_per_step: int
+) -> None:
     """Set optimizer, loss and metric; one sigmoid unit takes the binary loss."""
     binary = model.output_shape[-1] == 1
     model.compile(
         optimizer=make_optimizer(config, steps_per_epoch),
         loss="binary_crossentropy" if binary else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        steps_per_execution=steps_per_execution(steps_per_epoch),
+        steps_per_execution=steps_per_execution(steps_per_epoch, macs_per_step, on_gpu()),
         jit_compile=on_gpu(),  # XLA halved the speed on a CPU
     )
 
@@ -108,6 +111,7 @@ def compile_model(model: keras.Model, config: ExperimentConfig, steps_per_epoch:
 def fit(
     model: keras.Model,
     net: keras.Model,
+    macs: int,
     config: ExperimentConfig,
     training: Batches,
     validation: Batches,
@@ -118,6 +122,7 @@ def fit(
 ) -> None:
     """Train; afterwards the model has the weights that are kept, and the store says which.
 
+    macs: multiply-accumulates of the model for one image.
     A backbone that is unfrozen later makes two stages; the second starts from the best epoch so far, and at
     once where early stopping ended the first.
     """
@@ -129,7 +134,7 @@ def fit(
     started = time.perf_counter()
     with system_metrics(store, run_id):
         for end in filter(None, (config.model.unfreeze_epoch, epochs)):
-            compile_model(model, stage_of(config, done, end), len(training))
+            compile_model(model, stage_of(config, done, end), len(training), macs * training.batch_size)
             history = model.fit(
                 training,
                 validation_data=validation if validates else None,
@@ -194,8 +199,8 @@ def log_data(
     print(f"data {info.name}: " + ", ".join(f"{size} {part}" for part, size in sizes.items()))
 
 
-def log_counts(store: RunStore, run_id: str, net: keras.Model) -> None:
-    """What the net that is kept costs: parameters, and multiply-accumulates for one image."""
+def log_counts(store: RunStore, run_id: str, net: keras.Model) -> int:
+    """What the net that is kept costs; returns its multiply-accumulates for one image."""
     facts = describe_model(net)
     store.log_metrics(
         run_id,
@@ -206,6 +211,7 @@ def log_counts(store: RunStore, run_id: str, net: keras.Model) -> None:
         },
     )
     print(f"net {net.name}: {facts.total_parameters:,} parameters, {facts.macs:,} multiply-accumulates")
+    return facts.macs
 
 
 def evaluate(

@@ -18,17 +18,14 @@ def choose_run(runs: pd.DataFrame, label: str = "Run") -> str | None:
         st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
         return None
     labels = {run["run_id"]: words.run_label(run) for _, run in runs[["run_id", "name"]].iterrows()}
+    key, seen = f"choose {label}", f"address of {label}"
     wanted = st.query_params.get("run")
     if wanted is not None and wanted not in labels:
         st.warning("The run of this address is not here. This is the newest one.", icon=":material/link_off:")
-        wanted = None
-    ids = list(labels)
-    chosen = st.selectbox(
-        label,
-        ids,
-        index=ids.index(wanted) if wanted else 0,
-        format_func=labels.__getitem__,
-        key=f"choose-{wanted}",
-    )
-    st.query_params["run"] = chosen
+    elif wanted is not None and wanted != st.session_state.get(seen):
+        st.session_state[key] = wanted  # came by a link, not by a choice in the box
+    if st.session_state.get(key) not in labels:
+        st.session_state.pop(key, None)
+    chosen = st.selectbox(label, list(labels), format_func=labels.__getitem__, key=key)
+    st.session_state[seen] = st.query_params["run"] = chosen
     return chosen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 import streamlit as st
 
@@ -9,6 +11,7 @@ from core.figures import learning_curves
 from core.tracking import schema
 from core.ui import reads, tables, words
 
+URL: Final = "query-params"
 CHOSEN_AT_FIRST = 8
 MAX_CURVES = 30  # past that a chart can neither be read nor redrawn quickly
 METRICS = (
@@ -25,43 +28,43 @@ METRICS = (
 def table(runs: pd.DataFrame) -> list[str]:
     """The table of runs with its filter and columns; returns the ids of the rows that were ticked.
 
-    Nothing ticked means the newest few. Ticks stand in the URL.
+    Nothing ticked means the newest few. Ticks stand in the URL, and stay when a filter hides their rows.
     """
     everything = tables.runs_table(runs)
     words_box, columns_box = st.columns([1, 2])
     wanted = words_box.text_input(
-        "Filter",
-        key="filter",
-        bind="query-params",
-        placeholder="words of any column",
-        icon=":material/search:",
+        "Filter", key="filter", bind=URL, placeholder="words of any column", icon=":material/search:"
     )
     available = [column for column in everything.columns if column != "run"]
     columns = columns_box.multiselect(
         "Columns",
         available,
         default=[column for column in tables.DEFAULT_COLUMNS if column in available],
+        format_func=tables.label,
+        key="columns",
+        bind=URL,
     )
     keep = tables.matches(everything, wanted or "")
     shown, ids = everything[keep][["run", *columns]], runs.loc[keep, "run_id"].tolist()
+    ticked = [run_id for run_id in st.query_params.get_all("runs") if run_id in set(runs["run_id"])]
     if shown.empty:
         st.info("No run has these words.", icon=":material/search_off:")
-        return []
-    linked = st.query_params.get_all("runs")
-    rows = [position for position, run_id in enumerate(ids) if run_id in linked]
+        return ticked
     event = st.dataframe(
         shown,
         hide_index=True,
         column_config=tables.column_config(list(shown.columns)),
         on_select="rerun",
         selection_mode="multi-row",
-        selection_default={"selection": {"rows": rows}},
-        key=f"runs-{wanted}",
+        selection_default={"selection": {"rows": [ids.index(one) for one in ticked if one in ids]}},
+        key=f"runs {hash(tuple(ids))}",  # rows are counted: other rows make another table
         height=min(38 + 35 * len(shown), 420),
+        placeholder="–",
     )
-    chosen = [ids[row] for row in event.selection.rows if row < len(ids)]
-    st.query_params["runs"] = chosen
-    return chosen or ids[:CHOSEN_AT_FIRST]
+    chosen = [ids[row] for row in event.selection.rows]
+    hidden = [run_id for run_id in ticked if run_id not in ids]
+    st.query_params["runs"] = [*chosen, *hidden]
+    return [*chosen, *hidden] or ids[:CHOSEN_AT_FIRST]
 
 
 def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
@@ -78,7 +81,7 @@ def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
         default=("val_accuracy", "val_loss"),
         format_func=lambda metric: learning_curves.LABELS[metric],
         key="metrics",
-        bind="query-params",
+        bind=URL,
     )
     alive = chosen["status"].isin(schema.ACTIVE).any()
     st.fragment(_draw, run_every=2.0 if alive else None)(chosen["run_id"].tolist(), list(shown or []))

@@ -35,7 +35,7 @@ def facts(info: DatasetInfo) -> None:
     images, classes, pixels, test = st.columns(4)
     images.metric("Images", f"{info.size:,}")
     classes.metric("Classes", info.num_classes)
-    pixels.metric("Pixels", f"{height}×{width}, {'grey' if channels == 1 else 'colour'}")
+    pixels.metric("Pixels", f"{height}×{width}×{channels}")
     test.metric("Held out for testing", f"{sum(info.counts['test']):,}")
     if info.description:
         st.caption(info.description)
@@ -43,7 +43,7 @@ def facts(info: DatasetInfo) -> None:
         st.caption(words.plain(note))
     st.plotly_chart(class_counts.draw(info.classes, info.counts))
     if info.problems:
-        with st.expander(f"{len(info.problems)} files were not imported", icon=":material/warning:"):
+        with st.expander(f"Not imported: {len(info.problems)}", icon=":material/warning:"):
             st.dataframe(
                 {"file": [one.name for one in info.problems], "reason": [one.reason for one in info.problems]}
             )
@@ -67,7 +67,9 @@ def samples(info: DatasetInfo) -> None:
 
 
 def import_panel(settings: Settings) -> None:
-    """The form of an import, and the imports under way."""
+    """The form of an import, and the imports under way; a visitor who may only look sees neither."""
+    if settings.role != "trainer":
+        return
     with st.expander("Import images", icon=":material/add_photo_alternate:"):
         st.caption(
             "A folder or a zip with a folder for each class, with or without train, validation and test "
@@ -141,7 +143,7 @@ def _imports(settings: Settings) -> None:
                 if st.button("Cancel", key=f"cancel-{job_id}", icon=":material/stop_circle:"):
                     imports.cancel(settings, job_id)
                 continue
-            show = st.success if job.state == imports.DONE else st.error
+            show = {imports.DONE: st.success, imports.CANCELLED: st.info}.get(job.state, st.error)
             show(f"{words.plain(job.name)}: {words.plain(job.message)}")
             if st.button("Dismiss", key=f"dismiss-{job_id}", icon=":material/close:"):
                 imports.dismiss(settings, job_id)

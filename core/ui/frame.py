@@ -8,10 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.inference.client import ensure_inference
+from core.inference.client import inference_of
 from core.jobs import devices
-from core.jobs.worker import ensure_worker
-from core.settings import PROGRAM, SettingsError, get_settings
+from core.jobs.worker import worker_of
+from core.settings import PROGRAM, Settings, SettingsError, get_settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from core.ui import reads
@@ -31,8 +31,8 @@ def open_page(title: str, subtitle: str) -> RunStore:
         settings = get_settings()
         settings.check_writable()
         store = get_store()
-        ensure_worker(settings)
-        ensure_inference(settings)
+        worker_of(settings).ensure()
+        inference_of(settings).ensure()
     except SettingsError as error:
         st.title(title)
         st.error(str(error), icon=":material/error:")
@@ -42,7 +42,7 @@ def open_page(title: str, subtitle: str) -> RunStore:
         for path, label, icon in navigation():
             st.page_link(path, label=label, icon=icon, width="stretch")
         st.divider()
-        _machine_state()
+        _machine_state(settings)
         if settings.role != "trainer":
             st.badge("read-only", icon=":material/visibility:", color="gray")
     st.title(title)
@@ -69,12 +69,19 @@ def _icon(path: Path) -> str:
 
 
 @st.fragment(run_every=LIVE_S)
-def _machine_state() -> None:
-    """What runs and what waits, and how busy the machine is; renews itself."""
+def _machine_state(settings: Settings) -> None:
+    """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
+    worker_of(settings).ensure()
     states = reads.runs()["status"]
     running, waiting = int((states == schema.RUNNING).sum()), int((states == schema.SCHEDULED).sum())
     with st.container(horizontal=True, gap="small"):
         st.badge(f"{running} running", color="blue" if running else "gray")
         st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
-    for part in devices.summary().split(" · "):
+    for part in _machine().split(" · "):
         st.caption(part)
+
+
+@st.cache_data(ttl=LIVE_S, show_spinner=False)
+def _machine() -> str:
+    """Asked once for all visitors: it starts a process where there is a GPU."""
+    return devices.summary()

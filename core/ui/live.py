@@ -27,6 +27,9 @@ def state_badge(status: str) -> None:
 
 def progress_bar(run: pd.Series) -> None:
     """How far a run is, how fast, and how long it will still take. run: its row of `reads.runs()`."""
+    if not words.is_ours(run):
+        st.caption("Another program logs this run; it tells no progress.")
+        return
     if run["status"] == schema.SCHEDULED:
         st.progress(0.0, text="waiting in the queue")
         return
@@ -47,7 +50,7 @@ def progress_bar(run: pd.Series) -> None:
 
 def cancel_button(store: RunStore, run: pd.Series) -> None:
     """Ends a run on a click; shown while there is something to end."""
-    if run["status"] not in schema.ACTIVE:
+    if run["status"] not in schema.ACTIVE or not words.is_ours(run):
         return
     asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
     label = "Cancelling" if asked else "Cancel"
@@ -57,7 +60,16 @@ def cancel_button(store: RunStore, run: pd.Series) -> None:
         except NotAllowed as error:
             st.error(str(error))
             return
-        st.toast(f"Asked {run['name']} to end.")
+        st.toast(f"Asked {words.plain(run['name'])} to end.")
+        reads.forget_runs()
+        st.rerun(scope="fragment")
+
+
+@st.fragment(run_every=LIVE_S)
+def await_first_run() -> None:
+    """Runs the page again once somebody, somewhere, has launched the first run."""
+    if len(reads.runs()):
+        st.rerun()
 
 
 @st.fragment(run_every=LIVE_S)
@@ -117,7 +129,7 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
         st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(run["status"])
-        st.caption(f"started {words.ago(run['started'])}")
+        st.caption(f"submitted {words.ago(run['started'])}")
         cancel_button(store, run)
     if run["status"] in schema.ACTIVE:
         progress_bar(run)

@@ -76,17 +76,19 @@ def _uploaded() -> tuple[bytes | None, str | None]:
 
 def _sampled(data: dict) -> tuple[bytes | None, str | None]:
     """A random image of the run's own test part, and its true class."""
-    try:
-        dataset = reads.dataset(data["name"])
-    except ValueError as error:
-        st.warning(str(error), icon=":material/image_not_supported:")
+    dataset = reads.same_dataset(data)
+    if dataset is None or not len(dataset.indices("test")):
+        st.warning(
+            f"The dataset '{words.plain(data['name'])}' was changed or removed since; "
+            "upload an image instead.",
+            icon=":material/image_not_supported:",
+        )
         return None, None
     seed = st.session_state.setdefault("sample", 0)
     if st.button("Another one", icon=":material/casino:"):
         seed = st.session_state["sample"] = seed + 1
     (row,) = datasets.sample(data["name"], count=1, part="test", seed=seed)
-    pixels = dataset.images[row]
-    return _png(pixels), dataset.info.classes[dataset.labels[row]]
+    return _png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -11,6 +11,7 @@ from core.figures.style import LineStyle, run_style
 from core.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
+from core.ui import words
 
 
 def runs() -> pd.DataFrame:
@@ -21,6 +22,18 @@ def runs() -> pd.DataFrame:
 @st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
 def _runs(settings: Settings) -> pd.DataFrame:
     return frames.runs(get_store())
+
+
+def finished_runs() -> pd.DataFrame:
+    """The runs that can predict: finished, and trained by ArchLab."""
+    found = runs()
+    ours = [words.is_ours(run) for _, run in found.iterrows()]
+    return found[(found["status"] == schema.FINISHED) & pd.Series(ours, index=found.index, dtype=bool)]
+
+
+def forget_runs() -> None:
+    """Read the runs anew at the next question: something was just changed from here."""
+    _runs.clear()
 
 
 def history(run_ids: list[str]) -> pd.DataFrame:
@@ -51,6 +64,15 @@ def _dataset(settings: Settings, name: str, fingerprint: str) -> ImageDataset:
 def dataset(name: str) -> ImageDataset:
     """A dataset with its images mapped from disk."""
     return _dataset(get_settings(), name, datasets.info(name).fingerprint)
+
+
+def same_dataset(data: dict) -> ImageDataset | None:
+    """The dataset that a run saw (its `data.json`), if it is still here as it was."""
+    try:
+        found = dataset(data["name"])
+    except ValueError:
+        return None
+    return found if found.info.fingerprint == data["fingerprint"] else None
 
 
 def dataset_infos() -> list[DatasetInfo]:

@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.mistakes import confusion_matrix, worst_mistakes
-from core.datasets import ImageDataset
 from core.figures import confusion
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -53,7 +52,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         st.success("Every test image was recognised.", icon=":material/check_circle:")
         return
     st.caption("The test images on which it was most sure of a wrong class, the surest first.")
-    dataset = _same_dataset(data)
+    dataset = reads.same_dataset(data)
     if dataset is None:
         st.warning(
             f"The dataset '{words.plain(data['name'])}' was changed or removed since; "
@@ -74,15 +73,6 @@ def settings(run: pd.Series) -> None:
     table = pd.DataFrame({"setting": params.index.str.removeprefix("params."), "value": params.to_numpy()})
     st.dataframe(table, hide_index=True)
     st.caption(f"run id {run['run_id']}")
-
-
-def _same_dataset(data: dict) -> ImageDataset | None:
-    """The dataset that the run saw, if it is still here as it was."""
-    try:
-        dataset = reads.dataset(data["name"])
-    except ValueError:
-        return None
-    return dataset if dataset.info.fingerprint == data["fingerprint"] else None
 
 
 def _number(value: Any, form: str) -> str:

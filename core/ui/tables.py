@@ -46,7 +46,7 @@ def runs_table(runs: pd.DataFrame) -> pd.DataFrame:
         {
             "run": [words.run_label(run) for _, run in runs[["name", "run_id"]].iterrows()],
             "state": [words.STATE_WORDS.get(status, (status,))[0] for status in runs["status"]],
-            "started": runs["started"].to_numpy(),
+            "submitted": runs["started"].to_numpy(),
             "last_epoch": runs["last_epoch"].to_numpy(),
         }
     )
@@ -55,7 +55,8 @@ def runs_table(runs: pd.DataFrame) -> pd.DataFrame:
     for column in runs.columns:
         kind, _, name = column.partition(".")
         if (kind == "metrics" and not name.startswith("system/")) or (kind == "params" and name != "name"):
-            table[name] = runs[column].to_numpy()
+            # Runs of other programs may have a setting called as a metric, or as one of our columns.
+            table[column if name in table else name] = runs[column].to_numpy()
     return table.dropna(axis="columns", how="all")
 
 
@@ -63,18 +64,22 @@ def column_config(columns: list[str]) -> dict[str, Any]:
     """How Streamlit shows each column: accuracies as percentages, counts with separators."""
     config: dict[str, Any] = {"run": st.column_config.TextColumn(pinned=True, width="medium")}
     for name in columns:
-        label = _LABELS.get(name, name.replace("_", " ") if "." not in name else name)
         if name in _FRACTIONS:
-            config[name] = st.column_config.NumberColumn(label, format="percent")
+            config[name] = st.column_config.NumberColumn(label(name), format="percent")
         elif name in ("parameters", "trainable_parameters", "macs", "model_bytes"):
-            config[name] = st.column_config.NumberColumn(label, format="localized")
-        elif name == "started":
-            config[name] = st.column_config.DatetimeColumn(label, format="distance")
+            config[name] = st.column_config.NumberColumn(label(name), format="localized")
+        elif name == "submitted":
+            config[name] = st.column_config.DatetimeColumn(label(name), format="distance")
         elif name == "train_seconds":
-            config[name] = st.column_config.NumberColumn(label, format="%.1f")
+            config[name] = st.column_config.NumberColumn(label(name), format="%.1f")
         elif name != "run":
-            config[name] = st.column_config.Column(label)
+            config[name] = st.column_config.Column(label(name))
     return config
+
+
+def label(column: str) -> str:
+    """What a column is called in its head; settings keep their dotted names."""
+    return _LABELS.get(column, column if "." in column else column.replace("_", " "))
 
 
 def matches(table: pd.DataFrame, wanted: str) -> pd.Series:

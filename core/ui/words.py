@@ -49,6 +49,11 @@ def plain(text: str) -> str:
     return escaped
 
 
+def is_ours(run: pd.Series) -> bool:
+    """Whether ArchLab trained a run; others in the store were logged by somebody else's program."""
+    return isinstance(run.get(f"tags.{schema.NUMBER}"), str)
+
+
 def run_label(run: pd.Series) -> str:
     """A run in a list: its name, and the beginning of its id to tell namesakes apart."""
     return f"{run['name']} · {run['run_id'][:6]}"

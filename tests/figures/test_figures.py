@@ -58,6 +58,17 @@ def test_confusion_shows_counts_and_shares_of_the_true_class() -> None:
     assert figure.data[0].text.tolist() == [["3", "1"], ["", ""]]
 
 
+def test_names_are_text_and_never_html() -> None:
+    name = "<a href='https://example.com'>x</a>"
+    curves = [learning_curves.Curve("a", name, (1,), (1.0,))]
+    drawn = learning_curves.draw(curves, {"a": run_style("a", "1")}, "loss")
+    matrix = confusion.draw(np.eye(2, dtype=int), [name, "b"])
+    bars = class_counts.draw([name], {"train": (1,)})
+    top = top_classes.draw([name], [1.0])
+    for text in (drawn.data[0].name, matrix.data[0].x[0], bars.data[0].x[0], top.data[0].y[0]):
+        assert text == "&lt;a href='https://example.com'&gt;x&lt;/a&gt;"
+
+
 def test_bars_of_classes() -> None:
     counts = class_counts.draw(["cat", "dog"], {"train": (3, 1), "validation": (0, 0), "test": (1, 1)})
     assert [(bar.name, bar.y) for bar in counts.data] == [("train", (3, 1)), ("test", (1, 1))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import stat
 import sys
 from multiprocessing import AuthenticationError
@@ -74,7 +75,11 @@ def test_only_its_user_can_ask(trained: Trained) -> None:
     assert address is not None
     with pytest.raises(AuthenticationError):
         Client(("127.0.0.1", address.port), authkey=b"guess")
+    with socket.create_connection(("127.0.0.1", address.port)) as browser:
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    silent = socket.create_connection(("127.0.0.1", address.port))
     predict(trained.settings, trained.run_id, [png(np.zeros((28, 28, 1), "uint8"))])  # it lives on
+    silent.close()
 
 
 def test_asking_imports_no_keras() -> None:

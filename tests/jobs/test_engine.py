@@ -15,11 +15,10 @@ import pytest
 
 from core.config import ConfigError
 from core.datasets import load
-from core.jobs import worker
 from core.jobs.launch import cancel, launch
 from core.jobs.logs import read_log
 from core.jobs.queue import get_queue
-from core.jobs.worker import ensure_worker, recover, worker_is_running
+from core.jobs.worker import recover, worker_of
 from core.settings import PROGRAM, NotAllowed, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store, this_process
@@ -140,11 +139,11 @@ def test_a_killed_worker_takes_its_training_along_and_the_next_one_tells(
     os.kill(_worker_pid(settings), signal.SIGKILL)
     wait_for(lambda: not psutil.pid_exists(training) or _is_zombie(training), 10)
     assert store.state(running).status == schema.RUNNING  # nobody is left to say otherwise
-    wait_for(lambda: not worker_is_running(settings), 10)
-    ensure_worker(settings)
+    wait_for(lambda: not worker_of(settings).is_running(), 10)
+    worker_of(settings).ensure()
     wait_for(lambda: not store.state(running).active)
     assert store.state(running).status == schema.FAILED
-    assert "worker died" in store.state(running).tags[schema.FAILURE]
+    assert "died" in store.state(running).tags[schema.FAILURE]
     wait_for(lambda: not store.state(waiting).active)
     assert store.state(waiting).status == schema.FINISHED
 
@@ -152,7 +151,7 @@ def test_a_killed_worker_takes_its_training_along_and_the_next_one_tells(
 def test_a_stopped_worker_ends_its_training_as_failed(store: RunStore, settings: Settings) -> None:
     (run_id,) = launch([LONG])
     wait_for(lambda: "epoch 1/" in read_log(store, run_id))
-    worker.stop_worker(settings)
+    worker_of(settings).stop()
     wait_for(lambda: not store.state(run_id).active, 30)
     assert store.state(run_id).tags[schema.FAILURE] == "The worker was stopped."
 
@@ -180,22 +179,53 @@ def test_a_run_whose_launcher_died_ends_failed(store: RunStore) -> None:
     assert store.state(foreign).status == schema.RUNNING  # somebody else's: left alone
 
 
-def test_two_starts_make_one_worker(settings: Settings) -> None:
-    ensure_worker(settings)
-    ensure_worker(settings)
-    answer = subprocess.run(
-        [sys.executable, "-m", "core", "worker"], cwd=PROGRAM, capture_output=True, text=True, timeout=60
+def test_a_foreground_run_that_is_interrupted_ends_killed(store: RunStore, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(LONG.to_yaml())
+    command = subprocess.Popen(
+        [sys.executable, "-m", "core", "train", str(config), "--foreground"], cwd=PROGRAM
     )
-    wait_for(lambda: (settings.home / "worker.lock").exists())
-    assert answer.returncode == 0
-    assert "already serves" in answer.stdout
-    workers = [
-        process.pid
-        for process in psutil.process_iter(["cmdline", "environ"])
-        if (process.info["cmdline"] or [])[-2:] == ["core", "worker"]
-        and (process.info["environ"] or {}).get("ARCHLAB_HOME") == str(settings.home)
+    wait_for(lambda: [one for one in store.active() if "epoch 1/" in read_log(store, one.run_id)])
+    (run,) = store.active()
+    training = _training_process(run.run_id)
+    command.send_signal(signal.SIGINT)
+    assert command.wait(30) == 130
+    assert store.state(run.run_id).status == schema.KILLED
+    assert not psutil.pid_exists(training)
+
+
+def test_workers_that_start_together_are_one(settings: Settings) -> None:
+    rivals = [
+        subprocess.Popen([sys.executable, "-m", "core", "worker"], cwd=PROGRAM, stdout=subprocess.PIPE)
+        for _ in range(3)
     ]
-    assert workers == [_worker_pid(settings)]
+    worker_of(settings).ensure()
+    wait_for(worker_of(settings).is_running)
+    wait_for(lambda: len(_workers(settings)) == 1)
+    worker_of(settings).ensure()
+    (pid,) = _workers(settings)
+    assert _worker_pid(settings) == pid
+    assert worker_of(settings).stop()
+    wait_for(lambda: not worker_of(settings).is_running())
+    assert {rival.wait(30) for rival in rivals} == {0}
+
+
+@pytest.mark.parametrize("text", ["", "elsewhere:1:1.00", "nonsense"])
+def test_what_an_old_pid_file_says_keeps_nobody_from_starting(settings: Settings, text: str) -> None:
+    """After a container's restart the file names a host that no longer is; process 1 must live on."""
+    for name in ("worker.pid", "worker.starting", "worker.lock"):
+        (settings.home / name).write_text(text)
+    assert not worker_of(settings).is_running()
+    assert not worker_of(settings).stop()
+    worker_of(settings).ensure()
+    wait_for(worker_of(settings).is_running)
+
+
+def test_the_runs_of_a_machine_that_is_gone_end_failed(store: RunStore) -> None:
+    run_id = store.create(SMALL, {schema.OWNER: "elsewhere:1:1.00"})
+    store.set_status(run_id, schema.RUNNING)
+    recover(store, get_queue())
+    assert store.state(run_id).status == schema.FAILED
 
 
 @pytest.mark.parametrize(
@@ -234,6 +264,15 @@ def test_a_viewer_can_neither_launch_nor_cancel(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(NotAllowed):
             cancel(get_store(), run_id)
         assert get_store().state(run_id).status == schema.SCHEDULED
+
+
+def _workers(settings: Settings) -> list[int]:
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if (process.info["cmdline"] or [])[-2:] == ["core", "worker"]
+        and (process.info["environ"] or {}).get("ARCHLAB_HOME") == str(settings.home)
+    ]
 
 
 def _worker_pid(settings: Settings) -> int:

@@ -16,7 +16,7 @@ from core.training import evaluation
 from core.training.augmentation import augmentation_layers
 from core.training.callbacks import KeepBest, ProgressReporter
 from core.training.optimizers import learning_rate, make_optimizer
-from core.training.pipeline import Batches
+from core.training.pipeline import Batches, steps_per_execution
 from core.training.train import compile_model, wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
@@ -90,12 +90,12 @@ def test_the_kept_net_takes_pixels_and_shares_its_weights() -> None:
 
 
 def test_progress_never_passes_the_end(store: RunStore) -> None:
-    """41 steps are one execution of 32 and one of 9, which Keras counts as if it had 32 as well."""
+    """41 steps are four executions of 10 and one of 1, which Keras counts as if it had 10 as well."""
     run_id = store.create(ExperimentConfig())
     rows = np.tile(np.arange(40), 9)[: 41 * 8]
     batches = Batches(IMAGES, LABELS, rows, 8)
     model, _ = wrap(build_model("lenet5", (16, 16, 1), 4), ExperimentConfig())
-    compile_model(model, ExperimentConfig(), len(batches))
+    compile_model(model, ExperimentConfig(), len(batches), macs_per_step=1000)
     seen = []
     with MetricWriter(store, run_id) as writer:
         reporter = ProgressReporter(writer, len(batches), 2, len(rows))
@@ -103,7 +103,7 @@ def test_progress_never_passes_the_end(store: RunStore) -> None:
             on_train_batch_end=lambda batch, logs: seen.append(reporter.last["step"])
         )
         model.fit(batches, epochs=2, verbose=0, callbacks=[reporter, after])
-    assert seen == [32, 41, 41 + 32, 82]
+    assert seen == [10, 20, 30, 40, 41, 51, 61, 71, 81, 82]
     assert store.state(run_id).progress["remaining_s"] == 0
 
 
@@ -128,7 +128,7 @@ def test_the_same_seed_trains_the_same_net() -> None:
         config = ExperimentConfig().with_values({"augmentation.pad_and_crop": 1})
         model, _ = wrap(build_model("lenet5", (16, 16, 1), 4), config)
         batches = Batches(IMAGES, LABELS, np.arange(40), 8, seed=5)
-        compile_model(model, config, len(batches))
+        compile_model(model, config, len(batches), macs_per_step=1000)
         return model.fit(batches, epochs=2, verbose=0).history["loss"]
 
     assert train() == train()
@@ -139,7 +139,7 @@ def test_auxiliary_heads_train_and_are_not_kept() -> None:
     model, kept = wrap(net, ExperimentConfig())
     assert len(model.outputs) == 3
     assert kept.output_shape == (None, 4)
-    compile_model(model, ExperimentConfig(), 1)
+    compile_model(model, ExperimentConfig(), 1, macs_per_step=1000)
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype="uint8")
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in net.trainable_weights]
     history = model.fit(images.astype("float32"), LABELS[:8], verbose=0).history
@@ -186,6 +186,33 @@ def test_evaluation_counts_what_it_says() -> None:
     assert metrics["test_accuracy"] == 0.5
     assert metrics["test_top5_accuracy"] == 0.5  # the second image's class is the last of six
     assert metrics["test_loss"] == pytest.approx(-(np.log(0.7) + np.log(0.02)) / 2, rel=1e-6)
+
+
+def test_equal_probabilities_do_not_flatter() -> None:
+    """A net that is sure of class 0 whatever it sees has five classes among its first five, not ten."""
+    always_first = np.zeros((10, 10), "float32")
+    always_first[:, 0] = 1
+    metrics = evaluation.test_metrics(always_first, np.arange(10))
+    assert metrics["test_accuracy"] == 0.1
+    assert metrics["test_top5_accuracy"] == 0.5
+
+
+def test_probabilities_that_are_no_numbers_are_no_result() -> None:
+    with pytest.raises(FloatingPointError, match="are not numbers"):
+        evaluation.test_metrics(np.full((2, 3), np.nan), np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("steps", "macs", "expected"),
+    [
+        (1000, 18_000_000, 32),  # lenet5 with a batch of 64: the most
+        (41, 18_000_000, 10),  # a quarter of an epoch, so that progress is seen
+        (3, 1, 1),
+        (1000, 15_000_000_000 * 32, 1),  # vgg16 with a batch of 32: minutes, were it more
+    ],
+)
+def test_steps_between_two_words_of_progress(steps: int, macs: int, expected: int) -> None:
+    assert steps_per_execution(steps, macs, on_gpu=False) == expected
 
 
 def test_one_sigmoid_unit_becomes_two_columns() -> None:

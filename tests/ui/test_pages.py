@@ -7,13 +7,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
 from core.settings import PROGRAM
-from core.tracking import schema
+from core.tracking import frames, schema
 from core.tracking.store import get_store
+from core.ui import reads, tables, words
 from tests.conftest import Trained, stop_processes, using
 
 PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (PROGRAM / "pages").glob("*.py"))]
@@ -115,6 +117,63 @@ def test_what_was_chosen_stands_in_the_address(settings: object) -> None:
     app = opened("pages/2_Train.py", architectures="conv3", epochs="9")
     assert app.multiselect(key="architectures").value == ["conv3"]
     assert app.number_input(key="epochs").value == 9
+
+
+def test_every_choice_of_a_run_holds(many: Path) -> None:
+    with using(many):
+        app = opened("pages/4_Run.py")
+        ids = frames.runs(get_store())["run_id"].tolist()
+        for run_id in (ids[5], ids[9], ids[2], ids[11]):
+            app.selectbox[0].set_value(run_id).run()
+            assert app.selectbox[0].value == run_id
+            assert app.query_params["run"] == [run_id]
+
+
+def test_ticks_stay_with_their_runs(many: Path) -> None:
+    with using(many):
+        ids = frames.runs(get_store())["run_id"].tolist()
+        app = opened("pages/3_Compare.py", runs=ids[7])
+        assert app.query_params["runs"] == [ids[7]]
+        app.text_input(key="filter").set_value("no such words").run()
+        assert app.query_params["runs"] == [ids[7]]
+        app.text_input(key="filter").set_value("").run()
+        assert app.query_params["runs"] == [ids[7]]
+        newest = get_store().create(ExperimentConfig())  # comes in on top: every row moves
+        get_store().set_status(newest, schema.KILLED)
+        reads.forget_runs()
+        app.run()
+        assert app.query_params["runs"] == [ids[7]]
+
+
+def test_a_run_of_another_program_is_shown_and_not_touched(many: Path) -> None:
+    with using(many):
+        foreign = next(
+            run["run_id"] for _, run in frames.runs(get_store()).iterrows() if not words.is_ours(run)
+        )
+        app = opened("pages/4_Run.py", run=foreign)
+        assert not app.exception
+        assert "Cancel" not in [button.label for button in app.button]
+        assert foreign not in opened("pages/5_Predict.py").selectbox[0].options
+
+
+def test_settings_of_another_program_take_no_column() -> None:
+    runs = pd.DataFrame(
+        {
+            "run_id": ["a", "b"],
+            "name": ["ours", "theirs"],
+            "status": ["FINISHED", "FINISHED"],
+            "started": pd.to_datetime([0, 0], utc=True),
+            "last_epoch": [1.0, 1.0],
+            "metrics.learning_rate": [0.1, None],
+            "params.learning_rate": [None, "0.5"],
+            "params.state": [None, "solid"],
+        }
+    )
+    table = tables.runs_table(runs)
+    assert table["state"].tolist() == ["finished", "finished"]
+    assert table["learning_rate"].iloc[0] == 0.1
+    assert table["params.learning_rate"].iloc[1] == "0.5"
+    assert table["params.state"].iloc[1] == "solid"
 
 
 def test_a_run_that_is_not_here_is_said(trained: Trained) -> None:
