@@ -38,11 +38,9 @@ from core.datasets import DatasetInfo, ImageDataset
 from core.settings import Settings
 from core.training.bottleneck import bottleneck_features
 from core.training.pipeline import Batches
-from core.training.pixels import SCALINGS
 from core.training.train import compile_model, wrap
 
 CLASSES = 5
-UNIT = SCALINGS["unit"]
 
 
 def main() -> None:
@@ -86,8 +84,10 @@ def one_round(backbone: str, epochs: int, dataset: ImageDataset, settings: Setti
     measured = {"one pass": timed(lambda: extractor.predict(batches, verbose=0))}
     measured["joined"] = timed(lambda: train(net, epochs, dataset))
 
+    config = ExperimentConfig(model=model)
+
     def features_of(each: keras.Model) -> np.ndarray:
-        return bottleneck_features(each, model, UNIT, dataset, settings)
+        return bottleneck_features(each, config, dataset, None, settings)
 
     measured["features, first head"] = timed(lambda: features_of(net))
     measured["features, next head"] = timed(lambda: features_of(other))
@@ -99,7 +99,7 @@ def one_round(backbone: str, epochs: int, dataset: ImageDataset, settings: Setti
 def train(net: keras.Model, epochs: int, dataset: ImageDataset, features: np.ndarray | None = None) -> None:
     """Train the net's head: on features where there are some, else with the whole net on images."""
     config = ExperimentConfig().with_values({"training.epochs": epochs, "model.freeze": "all"})
-    model = wrap(net, config, dataset.info.shape, UNIT)[0] if features is None else head_of(net)
+    model = wrap(net, config)[0] if features is None else head_of(net)
     inputs = dataset.images if features is None else features
     batches = Batches(inputs, dataset.labels, np.arange(len(dataset)), 32, seed=0)
     compile_model(model, config, len(batches), 0)

@@ -45,6 +45,8 @@ def list_(what: str, as_json: bool) -> None:
 def _architectures() -> list[dict[str, Any]]:
     from core.architectures import architectures
 
+    for file, reason in architectures.problems().items():
+        click.echo(f"{file}: {reason}", err=True)
     return [
         {
             "name": entry.name,
@@ -142,6 +144,14 @@ def _shape(text: str) -> tuple[int, int, int]:
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Grey or colour; default: as the images are.")
 @click.option("--test-fraction", type=float, help="Held out for testing where no test/ is given. [0.15]")
 @click.option("--policy", type=click.Choice(["stretch", "pad", "crop"]), default="stretch")
+@click.option("--mirror", nargs=2, metavar="ONE OTHER", help="Flip class ONE and count it as class OTHER.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="A table's column: image, label, part or group is called NAME.",
+)
 @click.option("--replace", is_flag=True, help="Replace a dataset of the same name.")
 def import_(
     name: str,
@@ -150,10 +160,13 @@ def import_(
     channels: str | None,
     test_fraction: float | None,
     policy: str,
+    mirror: tuple[str, str] | None,
+    columns: tuple[str, ...],
     replace: bool,
 ) -> None:
-    """Import a folder or zip of images, a folder a class, with or without train/ and test/ above."""
+    """Import a folder, zip or table of images: a folder a class, or a table of files and labels."""
     from core.datasets.importer import import_images
+    from core.datasets.request import parse_columns
 
     shows = sys.stderr.isatty()
 
@@ -168,6 +181,8 @@ def import_(
         channels=int(channels) if channels else None,
         test_fraction=test_fraction,
         policy=policy,
+        mirror=mirror or None,
+        columns=parse_columns(columns),
         replace=replace,
         progress=progress,
     )

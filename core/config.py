@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.+-]+$")]
 Scalar = bool | int | float | str
@@ -19,6 +27,10 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "lion")
 SCHEDULES = ("constant", "cosine")
 HEADS = ("own", "flatten_dense", "gap", "gap_dense")
 FREEZES = ("none", "all", "all_but_batchnorm", "first_n", "last_n", "names")
+IMBALANCE = ("as_is", "class_weights", "balanced", "at_most")
+PREPROCESSING = ("scale", "standardize", "mean", "mean_image", "caffe", "tf", "torch")
+FILLS = ("nearest", "black")
+TEST_TIME = ("none", "flip", "ten_crops")
 
 
 class ConfigError(ValueError):
@@ -37,6 +49,21 @@ class DataConfig(Part):
     name: Word = "digits"
     validation_fraction: float = Field(0.1, ge=0, le=0.5)  # 0: nothing chooses, the last epoch is kept
     split_seed: int = Field(0, ge=0, lt=2**31)  # apart from `seed`, so that repeats share their split
+    folds: int = Field(0, ge=0, le=100)  # cut what is not test into so many parts; 0: validation_fraction
+    fold: int = Field(0, ge=0)  # the part that validates, from 0; the others train
+    grey: bool = False  # read colour images as one channel
+    imbalance: Literal[IMBALANCE] = "as_is"  # type: ignore[valid-type]
+    at_most: int = Field(100, ge=1)  # training images a class; counts for imbalance at_most alone
+    preprocessing: Literal[PREPROCESSING] = "scale"  # type: ignore[valid-type]  # 0-255 to what nets get
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> DataConfig:
+        if self.folds == 1:
+            raise ValueError("data.folds must be 0 (none) or at least 2. Received: 1.")
+        if self.fold >= max(self.folds, 1):
+            rule = f"in 0 to {self.folds - 1}" if self.folds else "0 where data.folds is 0"
+            raise ValueError(f"data.fold must be {rule}. Received: {self.fold}.")
+        return self
 
 
 class ModelConfig(Part):
@@ -83,12 +110,47 @@ class ModelConfig(Part):
             )
         return self
 
+    @field_validator("options", mode="before")
+    @classmethod
+    def _lists_are_text(cls, options: Any) -> Any:
+        if not isinstance(options, Mapping):
+            return options
+        return {name: as_text(value) if _is_layers(value) else value for name, value in options.items()}
+
 
 class AugmentationConfig(Part):
-    """Random changes of the training images; evaluation never sees them."""
+    """Random changes of the training images; evaluation never sees them. In the order they are made."""
 
-    horizontal_flip: bool = False
     pad_and_crop: int = Field(0, ge=0, le=64)  # pixels of zero padding a side before the random crop
+    random_crop: int = Field(0, ge=0, le=1024)  # side of the crop, the net's input; evaluation: the centre
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    rotation: float = Field(0.0, ge=0, le=180)  # degrees to either side, as all that follow
+    shift: float = Field(0.0, ge=0, le=0.5)  # of height and width
+    shear: float = Field(0.0, ge=0, le=45)  # degrees
+    zoom: float = Field(0.0, ge=0, le=0.9)  # 0.2: 0.8 to 1.2 times the size
+    fill: Literal[FILLS] = "nearest"  # type: ignore[valid-type]  # what comes in from outside
+    rand_augment: int = Field(0, ge=0, le=4)  # how many of its changes an image gets, one after another
+    rand_augment_magnitude: float = Field(5.0, ge=0, le=10)
+    brightness: float = Field(0.0, ge=0, le=1)  # of the range 0-255, added; not clipped
+    contrast: float = Field(0.0, ge=0, le=1)  # 0.8: differences from the mean times 0.2 to 1.8; not clipped
+    noise: float = Field(0.0, ge=0, le=1)  # standard deviation, of the range 0-255
+    erasing: float = Field(0.0, ge=0, le=1)  # how often a rectangle is erased
+    erasing_area: float = Field(0.4, ge=0.02, le=1)  # of the image at most; at least 0.02
+    erasing_ratio: float = Field(3.3, ge=1, le=20)  # the longer side by the shorter at most
+    erasing_per_pixel: bool = True  # random pixels; otherwise black
+    mixup: float = Field(0.0, ge=0, le=10)  # alpha of the Beta distribution that shares are drawn from
+    cutmix: float = Field(0.0, ge=0, le=10)  # the same; with both, each image gets one of them
+    test_time: Literal[TEST_TIME] = "none"  # type: ignore[valid-type]  # views the test averages over
+
+    @model_validator(mode="after")
+    def _crops_need_a_crop(self) -> AugmentationConfig:
+        if self.test_time == "ten_crops" and not self.random_crop:
+            raise ValueError(
+                "augmentation.test_time 'ten_crops' takes crops as large as augmentation.random_crop, which "
+                "must then be above 0. Received: 0."
+            )
+        return self
 
 
 class OptimizerConfig(Part):
@@ -155,7 +217,7 @@ class ExperimentConfig(Part):
         return self.name or f"{self.model.name} on {self.data.name}"
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+        return yaml.dump(self.model_dump(), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
     def flat(self) -> dict[str, Scalar]:
         """Every setting by its dotted name."""
@@ -204,13 +266,35 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not sign or not path:
             raise ConfigError(f"A setting must be written name=value. Received: {text!r}.")
         try:
-            changes[path.strip()] = _number(yaml.safe_load(value))
+            changes[path.strip()] = as_number(yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise ConfigError(f"The value of {path} cannot be read. Received: {value!r}.") from error
     return changes
 
 
-def _number(value: Any) -> Any:
+def _is_layers(value: Any) -> bool:
+    """Whether a value is a list of words and mappings, as layers are written."""
+    return isinstance(value, list) and all(isinstance(item, (str, Mapping)) for item in value)
+
+
+def as_text(items: list[Any]) -> str:
+    """A list as YAML text with one item a line: the form in which an option of a net holds a list."""
+    return yaml.safe_dump(items, sort_keys=False, default_flow_style=None, width=2**20, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as lines."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+
+
+def as_number(value: Any) -> Any:
     """YAML 1.1 reads `1e-3` as text; people mean the number."""
     if isinstance(value, str):
         try:

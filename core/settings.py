@@ -6,6 +6,7 @@
 | `MLFLOW_TRACKING_URI` | another tracking store (a server, PostgreSQL) | SQLite in the home folder |
 | `ARCHLAB_ROLE` | `trainer` (may launch, cancel, import) or `viewer` (may look and predict) | `trainer` |
 | `ARCHLAB_SLOTS` | how many trainings run at once | one a GPU, or one |
+| `ARCHLAB_ARCHITECTURES` | folder with nets of your own, one Python file a family | none |
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Settings:
     tracking_uri: str
     role: str = "trainer"
     slots: int = 0  # 0: one a GPU, or one
+    architectures: Path | None = None  # its files are run as programs: never a folder others can write to
 
     @property
     def database(self) -> Path:
@@ -95,7 +97,14 @@ def from_environment() -> Settings:
     if not slots.isdigit() or int(slots) > 64:
         raise SettingsError(f"ARCHLAB_SLOTS must be a whole number from 0 to 64. Received: {slots!r}.")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
-    return Settings(home=home, tracking_uri=uri, role=role, slots=int(slots))
+    nets = os.environ.get("ARCHLAB_ARCHITECTURES")
+    return Settings(
+        home=home,
+        tracking_uri=uri,
+        role=role,
+        slots=int(slots),
+        architectures=Path(nets).expanduser().resolve() if nets else None,
+    )
 
 
 @cache

@@ -44,7 +44,7 @@ def using(folder: Path) -> Iterator[Settings]:
     """Make `folder` the home of this process and of all that it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARCHLAB_HOME", str(folder))
-        for variable in ("MLFLOW_TRACKING_URI", "ARCHLAB_ROLE", "ARCHLAB_SLOTS"):
+        for variable in ("MLFLOW_TRACKING_URI", "ARCHLAB_ROLE", "ARCHLAB_SLOTS", "ARCHLAB_ARCHITECTURES"):
             patch.delenv(variable, raising=False)
         settings_module.get_settings.cache_clear()
         yield settings_module.get_settings()

@@ -33,6 +33,15 @@ def test_read_only_folder_is_refused_and_left_alone(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == [blocked]
 
 
+def test_a_folder_of_own_nets_is_named_absolutely(
+    empty_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert from_environment().architectures is None
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", "nets")
+    assert from_environment().architectures == tmp_path / "nets"
+
+
 def test_viewer_may_not_launch(empty_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
     with pytest.raises(NotAllowed, match=r"read-only .* may not launch a training"):

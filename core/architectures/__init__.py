@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core.config import as_text
+from core.plugin_files import load_helpers
 from core.registry import Registry
+from core.settings import get_settings
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +26,8 @@ class Option:
     """One setting of an architecture; its widget in the form is drawn from this.
 
     The type of `default` is the type of the option. `minimum` and `maximum` bound a number, inclusive;
-    `step` allows only every `step`-th number from `minimum` on; `choices` lists the allowed words.
+    `step` allows only every `step`-th number from `minimum` on; `choices` lists the allowed words;
+    `max_length` makes it free text of so many characters at most.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Option:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     step: int | None = None
+    max_length: int | None = None
 
     def validated(self, value: Any) -> Any:
         """The value in the option's own type. Raises ValueError with the rule and the value received."""
@@ -41,6 +46,8 @@ class Option:
             if not isinstance(value, bool):
                 raise ValueError(f"Option '{self.name}' must be true or false. Received: {value!r}.")
             return value
+        if self.max_length is not None:
+            return self._text(as_text(value) if isinstance(value, list) else value)
         if kind is str:
             if value not in self.choices:
                 raise ValueError(
@@ -60,6 +67,16 @@ class Option:
                 f"up to {high}. Received: {value!r}."
             )
         return kind(value)
+
+    def _text(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"Option '{self.name}' must be text. Received: {value!r}.")
+        if len(value) > self.max_length:  # type: ignore[operator]
+            raise ValueError(
+                f"Option '{self.name}' must have at most {self.max_length} characters. "
+                f"Received: {len(value)}."
+            )
+        return value
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,8 @@ class Architecture:
         probabilities (`(batch, 1)` with a sigmoid head).
     input_shape: the native input `(H, W, C)`, num_classes the native number of classes.
     min_size: the smallest height and width that still works.
+    check: `(input_shape, num_classes, **options)`; raises ValueError for what these rules do not cover. It
+        runs before a launch, without Keras.
     """
 
     name: str
@@ -92,9 +111,18 @@ class Architecture:
     min_size: int
     card: Card
     options: tuple[Option, ...] = field(default=())
+    check: Callable[..., None] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.card.year, int):
+            raise ValueError(f"The year of {self.name} must be a whole number. Received: {self.card.year!r}.")
+        check_input(self, self.input_shape, self.num_classes)
+        check_options(self, {})
 
 
-architectures: Registry[Architecture] = Registry("architecture", __name__)
+architectures: Registry[Architecture] = Registry(
+    "architecture", __name__, folder=lambda: get_settings().architectures
+)
 
 
 def check_input(entry: Architecture, input_shape: Shape, num_classes: int) -> None:
@@ -121,6 +149,24 @@ def check_options(entry: Architecture, options: Mapping[str, Any]) -> dict[str, 
     return {name: option.validated(options.get(name, option.default)) for name, option in known.items()}
 
 
+def check_net(
+    name: str, input_shape: Shape, num_classes: int, options: Mapping[str, Any]
+) -> tuple[Architecture, dict[str, Any]]:
+    """A registered net with all its options. Raises UnknownName, or ValueError for what it cannot take."""
+    entry = architectures.get(name)
+    check_input(entry, input_shape, num_classes)
+    complete = check_options(entry, options)
+    if entry.check is not None:
+        entry.check(input_shape, num_classes, **complete)
+    return entry, complete
+
+
+def load_layers() -> None:
+    """Register with Keras all layers that it lacks: those of this package and of the folder of own nets."""
+    importlib.import_module(f"{__name__}.layers")  # also lets Keras walk nets of a thousand layers
+    load_helpers(get_settings().architectures)
+
+
 def build_model(
     name: str, input_shape: Shape | None = None, num_classes: int | None = None, **options: Any
 ) -> keras.Model:
@@ -128,12 +174,12 @@ def build_model(
 
     Raises UnknownName for an unknown net, ValueError for an input, class count or option it cannot take.
     """
-    importlib.import_module(f"{__name__}.layers")  # also lets Keras walk nets of a thousand layers
+    load_layers()
     entry = architectures.get(name)
     shape = entry.input_shape if input_shape is None else input_shape
     classes = entry.num_classes if num_classes is None else num_classes
-    check_input(entry, shape, classes)
-    return entry.build(shape, classes, **check_options(entry, options))
+    _, complete = check_net(name, shape, classes, options)
+    return entry.build(shape, classes, **complete)
 
 
 def inference_model(model: keras.Model) -> keras.Model:

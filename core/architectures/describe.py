@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ class LayerDescription:
     output_shape: without the batch. macs: multiply-accumulates of the weights, biases and normalisation left
     out. connections: the same with biases, as older papers count. activation_bytes: size of the output.
     trainable_parameters: 0 in a layer that is frozen.
+    inputs: positions in the list of the layers it reads; none for what reads the image. window, strides:
+    height and width of what slides over a map, empty for other layers.
     """
 
     name: str
@@ -42,6 +44,9 @@ class LayerDescription:
     macs: int
     connections: int
     activation_bytes: int
+    inputs: tuple[int, ...]
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,9 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
     for operation, inputs, output in calls(model, paths):
         shape = tuple(output.shape[1:])
         macs = multiply_accumulates(operation, tuple(inputs[0].shape[1:]), shape)
-        paths[id(output)] = extended(
-            [paths[id(tensor)] for tensor in inputs], operation, inputs[0].shape, output.shape, macs > 0
+        read = [paths[id(tensor)] for tensor in inputs]
+        paths[id(output)] = replace(
+            extended(read, operation, inputs[0].shape, output.shape, macs > 0), made_by=len(layers)
         )
         kept += kept_outputs(operation) * prod(shape) * BYTES.get(output.dtype, 4)
         has_bias = macs > 0 and getattr(operation, "bias", None) is not None
@@ -152,6 +158,8 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
                 macs=macs,
                 connections=macs + (prod(shape) if has_bias else 0),
                 activation_bytes=prod(shape) * BYTES.get(output.dtype, 4),
+                inputs=tuple(path.made_by for path in read if path.made_by is not None),
+                **sliding(operation),
             )
         )
     answer = paths[id(model.outputs[0])]
@@ -209,11 +217,15 @@ def count(weights: Iterable[Any]) -> int:
 
 @dataclass(frozen=True)
 class Path:
-    """What lies between the image and a tensor: the field it sees, pixels a step, layers with weights."""
+    """What lies between the image and a tensor: the field it sees, pixels a step, layers with weights.
+
+    made_by: position of the layer that made the tensor; None for the image.
+    """
 
     field: tuple[float, float] = (1.0, 1.0)
     stride: tuple[float, float] = (1.0, 1.0)
     depth: int = 0
+    made_by: int | None = None
 
 
 def extended(
@@ -222,7 +234,7 @@ def extended(
     """The path after one more operation on the tensors at the ends of `paths`; shapes include the batch."""
     field = [max(path.field[axis] for path in paths) for axis in (0, 1)]
     stride = [max(path.stride[axis] for path in paths) for axis in (0, 1)]
-    window = getattr(operation, "kernel_size", getattr(operation, "pool_size", 1))
+    window = window_of(operation) or 1
     strides = getattr(operation, "strides", 1)
     dilation = getattr(operation, "dilation_rate", 1)
     for axis in (0, 1):
@@ -233,6 +245,23 @@ def extended(
             stride[axis] *= per_axis(strides, axis)
     depth = max(path.depth for path in paths) + weighted
     return Path((field[0], field[1]), (stride[0], stride[1]), depth)
+
+
+def window_of(operation: Any) -> Any:
+    """What slides over a map: one side or `(height, width)`; None when nothing does."""
+    return getattr(operation, "kernel_size", getattr(operation, "pool_size", None))
+
+
+def sliding(operation: Any) -> dict[str, tuple[int, ...]]:
+    """Window and strides of a layer, height first; both empty when nothing slides."""
+    window = window_of(operation)
+    if window is None:
+        return {"window": (), "strides": ()}
+    strides = getattr(operation, "strides", 1)
+    return {
+        "window": (per_axis(window, 0), per_axis(window, 1)),
+        "strides": (per_axis(strides, 0), per_axis(strides, 1)),
+    }
 
 
 def per_axis(value: Any, axis: int) -> int:

@@ -1,8 +1,7 @@
 """ImageNet weights: keras.applications loads them, and they are carried over into our nets layer by layer.
 
-Ours are wired as theirs, which `tests/architectures/test_keras_applications.py` proves. Two differences are
-made up for here: their first ResNets have a bias before each normalisation, and two families read colours as
-blue, green, red.
+Ours are wired as theirs, which `tests/architectures/test_keras_applications.py` proves. One difference is
+made up for here: their first ResNets have a bias before each normalisation.
 """
 
 from __future__ import annotations
@@ -53,17 +52,16 @@ def resnet_v2_name(name: str) -> str:
 class Twin:
     """The net of keras.applications that is wired as ours.
 
-    address: of its weights without classifier, below STORAGE. pixels: how it wants them, a key of
-    `core.training.pixels.SCALINGS`. rename: from its layers' names to ours; None: both go through layers with
-    weights in the same order. reads_bgr: its first kernel sees blue first.
+    folder, stem: where its weights without classifier lie. preprocessing: as `data.preprocessing` calls what
+    they expect. rename: from its layers' names to ours; None: both go through layers with
+    weights in the same order.
     """
 
     builder: str
     folder: str
     stem: str
-    pixels: str
+    preprocessing: str
     rename: Callable[[str], str] | None
-    reads_bgr: bool = False
 
     @property
     def file(self) -> str:
@@ -76,23 +74,19 @@ class Twin:
 
 
 TWINS: dict[str, Twin] = {
-    "vgg16": Twin("VGG16", "vgg16", "vgg16", "imagenet_mean", vgg_name, True),
-    "vgg19": Twin("VGG19", "vgg19", "vgg19", "imagenet_mean", vgg_name, True),
+    "vgg16": Twin("VGG16", "vgg16", "vgg16", "caffe", vgg_name),
+    "vgg19": Twin("VGG19", "vgg19", "vgg19", "caffe", vgg_name),
     **{
-        f"resnet{depth}": Twin(
-            f"ResNet{depth}", "resnet", f"resnet{depth}", "imagenet_mean", resnet_name, True
-        )
+        f"resnet{depth}": Twin(f"ResNet{depth}", "resnet", f"resnet{depth}", "caffe", resnet_name)
         for depth in (50, 101, 152)
     },
     **{
-        f"resnet{depth}_v2": Twin(
-            f"ResNet{depth}V2", "resnet", f"resnet{depth}v2", "symmetric", resnet_v2_name
-        )
+        f"resnet{depth}_v2": Twin(f"ResNet{depth}V2", "resnet", f"resnet{depth}v2", "tf", resnet_v2_name)
         for depth in (50, 101, 152)
     },
-    "inception_v3": Twin("InceptionV3", "inception_v3", "inception_v3", "symmetric", None),
+    "inception_v3": Twin("InceptionV3", "inception_v3", "inception_v3", "tf", None),
     "inception_resnet_v2": Twin(
-        "InceptionResNetV2", "inception_resnet_v2", "inception_resnet_v2", "symmetric", None
+        "InceptionResNetV2", "inception_resnet_v2", "inception_resnet_v2", "tf", None
     ),
 }
 
@@ -119,8 +113,6 @@ def carried_over(theirs: keras.Model, ours: keras.Model, twin: Twin) -> NamedWei
         target = ours.get_layer(name)
         values = {variable.name: keras.ops.convert_to_numpy(variable) for variable in layer.weights}
         if isinstance(layer, layers.Conv2D):
-            if twin.reads_bgr and not found:
-                values["kernel"] = values["kernel"][:, :, ::-1]
             if "bias" in values and target.bias is None:
                 biases[f"{name}_bn"] = values.pop("bias")
         elif isinstance(layer, layers.BatchNormalization):

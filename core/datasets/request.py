@@ -60,6 +60,17 @@ def checked_request(
     return Request(sides, channels, test_fraction, policy, mirror, seed)
 
 
+def parse_columns(assignments: Iterable[str]) -> dict[str, str] | None:
+    """`["label=kind"]` as a mapping of roles to columns; None when there is none. Raises ImportRefused."""
+    columns = {}
+    for text in assignments:
+        role, sign, name = (part.strip() for part in text.partition("="))
+        if not (role and sign and name):
+            raise ImportRefused(f"A column must be written role=name, as label=kind. Received: {text!r}.")
+        columns[role] = name
+    return columns or None
+
+
 def check_source(listing: Listing, request: Request) -> None:
     """Raise ImportRefused for what can be seen before an image is decoded."""
     labels = {item.place.label for item in listing.items}

@@ -85,8 +85,13 @@ class Server:
 
                 model, size = ModelConfig(**header.pop("model")), header.pop("image_shape")
                 return describe_transfer(model, tuple(size) if size else None, **header).to_dict()
+            case "preview":
+                from core.inference.preview import preview
+
+                return preview(**header)
             case "warm":
-                import core.inference.predictor  # noqa: F401
+                import core.inference.predictor
+                import core.inference.preview  # noqa: F401
 
                 return True
             case unknown:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from typing import Any
 
-from core.config import ModelConfig
+from core.config import ExperimentConfig, ModelConfig
 from core.inference.wire import read_address, receive, send
 from core.jobs.daemon import Daemon
 from core.settings import Settings
@@ -79,6 +80,17 @@ def describe_transfer(
         "batch_size": batch_size,
     }
     return _ask(settings, header)
+
+
+def preview(
+    settings: Settings, config: ExperimentConfig, row: int, *, count: int = 8, seed: int = 0
+) -> list[bytes]:
+    """One image of the config's dataset `count` times as the net will get it in training: PNG files.
+
+    The same seed draws the same changes. Raises InferenceError when the config cannot be.
+    """
+    header = {"do": "preview", "tree": config.model_dump(), "row": int(row), "count": count, "seed": seed}
+    return [base64.b64decode(image) for image in _ask(settings, header)]
 
 
 def inference_of(settings: Settings) -> Daemon:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-import core.architectures.layers  # noqa: F401  registers the layers that Keras lacks
+from core.architectures import load_layers
 from core.datasets.decode import Target, Unreadable, decode_image
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -27,6 +27,7 @@ def load(path: Path) -> keras.Model:
     if path in _models:
         _models.move_to_end(path)
         return _models[path]
+    load_layers()
     _models[path] = keras.saving.load_model(path, compile=False, safe_mode=True)
     while len(_models) > KEPT_MODELS:
         _models.popitem(last=False)

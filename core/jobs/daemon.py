@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.settings import PROGRAM, Settings
-from core.tracking.store import is_alive, process_name, this_process
+from core.tracking.store import lives_here, process_name, this_process
 
 START_S = 60.0  # after this long without the lock a process that was started is given up
 
@@ -64,7 +63,7 @@ class Daemon:
             return False
         for file in (self._file("pid"), self._file("starting")):
             owner = file.read_text() if file.exists() else ""
-            if owner.startswith(f"{socket.gethostname()}:") and is_alive(owner):
+            if lives_here(owner):
                 os.kill(int(owner.rsplit(":", 2)[1]), signal.SIGTERM)
                 return True
         return False
@@ -84,7 +83,7 @@ class Daemon:
         file = self._file("starting")
         try:
             young = time.time() - file.stat().st_mtime < START_S
-            return young and is_alive(file.read_text())
+            return young and lives_here(file.read_text())
         except FileNotFoundError:
             return False
 

@@ -1,4 +1,4 @@
-"""Imports that a page starts: each a process of its own, so that a reload or a restart does not end it.
+"""Imports and downloads that a page starts: each a process of its own, which outlives a reload or restart.
 
 `python -m core.jobs.imports FILE` carries one out; the file tells how far it is.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 import uuid
 from contextlib import suppress
@@ -16,10 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.datasets import prepare
 from core.datasets.importer import ImportCancelled, import_images
 from core.jobs.daemon import spawn, write_whole
 from core.settings import Settings
-from core.tracking.store import is_alive, process_name
+from core.tracking.store import is_alive, lives_here, process_name
 
 RUNNING, DONE, REFUSED, CANCELLED = "running", "done", "refused", "cancelled"
 
@@ -28,7 +28,8 @@ RUNNING, DONE, REFUSED, CANCELLED = "running", "done", "refused", "cancelled"
 class ImportJob:
     """One import and how far it is.
 
-    path: the folder or archive. upload: it lies in our own folder and goes when the import has ended.
+    path: the folder or archive; empty: a source that the program knows is prepared, by download if need be.
+    upload: it lies in our own folder and goes when the import has ended.
     options: keywords of `import_images`. message: what was imported, or why not, in one sentence.
     """
 
@@ -44,13 +45,16 @@ class ImportJob:
     owner: str = ""
 
 
-def start(settings: Settings, name: str, path: Path, upload: bool, options: dict[str, Any]) -> None:
-    """Begin an import in the background. Raises NotAllowed on a read-only server."""
+def start(settings: Settings, name: str, path: Path | None, upload: bool, options: dict[str, Any]) -> None:
+    """Begin an import in the background. Raises NotAllowed on a read-only server.
+
+    path: None prepares a source that the program knows.
+    """
     settings.require_trainer("import datasets")
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{uuid.uuid4().hex}.json"
-    job = ImportJob(name, str(path), options, upload)
+    job = ImportJob(name, "" if path is None else str(path), options, upload)
     _write(file, job)
     process = spawn(settings, ["-m", "core.jobs.imports", str(file)], settings.home / "imports.log")
     (file.with_suffix(".owner")).write_text(process_name(process.pid))
@@ -70,7 +74,7 @@ def cancel(settings: Settings, job_id: str) -> None:
     """Stop an import; nothing of it stays."""
     settings.require_trainer("cancel an import")
     owner = _owner(_folder(settings) / f"{job_id}.json")
-    if owner.startswith(f"{socket.gethostname()}:") and is_alive(owner):
+    if lives_here(owner):
         os.kill(int(owner.rsplit(":", 2)[1]), signal.SIGTERM)
 
 
@@ -125,9 +129,13 @@ def _run(file: Path) -> None:
         _write(file, replace(job, done=done, total=total, remaining_s=remaining_s))
 
     try:
-        info = import_images(
-            job.name, job.path, progress=progress, cancelled=lambda: bool(stop), **job.options
-        )
+        if job.path:
+            info = import_images(
+                job.name, job.path, progress=progress, cancelled=lambda: bool(stop), **job.options
+            )
+        else:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a download has no place at which to ask
+            info = prepare(job.name)
         left_out = len(info.problems)
         problems = f"; {left_out} file{'s were' if left_out > 1 else ' was'} left out" if left_out else ""
         message = f"{info.size:,} images in {info.num_classes} classes{problems}."

@@ -6,9 +6,10 @@ import signal
 from collections.abc import Mapping, Sequence
 
 from core import datasets
-from core.architectures import architectures, check_input, check_options
+from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
+from core.datasets import choices
 from core.jobs.queue import queue_of
 from core.jobs.supervise import supervise
 from core.jobs.worker import worker_of
@@ -21,15 +22,13 @@ def check(config: ExperimentConfig) -> None:
     """Raise ConfigError, in one sentence, when this training could not work."""
     try:
         info = datasets.info(config.data.name)
-        entry = architectures.get(config.model.name)
-        check_input(entry, net_shape(config.model, info.shape), info.num_classes)
-        check_options(entry, config.model.options)
-        check_weights(config.model, get_store())
+        choices.check(config, info)
+        shape = net_shape(config.model, choices.net_shape(config, info.shape))
+        check_net(config.model.name, shape, info.num_classes, config.model.options)
+        check_weights(config, get_store())
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    given = sum(info.counts["validation"])
-    validation = given or round(sum(info.counts["train"]) * config.data.validation_fraction)
-    training = sum(info.counts["train"]) + given - validation
+    training, validation = choices.sizes(info, config.data)
     if config.training.batch_size > training:
         raise ConfigError(
             f"training.batch_size must be at most the number of training images, {training} in "
@@ -39,11 +38,6 @@ def check(config: ExperimentConfig) -> None:
         raise ConfigError(
             "training.early_stopping watches the validation loss, but no image is left to validate on. "
             f"Received: data.validation_fraction {config.data.validation_fraction}."
-        )
-    if config.augmentation.pad_and_crop >= min(info.shape[:2]):
-        raise ConfigError(
-            f"augmentation.pad_and_crop must be smaller than the images, {info.shape[0]}×{info.shape[1]}. "
-            f"Received: {config.augmentation.pad_and_crop}."
         )
 
 

@@ -312,6 +312,11 @@ def is_alive(owner: str) -> bool:
         return False
 
 
+def lives_here(owner: str) -> bool:
+    """Whether the process that `this_process` named runs on this machine: what may be signalled."""
+    return owner.startswith(f"{socket.gethostname()}:") and is_alive(owner)
+
+
 def tail(path: Path, limit_bytes: int) -> str:
     """The last lines of a text file, at most so many bytes; empty when there is no file."""
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,51 +15,64 @@ import keras
 import numpy as np
 
 from core.architectures.transfer import backbone_of
-from core.config import ModelConfig
+from core.config import ExperimentConfig
 from core.datasets import ImageDataset
 from core.settings import Settings
 from core.training.pipeline import Batches
-from core.training.pixels import Scaling, prepared
+from core.training.preparation import preparation
 
 
 def bottleneck_features(
-    net: keras.Model, model: ModelConfig, scaling: Scaling, dataset: ImageDataset, settings: Settings
+    net: keras.Model,
+    config: ExperimentConfig,
+    dataset: ImageDataset,
+    mean: np.ndarray | None,
+    settings: Settings,
 ) -> np.ndarray:
     """The backbone's outputs for a dataset: float32 `(N, h, w, c)`, mapped from disk.
 
     Row i belongs to image i; images that were left out have zeros. Computed where the cache has none of the
-    same images, backbone, weights and scaling, whatever the head is.
+    same images, backbone, weights and preprocessing, whatever the head is. mean: as `preparation` takes it.
     Raises OSError when the disk is too small for them.
     """
     backbone = backbone_of(net)
-    path = settings.cache / "bottleneck" / f"{fingerprint(backbone, model, scaling, dataset)}.npy"
+    path = settings.cache / "bottleneck" / f"{fingerprint(backbone, config, dataset, mean)}.npy"
     if path.exists():
         print("bottleneck features: from the cache")
     else:
-        write_features(path, backbone, scaling, dataset)
+        write_features(path, backbone, config, dataset, mean)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def fingerprint(backbone: keras.Model, model: ModelConfig, scaling: Scaling, dataset: ImageDataset) -> str:
+def fingerprint(
+    backbone: keras.Model, config: ExperimentConfig, dataset: ImageDataset, mean: np.ndarray | None
+) -> str:
     """Changes with all that the features depend on, and not with the head."""
     facts = {
         "data": dataset.info.fingerprint,
-        "net": model.name,
-        "options": model.options,
+        "net": config.model.name,
+        "options": config.model.options,
         "images": dataset.info.shape,
         "input": backbone.input_shape,
-        "scaling": asdict(scaling),
+        "preprocessing": config.data.preprocessing,
         "keras": keras.__version__,
         "dtype": keras.config.dtype_policy().name,
     }
     digest = sha256(json.dumps(facts, sort_keys=True).encode())
+    if mean is not None:
+        digest.update(mean.tobytes())
     for weight in backbone.weights:
         digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
     return digest.hexdigest()[:32]
 
 
 def write_features(
-    path: Path, backbone: keras.Model, scaling: Scaling, dataset: ImageDataset, batch_size: int = 32
+    path: Path,
+    backbone: keras.Model,
+    config: ExperimentConfig,
+    dataset: ImageDataset,
+    mean: np.ndarray | None,
+    batch_size: int = 32,
 ) -> None:
     """One pass over the dataset; the file appears under its name when it is whole."""
     shape = (len(dataset), *backbone.output_shape[1:])
@@ -72,7 +84,8 @@ def write_features(
             f"below {path.parent}."
         )
     images = keras.Input(dataset.info.shape)
-    extractor = keras.Model(images, backbone(prepared(images, backbone.input_shape[1:], scaling)))
+    prepare = preparation(config, dataset.info.shape, backbone.input_shape[1:], mean)
+    extractor = keras.Model(images, backbone(prepare(images)))
     rows = dataset.indices()
     batches = Batches(dataset.images, dataset.labels, rows, batch_size)
     draft = path.with_suffix(f".{os.getpid()}.draft")

@@ -11,21 +11,18 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from core.architectures.imagenet import TWINS, NamedWeights, imagenet_weights
 from core.architectures.transfer import backbone_layers, backbone_of, named_layers
-from core.config import ModelConfig
+from core.config import PREPROCESSING, DataConfig, ExperimentConfig, ModelConfig
 from core.datasets.keras_source import keras_home
 from core.lazy import LazyModule
 from core.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore
-from core.training.pixels import SCALINGS, Scaling
 
 if TYPE_CHECKING:
     import keras
@@ -43,15 +40,16 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights by layer. scaling: of the pixels they were trained with; None: not said, then it is 0-1."""
+    """Weights by layer. preprocessing: of the images they were trained with; None: not said."""
 
     source: str
     weights: NamedWeights
-    scaling: Scaling | None
+    preprocessing: str | None
 
 
-def check_weights(model: ModelConfig, store: RunStore) -> None:
+def check_weights(config: ExperimentConfig, store: RunStore) -> None:
     """Raise WeightsError, or UnknownRun, when `model.weights` names nothing that could be loaded."""
+    model = config.model
     if model.weights == "none":
         return
     if model.weights == "imagenet":
@@ -59,6 +57,7 @@ def check_weights(model: ModelConfig, store: RunStore) -> None:
             raise WeightsError(
                 f"ImageNet weights exist for {', '.join(TWINS)}. Received: model.name {model.name}."
             )
+        expected_preprocessing(config, TWINS[model.name].preprocessing)
     elif model.weights.startswith(RUN):
         state = store.state(run_of(model, store))
         if state.status != schema.FINISHED:
@@ -110,33 +109,57 @@ def weights_file(name: str, settings: Settings) -> Path:
     return path
 
 
-def start_from(net: keras.Model, model: ModelConfig, store: RunStore) -> Scaling:
-    """Give the net the weights that its config names; returns how its pixels must be scaled.
+def start_from(net: keras.Model, config: ExperimentConfig, store: RunStore) -> ExperimentConfig:
+    """Give the net the weights that its config names; returns the config with the preprocessing they expect.
 
     Raises WeightsError when they cannot be had, or a layer has other shapes there than here.
     """
-    if model.weights == "none":
-        return SCALINGS["unit"]
-    found = load(net, model, store)
-    taken = take_weights(net, found, model.weights_layers)
-    print(f"weights of {found.source}: {len(taken)} layers, {taken[0]} to {taken[-1]}")
-    return found.scaling or SCALINGS["unit"]
+    if config.model.weights == "none":
+        return config
+    found = load(net, config, store)
+    taken = take_weights(net, found, config.model.weights_layers)
+    preprocessing = expected_preprocessing(config, found.preprocessing)
+    print(
+        f"weights of {found.source}: {len(taken)} layers, {taken[0]} to {taken[-1]}; "
+        f"preprocessing {preprocessing}"
+    )
+    return config.with_values({"data.preprocessing": preprocessing})
 
 
-def load(net: keras.Model, model: ModelConfig, store: RunStore) -> Pretrained:
-    check_weights(model, store)
+def expected_preprocessing(config: ExperimentConfig, expected: str | None) -> str:
+    """What weights want, or the config's where they do not say. Raises WeightsError when it asks for another.
+
+    The config's default stands for whatever the weights expect.
+    """
+    chosen = config.data.preprocessing
+    if chosen not in (expected or chosen, DataConfig().preprocessing):
+        raise WeightsError(
+            f"These weights expect images with data.preprocessing {expected}. Received: {chosen}."
+        )
+    return expected or chosen
+
+
+def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrained:
+    check_weights(config, store)
+    model = config.model
     if model.weights == "imagenet":
         try:
             weights = imagenet_weights(model.name, backbone_of(net))
         except Exception as error:  # Keras raises a bare Exception when a download fails
             raise unobtainable(model.name, error) from None
-        return Pretrained("ImageNet", weights, SCALINGS[TWINS[model.name].pixels])
+        return Pretrained("ImageNet", weights, TWINS[model.name].preprocessing)
     if model.weights.startswith(RUN):
         run_id = run_of(model, store)
-        return from_model(store.model_file(run_id), f"the run {run_id}")
+        found = from_model(store.model_file(run_id), f"the run {run_id}")
+        return found if found.preprocessing else replace(found, preprocessing=logged(store, run_id))
     path = weights_file(model.weights, store.settings)
     reader = from_model if path.suffix == ".keras" else from_weights_file
     return reader(path, f"the file {path.name}")
+
+
+def logged(store: RunStore, run_id: str) -> str:
+    """The preprocessing of a run as its config says; for what leaves no layer of its name in the model."""
+    return store.config(run_id).data.preprocessing
 
 
 def from_model(path: Path, source: str) -> Pretrained:
@@ -147,13 +170,14 @@ def from_model(path: Path, source: str) -> Pretrained:
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise unreadable(source, error) from None
     layers = list(unfolded(model))
-    scales = [layer for layer in layers if isinstance(layer, keras.layers.Rescaling)]
+    kinds = (keras.layers.Rescaling, keras.layers.Normalization)
+    steps = [layer.name for layer in layers if isinstance(layer, kinds) and layer.name in PREPROCESSING]
     weights = {
         layer.name: [keras.ops.convert_to_numpy(one) for one in layer.weights]
         for layer in layers
         if layer.weights
     }
-    return Pretrained(source, weights, scaling_of(scales[0]) if scales else None)
+    return Pretrained(source, weights, steps[0] if steps else None)
 
 
 def from_weights_file(path: Path, source: str) -> Pretrained:
@@ -176,11 +200,6 @@ def from_weights_file(path: Path, source: str) -> Pretrained:
 
 def unreadable(source: str, error: Exception) -> WeightsError:
     return WeightsError(f"The weights of {source} cannot be read: {' '.join(str(error).split())[:300]}")
-
-
-def scaling_of(layer: keras.layers.Rescaling) -> Scaling:
-    offset = np.ravel(layer.offset).tolist()
-    return Scaling(float(layer.scale), tuple(offset) if len(offset) > 1 else offset[0])
 
 
 def unfolded(model: keras.Model) -> Iterator[keras.Layer]:

@@ -9,28 +9,32 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import layers
 
 from core import datasets
-from core.architectures import Shape, inference_model
+from core.architectures import inference_model
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
 from core.architectures.transfer import assemble, head_of, unfreeze
 from core.config import ExperimentConfig
-from core.datasets import ImageDataset
-from core.datasets.splits import Split, split
+from core.datasets import ImageDataset, choices
+from core.datasets.records import Shape
+from core.datasets.splits import Split
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
-from core.training.augmentation import augmentation_layers
+from core.training.augmentation import MixingModel, augmentation_layers, mixing_layer
 from core.training.bottleneck import bottleneck_features
 from core.training.callbacks import EpochLogger, KeepBest, ProgressReporter, StopOnNan
 from core.training.device import environment, on_gpu, set_up_device
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, steps_per_execution
-from core.training.pixels import SCALINGS, Scaling, prepared
+from core.training.preparation import preparation
+from core.training.preprocessing import needs_mean, training_mean
 from core.training.pretrained import start_from
+from core.training.views import averaged
 
 
 def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -> None:
@@ -38,19 +42,20 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     set_up_device()
     keras.utils.set_random_seed(config.seed)
 
-    dataset = datasets.load(config.data.name)
-    parts = split(dataset, validation_fraction=config.data.validation_fraction, seed=config.data.split_seed)
+    dataset = datasets.load(config.data.name, grey=config.data.grey)
+    parts = choices.choose(dataset, config.data)
+    net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
+    config = start_from(net, config, store)
     log_data(store, run_id, config, dataset, parts)
     store.log_json(run_id, environment(), schema.ENVIRONMENT)
 
-    net = assemble(config.model, dataset.info.shape, dataset.info.num_classes)
-    scaling = start_from(net, config.model, store)
-    model, deployable = wrap(net, config, dataset.info.shape, scaling)
+    mean = training_mean(dataset.images, parts.train) if needs_mean(config.data.preprocessing) else None
+    model, deployable = wrap(net, config, dataset.info.shape, mean)
     macs = log_counts(store, run_id, inference_model(net))
 
     answering, inputs = deployable, dataset.images
     if config.model.bottleneck:
-        inputs = bottleneck_features(net, config.model, scaling, dataset, store.settings)
+        inputs = bottleneck_features(net, config, dataset, mean, store.settings)
         model = answering = head_of(net)
         macs = describe_model(model).macs
     batch_size = config.training.batch_size
@@ -58,11 +63,13 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
     validation = Batches(inputs, dataset.labels, parts.validation, batch_size)
 
     with MetricWriter(store, run_id) as writer:
-        progress = ProgressReporter(writer, len(training), config.training.epochs, len(parts.train))
+        progress = ProgressReporter(writer, len(training), config.training.epochs, len(training.rows))
         progress.phase("starting")
-        fit(model, net, macs, config, training, validation, writer, progress, store, run_id)
+        weights = choices.weights(dataset, parts.train, config.data)
+        fit(model, net, macs, config, training, validation, writer, progress, store, run_id, weights)
         progress.phase("evaluating")
-        evaluate(store, run_id, answering, replace(dataset, images=inputs), parts.test, batch_size, writer)
+        seen, views = replace(dataset, images=inputs), config.augmentation.test_time
+        evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views)
         writer.metrics({"latency_ms": evaluation.latency_ms(deployable)}, step=0)
         progress.phase("saving")
         writer.metrics({"model_bytes": store.log_model(run_id, deployable)}, step=0)
@@ -70,28 +77,42 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
 
 
 def wrap(
-    net: keras.Model,
-    config: ExperimentConfig,
-    image_shape: Shape | None = None,
-    scaling: Scaling = SCALINGS["unit"],
+    net: keras.Model, config: ExperimentConfig, shape: Shape | None = None, mean: np.ndarray | None = None
 ) -> tuple[keras.Model, keras.Model]:
     """The net that trains (with augmentation) and the one that is kept; they share their weights.
 
-    Both take images `(N, H, W, C)` of 0-255, resize and scale them, so that whoever loads the saved model
-    feeds it pixels and cannot get the scaling wrong. image_shape: `(H, W, C)`; None: as the net's input.
+    Both take images of 0-255 as the dataset has them; they crop, preprocess and resize them, so that
+    whoever loads the saved model feeds it pixels and cannot get that wrong.
+
+    shape: `(H, W, C)` of the images; default: the net's. mean: the training part's mean image, where the
+    preprocessing subtracts it.
     """
-    net_shape = net.input_shape[1:]
-    images = keras.Input(image_shape or net_shape, name="images")
+    images = keras.Input(shape or net.input_shape[1:], name="images")
+    cut = choices.net_shape(config, images.shape[1:])
+    prepare = preparation(config, cut, net.input_shape[1:], mean)
+    answer = inference_model(net)
+    deployable = keras.Model(images, answer(prepare(cropped(images, cut))), name=net.name)
     augmented = images
     for layer in augmentation_layers(config.augmentation, config.seed):
         augmented = layer(augmented)
-    answer = inference_model(net)
-    deployable = keras.Model(images, answer(prepared(images, net_shape, scaling)), name=net.name)
-    inputs = prepared(augmented, net_shape, scaling)
+    mix = mixing_layer(config.augmentation, config.seed)
+    if mix is None and answer is net:
+        return keras.Model(images, net(prepare(augmented)), name="training"), deployable
+    augmented, *shares = (augmented,) if mix is None else mix(augmented)
     if answer is net:
-        return keras.Model(images, net(inputs), name="training"), deployable
-    heads = keras.Model(net.inputs, net.outputs)  # all of them, so that the auxiliary ones train too
-    return AuxiliaryModel(images, heads(inputs), name="training"), deployable
+        heads = [net(prepare(augmented))]
+    else:
+        heads = keras.Model(net.inputs, net.outputs)(prepare(augmented))  # the auxiliary ones train too
+    kind = AuxiliaryModel if mix is None else MixingModel
+    return kind(images, [*heads, *shares], name="training"), deployable
+
+
+def cropped(images: keras.KerasTensor, cut: Shape) -> keras.KerasTensor:
+    """The middle of the images `(None, H, W, C)` in the size `(H, W, C)` of the crops that train."""
+    spare = [images.shape[axis + 1] - cut[axis] for axis in (0, 1)]
+    if not any(spare):
+        return images
+    return layers.Cropping2D([(gap // 2, gap - gap // 2) for gap in spare], name="centre")(images)
 
 
 def compile_model(
@@ -119,6 +140,7 @@ def fit(
     progress: ProgressReporter,
     store: RunStore,
     run_id: str,
+    class_weight: dict[int, float] | None = None,
 ) -> None:
     """Train; afterwards the model has the weights that are kept, and the store says which.
 
@@ -141,6 +163,7 @@ def fit(
                 initial_epoch=done,
                 epochs=end,
                 verbose=0,
+                class_weight=class_weight,
                 callbacks=[
                     logger,
                     progress,
@@ -190,8 +213,7 @@ def log_data(
         ),  # how an image was made to fit, at import and in the demo
         "classes": list(info.classes),
         "counts": counts,
-        "split_seed": config.data.split_seed,
-        "validation_fraction": config.data.validation_fraction,
+        **config.data.model_dump(exclude={"name"}),
     }
     store.log_json(run_id, facts, schema.DATA)
     sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
@@ -222,12 +244,13 @@ def evaluate(
     rows: np.ndarray,
     batch_size: int,
     writer: MetricWriter,
+    views: str = "none",
 ) -> None:
-    """Test metrics, and the probabilities themselves."""
+    """Test metrics, and the probabilities themselves, averaged over the views."""
     if not len(rows):
         print("the dataset has no test part: nothing is evaluated")
         return
-    probabilities = evaluation.predict_probabilities(model, dataset, rows, batch_size)
+    probabilities = evaluation.predict_probabilities(averaged(model, views), dataset, rows, batch_size)
     metrics = evaluation.test_metrics(probabilities, dataset.labels[rows])
     writer.metrics(metrics, step=0)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -28,4 +31,16 @@ def choose_run(runs: pd.DataFrame, label: str = "Run") -> str | None:
         st.session_state.pop(key, None)
     chosen = st.selectbox(label, list(labels), format_func=labels.__getitem__, key=key)
     st.session_state[seen] = st.query_params["run"] = chosen
+    return chosen
+
+
+def choose(column: Any, label: str, options: Sequence[str], name: str, default: str) -> str:
+    """A select box whose choice stands in the URL as `name`, also when a link to this page sets it there.
+
+    A widget bound to the URL forgets the address of a link from the page to itself.
+    """
+    wanted = st.query_params.get(name, default)
+    start = wanted if wanted in options else default
+    chosen = column.selectbox(label, options, index=list(options).index(start), key=f"{name}-{start}")
+    st.query_params[name] = chosen
     return chosen

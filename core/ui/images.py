@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,14 @@ def enlarged(pixels: np.ndarray, size: int = SHOWN_PX) -> Image.Image:
     factor = size / max(image.size)
     shape = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     return image.resize(shape, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BICUBIC)
+
+
+def image_grid_png(images: Sequence[bytes], size: int = SHOWN_PX) -> None:
+    """Images that are PNG files already, in rows that wrap."""
+    decoded = [np.asarray(Image.open(io.BytesIO(png))) for png in images]
+    with st.container(horizontal=True, gap="small"):
+        for pixels in decoded:
+            st.image(enlarged(pixels.reshape(*pixels.shape[:2], -1), size), width=size)
 
 
 def image_grid(images: Sequence[np.ndarray], captions: Sequence[str], size: int = SHOWN_PX) -> None:

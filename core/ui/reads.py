@@ -80,6 +80,11 @@ def dataset_infos() -> list[DatasetInfo]:
     return [info for name in datasets.names() if (info := datasets.info(name)).prepared]
 
 
+def unprepared() -> list[DatasetInfo]:
+    """The datasets that the program knows and that nobody has downloaded yet."""
+    return [info for name in datasets.names() if not (info := datasets.info(name)).prepared]
+
+
 def style_of(run: pd.Series) -> LineStyle:
     """The colour of a run, given its row of `runs()`."""
     return run_style(run["run_id"], run.get(f"tags.{schema.NUMBER}"))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import streamlit as st
 
-from core.architectures import Architecture, Option, architectures
+from core.architectures import architectures
 from core.config import OPTIMIZERS, SCHEDULES, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.launch import check
+from core.ui.augmentation_form import augmentation_form
+from core.ui.data_choices import data_choices
+from core.ui.net_options import URL, broken_files, net_options
 from core.ui.transfer_form import layer_lists, transfer_settings
-
-URL: Final = "query-params"  # a widget bound to the URL can be sent to a colleague
 
 
 def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
@@ -30,9 +31,10 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
         placeholder="Choose one or several",
         help="Each becomes a run of its own, with the same settings.",
     )
-    options = {name: _net_options(architectures.get(name)) for name in names}
-    settings = {"data.name": info.name, **_optimization(), **_training()}
-    settings |= transfer_settings()
+    broken_files()
+    options = {name: net_options(architectures.get(name), info) for name in names}
+    data = {"data.name": info.name, **data_choices(info)}
+    settings = data | _optimization() | _training() | augmentation_form(info, data) | transfer_settings()
     configs, wrong = [], []
     for name in names:
         model = {"model.name": name} | {f"model.options.{key}": value for key, value in options[name].items()}
@@ -58,31 +60,6 @@ def _dataset(infos: list[DatasetInfo]) -> DatasetInfo:
     parts = ", ".join(f"{sum(counts):,} {part}" for part, counts in info.counts.items() if sum(counts))
     st.caption(f"{height}×{width}×{channels} pixels · {info.num_classes} classes · {parts}")
     return info
-
-
-def _net_options(entry: Architecture) -> dict[str, Any]:
-    """The net's own options; drawn folded, because the defaults are the paper's."""
-    if not entry.options:
-        return {}
-    with st.expander(f"Options of {entry.name}"):
-        columns = st.columns(3)
-        return {
-            option.name: _option_widget(option, entry.name, columns[position % 3])
-            for position, option in enumerate(entry.options)
-        }
-
-
-def _option_widget(option: Option, net: str, column: Any) -> Any:
-    label, key = option.name.replace("_", " "), f"{net}.{option.name}"
-    if isinstance(option.default, bool):
-        return column.toggle(label, option.default, key=key, help=option.help, bind=URL)
-    if isinstance(option.default, str):
-        position = option.choices.index(option.default)
-        return column.selectbox(label, option.choices, index=position, key=key, help=option.help, bind=URL)
-    kind = type(option.default)
-    low, high = (None if bound is None else kind(bound) for bound in (option.minimum, option.maximum))
-    step = kind(getattr(option, "step", None) or (1 if kind is int else 0.05))
-    return column.number_input(label, low, high, option.default, step, key=key, help=option.help, bind=URL)
 
 
 def _optimization() -> dict[str, Any]:
@@ -143,22 +120,9 @@ def _training() -> dict[str, Any]:
         ),
         "seed": third.number_input("Seed", value=0, step=1, key="seed", bind=URL),
     }  # fmt: skip
-    with st.expander("More about data, augmentation and the run"):
-        first, second, third = st.columns(3)
+    with st.expander("More about the run"):
+        first, second, _ = st.columns(3)
         settings |= {
-            "data.validation_fraction": first.number_input(
-                "Validation fraction", value=default.data.validation_fraction, step=0.05,
-                key="validation_fraction", bind=URL,
-                help="Of the training images; it chooses the epoch that is kept. Unused when the dataset "
-                "brings a validation part.",
-            ),
-            "augmentation.horizontal_flip": second.toggle(
-                "Flip left and right at random", key="flip", bind=URL
-            ),
-            "augmentation.pad_and_crop": third.number_input(
-                "Pad and crop, pixels", value=0, step=1, key="pad_and_crop", bind=URL,
-                help="Zero padding on every side, then a crop of the old size at a random place.",
-            ),
             "training.keep": first.selectbox(
                 "Weights to keep", ("best", "last"), key="keep", bind=URL,
                 help="Best: the epoch with the highest validation accuracy.",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core.config import FREEZES, HEADS, ExperimentConfig, ModelConfig
-from core.datasets import DatasetInfo
+from core.datasets import DatasetInfo, choices
 from core.inference import client
 from core.settings import Settings, get_settings
 from core.tracking import schema
 from core.training.pretrained import RUN, SUFFIXES
 from core.ui import reads
+from core.ui.net_options import URL
 from core.ui.words import run_label
-
-URL: Final = "query-params"
 
 SOURCES = ("none", "imagenet", "run", "file")
 
@@ -120,7 +119,9 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     for config in configs:
         with st.spinner(f"Building {config.model.name} …"):
             try:
-                facts = _described(get_settings(), config.model, info.shape, info.num_classes)
+                facts = _described(
+                    get_settings(), config.model, choices.net_shape(config, info.shape), info.num_classes
+                )
             except client.InferenceError as error:
                 st.error(str(error), icon=":material/block:")
                 continue

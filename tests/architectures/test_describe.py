@@ -37,7 +37,11 @@ def test_to_dict_is_json_with_the_documented_keys(described):
         "macs": 24 * 24 * 6 * 25,
         "connections": 24 * 24 * 6 * 26,
         "activation_bytes": 4 * 24 * 24 * 6,
+        "inputs": [],
+        "window": [5, 5],
+        "strides": [1, 1],
     }
+    assert [layer["inputs"] for layer in plain["layers"][1:3]] == [[0], [1]]
     assert plain["macs"] == sum(layer["macs"] for layer in plain["layers"])
     parts = ("weights", "gradients", "optimizer", "activations", "workspace", "graph")
     assert plain["memory"]["total"] == sum(plain["memory"][part] for part in parts)

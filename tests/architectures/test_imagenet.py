@@ -10,7 +10,7 @@ import pytest
 from core.architectures import build_model, inference_model
 from core.architectures.imagenet import TWINS, carried_over
 from core.architectures.transfer import backbone_of
-from core.training.pixels import SCALINGS, prepared
+from core.training.preprocessing import preprocessing
 from tests.architectures.test_keras_applications import randomized
 
 # Nets of more layers of the same table are wired by the same functions and named by the same rule.
@@ -39,7 +39,7 @@ def test_our_net_sees_in_pixels_what_theirs_sees(name):
     preprocess = getattr(keras.applications, MODULES[name]).preprocess_input
     expected = keras.ops.convert_to_numpy(theirs(preprocess(pixels.copy()), training=False))
     images = keras.Input((size, size, 3))
-    whole = keras.Model(images, ours(prepared(images, (size, size, 3), SCALINGS[twin.pixels])))
+    whole = keras.Model(images, ours(preprocessing(twin.preprocessing, (size, size, 3))(images)))
     answer = keras.ops.convert_to_numpy(whole(pixels, training=False))
     assert answer.shape == expected.shape
     assert np.abs(answer - expected).max() < 1e-3 * np.ptp(expected)

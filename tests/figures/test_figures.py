@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from core.figures import class_counts, confusion, learning_curves, top_classes
+from core.figures import class_counts, confusion, image_sizes, learning_curves, light, top_classes
 from core.figures.style import PALETTE, run_style
 
 HISTORY = pd.DataFrame(
@@ -74,3 +74,11 @@ def test_bars_of_classes() -> None:
     assert [(bar.name, bar.y) for bar in counts.data] == [("train", (3, 1)), ("test", (1, 1))]
     top = top_classes.draw(["dog", "cat"], [0.9, 0.1])
     assert (top.data[0].y, top.data[0].x) == (("dog", "cat"), (0.9, 0.1))
+
+
+def test_sizes_and_light_hold_what_was_counted() -> None:
+    sizes = image_sizes.draw([(20, 10, 5), (8, 8, 1)])
+    assert (sizes.data[0].y, sizes.data[0].x) == ((20, 8), (10, 8))
+    histograms = light.draw(np.array([0.0, 255.0, 100.0]), np.array([3.0, 3.0, 3.0]))
+    assert [sum(trace.y) for trace in histograms.data] == [3, 3]
+    assert len(image_sizes.draw([]).data[0].x) == 0

@@ -12,13 +12,13 @@ from core.datasets import load
 from core.settings import Settings
 from core.training.bottleneck import bottleneck_features
 from core.training.pipeline import Batches
-from core.training.pixels import SCALINGS, Scaling
 from core.training.train import wrap
 
-UNIT = SCALINGS["unit"]
 MODEL = ModelConfig(
     name="resnet_cifar", options={"depth": 8}, head="gap_dense", freeze="all", bottleneck=True, resize=16
 )
+
+CONFIG = ExperimentConfig(model=MODEL)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def net_with(head: str) -> keras.Model:
 
 def test_a_head_trained_on_features_predicts_as_the_joined_model(settings: Settings, digits) -> None:
     net = net_with("gap_dense")
-    features = bottleneck_features(net, MODEL, UNIT, digits, settings)
+    features = bottleneck_features(net, CONFIG, digits, None, settings)
     assert features.dtype == np.float32
     assert features.shape == (40, 4, 4, 64)  # two of three stages halve 16 pixels
     assert not features[3].any()  # left out
@@ -46,7 +46,7 @@ def test_a_head_trained_on_features_predicts_as_the_joined_model(settings: Setti
     head.compile("adam", "sparse_categorical_crossentropy")
     rows = digits.indices()
     head.fit(Batches(features, digits.labels, rows, 8, seed=1), epochs=2, verbose=0)
-    _, joined = wrap(net, ExperimentConfig(model=MODEL), digits.info.shape, UNIT)
+    _, joined = wrap(net, CONFIG, digits.info.shape)
     np.testing.assert_allclose(
         head.predict(features[rows], verbose=0), joined.predict(digits.images[rows], verbose=0), atol=1e-5
     )
@@ -55,31 +55,31 @@ def test_a_head_trained_on_features_predicts_as_the_joined_model(settings: Setti
 def test_features_are_computed_once_for_every_head(settings: Settings, digits) -> None:
     folder = settings.cache / "bottleneck"
     net = net_with("gap_dense")
-    bottleneck_features(net, MODEL, UNIT, digits, settings)
+    bottleneck_features(net, CONFIG, digits, None, settings)
     (file,) = folder.iterdir()
     written = file.stat().st_mtime_ns
     for head in ("gap", "flatten_dense", "own"):
         other = net_with(head)
         backbone_of(other).set_weights(backbone_of(net).get_weights())
-        bottleneck_features(other, MODEL, UNIT, digits, settings)
+        bottleneck_features(other, CONFIG, digits, None, settings)
     assert [(path, path.stat().st_mtime_ns) for path in folder.iterdir()] == [(file, written)]
 
 
-@pytest.mark.parametrize("changed", ["weights", "scaling", "data", "options"])
+@pytest.mark.parametrize("changed", ["weights", "preprocessing", "data", "options"])
 def test_whatever_features_depend_on_makes_others(settings: Settings, digits, changed: str) -> None:
-    net, model, scaling = net_with("gap"), MODEL, UNIT
-    bottleneck_features(net, model, scaling, digits, settings)
+    net, config = net_with("gap"), CONFIG
+    bottleneck_features(net, config, digits, None, settings)
     if changed == "weights":
         normalization = next(one for one in net.layers if isinstance(one, keras.layers.BatchNormalization))
         normalization.moving_mean.assign(normalization.moving_mean + 0.1)
-    elif changed == "scaling":
-        scaling = Scaling(1 / 127.5, -1.0)
+    elif changed == "preprocessing":
+        config = CONFIG.with_values({"data.preprocessing": "tf"})
     elif changed == "data":
         info = digits.info.__class__(**{**vars(digits.info), "fingerprint": "another"})
         digits = digits.__class__(**{**vars(digits), "info": info})
     else:
-        model = MODEL.model_copy(update={"options": {"depth": 8, "conv_bias": True}})
-    bottleneck_features(net, model, scaling, digits, settings)
+        config = CONFIG.with_values({"model.options.conv_bias": True})
+    bottleneck_features(net, config, digits, None, settings)
     assert len(list((settings.cache / "bottleneck").iterdir())) == 2
 
 

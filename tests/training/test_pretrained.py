@@ -17,7 +17,6 @@ from core.jobs.launch import check, launch, train_here
 from core.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.training.pixels import SCALINGS
 from core.training.pretrained import WeightsError, from_model, start_from, weights_file
 from core.training.train import wrap
 from tests.conftest import SMALL, Trained
@@ -52,22 +51,20 @@ def saved(settings: Settings) -> dict[str, list[np.ndarray]]:
     """A LeNet in the weights folder, in both forms; its weights by layer."""
     settings.weights.mkdir(parents=True)
     net = assemble(lenet(), SHAPE, 4)
-    config = ExperimentConfig()
-    _, kept = wrap(net, config, SHAPE, SCALINGS["symmetric"])
+    _, kept = wrap(net, ExperimentConfig().with_values({"data.preprocessing": "tf"}))
     kept.save(settings.weights / "lenet.keras")
     net.save_weights(settings.weights / "lenet.weights.h5")
     return arrays(net)
 
 
-@pytest.mark.parametrize(
-    ("file", "scaling"), [("lenet.keras", SCALINGS["symmetric"]), ("lenet.weights.h5", SCALINGS["unit"])]
-)
+@pytest.mark.parametrize(("file", "preprocessing"), [("lenet.keras", "tf"), ("lenet.weights.h5", "scale")])
 def test_a_file_fills_the_backbone_and_leaves_the_head_fresh(
-    saved: dict, store: RunStore, file: str, scaling: object
+    saved: dict, store: RunStore, file: str, preprocessing: str
 ) -> None:
     model = lenet(weights=file, head="gap")
     net = assemble(model, SHAPE, 7)
-    assert start_from(net, model, store) == scaling  # a weights file does not say: 0 to 1
+    found = start_from(net, ExperimentConfig(model=model), store)
+    assert found.data.preprocessing == preprocessing  # a weights file does not say: 0 to 1
     names = {layer.name for layer in backbone_layers(net) if layer.weights}
     assert equal(arrays(net), saved) == names
     assert "head_predictions" not in names
@@ -77,7 +74,7 @@ def test_named_layers_take_weights_wherever_they_are(saved: dict, store: RunStor
     first, *_, last = saved
     model = lenet(weights="lenet.keras", weights_layers=f"{first}, {last}")
     net = assemble(model, SHAPE, 4)
-    start_from(net, model, store)
+    start_from(net, ExperimentConfig(model=model), store)
     assert equal(arrays(net), saved) == {first, last}
 
 
@@ -90,7 +87,7 @@ def test_vgg_starts_warm_from_vgg11_as_in_the_paper(settings: Settings, store: R
     chosen = "conv1_1, conv2_1, conv3_1, conv3_2, fc*, predictions"
     model = ModelConfig(name="vgg16", options=small, weights="a.weights.h5", weights_layers=chosen)
     sixteen = assemble(model, (32, 32, 1), 3)
-    start_from(sixteen, model, store)
+    start_from(sixteen, ExperimentConfig(model=model), store)
     expected = {"conv1_1", "conv2_1", "conv3_1", "conv3_2", "fc1", "fc2", "predictions"}
     assert equal(arrays(sixteen), arrays(eleven)) == expected
 
@@ -98,7 +95,7 @@ def test_vgg_starts_warm_from_vgg11_as_in_the_paper(settings: Settings, store: R
 def test_weights_of_another_net_are_refused_in_one_sentence(saved: dict, store: RunStore) -> None:
     model = ModelConfig(name="mnist_cnn", weights="lenet.keras")
     with pytest.raises(WeightsError, match=r"do not fit mnist_cnn: its layer \w+ holds 5×5×1×16, 16\. Rec"):
-        start_from(assemble(model, (28, 28, 1), 4), model, store)
+        start_from(assemble(model, (28, 28, 1), 4), ExperimentConfig(model=model), store)
 
 
 def test_a_broken_file_is_refused_in_one_sentence(settings: Settings, store: RunStore) -> None:
@@ -107,7 +104,7 @@ def test_a_broken_file_is_refused_in_one_sentence(settings: Settings, store: Run
         (settings.weights / name).write_bytes(b"nothing of the kind")
         model = lenet(weights=name)
         with pytest.raises(WeightsError, match=rf"The weights of the file {name} cannot be read: ") as error:
-            start_from(assemble(model, SHAPE, 4), model, store)
+            start_from(assemble(model, SHAPE, 4), ExperimentConfig(model=model), store)
         assert "\n" not in str(error.value)
 
 
@@ -140,6 +137,13 @@ def test_weights_that_cannot_be_are_refused_before_launch(
     with pytest.raises(ConfigError) as error:
         check(SMALL.with_values({"model.weights": weights}))
     assert str(error.value).startswith(sentence)
+
+
+def test_preprocessing_that_the_weights_do_not_expect_is_refused(saved: dict, store: RunStore) -> None:
+    model = lenet(weights="lenet.keras")
+    config = ExperimentConfig(model=model).with_values({"data.preprocessing": "standardize"})
+    with pytest.raises(WeightsError, match=r"expect images with data.preprocessing tf. Received: standardiz"):
+        start_from(assemble(model, SHAPE, 4), config, store)
 
 
 def test_a_file_in_a_folder_below_is_found(settings: Settings) -> None:
@@ -222,7 +226,7 @@ def test_offline_a_launch_says_in_one_sentence_what_to_do(store: RunStore, unrea
     assert frames.run_ids(store) == []
     model = config.model
     with pytest.raises(WeightsError) as error:  # as a training would tell it
-        start_from(assemble(model, (32, 32, 1), 2), model, store)
+        start_from(assemble(model, (32, 32, 1), 2), ExperimentConfig(model=model), store)
     assert str(error.value).startswith("The ImageNet weights of resnet50 could not be loaded (")
     assert error.value.__suppress_context__
     assert "\n" not in str(error.value)
@@ -244,9 +248,9 @@ def test_imagenet_weights_come_through_the_loader_of_keras(
     model = ModelConfig(name="resnet50", weights="imagenet", head="gap", freeze="all")
     net = assemble(model, (32, 32, 1), 2)
     assert net.input_shape == (None, 32, 32, 3)  # grey images are shown as colour
-    assert start_from(net, model, store) == SCALINGS["imagenet_mean"]
+    assert start_from(net, ExperimentConfig(model=model), store).data.preprocessing == "caffe"
     kernel = keras.ops.convert_to_numpy(theirs.get_layer("conv1_conv").kernel)
-    np.testing.assert_array_equal(net.get_layer("conv1").get_weights()[0], kernel[:, :, ::-1])
+    np.testing.assert_array_equal(net.get_layer("conv1").get_weights()[0], kernel)
     np.testing.assert_array_equal(
         net.get_layer("conv5_block3_conv3").get_weights()[0],
         theirs.get_layer("conv5_block3_3_conv").get_weights()[0],

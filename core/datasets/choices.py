@@ -1,0 +1,94 @@
+"""What a config makes of a dataset: the shape that nets get, who trains, and how much each class counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.config import DataConfig, ExperimentConfig
+from core.datasets.balance import at_most, balanced, class_weights
+from core.datasets.records import DatasetInfo, ImageDataset, Shape
+from core.datasets.splits import Split, split
+
+COLOUR_ONLY = ("caffe", "torch")
+
+
+def choose(dataset: ImageDataset, data: DataConfig) -> Split:
+    """The split that a config asks for; its training rows are those of an epoch.
+
+    Sampled evenly, images of small classes occur several times. Validation and test stay as they are.
+    """
+    parts = split(
+        dataset,
+        validation_fraction=data.validation_fraction,
+        seed=data.split_seed,
+        folds=data.folds or None,
+        fold=data.fold if data.folds else None,
+    )
+    labels = dataset.labels[parts.train]
+    if data.imbalance == "balanced":
+        return replace(parts, train=balanced(parts.train, labels, data.split_seed))
+    if data.imbalance == "at_most":
+        return replace(parts, train=at_most(parts.train, labels, data.at_most, data.split_seed))
+    return parts
+
+
+def weights(dataset: ImageDataset, rows: np.ndarray, data: DataConfig) -> dict[int, float] | None:
+    """The weight of each class in the loss, if the config asks for weights. rows: those that train."""
+    if data.imbalance != "class_weights":
+        return None
+    return dict(enumerate(class_weights(dataset.labels[rows], dataset.info.num_classes).tolist()))
+
+
+def image_shape(shape: Shape, data: DataConfig) -> Shape:
+    """The shape of the images as they are read."""
+    height, width, channels = shape
+    return height, width, 1 if data.grey else channels
+
+
+def net_shape(config: ExperimentConfig, shape: Shape) -> Shape:
+    """The shape that the net gets, of images stored as `shape`."""
+    height, width, channels = image_shape(shape, config.data)
+    crop = config.augmentation.random_crop
+    return (crop, crop, channels) if crop else (height, width, channels)
+
+
+def check(config: ExperimentConfig, info: DatasetInfo) -> None:
+    """Raise ValueError, in one sentence, when images of this dataset cannot be treated so."""
+    height, width, channels = image_shape(info.shape, config.data)
+    crop, margin = config.augmentation.random_crop, config.augmentation.pad_and_crop
+    if crop > min(height, width):
+        raise ValueError(
+            f"augmentation.random_crop must be at most the images' shorter side, {min(height, width)}. "
+            f"Received: {crop}."
+        )
+    if margin >= min(height, width):
+        raise ValueError(
+            f"augmentation.pad_and_crop must be smaller than the images, {height}×{width}. "
+            f"Received: {margin}."
+        )
+    if config.data.preprocessing in COLOUR_ONLY and channels != 3:
+        raise ValueError(
+            f"data.preprocessing '{config.data.preprocessing}' is made for images of 3 channels. "
+            f"Received: {channels}."
+        )
+
+
+def sizes(info: DatasetInfo, data: DataConfig) -> tuple[int, int]:
+    """About how many images an epoch trains and validates on, told by the counts alone."""
+    pool = np.array(info.counts["train"])
+    given = np.array(info.counts["validation"])
+    if data.folds:
+        held = (pool + given) / data.folds
+        pool = pool + given - held
+    elif given.any():
+        held = given
+    else:
+        held = pool * data.validation_fraction
+        pool = pool - held
+    if data.imbalance == "balanced":
+        pool = np.where(pool > 0, pool.max(), 0)
+    elif data.imbalance == "at_most":
+        pool = np.minimum(pool, data.at_most)
+    return round(float(pool.sum())), round(float(held.sum()))

@@ -1,0 +1,96 @@
+"""Descriptions of nets (`core.architectures.describe`), each made once by the prediction process and kept.
+
+A file of the cache is named by all that a description depends on, so a stale one is never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+from core.architectures import Shape, architectures, check_net
+from core.inference import client
+from core.settings import PROGRAM, Settings
+
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class NetRequest:
+    """A net as it is to be described. None stands for the net's own input or number of classes."""
+
+    name: str
+    input_shape: Shape | None = None
+    num_classes: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    batch_size: int = BATCH_SIZE
+
+    def complete(self) -> NetRequest:
+        """With the net's own input and defaults. Raises ValueError for what the net cannot take."""
+        entry = architectures.get(self.name)
+        height, width, channels = self.input_shape or entry.input_shape
+        shape = (height, width, channels)
+        classes = self.num_classes or entry.num_classes
+        _, options = check_net(self.name, shape, classes, self.options)
+        return NetRequest(self.name, shape, classes, options, self.batch_size)
+
+
+def describe(settings: Settings, request: NetRequest) -> dict[str, Any]:
+    """The description, from the cache or from the prediction process.
+
+    Raises ValueError for what the net cannot take, InferenceError when it cannot be built.
+    """
+    known = cached(settings, request)
+    if known is not None:
+        return known
+    whole, path = request.complete(), cache_file(settings, request)
+    facts = client.describe(
+        settings, whole.name, whole.input_shape, whole.num_classes, whole.options, whole.batch_size
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}")
+    draft.write_text(json.dumps(facts))
+    draft.replace(path)  # whole or not at all, whoever else writes it now
+    return facts
+
+
+def cached(settings: Settings, request: NetRequest) -> dict[str, Any] | None:
+    """The description if it was made before. Raises ValueError for what the net cannot take."""
+    try:
+        return json.loads(cache_file(settings, request).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def cache_file(settings: Settings, request: NetRequest) -> Path:
+    """Where the description lies, once it was made. Raises ValueError for what the net cannot take."""
+    depends_on = [asdict(request.complete()), code_version(), _digest_of(architectures.origin(request.name))]
+    name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
+    return settings.cache / "descriptions" / f"{name}.json"
+
+
+def code_version() -> str:
+    """Changes with Keras and with every file that a net of the program is built or described by."""
+    digest = hashlib.sha256(version("keras").encode())
+    for path in sorted((PROGRAM / "core" / "architectures").rglob("*.py")):
+        digest.update(_digest_of(path).encode())
+    return digest.hexdigest()
+
+
+_digests: dict[tuple[Path, int, int], str] = {}  # by path, time and size: a page asks for dozens of nets
+
+
+def _digest_of(path: Path | None) -> str:
+    if path is None:
+        return ""
+    state = path.stat()
+    key = (path, state.st_mtime_ns, state.st_size)
+    if key not in _digests:
+        _digests[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return _digests[key]

@@ -1,0 +1,71 @@
+"""What a net will get of an image: through the very layers that training uses."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+
+from core import datasets
+from core.config import DataConfig, ExperimentConfig, from_mapping
+from core.datasets import choices
+from core.training.augmentation import augmentation_layers, mixing_layer
+from core.training.preprocessing import needs_mean, preprocessing, training_mean
+
+PARTNERS = 24  # other images of the batch, which mixing takes from
+RANGES = {"scale": (0.0, 1.0), "tf": (-1.0, 1.0)}  # what 0-255 becomes; of others it depends on the image
+
+
+def preview(tree: dict[str, Any], row: int, count: int, seed: int) -> list[str]:
+    """One image `count` times as the net gets it in training: PNG files in base64.
+
+    tree: a whole config. What the net gets is shown from its smallest value, black, to its largest, white,
+    where the range of values depends on the image. Raises ValueError for an unknown row.
+    """
+    config = from_mapping(tree)
+    dataset = datasets.load(config.data.name, grey=config.data.grey)
+    if not 0 <= row < len(dataset):
+        raise ValueError(f"Rows of '{config.data.name}' go from 0 to {len(dataset) - 1}. Received: {row}.")
+    choices.check(config, datasets.info(config.data.name))
+    values = _as_the_net_gets(config, dataset, row, count, seed)
+    low, high = RANGES.get(config.data.preprocessing, (float(values.min()), float(values.max())))
+    shown = np.clip((values - low) * 255 / max(high - low, 1e-6), 0, 255).round().astype("uint8")
+    if config.data.preprocessing == "caffe":
+        shown = shown[..., ::-1]  # its blue, green, red as red, green, blue
+    return [_png(image) for image in shown]
+
+
+def _as_the_net_gets(
+    config: ExperimentConfig, dataset: datasets.ImageDataset, row: int, count: int, seed: int
+) -> np.ndarray:
+    mix = mixing_layer(config.augmentation, seed)
+    rows = np.full(count, row)
+    if mix is not None:
+        others = np.random.default_rng(seed).choice(dataset.indices("train"), PARTNERS)
+        rows = np.concatenate([rows, others])
+    images = keras.ops.convert_to_tensor(dataset.images[rows].astype("float32"))
+    for layer in augmentation_layers(config.augmentation, seed):
+        images = layer(images, training=True)
+    if mix is not None:
+        images, *_ = mix(images, training=True)
+    name, shape = config.data.preprocessing, choices.net_shape(config, dataset.info.shape)
+    mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(name) else None
+    return keras.ops.convert_to_numpy(preprocessing(name, shape, mean)(images))[:count]
+
+
+@lru_cache(maxsize=4)
+def _mean(data: DataConfig, fingerprint: str) -> np.ndarray:
+    """The mean image, which reads the whole training part; kept for the next movement of a slider."""
+    dataset = datasets.load(data.name, grey=data.grey)
+    return training_mean(dataset.images, choices.choose(dataset, data).train)
+
+
+def _png(image: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

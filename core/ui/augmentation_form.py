@@ -1,0 +1,128 @@
+"""The form of augmentation and preprocessing, with its preview: a fragment, so that the rest stays still."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import streamlit as st
+
+from core.config import FILLS, PREPROCESSING, AugmentationConfig, ConfigError, ExperimentConfig
+from core.datasets import DatasetInfo
+from core.ui.augmentation_preview import preview
+
+URL: Final = "query-params"
+
+TEST_TIME_WORDS = {
+    "none": "one view",
+    "flip": "it and its mirror",
+    "ten_crops": "ten crops",
+}
+PREPROCESSING_WORDS = {
+    "scale": "scale to 0–1",
+    "standardize": "standardise each image",
+    "mean": "subtract the training mean of each channel",
+    "mean_image": "subtract the training part's mean image",
+    "caffe": "as Caffe's nets want it (VGG, ResNet)",
+    "tf": "-1 to 1 (Inception, Xception, MobileNet)",
+    "torch": "as PyTorch's nets want it (DenseNet)",
+}
+
+
+class Slider(NamedTuple):
+    """One setting of `AugmentationConfig`, its label, its largest value here, its step, and its help."""
+
+    name: str
+    label: str
+    most: float
+    step: float
+    help: str
+
+
+GROUPS: dict[str, tuple[Slider, ...]] = {
+    "Where the pixels lie": (
+        Slider("pad_and_crop", "Pad and crop, pixels", 16, 1, "Zeros on every side, then a crop."),
+        Slider("rotation", "Rotation, degrees", 180, 5, "At most, to either side."),
+        Slider("shift", "Shift", 0.5, 0.05, "Of height and width at most, to either side."),
+        Slider("shear", "Shear, degrees", 45, 1, "At most, to either side."),
+        Slider("zoom", "Zoom", 0.9, 0.05, "0.2: between 0.8 and 1.2 times the size."),
+    ),
+    "Colour and noise": (
+        Slider("brightness", "Brightness", 1, 0.05, "Added to all pixels; of the range 0–255, not clipped."),
+        Slider("contrast", "Contrast", 1, 0.05, "0.8: differences from the mean times 0.2 to 1.8."),
+        Slider("noise", "Noise", 0.5, 0.01, "Standard deviation, of the range 0–255."),
+        Slider("rand_augment", "RandAugment, changes", 4, 1, "So many of fourteen, drawn for each image."),
+        Slider("rand_augment_magnitude", "RandAugment, magnitude", 10, 0.5, "The strength of each change."),
+    ),
+    "Erasing and mixing": (
+        Slider("erasing", "Erasing, how often", 1, 0.05, "The share of images that lose a rectangle."),
+        Slider("erasing_area", "Erased area at most", 1, 0.02, "Of the image; at least 0.02 is erased."),
+        Slider("erasing_ratio", "Longer side by shorter", 10, 0.1, "Of the erased rectangle, at most."),
+        Slider("mixup", "MixUp, alpha", 2, 0.1, "Blends two images and their labels. Larger: more evenly."),
+        Slider("cutmix", "CutMix, alpha", 2, 0.1, "Pastes a rectangle of another image, and of its label."),
+    ),
+}  # fmt: skip
+
+
+def augmentation_form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
+    """Draw the widgets and the preview; returns the settings by their dotted names.
+
+    data: the settings of the data part that were chosen elsewhere.
+    """
+    with st.expander("Augmentation and preprocessing", icon=":material/auto_fix_high:"):
+        return _form(info, data)
+
+
+@st.fragment
+def _form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    first, second, third = st.columns([2, 1, 1])
+    settings["data.preprocessing"] = first.selectbox(
+        "Preprocessing", PREPROCESSING, format_func=PREPROCESSING_WORDS.__getitem__, key="preprocessing",
+        bind=URL, help="What becomes of pixels of 0–255. It is part of the saved model.",
+    )  # fmt: skip
+    shorter = min(info.shape[:2])
+    settings["augmentation.random_crop"] = second.number_input(
+        "Random crop, pixels", min_value=0, value=0, step=1, key="random_crop", bind=URL,
+        help=f"Side of a crop, which becomes the net's input; at most {shorter}. Evaluation takes the "
+        "middle. 0: none.",
+    )  # fmt: skip
+    settings["augmentation.test_time"] = third.selectbox(
+        "The test looks at", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
+        bind=URL, help="Test-time augmentation: probabilities are averaged. Ten crops need a random crop.",
+    )  # fmt: skip
+    with st.container(horizontal=True, gap="medium"):
+        for name, label in (
+            ("horizontal_flip", "Flip left and right"),
+            ("vertical_flip", "Flip top and bottom"),
+            ("erasing_per_pixel", "Erase with random pixels"),
+        ):
+            settings[f"augmentation.{name}"] = st.toggle(label, _default(name), key=name, bind=URL)
+    for column, (title, sliders) in zip(st.columns(3, gap="medium"), GROUPS.items(), strict=True):
+        column.markdown(f"**{title}**")
+        for slider in sliders:
+            settings[f"augmentation.{slider.name}"] = _slider(slider, column)
+        if title == "Where the pixels lie":
+            settings["augmentation.fill"] = column.segmented_control(
+                "From outside comes", FILLS, default=FILLS[0], required=True, key="fill", bind=URL,
+                help="Nearest: the border goes on.",
+            )  # fmt: skip
+    if st.toggle("Preview: one image eight times, as the net gets it", key="preview", bind=URL):
+        try:
+            preview(info, ExperimentConfig().with_values(data | settings))
+        except ConfigError as error:
+            st.error(str(error), icon=":material/block:")
+    return settings
+
+
+def _slider(slider: Slider, column: Any) -> Any:
+    default = _default(slider.name)
+    kind = type(default)
+    low = 1.0 if slider.name == "erasing_ratio" else 0.02 if slider.name == "erasing_area" else kind(0)
+    return column.slider(
+        slider.label, low, kind(slider.most), default, kind(slider.step),
+        key=slider.name, bind=URL, help=slider.help,
+    )  # fmt: skip
+
+
+def _default(name: str) -> Any:
+    return AugmentationConfig.model_fields[name].default

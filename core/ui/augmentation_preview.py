@@ -1,0 +1,46 @@
+"""One training image eight times, exactly as the net will get it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import datasets
+from core.config import ExperimentConfig
+from core.datasets import DatasetInfo
+from core.inference import client
+from core.inference.client import InferenceError
+from core.settings import Settings, get_settings
+from core.ui import words
+from core.ui.images import image_grid_png
+
+COUNT = 8
+
+
+def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
+    """The grid, and buttons for another image or other draws; the prediction process computes it."""
+    with st.container(horizontal=True):
+        image = _counted("Another image", ":material/image:")
+        draws = _counted("Other draws", ":material/casino:")
+    rows = datasets.sample(info.name, count=1, part="train", seed=image)
+    try:
+        with st.spinner("Asking the prediction process", show_time=True):
+            images = _images(get_settings(), config, info.fingerprint, int(rows[0]), draws)
+    except InferenceError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        return
+    image_grid_png(images)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _images(
+    settings: Settings, config: ExperimentConfig, fingerprint: str, row: int, seed: int
+) -> list[bytes]:
+    return client.preview(settings, config, row, count=COUNT, seed=seed)
+
+
+def _counted(label: str, icon: str) -> int:
+    """A button that counts how often it was pressed."""
+    key = f"preview {label}"
+    pressed = st.button(label, icon=icon)
+    st.session_state[key] = st.session_state.get(key, 0) + pressed
+    return int(st.session_state[key])

@@ -1,0 +1,100 @@
+"""What a training takes of a dataset: validation or folds, grey, classes of different sizes, in counts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import streamlit as st
+
+from core.config import IMBALANCE, ConfigError, DataConfig, ExperimentConfig
+from core.datasets import DatasetInfo, choices
+from core.datasets.balance import imbalance
+from core.settings import Settings, get_settings
+from core.ui import reads, words
+
+URL: Final = "query-params"
+MAX_CLASSES_SHOWN = 100
+IMBALANCE_WORDS = {
+    "as_is": "leave them as they are",
+    "class_weights": "weigh small classes more in the loss",
+    "balanced": "draw small classes more often",
+    "at_most": "take at most so many of each",
+}
+
+
+def data_choices(info: DatasetInfo) -> dict[str, Any]:
+    """Draw the widgets; returns the settings by their dotted names."""
+    default = DataConfig()
+    with st.expander("Validation, folds and balance", icon=":material/pie_chart:"):
+        first, second, third = st.columns(3)
+        settings: dict[str, Any] = {
+            "data.validation_fraction": first.number_input(
+                "Validation fraction", value=default.validation_fraction, step=0.05,
+                key="validation_fraction", bind=URL,
+                help="Of the training images; it chooses the epoch that is kept. Unused with folds, and when "
+                "the dataset brings a validation part.",
+            ),
+            "data.folds": second.number_input(
+                "Folds", value=default.folds, step=1, key="folds", bind=URL,
+                help="Cut all that is not test into so many equal parts, one of which validates. 0: none.",
+            ),
+            "data.fold": third.number_input(
+                "Fold that validates", value=default.fold, step=1, key="fold", bind=URL, help="From 0.",
+            ),
+        }  # fmt: skip
+        first, second = st.columns([1, 2])
+        settings["data.split_seed"] = first.number_input(
+            "Seed of the split", value=default.split_seed, step=1, key="split_seed", bind=URL,
+            help="Apart from the run's seed, so that repeats share their split.",
+        )  # fmt: skip
+        settings["data.imbalance"] = second.selectbox(
+            "Classes of different sizes", IMBALANCE, format_func=IMBALANCE_WORDS.__getitem__,
+            key="imbalance", bind=URL,
+        )  # fmt: skip
+        if settings["data.imbalance"] == "at_most":
+            settings["data.at_most"] = second.number_input(
+                "At most, images a class", value=default.at_most, step=10, key="at_most", bind=URL
+            )
+        if info.shape[2] == 3:
+            settings["data.grey"] = st.toggle("Read colour images as grey", key="grey", bind=URL)
+        _effect(info, settings)
+    return settings
+
+
+def _effect(info: DatasetInfo, settings: dict[str, Any]) -> None:
+    """What these choices come to, in images a class."""
+    try:
+        data = ExperimentConfig().with_values(settings | {"data.name": info.name}).data
+        counts, weights = _counts(get_settings(), info.fingerprint, data)
+    except ConfigError:
+        return  # said under the form
+    except ValueError as error:
+        st.error(words.plain(str(error)), icon=":material/block:")
+        return
+    st.caption(words.plain(imbalance(info.classes, info.counts["train"])))
+    table: dict[str, Any] = {"class": info.classes, "an epoch trains on": counts["train"]}
+    if weights:
+        table["weight in the loss"] = weights
+    table |= {"validates": counts["validation"], "held out for testing": counts["test"]}
+    totals = " · ".join(f"{sum(counts[part]):,} {part}" for part in ("train", "validation", "test"))
+    st.markdown(f"**An epoch:** {totals}")
+    shown = {key: values[:MAX_CLASSES_SHOWN] for key, values in table.items()}
+    format_weight = {"weight in the loss": st.column_config.NumberColumn(format="%.2f")}
+    height = min(36 * (len(shown["class"]) + 1) + 2, 220)  # a row is 35 pixels high
+    st.dataframe(shown, hide_index=True, height=height, column_config=format_weight)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _counts(
+    settings: Settings, fingerprint: str, data: DataConfig
+) -> tuple[dict[str, list[int]], list[float]]:
+    """Images a class for every part, and the class weights if any."""
+    dataset = reads.dataset(data.name)
+    parts = choices.choose(dataset, data)
+    counts = {
+        part: np.bincount(dataset.labels[rows], minlength=dataset.info.num_classes).tolist()
+        for part, rows in vars(parts).items()
+    }
+    weights = choices.weights(dataset, parts.train, data)
+    return counts, list((weights or {}).values())

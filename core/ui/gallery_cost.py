@@ -1,0 +1,98 @@
+"""The Architectures page: parameters against multiply-accumulates, filled in from the background."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.architectures import architectures
+from core.figures import cost_scatter
+from core.inference import descriptions, filling
+from core.inference.descriptions import NetRequest
+from core.settings import get_settings
+from core.tracking import schema
+from core.ui import reads, words
+from core.ui.net_options import URL
+
+OWN = "each net's own"
+PURPOSE = "gallery"
+LIVE_S = 1.0
+
+
+def cost() -> None:
+    """The scatter at the nets' own inputs, or at a dataset's with the accuracies reached on it."""
+    names = [OWN, *(info.name for info in reads.dataset_infos())]
+    chosen = st.selectbox(
+        "Input",
+        names,
+        index=names.index(best_known_dataset()),
+        key="at",
+        bind=URL,
+        help="On a dataset: counts at its size and classes, and the test accuracy of your finished runs.",
+    )
+    working = filling.state(get_settings(), PURPOSE)
+    running = working is not None and working.running
+    dataset = None if chosen == OWN else chosen
+    st.fragment(_scatter, run_every=LIVE_S if running else None)(dataset, running)
+
+
+def best_known_dataset() -> str:
+    """The dataset with the most finished runs; the nets' own inputs when none has finished."""
+    runs = reads.runs()
+    if "params.data.name" not in runs:
+        return OWN
+    counts = runs[runs["status"] == schema.FINISHED]["params.data.name"].value_counts()
+    names = [info.name for info in reads.dataset_infos() if info.name in counts.index]
+    return max(names, key=lambda name: counts[name], default=OWN)
+
+
+def requests(dataset: str | None) -> tuple[list[NetRequest], int]:
+    """A request a net that takes the input, complete; and how many do not take it."""
+    infos = {info.name: info for info in reads.dataset_infos()}
+    shape, classes = (infos[dataset].shape, infos[dataset].num_classes) if dataset else (None, None)
+    fitting = []
+    for name in architectures.names():
+        try:
+            fitting.append(NetRequest(name, shape, classes).complete())
+        except ValueError:  # too small an input for this net
+            continue
+    return fitting, len(architectures.names()) - len(fitting)
+
+
+def _scatter(dataset: str | None, was_running: bool) -> None:
+    settings = get_settings()
+    working = filling.state(settings, PURPOSE)
+    running = working is not None and working.running
+    if was_running and not running:
+        st.rerun()  # once: then the fragment no longer renews itself
+    wanted, refusing = requests(dataset)
+    known = {
+        request.name: facts
+        for request in wanted
+        if (facts := descriptions.cached(settings, request)) is not None
+    }
+    families = {entry.name: entry.family for entry in architectures}
+    costs = cost_scatter.collect(known, families, reads.runs(), dataset)
+    where = "At each net's own input and classes" if dataset is None else f"On {dataset}"
+    st.plotly_chart(cost_scatter.draw(costs, where), key="cost")
+    if refusing:
+        st.caption(f"{refusing} nets need larger images than these.")
+    if running:
+        assert working is not None
+        text = f"building {words.plain(working.current)}: {working.done} of {working.total}"
+        st.progress(working.done / max(1, working.total), text=text)
+        return
+    missing = [request for request in wanted if request.name not in known]
+    if working is not None:
+        for name, reason in working.problems.items():
+            st.warning(f"{words.plain(name)}: {words.plain(reason)}", icon=":material/extension_off:")
+    if not missing:
+        return
+    nets = "net" if len(missing) == 1 else f"{len(missing)} nets"
+    label = f"Count the other {nets}" if known else f"Count the {nets}"
+    if st.button(
+        label,
+        icon=":material/calculate:",
+        help="The prediction process builds each once, in the background: some minutes for all.",
+    ):
+        filling.fill(settings, missing, PURPOSE)
+        st.rerun()

@@ -1,0 +1,18 @@
+"""Architectures: where each net comes from, what it costs, how it is built; two of them side by side."""
+
+from core.ui import gallery, gallery_cost, gallery_net
+from core.ui.frame import open_page
+from core.ui.net_options import broken_files
+
+ICON = ":material/account_tree:"
+
+open_page("Architectures", "Every net: its paper, its layers, what it costs.")
+
+broken_files()
+draw = {
+    gallery.CARDS: gallery.cards,
+    gallery.COSTS: gallery_cost.cost,
+    gallery.ONE: gallery_net.one_net,
+    gallery.TWO: gallery_net.two_nets,
+}
+draw[gallery.choose_view()]()

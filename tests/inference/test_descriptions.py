@@ -1,0 +1,94 @@
+"""A net is described once: the second read asks nobody, and whatever it depends on makes it another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core import settings as settings_module
+from core.architectures import architectures
+from core.inference import descriptions, filling
+from core.inference.client import stop_inference
+from core.inference.descriptions import NetRequest
+from core.inference.wire import address_file
+from core.settings import Settings
+from tests.conftest import Trained
+from tests.waiting import wait_for
+
+LENET = NetRequest("lenet5")
+SMALL_RESNET = NetRequest("resnet_cifar", (32, 32, 3), 10, {"depth": 8})
+
+
+def test_the_second_read_does_not_ask_the_process(trained: Trained, tmp_path: Path) -> None:
+    first = descriptions.describe(trained.settings, SMALL_RESNET)
+    assert first["layers"]
+    elsewhere = replace(trained.settings, home=tmp_path / "home")  # where no process was ever started
+    elsewhere.cache.parent.mkdir()
+    elsewhere.cache.symlink_to(trained.settings.cache)
+    assert descriptions.describe(elsewhere, SMALL_RESNET) == first
+    assert not address_file(elsewhere).exists()
+
+
+def test_what_it_depends_on_makes_it_another(trained: Trained) -> None:
+    descriptions.describe(trained.settings, SMALL_RESNET)
+    changed = [
+        replace(SMALL_RESNET, options={"depth": 14}),
+        replace(SMALL_RESNET, input_shape=(40, 40, 3)),
+        replace(SMALL_RESNET, num_classes=11),
+        replace(SMALL_RESNET, batch_size=33),
+    ]
+    assert [descriptions.cached(trained.settings, request) for request in changed] == [None] * 4
+    deeper = descriptions.describe(trained.settings, changed[0])
+    known = descriptions.cached(trained.settings, SMALL_RESNET)
+    assert known is not None
+    assert deeper["depth"] > known["depth"]
+
+
+def test_defaults_that_are_given_are_the_same_request(trained: Trained) -> None:
+    entry = architectures.get("resnet_cifar")
+    defaults = {option.name: option.default for option in entry.options}
+    given = NetRequest("resnet_cifar", entry.input_shape, entry.num_classes, defaults)
+    assert given.complete() == NetRequest("resnet_cifar").complete()
+
+
+def test_a_changed_file_makes_another(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.test_plugin_files import NET
+
+    (tmp_path / "mine.py").write_text(NET.replace("NAME", "mine"))
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(tmp_path))
+    settings_module.get_settings.cache_clear()
+    before = descriptions.cache_file(settings, NetRequest("mine"))
+    assert descriptions.cache_file(settings, NetRequest("mine")) == before
+    (tmp_path / "mine.py").write_text(NET.replace("NAME", "mine") + "\n# changed\n")
+    assert descriptions.cache_file(settings, NetRequest("mine")) != before
+    (tmp_path / "mine.py").unlink()
+
+
+def test_what_a_net_cannot_take_is_said_before_anybody_is_asked(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="vgg16 needs images of at least"):
+        descriptions.describe(settings, NetRequest("vgg16", (8, 8, 3)))
+    assert not address_file(settings).exists()
+
+
+def test_many_are_described_in_the_background(trained: Trained) -> None:
+    wanted = [LENET, NetRequest("conv3"), NetRequest("vgg16", (8, 8, 3))]
+    working = filling.fill(trained.settings, wanted, "test")
+    assert filling.fill(trained.settings, wanted, "test") in (
+        working,
+        filling.state(trained.settings, "test"),
+    )
+    wait_for(lambda: not filling.state(trained.settings, "test").running)  # type: ignore[union-attr]
+    assert descriptions.cached(trained.settings, LENET) is not None
+    assert descriptions.cached(trained.settings, wanted[1]) is not None
+    assert (working.done, working.total) == (3, 3)
+    assert list(working.problems) == ["vgg16"]
+
+
+def test_it_outlives_the_process_that_made_it(trained: Trained) -> None:
+    made = descriptions.describe(trained.settings, LENET)
+    stop_inference(trained.settings)
+    assert descriptions.cached(trained.settings, LENET) == made

@@ -1,0 +1,152 @@
+"""Files in a folder of one's own register nets like a family file; a broken one harms no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import settings as settings_module
+from core.architectures import architectures
+from core.inference.client import describe
+from core.jobs.launch import launch
+from core.settings import PROGRAM, Settings
+from core.tracking import schema
+from core.tracking.store import get_store
+from tests.conftest import SMALL
+from tests.waiting import wait_for
+
+NET = """
+from core.architectures import Architecture, Card, architectures
+from core.lazy import LazyModule
+
+keras = LazyModule("keras")
+
+
+def tiny(input_shape, num_classes):
+    from . import _doubling
+
+    images = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, strides=3, activation="relu")(images)
+    x = keras.layers.Flatten()(_doubling.Doubling()(x))
+    return keras.Model(images, keras.layers.Dense(num_classes, activation="softmax")(x), name="NAME")
+
+
+architectures.register(
+    Architecture(
+        name="NAME", family="Mine", build=tiny, input_shape=(28, 28, 1), num_classes=10, min_size=3,
+        card=Card(title="A tiny net", authors="me", year=2026, paper="none", summary="One convolution."),
+    )
+)
+"""
+LAYER = """
+import keras
+
+
+@keras.saving.register_keras_serializable(package="mine")
+class Doubling(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+"""
+
+
+@pytest.fixture
+def folder(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with one net that uses a layer of its own, named by the setting."""
+    own = tmp_path / "nets"
+    own.mkdir()
+    (own / "tiny.py").write_text(NET.replace("NAME", "tiny"))
+    (own / "_doubling.py").write_text(LAYER)
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(own))
+    settings_module.get_settings.cache_clear()
+    yield own
+    monkeypatch.undo()
+    settings_module.get_settings.cache_clear()
+    assert "tiny" not in architectures  # with the setting its nets go
+
+
+def test_a_file_is_found_and_told_from_those_of_the_program(folder: Path) -> None:
+    assert architectures.get("tiny").family == "Mine"
+    assert architectures.origin("tiny") == folder / "tiny.py"
+    assert architectures.origin("lenet5") is None
+    assert architectures.problems() == {}
+
+
+def test_a_new_or_changed_or_removed_file_counts_at_once(folder: Path) -> None:
+    assert "other" not in architectures
+    (folder / "other.py").write_text(NET.replace("NAME", "other"))
+    assert "other" in architectures
+    (folder / "other.py").write_text(NET.replace("NAME", "another"))
+    assert "other" not in architectures
+    assert "another" in architectures
+    (folder / "other.py").unlink()
+    assert "another" not in architectures
+    assert list(folder.glob("**/*.pyc")) == []  # reading a folder leaves nothing in it
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("def net(:", "SyntaxError: invalid syntax (broken.py, line 1)"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit", "SystemExit: "),
+        (NET.replace("NAME", "lenet5"), "ValueError: The architecture 'lenet5' is registered twice."),
+        (NET.replace("NAME", "half") + "\nnothing", "NameError: name 'nothing' is not defined"),
+        ("import os\nfrom keras import layers", "ImportError: line 2 imports keras, which listing nets must"),
+        (
+            NET.replace("NAME", "half").replace("min_size=3", "min_size=30"),
+            "ValueError: half needs images of at least 30×30 pixels. Received: 28×28.",
+        ),
+        ("import tensorflow as tf", "ImportError: line 1 imports tensorflow, which listing nets must not"),
+    ],
+)
+def test_a_broken_file_is_told_and_harms_no_other(folder: Path, text: str, reason: str) -> None:
+    (folder / "broken.py").write_text(text)
+    assert {"tiny", "lenet5"} <= set(architectures.names())
+    assert "half" not in architectures
+    ((file, told),) = architectures.problems().items()
+    assert file == "broken.py"
+    assert told.startswith(reason)
+    (folder / "broken.py").unlink()
+    assert architectures.problems() == {}
+
+
+def test_a_folder_that_is_not_there_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(folder / "nothing"))
+    settings_module.get_settings.cache_clear()
+    assert architectures.problems() == {str(folder / "nothing"): "is not a folder"}
+
+
+def test_the_command_line_lists_it_and_says_what_is_broken(folder: Path) -> None:
+    (folder / "broken.py").write_text("1 / 0")
+    answer = subprocess.run(
+        [sys.executable, "-m", "core", "list", "architectures", "--json"],
+        cwd=PROGRAM,
+        env={**os.environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "tiny" in {row["name"] for row in json.loads(answer.stdout)}
+    assert answer.stderr == "broken.py: ZeroDivisionError: division by zero\n"
+
+
+def test_it_is_described_trained_and_asked_by_the_other_processes(folder: Path) -> None:
+    """The prediction process builds it, the worker trains it, its saved model loads with its own layer."""
+    from core.datasets import load
+    from core.inference.client import predict
+    from tests.inference.test_prediction import png
+
+    settings = settings_module.get_settings()
+    facts = describe(settings, "tiny", None, None, {})
+    assert [layer["type"] for layer in facts["layers"]] == ["Conv2D", "Doubling", "Flatten", "Dense"]
+    (run_id,) = launch([SMALL.with_values({"model.name": "tiny", "training.epochs": 1})])
+    wait_for(lambda: not get_store().state(run_id).active)
+    assert get_store().state(run_id).status == schema.FINISHED
+    (answer,) = predict(settings, run_id, [png(load("digits").images[0])], top_k=10)
+    assert abs(sum(answer.probabilities) - 1) < 1e-5

@@ -1,0 +1,155 @@
+"""The Data page says what is in a dataset, and its buttons do what they say, which can be undone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core import datasets
+from core.datasets.importer import import_images
+from core.jobs import imports
+from core.settings import Settings
+from tests.ui.test_pages import opened
+from tests.waiting import wait_for
+
+
+def picture(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((24, 24), Image.Resampling.BICUBIC).save(path)
+
+
+@pytest.fixture
+def pets(settings: Settings, tmp_path: Path) -> Path:
+    """Eight cats, three dogs and two Dogs; one cat is in both parts, one file is no image."""
+    root = tmp_path / "pets"
+    for number in range(8):
+        picture(root / ("test" if number > 5 else "train") / "cat" / f"{number}.png", number)
+    for number in range(3):
+        picture(root / "train" / "dog" / f"{number}.png", 20 + number)
+        picture(root / ("test" if number else "train") / "Dog!" / f"{number}.png", 30 + number)
+    picture(root / "test" / "cat" / "copy.png", 2)
+    (root / "train" / "cat" / "notes.png").write_text("not an image")
+    import_images("pets", root)
+    return root
+
+
+def page() -> AppTest:
+    app = opened("pages/1_Data.py", dataset="pets")
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(element.value for element in (*app.markdown, *app.caption)).replace("\\", "")
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    (button,) = [one for one in app.button if one.label.replace("\\", "").startswith(label)]
+    button.click().run()
+    assert not app.exception
+    return app
+
+
+def test_imbalance_findings_and_unreadable_files_are_said(pets: Path) -> None:
+    app = page()
+    text = said(app)
+    assert "'cat' (6 images) has 6.0 times as many as 'Dog!' (1)" in text
+    assert "2 images are the same, across train and test." in text
+    assert "differ only in case, spaces or signs" in text
+    (problems,) = [frame.value for frame in app.dataframe if "reason" in frame.value]
+    assert problems["file"].tolist() == ["train/cat/notes.png"]
+    assert "train: train/cat/2.png, cat" in text  # the two, side by side
+    assert "test: test/cat/copy.png, cat" in text
+
+
+def test_leaving_out_keeps_one_and_can_be_undone(pets: Path) -> None:
+    before = sorted(path.read_bytes() for path in pets.rglob("*.png"))
+    app = press(page(), "Keep one")
+    dataset = datasets.load("pets")
+    left_out = dataset.source_names[dataset.parts == datasets.LEFT_OUT].tolist()
+    assert left_out == ["train/cat/2.png"]  # the one that tests stays
+    assert "are the same" not in said(app)
+    assert sorted(path.read_bytes() for path in pets.rglob("*.png")) == before
+    press(app, "Undo all changes")
+    assert not (datasets.load("pets").parts == datasets.LEFT_OUT).any()
+
+
+def test_a_group_is_put_in_one_part_and_classes_are_merged(pets: Path) -> None:
+    app = press(page(), "Put them in one part")
+    dataset = datasets.load("pets")
+    row = dataset.source_names.tolist().index("train/cat/2.png")
+    assert dataset.parts[row] == datasets.PARTS.index("test")
+    press(app, "Count ")
+    assert set(datasets.info("pets").classes) in ({"cat", "dog"}, {"cat", "Dog!"})
+
+
+def test_near_duplicates_are_looked_for_on_demand(pets: Path) -> None:
+    with Image.open(pets / "train" / "cat" / "1.png") as image:
+        image.point(lambda value: min(255, value + 3)).save(pets / "test" / "cat" / "brighter.png")
+    import_images("pets", pets, replace=True)
+    app = page()
+    assert "look the same" not in said(app)
+    press(app, "Look for near duplicates")
+    assert "2 images look the same, across train and test." in said(app)
+
+
+@pytest.mark.parametrize(
+    ("look", "text"),
+    [
+        ("Sizes", "All 15 images were 24×24 pixels."),
+        ("Brightness and contrast", "The darkest"),
+        ("Mean images", "The mean of all images of a class"),
+    ],
+)
+def test_looks_are_made_on_demand(pets: Path, look: str, text: str) -> None:
+    app = page()
+    assert text not in said(app)
+    (control,) = [one for one in app.button_group if one.key == "look"]
+    control.set_value(look).run()
+    assert not app.exception
+    assert text in said(app)
+
+
+def test_a_known_dataset_is_prepared_in_the_background_or_says_what_to_do(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a network the sentence says where to put the file; with one, MNIST is there afterwards."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    app = opened("pages/1_Data.py")
+    app.button(key="prepare-mnist").click().run()
+    wait_for(lambda: all(job.state != imports.RUNNING for job in imports.jobs(settings).values()))
+    (job,) = imports.jobs(settings).values()
+    assert job.state == imports.REFUSED
+    assert f"put mnist.npz in {tmp_path / 'keras' / 'datasets'}" in job.message
+    assert "import the images as a folder under the name 'mnist'" in job.message
+    assert "mnist" in [info.name for info in [datasets.info("mnist")] if not info.prepared]
+
+
+def test_the_train_form_shows_balance_in_counts(pets: Path) -> None:
+    app = opened("pages/2_Train.py", dataset="pets", validation_fraction="0.0")
+    app.selectbox(key="imbalance").set_value("balanced").run()
+    assert not app.exception
+    (table,) = [frame.value for frame in app.dataframe if "an epoch trains on" in frame.value]
+    assert table["an epoch trains on"].tolist() == [6, 6, 6]
+    app.selectbox(key="imbalance").set_value("at_most").run()
+    app.number_input(key="at_most").set_value(2).run()
+    (table,) = [frame.value for frame in app.dataframe if "an epoch trains on" in frame.value]
+    assert sorted(table["an epoch trains on"].tolist()) == [1, 2, 2]
+
+
+def test_the_train_form_previews_in_the_real_prediction_process(settings: Settings) -> None:
+    app = opened("pages/2_Train.py", preview="true")
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("image")) == 8
+    app.slider(key="rotation").set_value(40.0).run()
+    assert not app.error
+    app.number_input(key="random_crop").set_value(99).run()
+    assert "augmentation.random_crop must be at most" in app.error[0].value.replace("\\", "")

@@ -1,0 +1,176 @@
+"""The Architectures page in the hands of a visitor, on an empty store and beside runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.architectures import architectures
+from core.figures import block_diagram, cost_scatter
+from core.inference import descriptions, filling
+from core.inference.descriptions import NetRequest
+from core.jobs.launch import launch
+from core.settings import Settings
+from core.tracking import frames, schema
+from core.tracking.store import get_store
+from core.ui.gallery import ONE, TWO
+from core.ui.gallery_cost import OWN, PURPOSE
+from tests.conftest import SMALL, Trained
+from tests.ui.test_pages import opened
+from tests.waiting import wait_for
+
+PAGE = "pages/7_Architectures.py"
+DIAGRAM = "graphviz_chart"
+
+
+def test_every_net_has_a_card_and_a_way_to_train_it(settings: Settings) -> None:
+    app = opened(PAGE)
+    shown = {text.value.replace("\\", "").strip("*") for text in app.markdown}
+    assert set(architectures.names()) <= shown
+    assert not descriptions.cached(settings, NetRequest("lenet5"))  # cards ask nobody
+
+
+def test_cards_of_chosen_families(settings: Settings) -> None:
+    app = opened(PAGE, family="LeNet")
+    assert [heading.value for heading in app.subheader] == ["LeNet · 1998"]
+
+
+def test_one_net_in_full(trained: Trained) -> None:
+    app = opened(PAGE, view=ONE, net="lenet5")
+    assert not app.exception
+    assert app.metric[0].value == "44.4 k"
+    (table,) = app.dataframe
+    assert table.value["parameters"].sum() == 44_426
+    assert len(app.get(DIAGRAM)) == 1
+    app.selectbox(key="net-lenet5").set_value("conv3").run()
+    assert app.query_params["net"] == "conv3"
+    assert app.metric[0].value == "913 k"
+
+
+def test_a_net_on_a_dataset_too_small_for_it_is_said(trained: Trained) -> None:
+    app = opened(PAGE, view=ONE, net="conv9", data="digits")
+    assert [error.value.replace("\\", "") for error in app.error] == [
+        "conv9 needs images of at least 50×50 pixels. Received: 28×28."
+    ]
+
+
+def test_two_nets_side_by_side(trained: Trained) -> None:
+    app = opened(PAGE, view=TWO, net="conv3", other="conv4")
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("measure")
+    assert table.loc["parameters", ["conv3", "conv4", "difference"]].tolist() == [912_642, 793_922, -118_720]
+    assert len(app.get(DIAGRAM)) == 2
+    same = opened(PAGE, view=TWO, net="conv3", other="conv3")
+    assert not same.exception
+    assert same.dataframe[0].value.empty
+
+
+def test_costs_are_those_of_the_dataset_with_finished_runs(trained: Trained) -> None:
+    app = opened(PAGE, view="Costs")
+    assert app.selectbox(key="at").value == "digits"
+    refusing = sum(entry.min_size > 28 for entry in architectures)
+    assert f"{refusing} nets need larger images than these." in [text.value for text in app.caption]
+
+
+def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
+    names = architectures.names()
+    for name in names:  # all but one were described before; what they cost does not matter here
+        path = descriptions.cache_file(settings, NetRequest(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name != "lenet5":
+            path.write_text(json.dumps({"total_parameters": 1, "macs": 1}))
+    app = opened(PAGE, view="Costs")
+    assert app.selectbox(key="at").value == OWN
+    (count,) = counting(app)
+    assert count.label == "Count the other net"
+    count.click().run()
+    wait_for(lambda: not filling.state(settings, PURPOSE).running)  # type: ignore[union-attr]
+    assert descriptions.cached(settings, NetRequest("lenet5"))["macs"] == 281_640  # type: ignore[index]
+    app.run()
+    assert counting(app) == []
+
+
+def counting(app: AppTest) -> list[Any]:
+    return [button for button in app.button if button.label.startswith("Count the")]
+
+
+def test_scatter_takes_of_each_net_the_run_that_validated_best() -> None:
+    columns = ["run_id", "status", "params.model.name", "params.data.name", "metrics.parameters"]
+    columns += ["metrics.macs", "metrics.test_accuracy", "metrics.best_val_accuracy"]
+    runs = pd.DataFrame(
+        [
+            ("a", schema.FINISHED, "lenet5", "digits", 44_426.0, 281_640.0, 0.99, 0.90),
+            ("b", schema.FINISHED, "lenet5", "digits", 44_426.0, 281_640.0, 0.95, 0.97),
+            ("c", schema.FAILED, "lenet5", "digits", 44_426.0, 281_640.0, 1.00, 1.00),
+            ("d", schema.FINISHED, "conv3", "shapes", 5.0, 6.0, 0.5, 0.5),
+        ],
+        columns=columns,
+    )
+    facts = {name: {"total_parameters": 7, "macs": 8} for name in ("lenet5", "conv3")}
+    families = {"lenet5": "LeNet", "conv3": "Small CNN"}
+    costs = cost_scatter.collect(facts, families, runs, "digits")
+    assert costs == [
+        cost_scatter.Cost("lenet5", "LeNet", 44_426.0, 281_640.0, 0.95, "b"),
+        cost_scatter.Cost("conv3", "Small CNN", 7, 8),
+    ]
+    assert [cost.accuracy for cost in cost_scatter.collect(facts, families, runs, None)] == [None, None]
+    assert cost_scatter.collect({}, families, pd.DataFrame(), "digits") == []
+    figure = cost_scatter.draw(costs, "On digits")
+    assert [list(trace.text) for trace in figure.data] == [["conv3"], ["lenet5"]]
+    assert len(cost_scatter.draw([], "").data) == 0
+
+
+def test_the_name_of_a_layer_stays_inside_its_quotes() -> None:
+    layer = {"type": 'x" -> y [label="z', "inputs": [], "output_shape": [3], "window": [], "macs": 0}
+    layer |= {"parameters": 0}
+    from core.analysis.blocks import fold
+
+    blocks = fold([layer])
+    dot = block_diagram.draw(blocks, (1, 1, 1))
+    assert '\\"' in dot
+    assert dot == block_diagram.draw(blocks, (1, 1, 1))
+    assert "layer0" in block_diagram.draw_inside([layer], blocks[0])
+
+
+LIST = "- conv: {filters: 4, strides: 3, activation: relu}\n- flatten\n- dropout: 0.1\n- softmax\n"
+
+
+def test_a_written_net_shows_its_layers_then_trains(trained: Trained) -> None:
+    app = opened("pages/2_Train.py", architectures="declarative", epochs="1")
+    area = app.text_area(key="declarative.layers")
+    area.set_value("- conv: 0\n").run()
+    sentence = "Line 1, layer 1 (conv): 'filters' must be in 1 to 8192. Received: 0."
+    assert sentence in [error.value.replace("\\", "") for error in app.error]
+    area.set_value(LIST).run()
+    assert not app.error
+    request = NetRequest("declarative", (28, 28, 1), 10, {"layers": LIST})
+    wait_for(lambda: descriptions.cached(trained.settings, request))
+    app.run()
+    (table,) = app.dataframe
+    assert table.value["output"].tolist() == ["9×9×4", "324", "324", "10"]
+    config = SMALL.with_values({"model.name": "declarative", "model.options.layers": LIST})
+    (run_id,) = launch([config.with_values({"training.epochs": 1})])
+    wait_for(lambda: not get_store().state(run_id).active)
+    assert get_store().state(run_id).status == schema.FINISHED
+    assert get_store().config(run_id).model.options == {"layers": LIST}
+    runs = frames.runs(get_store()).set_index("run_id")
+    assert runs.loc[run_id, "params.model.options.layers"] == LIST
+    get_store().client.delete_run(run_id)
+
+
+def test_a_broken_file_of_ones_own_is_told_where_nets_are_listed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core import settings as settings_module
+
+    (tmp_path / "broken.py").write_text("1 / 0")
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(tmp_path))
+    settings_module.get_settings.cache_clear()
+    for page in (PAGE, "pages/2_Train.py"):
+        (warning,) = opened(page).warning
+        assert warning.value.replace("\\", "") == "broken.py: ZeroDivisionError: division by zero"
