@@ -90,7 +90,13 @@ def _recipes() -> list[dict[str, Any]]:
     show_default=True,
     help="Batch size of the memory estimate.",
 )
-@click.option("--set", "assignments", multiple=True, metavar="OPTION=VALUE", help="An option of the net.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="An option of the net, or a setting as model.freeze=all.",
+)
 @as_json
 def describe(
     architecture: str,
@@ -101,15 +107,22 @@ def describe(
     as_json: bool,
 ) -> None:
     """Layers, parameters and multiply-accumulates of a net."""
-    from core.config import parse_assignments
-    from core.inference.client import describe as ask
+    from core.config import ExperimentConfig, parse_assignments
+    from core.inference import client
 
     shape = _shape(input_) if input_ else None
-    facts = ask(get_settings(), architecture, shape, classes, parse_assignments(assignments), batch)
+    options = parse_assignments(assignments)
+    transfer = {key: options.pop(key) for key in list(options) if key.startswith("model.")}
+    if transfer:
+        named = {"model.name": architecture} | {f"model.options.{key}": options[key] for key in options}
+        model = ExperimentConfig().with_values(named | transfer).model
+        facts = client.describe_transfer(get_settings(), model, shape, classes, batch)
+    else:
+        facts = client.describe(get_settings(), architecture, shape, classes, options, batch)
     if as_json:
         click.echo(json.dumps(facts))
         return
-    columns = ("name", "type", "output_shape", "parameters", "macs")
+    columns = ("name", "type", "output_shape", "parameters", "trainable_parameters", "macs")
     _print([{key: layer[key] for key in columns} for layer in facts["layers"]], False)
     for key in ("total_parameters", "trainable_parameters", "macs", "depth"):
         click.echo(f"{key.replace('_', ' ')}: {facts[key]:,}")

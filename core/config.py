@@ -25,6 +25,8 @@ Scalar = bool | int | float | str
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "lion")
 SCHEDULES = ("constant", "cosine")
+HEADS = ("own", "flatten_dense", "gap", "gap_dense")
+FREEZES = ("none", "all", "all_but_batchnorm", "first_n", "last_n", "names")
 IMBALANCE = ("as_is", "class_weights", "balanced", "at_most")
 PREPROCESSING = ("scale", "standardize", "mean", "mean_image", "caffe", "tf", "torch")
 FILLS = ("nearest", "black")
@@ -65,10 +67,48 @@ class DataConfig(Part):
 
 
 class ModelConfig(Part):
-    """Which net, with which of its own options."""
+    """Which net, with which of its own options; what it starts from, and which of its layers learn.
+
+    The backbone is the net up to its last maps, the head what follows. Names of layers are separated by
+    commas, and a * stands for any letters.
+    """
 
     name: Word = "lenet5"
     options: dict[str, Scalar] = Field(default_factory=dict)
+    weights: str = Field("none", max_length=300)  # none, imagenet, run:ID, or a file of the weights folder
+    weights_layers: str = ""  # the layers that take those weights; empty: the whole backbone, fresh head
+    resize: int = Field(0, ge=0, le=2048)  # side in pixels, inside the net; 0: the images as they are
+    head: Literal[HEADS] = "own"  # type: ignore[valid-type]
+    freeze: Literal[FREEZES] = "none"  # type: ignore[valid-type]  # last_n: all but the last n are frozen
+    freeze_layers: int = Field(0, ge=0)  # the n of first_n and last_n, layers of the backbone
+    freeze_names: str = ""
+    unfreeze_epoch: int = Field(0, ge=0)  # the backbone learns after so many epochs; 0: never
+    unfreeze_learning_rate: float = Field(1e-5, gt=0, le=10)  # from then on
+    bottleneck: bool = False  # run the frozen backbone once, keep its outputs, train the head on them
+
+    @model_validator(mode="after")
+    def _policies_are_whole(self) -> ModelConfig:
+        if (self.freeze in ("first_n", "last_n")) != (self.freeze_layers > 0):
+            raise ValueError(
+                "model.freeze_layers must be at least 1 with model.freeze first_n or last_n, and 0 without. "
+                f"Received: {self.freeze_layers} with {self.freeze}."
+            )
+        if (self.freeze == "names") != bool(self.freeze_names.strip()):
+            raise ValueError(
+                "model.freeze_names must name layers with model.freeze names, and be empty without. "
+                f"Received: {self.freeze_names!r} with {self.freeze}."
+            )
+        if self.unfreeze_epoch and self.freeze == "none":
+            raise ValueError(
+                "model.unfreeze_epoch needs frozen layers, so model.freeze must not be none. "
+                f"Received: {self.unfreeze_epoch}."
+            )
+        if self.weights == "none" and self.weights_layers:
+            raise ValueError(
+                "model.weights_layers needs weights to take, so model.weights must not be none. "
+                f"Received: {self.weights_layers!r}."
+            )
+        return self
 
     @field_validator("options", mode="before")
     @classmethod
@@ -150,6 +190,26 @@ class ExperimentConfig(Part):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _transfer_fits_the_training(self) -> ExperimentConfig:
+        model = self.model
+        if model.unfreeze_epoch >= self.training.epochs:
+            raise ValueError(
+                "model.unfreeze_epoch must be less than training.epochs, "
+                f"{self.training.epochs}. Received: {model.unfreeze_epoch}."
+            )
+        if model.bottleneck and (model.freeze != "all" or model.unfreeze_epoch):
+            raise ValueError(
+                "model.bottleneck needs a backbone that is frozen to the end: model.freeze all and "
+                f"model.unfreeze_epoch 0. Received: {model.freeze} and {model.unfreeze_epoch}."
+            )
+        if model.bottleneck and self.augmentation != AugmentationConfig():
+            raise ValueError(
+                "model.bottleneck computes every image once, so augmentation must be off. "
+                f"Received: {self.augmentation.model_dump(exclude_defaults=True)}."
+            )
+        return self
 
     @property
     def title(self) -> str:

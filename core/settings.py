@@ -61,6 +61,11 @@ class Settings:
         return self.home / "jobs"
 
     @property
+    def weights(self) -> Path:
+        """Weight files that a person put there for nets to start from."""
+        return self.home / "weights"
+
+    @property
     def cache(self) -> Path:
         """Things that can be computed again."""
         return self.home / "cache"

@@ -31,6 +31,7 @@ class LayerDescription:
 
     output_shape: without the batch. macs: multiply-accumulates of the weights, biases and normalisation left
     out. connections: the same with biases, as older papers count. activation_bytes: size of the output.
+    trainable_parameters: 0 in a layer that is frozen.
     inputs: positions in the list of the layers it reads; none for what reads the image. window, strides:
     height and width of what slides over a map, empty for other layers.
     """
@@ -39,6 +40,7 @@ class LayerDescription:
     type: str
     output_shape: tuple[int, ...]
     parameters: int
+    trainable_parameters: int
     macs: int
     connections: int
     activation_bytes: int
@@ -152,6 +154,7 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
                 type=type(operation).__name__,
                 output_shape=shape,
                 parameters=count(weights),
+                trainable_parameters=count(weight for weight in weights if weight.trainable),
                 macs=macs,
                 connections=macs + (prod(shape) if has_bias else 0),
                 activation_bytes=prod(shape) * BYTES.get(output.dtype, 4),

@@ -79,6 +79,12 @@ class Server:
                 return describe(
                     header.pop("name"), tuple(shape) if shape else None, **header, **options
                 ).to_dict()
+            case "describe_transfer":
+                from core.architectures.transfer import describe_transfer
+                from core.config import ModelConfig
+
+                model, size = ModelConfig(**header.pop("model")), header.pop("image_shape")
+                return describe_transfer(model, tuple(size) if size else None, **header).to_dict()
             case "preview":
                 from core.inference.preview import preview
 

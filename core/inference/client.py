@@ -9,7 +9,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from typing import Any
 
-from core.config import ExperimentConfig
+from core.config import ExperimentConfig, ModelConfig
 from core.inference.wire import read_address, receive, send
 from core.jobs.daemon import Daemon
 from core.settings import Settings
@@ -62,6 +62,24 @@ def describe(
             "batch_size": batch_size,
         },
     )
+
+
+def describe_transfer(
+    settings: Settings,
+    model: ModelConfig,
+    image_shape: tuple[int, int, int] | None,
+    num_classes: int | None,
+    batch_size: int = 32,
+) -> dict[str, Any]:
+    """Layers and counts of a config's net with its head, and what is frozen; keys as for `describe`."""
+    header = {
+        "do": "describe_transfer",
+        "model": model.model_dump(),
+        "image_shape": image_shape,
+        "num_classes": num_classes,
+        "batch_size": batch_size,
+    }
+    return _ask(settings, header)
 
 
 def preview(

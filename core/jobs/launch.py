@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from core import datasets
 from core.architectures import check_net
+from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices
 from core.jobs.queue import queue_of
@@ -14,6 +15,7 @@ from core.jobs.supervise import supervise
 from core.jobs.worker import worker_of
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
+from core.training.pretrained import check_weights, require_obtainable
 
 
 def check(config: ExperimentConfig) -> None:
@@ -21,8 +23,9 @@ def check(config: ExperimentConfig) -> None:
     try:
         info = datasets.info(config.data.name)
         choices.check(config, info)
-        shape = choices.net_shape(config, info.shape)
+        shape = net_shape(config.model, choices.net_shape(config, info.shape))
         check_net(config.model.name, shape, info.num_classes, config.model.options)
+        check_weights(config, get_store())
     except ValueError as error:
         raise ConfigError(str(error)) from error
     training, validation = choices.sizes(info, config.data)
@@ -38,6 +41,14 @@ def check(config: ExperimentConfig) -> None:
         )
 
 
+def obtain(config: ExperimentConfig) -> None:
+    """Raise ConfigError when weights that are to be downloaded are out of reach; asks the network."""
+    try:
+        require_obtainable(config.model)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None = None) -> list[str]:
     """Put runs into the queue, in order, and see that a worker serves it; returns their ids.
 
@@ -48,6 +59,7 @@ def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None =
     store.settings.require_trainer("launch a training")
     for config in configs:
         check(config)
+        obtain(config)
     queue = queue_of(store)
     run_ids = []
     for config in configs:
@@ -62,6 +74,7 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     store = get_store()
     store.settings.require_trainer("launch a training")
     check(config)
+    obtain(config)
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as on Ctrl-C: the run KILLED
     try:

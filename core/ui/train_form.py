@@ -13,6 +13,7 @@ from core.jobs.launch import check
 from core.ui.augmentation_form import augmentation_form
 from core.ui.data_choices import data_choices
 from core.ui.net_options import URL, broken_files, net_options
+from core.ui.transfer_form import layer_lists, transfer_settings
 
 
 def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
@@ -33,7 +34,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
     broken_files()
     options = {name: net_options(architectures.get(name), info) for name in names}
     data = {"data.name": info.name, **data_choices(info)}
-    settings = data | _optimization() | _training() | augmentation_form(info, data)
+    settings = data | _optimization() | _training() | augmentation_form(info, data) | transfer_settings()
     configs, wrong = [], []
     for name in names:
         model = {"model.name": name} | {f"model.options.{key}": value for key, value in options[name].items()}
@@ -47,6 +48,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
         wrong.append("Choose at least one architecture.")
     for sentence in dict.fromkeys(wrong):
         st.error(sentence, icon=":material/block:")
+    layer_lists(configs, info)
     return [] if wrong else configs
 
 

@@ -33,6 +33,7 @@ def test_to_dict_is_json_with_the_documented_keys(described):
         "type": "Conv2D",
         "output_shape": [24, 24, 6],
         "parameters": 156,
+        "trainable_parameters": 156,
         "macs": 24 * 24 * 6 * 25,
         "connections": 24 * 24 * 6 * 26,
         "activation_bytes": 4 * 24 * 24 * 6,

@@ -1,0 +1,129 @@
+"""ImageNet weights: keras.applications loads them, and they are carried over into our nets layer by layer.
+
+Ours are wired as theirs, which `tests/architectures/test_keras_applications.py` proves. One difference is
+made up for here: their first ResNets have a bias before each normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import keras
+    from keras import layers
+else:
+    keras = LazyModule("keras")
+    layers = LazyModule("keras.layers")
+
+STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications"
+FILE = "{}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+NamedWeights = dict[str, list[np.ndarray]]
+
+
+def vgg_name(name: str) -> str:
+    """`block1_conv2` is our `conv1_2`."""
+    block, _, convolution = name.partition("_conv")
+    return f"conv{block.removeprefix('block')}_{convolution}"
+
+
+def resnet_name(name: str) -> str:
+    """`conv2_block1_0_bn` is our `conv2_block1_conv0_bn`, `conv1_conv` our `conv1`."""
+    stem, _, kind = name.rpartition("_")
+    block, _, number = stem.rpartition("_")
+    ours = f"{block}_conv{number}" if block else stem
+    return ours if kind == "conv" else f"{ours}_bn"
+
+
+def resnet_v2_name(name: str) -> str:
+    """As in v1, with `conv2_block1_preact_bn` and `post_bn`, our `last_bn`."""
+    if name == "post_bn":
+        return "last_bn"
+    return name if name.endswith("preact_bn") else resnet_name(name)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The net of keras.applications that is wired as ours.
+
+    folder, stem: where its weights without classifier lie. preprocessing: as `data.preprocessing` calls what
+    they expect. rename: from its layers' names to ours; None: both go through layers with
+    weights in the same order.
+    """
+
+    builder: str
+    folder: str
+    stem: str
+    preprocessing: str
+    rename: Callable[[str], str] | None
+
+    @property
+    def file(self) -> str:
+        """What Keras calls the file in the folder `models` of its cache."""
+        return FILE.format(self.stem)
+
+    @property
+    def address(self) -> str:
+        return f"{STORAGE}/{self.folder}/{self.file}"
+
+
+TWINS: dict[str, Twin] = {
+    "vgg16": Twin("VGG16", "vgg16", "vgg16", "caffe", vgg_name),
+    "vgg19": Twin("VGG19", "vgg19", "vgg19", "caffe", vgg_name),
+    **{
+        f"resnet{depth}": Twin(f"ResNet{depth}", "resnet", f"resnet{depth}", "caffe", resnet_name)
+        for depth in (50, 101, 152)
+    },
+    **{
+        f"resnet{depth}_v2": Twin(f"ResNet{depth}V2", "resnet", f"resnet{depth}v2", "tf", resnet_v2_name)
+        for depth in (50, 101, 152)
+    },
+    "inception_v3": Twin("InceptionV3", "inception_v3", "inception_v3", "tf", None),
+    "inception_resnet_v2": Twin(
+        "InceptionResNetV2", "inception_resnet_v2", "inception_resnet_v2", "tf", None
+    ),
+}
+
+
+def imagenet_weights(name: str, ours: keras.Model) -> NamedWeights:
+    """The weights that keras.applications has for a net's backbone, under our layers' names.
+
+    ours: the backbone as we build it. Raises whatever Keras raises when it cannot have its file.
+    """
+    twin = TWINS[name]
+    theirs = getattr(keras.applications, twin.builder)(weights="imagenet", include_top=False)
+    return carried_over(theirs, ours, twin)
+
+
+def carried_over(theirs: keras.Model, ours: keras.Model, twin: Twin) -> NamedWeights:
+    """Their weights as our layers hold them."""
+    if twin.rename is not None:
+        names = [twin.rename(layer.name) for layer in weighted(theirs)]
+    else:
+        names = [layer.name for layer in weighted(ours)]
+    found: NamedWeights = {}
+    biases: dict[str, np.ndarray] = {}
+    for name, layer in zip(names, weighted(theirs), strict=True):
+        target = ours.get_layer(name)
+        values = {variable.name: keras.ops.convert_to_numpy(variable) for variable in layer.weights}
+        if isinstance(layer, layers.Conv2D):
+            if "bias" in values and target.bias is None:
+                biases[f"{name}_bn"] = values.pop("bias")
+        elif isinstance(layer, layers.BatchNormalization):
+            if layer.gamma is None and target.gamma is not None:
+                values["gamma"] = np.ones_like(values["beta"])
+            if name in biases:
+                values["moving_mean"] = values["moving_mean"] - biases[name]
+        found[name] = [values[variable.name] for variable in target.weights]
+    return found
+
+
+def weighted(model: keras.Model) -> Iterator[keras.Layer]:
+    """Layers with weights, from the image onwards."""
+    return (layer for layer in model.layers if layer.weights)

@@ -1,0 +1,101 @@
+"""Bottleneck features: what a frozen backbone makes of every image, computed once and kept on disk.
+
+Random changes that a backbone itself makes in training, such as dropout, are off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from core.architectures.transfer import backbone_of
+from core.config import ExperimentConfig
+from core.datasets import ImageDataset
+from core.settings import Settings
+from core.training.pipeline import Batches
+from core.training.preparation import preparation
+
+
+def bottleneck_features(
+    net: keras.Model,
+    config: ExperimentConfig,
+    dataset: ImageDataset,
+    mean: np.ndarray | None,
+    settings: Settings,
+) -> np.ndarray:
+    """The backbone's outputs for a dataset: float32 `(N, h, w, c)`, mapped from disk.
+
+    Row i belongs to image i; images that were left out have zeros. Computed where the cache has none of the
+    same images, backbone, weights and preprocessing, whatever the head is. mean: as `preparation` takes it.
+    Raises OSError when the disk is too small for them.
+    """
+    backbone = backbone_of(net)
+    path = settings.cache / "bottleneck" / f"{fingerprint(backbone, config, dataset, mean)}.npy"
+    if path.exists():
+        print("bottleneck features: from the cache")
+    else:
+        write_features(path, backbone, config, dataset, mean)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def fingerprint(
+    backbone: keras.Model, config: ExperimentConfig, dataset: ImageDataset, mean: np.ndarray | None
+) -> str:
+    """Changes with all that the features depend on, and not with the head."""
+    facts = {
+        "data": dataset.info.fingerprint,
+        "net": config.model.name,
+        "options": config.model.options,
+        "images": dataset.info.shape,
+        "input": backbone.input_shape,
+        "preprocessing": config.data.preprocessing,
+        "keras": keras.__version__,
+        "dtype": keras.config.dtype_policy().name,
+    }
+    digest = sha256(json.dumps(facts, sort_keys=True).encode())
+    if mean is not None:
+        digest.update(mean.tobytes())
+    for weight in backbone.weights:
+        digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
+    return digest.hexdigest()[:32]
+
+
+def write_features(
+    path: Path,
+    backbone: keras.Model,
+    config: ExperimentConfig,
+    dataset: ImageDataset,
+    mean: np.ndarray | None,
+    batch_size: int = 32,
+) -> None:
+    """One pass over the dataset; the file appears under its name when it is whole."""
+    shape = (len(dataset), *backbone.output_shape[1:])
+    size = 4 * int(np.prod(shape))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if size > shutil.disk_usage(path.parent).free:
+        raise OSError(
+            f"The bottleneck features of {len(dataset):,} images take {size / 1e9:.1f} GB, more than is free "
+            f"below {path.parent}."
+        )
+    images = keras.Input(dataset.info.shape)
+    prepare = preparation(config, dataset.info.shape, backbone.input_shape[1:], mean)
+    extractor = keras.Model(images, backbone(prepare(images)))
+    rows = dataset.indices()
+    batches = Batches(dataset.images, dataset.labels, rows, batch_size)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    try:
+        features = np.lib.format.open_memmap(draft, "w+", "float32", shape)
+        for number in range(len(batches)):
+            part = rows[number * batch_size : (number + 1) * batch_size]
+            features[part] = extractor.predict_on_batch(batches[number][0])
+        features.flush()
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    print(f"bottleneck features: {len(rows):,} images, {size / 1e6:.0f} MB")

@@ -1,0 +1,32 @@
+"""What happens to an image before the net sees it, besides augmentation; part of the saved model."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+from core.architectures import Shape
+from core.config import ExperimentConfig
+from core.training.preprocessing import Tensors, preprocessing
+
+
+def preparation(
+    config: ExperimentConfig, image_shape: Shape, net_shape: Shape, mean: np.ndarray | None = None
+) -> Tensors:
+    """A function on images `(N, H, W, C)` of 0-255; call it as often as needed, its layers are shared.
+
+    Grey becomes three equal channels where the net takes colour, then come the config's preprocessing and
+    the size that the net takes. image_shape: when crops are done. mean: as `preprocessing` takes it.
+    """
+    height, width, channels = net_shape
+    repeat = layers.Concatenate(name="grey_as_colour")
+    preprocess = preprocessing(config.data.preprocessing, (*image_shape[:2], channels), mean)
+    resize = layers.Resizing(height, width, name="resize")
+
+    def prepare(images: keras.KerasTensor) -> keras.KerasTensor:
+        x = images if image_shape[-1] == channels else repeat([images] * channels)
+        x = preprocess(x)
+        return x if image_shape[:2] == (height, width) else resize(x)
+
+    return prepare

@@ -1,0 +1,65 @@
+"""Transfer learning in the form and on the command line: what is frozen can be seen before a launch."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.config import ModelConfig
+from core.inference.client import describe_transfer
+from core.settings import Settings
+from core.ui.transfer_form import layer_table
+from tests.conftest import Trained
+from tests.test_command_line import run
+from tests.ui.test_pages import opened
+
+
+def test_the_form_shows_which_layers_are_frozen(settings: Settings) -> None:
+    app = opened("pages/2_Train.py", freeze="first_n", freeze_layers="2", show_layers="true")
+    assert not app.exception
+    assert not app.error
+    table = next(frame.value for frame in app.dataframe if "frozen" in frame.value)
+    assert table[table["frozen"]]["layer"].tolist() == ["c1"]  # its pool, the second layer, has no weights
+    # LeNet-5's 44,426 less the 156 of its first convolution
+    assert any("44,270 of 44,426 parameters are trainable" in caption.value for caption in app.caption)
+
+
+def test_a_run_to_start_from_is_chosen_by_name(trained: Trained) -> None:
+    app = opened("pages/2_Train.py", weights="run")
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="weights_run").value == trained.run_id
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"weights": "imagenet"}, "ImageNet weights exist for vgg16, "),
+        (
+            {"weights": "file"},
+            "model.weights must be none, imagenet, run:ID, or a file of",
+        ),
+        (
+            {"freeze": "all", "bottleneck": "true", "flip": "true"},
+            "model.bottleneck computes every image",
+        ),
+    ],
+)
+def test_what_cannot_work_is_said_under_the_form(settings: Settings, query: dict, sentence: str) -> None:
+    (error,) = opened("pages/2_Train.py", **query).error
+    assert error.value.startswith(sentence)
+
+
+def test_the_command_line_counts_as_the_form_does(settings: Settings) -> None:
+    freezing = ("--set", "model.freeze=all", "--set", "model.head=gap", "--set", "depth=8")
+    answer = run("describe", "resnet_cifar", "--input", "16x16x1", "--classes", "4", *freezing, "--json")
+    facts = json.loads(answer.stdout)
+    model = ModelConfig(name="resnet_cifar", options={"depth": 8}, head="gap", freeze="all")
+    assert facts == describe_transfer(settings, model, (16, 16, 1), 4)
+    table = layer_table(facts)
+    assert table[table["trainable"] > 0]["layer"].tolist() == ["head_predictions"]
+    assert facts["trainable_parameters"] == 64 * 4 + 4
+    refused = run("describe", "lenet5", "--set", "model.freeze=some")
+    assert refused.returncode == 2
+    assert "model.freeze must be 'none', 'all'" in refused.stderr
