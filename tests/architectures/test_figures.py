@@ -94,7 +94,8 @@ MACS = {"vgg19": 19.6, "plain34": 3.6, "resnet18": 1.8}
 
 
 def test_every_net_of_the_registry_has_its_figure():
-    assert sorted(PARAMETERS) == architectures.names()
+    written_by_a_person = {"declarative"}  # it is whatever its list of layers says
+    assert set(architectures.names()) - set(PARAMETERS) == written_by_a_person
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

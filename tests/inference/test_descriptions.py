@@ -10,7 +10,7 @@ import pytest
 from core import settings as settings_module
 from core.architectures import architectures
 from core.inference import descriptions, filling
-from core.inference.client import stop_inference
+from core.inference.client import inference_of
 from core.inference.descriptions import NetRequest
 from core.inference.wire import address_file
 from core.settings import Settings
@@ -90,5 +90,5 @@ def test_many_are_described_in_the_background(trained: Trained) -> None:
 
 def test_it_outlives_the_process_that_made_it(trained: Trained) -> None:
     made = descriptions.describe(trained.settings, LENET)
-    stop_inference(trained.settings)
+    assert inference_of(trained.settings).stop()
     assert descriptions.cached(trained.settings, LENET) == made
