@@ -41,7 +41,7 @@ def test_a_run_to_start_from_is_chosen_by_name(trained: Trained) -> None:
             "model.weights must be none, imagenet, run:ID, or a file of",
         ),
         (
-            {"freeze": "all", "bottleneck": "true", "flip": "true"},
+            {"freeze": "all", "bottleneck": "true", "horizontal_flip": "true"},
             "model.bottleneck computes every image",
         ),
     ],
