@@ -91,7 +91,7 @@ def shoot(page: Page, name: str, height: int = HEIGHT) -> None:
     page.screenshot(path=path)
     with Image.open(path) as image:
         small = image.convert("RGB").resize((WIDTH * 3 // 4, height * 3 // 4), Image.Resampling.LANCZOS)
-    small.quantize(128).save(path, optimize=True)
+    small.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
