@@ -78,8 +78,10 @@ def test_a_run_is_launched_watched_and_cancelled_in_the_browser(page: Page, addr
     expect(plots).to_have_count(2)
 
     def points() -> int:
-        return int(plots.first.evaluate("plot => plot.calcdata[0].length"))
+        drawn = "plot => plot.calcdata?.length ? plot.calcdata[0].length : 0"  # 0 while it is drawn anew
+        return int(plots.first.evaluate(drawn))
 
+    wait_for(points)
     first = points()
     wait_for(lambda: points() > first, 60)  # the curves grow while it trains
     page.get_by_role("button", name="Cancel").click()
