@@ -6,6 +6,8 @@ import logging
 import signal
 import socket
 
+from huey.consumer import Consumer
+
 from core.jobs import devices
 from core.jobs.daemon import Daemon
 from core.jobs.queue import RunQueue, queue_of
@@ -19,6 +21,13 @@ logger = logging.getLogger(__name__)
 HEALTH_CHECK_S = 5.0
 
 
+class _Consumer(Consumer):
+    """Huey's consumer in a process that answers signals itself."""
+
+    def _set_signal_handlers(self) -> None:
+        """Leave the process' own handlers in place."""
+
+
 def worker_of(settings: Settings) -> Daemon:
     """The worker of an installation."""
     return Daemon(settings, "worker", ("-m", "core", "worker"))
@@ -29,20 +38,21 @@ def serve(settings: Settings) -> None:
 
     Raises DaemonExists when another worker serves this folder.
     """
+    for signum in (signal.SIGTERM, signal.SIGINT):  # before the lock is ours: whoever holds it can be told to end
+        signal.signal(signum, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal it was started from
     with worker_of(settings).hold():
         store = get_store()
         queue = queue_of(store)
         recover(store, queue)
-        consumer = queue.huey.create_consumer(
+        consumer = _Consumer(
+            queue.huey,
             workers=len(devices.slots(settings.slots)),
             worker_type="thread",
             periodic=False,
             max_delay=1.0,
         )
         consumer.start()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, lambda *_: stopping.set())
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal it was started from
         logger.info("The worker serves %s.", settings.home)
         while not stopping.wait(HEALTH_CHECK_S):
             consumer.check_worker_health()

@@ -210,6 +210,14 @@ def test_workers_that_start_together_are_one(settings: Settings) -> None:
     assert {rival.wait(30) for rival in rivals} == {0}
 
 
+def test_a_worker_told_to_end_while_it_starts_ends_cleanly(settings: Settings) -> None:
+    """From the moment it holds its lock a SIGTERM is a request, not a death in the middle of a write."""
+    worker = subprocess.Popen([sys.executable, "-m", "core", "worker"], cwd=PROGRAM)
+    wait_for(worker_of(settings).is_running, step_s=0.001)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0
+
+
 @pytest.mark.parametrize("text", ["", "elsewhere:1:1.00", "nonsense"])
 def test_what_an_old_pid_file_says_keeps_nobody_from_starting(settings: Settings, text: str) -> None:
     """After a container's restart the file names a host that no longer is; process 1 must live on."""
