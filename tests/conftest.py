@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import pickle
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own already
@@ -18,6 +24,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own alre
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 from core import settings as settings_module
+from core.architectures.describe import Description, describe
 from core.config import ExperimentConfig
 from core.inference.client import inference_of
 from core.jobs.launch import launch
@@ -56,6 +63,37 @@ def stop_processes(settings: Settings) -> None:
     for daemon in (worker_of(settings), inference_of(settings)):
         daemon.stop()
         wait_for(lambda daemon=daemon: not daemon.is_running(), 30)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def set_aside() -> None:
+    """Keep the collector from what earlier modules left: Streamlit and Keras collect garbage all the time.
+
+    With TensorFlow and its nets in the process a collection takes 0.1 s, and a page makes forty.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Description]:
+    """`described(name, **options)`: the net at its native input and class count.
+
+    Built once for all test processes together: building the large nets is what takes the time.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "described"
+    shared.mkdir(exist_ok=True)
+
+    @cache
+    def read(name: str, **options: Any) -> Description:
+        file = shared / f"{name}-{sha256(repr(sorted(options.items())).encode()).hexdigest()[:16]}.pickle"
+        with FileLock(f"{file}.lock"):
+            if not file.exists():
+                file.write_bytes(pickle.dumps(describe(name, **options)))
+        return pickle.loads(file.read_bytes())
+
+    return read
 
 
 @pytest.fixture(scope="session")

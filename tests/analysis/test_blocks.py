@@ -1,20 +1,19 @@
 """Layers fold to the few blocks that a person would draw, and none is lost on the way."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
 
 from core.analysis.blocks import MAX_BLOCKS, Block, fold
 from core.analysis.net_difference import aligned_layers, difference
-from core.architectures.describe import describe
+from core.architectures.describe import Description
 
 
-@pytest.fixture(scope="module")
-def facts() -> Callable[..., dict[str, Any]]:
-    """`facts(name, **options)`: a net's description, each built once."""
-    return cache(lambda name, **options: describe(name, **options).to_dict())
+@pytest.fixture
+def facts(described: Callable[..., Description]) -> Callable[..., dict[str, Any]]:
+    """`facts(name, **options)`: a net's description as the prediction process tells it."""
+    return lambda name, **options: described(name, **options).to_dict()
 
 
 def titles(blocks: list[Block]) -> list[tuple[int, str]]:

@@ -150,7 +150,7 @@ for case in json.loads(sys.argv[1]):
 CASES = [
     ("alexnet", 115, 64),
     ("conv6", 96, 32),
-    ("googlenet", 64, 32),
+    ("conv9", 96, 32),
     ("resnet18", 64, 32),
     ("resnet_cifar", 32, 128),
     ("vgg11", 32, 64),

@@ -140,6 +140,7 @@ def test_auxiliary_heads_train_and_are_not_kept() -> None:
     assert len(model.outputs) == 3
     assert kept.output_shape == (None, 4)
     compile_model(model, ExperimentConfig(), 1, macs_per_step=1000)
+    model.run_eagerly = True  # tracing so many layers takes longer than a step
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype="uint8")
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in net.trainable_weights]
     history = model.fit(images.astype("float32"), LABELS[:8], verbose=0).history
