@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import recipes
+from core.jobs.groups import repeated
 from core.tracking import schema
 from core.ui import live, overview, reads
 from core.ui.frame import open_page
@@ -15,9 +16,10 @@ if runs.empty:
     with st.container(border=True):
         st.subheader("Nothing has been trained here yet")
         st.write(quickstart.description)
+        groups = [repeated(config) for config in quickstart.configs]
         if st.button(
             "Start the quickstart", type="primary", icon=":material/rocket_launch:"
-        ) and live.launch_all(list(quickstart.configs), {schema.RECIPE: quickstart.name}):
+        ) and live.launch_all(groups, {schema.RECIPE: quickstart.name}):
             st.rerun()
         live.await_first_run()
         st.caption("Or import images of your own on the Data page, and choose nets on the Train page.")

@@ -35,10 +35,12 @@ import numpy as np
 from core.architectures.transfer import assemble, backbone_of, head_of
 from core.config import ExperimentConfig, ModelConfig
 from core.datasets import DatasetInfo, ImageDataset
+from core.schedules import Length
 from core.settings import Settings
 from core.training.bottleneck import bottleneck_features
+from core.training.fitting import compile_model
 from core.training.pipeline import Batches
-from core.training.train import compile_model, wrap
+from core.training.train import wrap
 
 CLASSES = 5
 
@@ -102,7 +104,7 @@ def train(net: keras.Model, epochs: int, dataset: ImageDataset, features: np.nda
     model = wrap(net, config)[0] if features is None else head_of(net)
     inputs = dataset.images if features is None else features
     batches = Batches(inputs, dataset.labels, np.arange(len(dataset)), 32, seed=0)
-    compile_model(model, config, len(batches), 0)
+    compile_model(model, config, Length(len(batches), len(batches)), 0)
     model.fit(batches, epochs=epochs, verbose=0)
 
 

@@ -99,11 +99,13 @@ def trainer(shape: tuple[int, int, int], images: int):
     """lenet5 with its training around it, compiled as a run compiles it."""
     from core.architectures import build_model
     from core.config import ExperimentConfig
-    from core.training.train import compile_model, wrap
+    from core.schedules import length
+    from core.training.fitting import compile_model
+    from core.training.train import wrap
 
     config = ExperimentConfig().with_values({"training.batch_size": BATCH})
     model, _ = wrap(build_model("lenet5", shape, 10), config)
-    compile_model(model, config, images // BATCH, macs_per_step=BATCH * 10**6)  # about lenet5's
+    compile_model(model, config, length(config, images), macs_per_step=BATCH * 10**6)  # about lenet5's
     return model
 
 

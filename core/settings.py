@@ -36,6 +36,7 @@ class Settings:
     tracking_uri: str
     role: str = "trainer"
     slots: int = 0  # 0: one a GPU, or one
+    memory: int = 0  # MiB that one training may take of the machine's memory; 0: no limit
     architectures: Path | None = None  # its files are run as programs: never a folder others can write to
 
     @property
@@ -59,6 +60,10 @@ class Settings:
     def jobs(self) -> Path:
         """Working folders of runs: log, live progress, checkpoints."""
         return self.home / "jobs"
+
+    def checkpoint(self, run_id: str) -> Path:
+        """What an interrupted run goes on from."""
+        return self.jobs / run_id / "checkpoint.npz"
 
     @property
     def weights(self) -> Path:
@@ -96,6 +101,9 @@ def from_environment() -> Settings:
     slots = os.environ.get("ARCHLAB_SLOTS", "0")
     if not slots.isdigit() or int(slots) > 64:
         raise SettingsError(f"ARCHLAB_SLOTS must be a whole number from 0 to 64. Received: {slots!r}.")
+    memory = os.environ.get("ARCHLAB_MEMORY", "0")
+    if not memory.isdigit():
+        raise SettingsError(f"ARCHLAB_MEMORY must be a whole number of MiB. Received: {memory!r}.")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
     nets = os.environ.get("ARCHLAB_ARCHITECTURES")
     return Settings(
@@ -103,6 +111,7 @@ def from_environment() -> Settings:
         tracking_uri=uri,
         role=role,
         slots=int(slots),
+        memory=int(memory),
         architectures=Path(nets).expanduser().resolve() if nets else None,
     )
 

@@ -12,10 +12,11 @@ store = open_page("Train", "Choose images and nets; each net becomes a run in th
 
 form, queue = st.columns([3, 2], gap="large")
 with form:
-    configs = experiment_form(reads.dataset_infos())
-    label = f"Launch {len(configs)} runs" if len(configs) > 1 else "Launch"
-    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not configs):
-        run_ids = live.launch_all(configs)
+    groups = experiment_form(reads.dataset_infos())
+    count = sum(len(group.configs) for group in groups)
+    label = f"Launch {count} runs" if count > 1 else "Launch"
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not groups):
+        run_ids = live.launch_all(groups)
         if run_ids:
             st.toast(f"{len(run_ids)} in the queue.", icon=":material/check:")
 with queue:

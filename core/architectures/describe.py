@@ -55,7 +55,8 @@ class MemoryEstimate:
 
     activations: what the backward pass needs of the layers' outputs. workspace: the two largest gradients of
     activations in flight, and three intermediate results of the largest weight's update. graph: the traced
-    program, which lies in the host's memory on whatever device the net trains.
+    program, which lies in the host's memory on whatever device the net trains. per_image: what each further
+    image of the batch adds.
     """
 
     batch_size: int
@@ -65,6 +66,7 @@ class MemoryEstimate:
     activations: int
     workspace: int
     graph: int
+    per_image: int
 
     @property
     def total(self) -> int:
@@ -192,6 +194,7 @@ def training_memory(
         activations=batch_size * kept,
         workspace=2 * batch_size * largest_output + 3 * largest_weight,
         graph=GRAPH_BYTES_PER_CALL * len(layers),
+        per_image=kept + 2 * largest_output,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import psutil
 
@@ -57,6 +59,31 @@ def slots(wanted: int) -> list[str | None]:
     """
     count = gpu_count()
     return [str(slot % count) if count else None for slot in range(wanted or max(1, count))]
+
+
+def free_memory(device: str | None, limit_mib: int = 0) -> int:
+    """Bytes that a training may still take: of a GPU, or of the machine, its container and its limit.
+
+    device: as `slots` names it. limit_mib: what one training may take; 0: no limit.
+    """
+    if device is not None:
+        found = [gpu for gpu in gpus() if str(gpu.index) == device]
+        return sum(gpu.memory_total - gpu.memory_used for gpu in found) << 20
+    memory = psutil.virtual_memory()
+    free = [memory.available, *_of_container()]
+    return min([*free, limit_mib << 20] if limit_mib else free)
+
+
+def _of_container() -> list[int]:
+    """Bytes that a control group still allows this process, where one limits it."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+        cache = re.search(r"^inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE)
+    except OSError:
+        return []
+    return [int(limit) - used + int(cache.group(1) if cache else 0)] if limit.isdigit() else []
 
 
 def summary() -> str:

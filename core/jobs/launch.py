@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +11,7 @@ from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices
+from core.jobs.groups import Group, tags_of
 from core.jobs.queue import queue_of
 from core.jobs.supervise import supervise
 from core.jobs.worker import worker_of
@@ -49,9 +51,12 @@ def obtain(config: ExperimentConfig) -> None:
         raise ConfigError(str(error)) from error
 
 
-def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None = None) -> list[str]:
+def launch(
+    configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None = None, group: str | None = None
+) -> list[str]:
     """Put runs into the queue, in order, and see that a worker serves it; returns their ids.
 
+    group: the name of a parent that they get.
     All are checked before the first is created: ConfigError leaves nothing behind. Raises NotAllowed on a
     read-only server.
     """
@@ -62,11 +67,28 @@ def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None =
         obtain(config)
     queue = queue_of(store)
     run_ids = []
+    parent = store.create_group(group, len(configs), tags) if group else None
     for config in configs:
-        run_ids.append(store.create(config, tags))
+        place = tags_of(config, parent) if parent else {}
+        run_ids.append(store.create(config, {**(tags or {}), **place}))
         queue.put(run_ids[-1])
     worker_of(store.settings).ensure()
     return run_ids
+
+
+def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None) -> list[str]:
+    """Launch several experiments, each as often as it is repeated; returns the ids of all runs.
+
+    All are checked before the first is created, as `launch` does.
+    """
+    for group in groups:
+        for config in group.configs:
+            check(config)
+    return [
+        run_id
+        for group in groups
+        for run_id in launch(group.configs, tags, group.name if len(group.configs) > 1 else None)
+    ]
 
 
 def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
@@ -81,6 +103,61 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
         return run_id, supervise(store, run_id)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def resume(store: RunStore, run_id: str) -> None:
+    """Put a run that failed or was cancelled into the queue again; it goes on from its last checkpoint.
+
+    Without one it begins anew. Raises NotAllowed, UnknownRun, ConfigError when it cannot go on.
+    """
+    store.settings.require_trainer("resume a run")
+    state = store.state(run_id)
+    if state.status not in (schema.FAILED, schema.KILLED):
+        raise ConfigError(
+            f"Only a run that failed or was cancelled can be resumed. '{state.name}' is {state.status}."
+        )
+    config = store.config(run_id)
+    check(config)
+    require_same_images(store, run_id, config)
+    store.reopen(run_id)
+    queue_of(store).put(run_id)
+    worker_of(store.settings).ensure()
+
+
+def extend(store: RunStore, run_id: str, epochs: int) -> str:
+    """Train a finished run further, as a run of its own that has the epochs before too; returns its id.
+
+    epochs: how many more. Raises NotAllowed, UnknownRun, ConfigError when it cannot go on.
+    """
+    store.settings.require_trainer("extend a run")
+    state = store.state(run_id)
+    if state.status != schema.FINISHED:
+        raise ConfigError(f"Only a finished run can be extended. '{state.name}' is {state.status}.")
+    config = store.config(run_id)
+    if config.training.steps:
+        raise ConfigError(
+            "A run is extended by epochs, so training.steps must be 0. "
+            f"Received: {config.training.steps} in '{state.name}'."
+        )
+    if epochs < 1:
+        raise ConfigError(f"The number of further epochs must be at least 1. Received: {epochs}.")
+    if not store.settings.checkpoint(run_id).exists():
+        raise ConfigError(f"'{state.name}' has no checkpoint on this machine that could be gone on from.")
+    require_same_images(store, run_id, config)
+    longer = config.with_values({"training.epochs": config.training.epochs + epochs})
+    return launch([longer], {schema.EXTENDS: run_id})[0]
+
+
+def require_same_images(store: RunStore, run_id: str, config: ExperimentConfig) -> None:
+    """Raise ConfigError when the dataset is no longer what a run has begun with."""
+    try:
+        begun = json.loads(store.read_text(run_id, schema.DATA))["fingerprint"]
+    except FileNotFoundError:
+        return  # it had not come so far
+    if datasets.info(config.data.name).fingerprint != begun:
+        raise ConfigError(
+            f"The dataset '{config.data.name}' was changed since this run began, so it cannot go on."
+        )
 
 
 def cancel(store: RunStore, run_id: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
-import signal
 import time
 from collections.abc import Callable
 from threading import Event, Lock
 from typing import TypeVar
 
-from core.jobs.executors.local import Outcome, run_training
+from core.jobs.devices import free_memory
+from core.jobs.executors.local import STARTED, Outcome, run_training
+from core.jobs.failures import Memory, explain
 from core.jobs.logs import log_path, read_log
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -34,6 +34,7 @@ def supervise(store: RunStore, run_id: str, device: str | None = None) -> str:
     if not _persist(lambda: _claim(store, run_id)):
         return store.state(run_id).status
     log = log_path(store, run_id)
+    free = free_memory(device, store.settings.memory)
     try:
         outcome = run_training(
             store.settings,
@@ -52,7 +53,7 @@ def supervise(store: RunStore, run_id: str, device: str | None = None) -> str:
         _persist(lambda: store.set_status(run_id, schema.KILLED))
         raise
     _upload_log(store, run_id)
-    return _persist(lambda: _conclude(store, run_id, outcome))
+    return _persist(lambda: _conclude(store, run_id, outcome, free))
 
 
 def _claim(store: RunStore, run_id: str) -> bool:
@@ -94,30 +95,21 @@ def _persist(write: Callable[[], T]) -> T:
             time.sleep(1)
 
 
-def _conclude(store: RunStore, run_id: str, outcome: Outcome) -> str:
-    cancelled = store.state(run_id).cancel_requested
+def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int) -> str:
+    state = store.state(run_id)
     if outcome.code == 0:
         store.set_status(run_id, schema.FINISHED)
         return schema.FINISHED
-    if cancelled:
+    if state.cancel_requested:
         store.set_status(run_id, schema.KILLED)
         return schema.KILLED
-    store.fail(
-        run_id,
-        "The worker was stopped." if outcome.stopped else _reason(outcome.code, read_log(store, run_id)),
-    )
+    if outcome.stopped:
+        store.fail(run_id, "The worker was stopped.")
+        return schema.FAILED
+    memory = Memory.from_tag(state.tags.get(schema.MEMORY))
+    printed = read_log(store, run_id).rpartition(STARTED)[2]
+    failure = explain(outcome.code, printed, memory, free)
+    if failure.fits:
+        store.set_tags(run_id, {schema.FITS: str(failure.fits)})
+    store.fail(run_id, failure.reason)
     return schema.FAILED
-
-
-def _reason(code: int, log: str) -> str:
-    """One line: the error that the traceback ends with, or the signal that ended the process."""
-    if code < 0:
-        name = signal.Signals(-code).name
-        hint = " (out of memory, or killed by hand)" if name == "SIGKILL" else ""
-        return f"The training process was ended by {name}{hint}."
-    _, traceback, last = log.rpartition("Traceback (most recent call last):\n")
-    if traceback:
-        for line in last.splitlines():
-            if re.match(r"[\w.]+(: |$)", line):  # frames are indented; the error itself is not
-                return line[:500]
-    return f"The training process ended with exit code {code}."

@@ -10,6 +10,7 @@ from huey.consumer import Consumer
 
 from core.jobs import devices
 from core.jobs.daemon import Daemon
+from core.jobs.groups import conclude_groups
 from core.jobs.queue import RunQueue, queue_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
@@ -38,7 +39,8 @@ def serve(settings: Settings) -> None:
 
     Raises DaemonExists when another worker serves this folder.
     """
-    for signum in (signal.SIGTERM, signal.SIGINT):  # before the lock is ours: whoever holds it can be told to end
+    # Before the lock is ours: whoever holds it can be told to end.
+    for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stopping.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal it was started from
     with worker_of(settings).hold():
@@ -80,6 +82,7 @@ def recover(store: RunStore, queue: RunQueue) -> None:
     for run in store.active():
         if run.status == schema.SCHEDULED and run.run_id not in waiting and schema.FOREGROUND not in run.tags:
             queue.put(run.run_id)
+    conclude_groups(store)
 
 
 def _moved(store: RunStore, owner: str) -> bool:

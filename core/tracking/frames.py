@@ -24,12 +24,14 @@ HISTORY_COLUMNS = ["run_id", "metric", "step", "value", "time"]
 
 
 def runs(store: RunStore) -> pd.DataFrame:
-    """Every run of the store that was not deleted, newest first.
+    """Every run of the store that was not deleted, newest first; parents of groups are none.
 
     Columns: run_id, name, status, started and ended (UTC), last_epoch (the step of the last `loss`), then
     `params.*`, `metrics.*` (their last values, float) and `tags.*`. A value a run does not have is NaN.
     """
     frame = _runs_by_sql(_engine(store.uri)) if _is_database(store.uri) else _runs_by_client(store)
+    parents = frame.get(f"tags.{schema.GROUP}", pd.Series(index=frame.index, dtype=object)).notna()
+    frame = frame[~parents].drop(columns=f"tags.{schema.GROUP}", errors="ignore")
     return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
 
 

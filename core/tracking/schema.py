@@ -26,6 +26,10 @@ FINAL_METRICS = (
     "test_loss",
     "test_accuracy",
     "test_top5_accuracy",
+    "test_balanced_accuracy",
+    "test_macro_f1",
+    "test_roc_auc",
+    "test_ece",
     "best_val_accuracy",
     "best_epoch",
     "train_seconds",
@@ -54,3 +58,10 @@ NUMBER = "archlab.number"  # counts the runs of a store; decides the run's colou
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
 RECIPE = "archlab.recipe"
 USER = "mlflow.user"
+PARENT = "mlflow.parentRunId"  # of a run in a group
+GROUP = "archlab.group"  # on a parent, which trains nothing: of how many runs
+REPEAT = "archlab.repeat"  # the seed, of a run in a group
+FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
+EXTENDS = "archlab.extends"  # the run whose training this one goes on with
+MEMORY = "archlab.memory"  # JSON, core.jobs.failures.Memory: what the training takes, as it was estimated
+FITS = "archlab.fits"  # after memory ran out: the batch size that would fit

@@ -105,6 +105,43 @@ class RunStore:
         self.set_status(run_id, schema.SCHEDULED)
         return run_id
 
+    def create_group(self, name: str, size: int, tags: Mapping[str, str] | None = None) -> str:
+        """A parent for so many runs, RUNNING until these have ended; returns its id."""
+        run = self.client.create_run(
+            self.experiment_id,
+            run_name=name,
+            tags={
+                schema.GROUP: str(size),
+                schema.OWNER: this_process(),
+                schema.USER: getpass.getuser(),
+                **(tags or {}),
+            },
+        )
+        return run.info.run_id
+
+    def open_groups(self) -> list[RunState]:
+        """The parents that have not ended."""
+        found = self.client.search_runs(
+            [self.experiment_id],
+            f"attributes.status = '{schema.RUNNING}' AND tags.`{schema.GROUP}` LIKE '%'",
+            max_results=1000,
+        )
+        return [_state(run) for run in found]
+
+    def children(self, parent: str) -> list[Run]:
+        return self.client.search_runs(
+            [self.experiment_id], f"tags.`{schema.PARENT}` = '{parent}'", max_results=10_000
+        )
+
+    def reopen(self, run_id: str) -> None:
+        """Make a run that has ended SCHEDULED again; what it said of its end is forgotten."""
+        tags = self.state(run_id).tags
+        for tag in (schema.CANCEL, schema.FAILURE, schema.FITS, schema.FOREGROUND, schema.PROGRESS):
+            if tag in tags:
+                self.client.delete_tag(run_id, tag)
+        self.own(run_id)
+        self.set_status(run_id, schema.SCHEDULED)
+
     def set_status(self, run_id: str, status: str) -> None:
         """Move a run to a state; the final ones also set its end time."""
         if status in schema.ENDED:
@@ -218,6 +255,10 @@ class RunStore:
     def state(self, run_id: str) -> RunState:
         return _state(self.run(run_id))
 
+    def last_epoch(self, run_id: str) -> int:
+        """The last epoch whose metrics the store has; 0 before the first."""
+        return max((one.step for one in self.client.get_metric_history(run_id, "loss")), default=0)
+
     def active(self) -> list[RunState]:
         """Runs that are SCHEDULED or RUNNING, in the order in which they were submitted."""
         found = {}
@@ -225,7 +266,8 @@ class RunStore:
             for run in self.client.search_runs(
                 [self.experiment_id], f"attributes.status = '{status}'", max_results=10_000
             ):
-                found[run.info.run_id] = run
+                if schema.GROUP not in run.data.tags:
+                    found[run.info.run_id] = run
         return [_state(run) for run in sorted(found.values(), key=lambda run: run.info.start_time)]
 
     def resolve(self, prefix: str) -> str:

@@ -1,4 +1,4 @@
-"""What happens besides the steps: logging, progress, keeping the best weights, stopping on NaN."""
+"""What happens besides the steps: logging, progress, keeping the best weights."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from core.schedules import Length
 from core.tracking import schema
 from core.tracking.writer import MetricWriter
+from core.training.optimizers import kept_weights
 
 Score = tuple[float, float]
 WORST: Score = (-math.inf, -math.inf)
@@ -27,13 +29,18 @@ class EpochLogger(keras.callbacks.Callback):
     """Writes every epoch's metrics to the store and a line to the log.
 
     Speed counts the training steps alone: the first epoch's includes compiling, none includes validation.
+    logged: the last epoch of which the store has metrics already; an epoch that is trained a second time
+    after an interruption is not written twice.
     """
 
-    def __init__(self, writer: MetricWriter, images: int, epochs: int):
+    def __init__(self, writer: MetricWriter, images: int, epochs: int, logged: int = 0):
         super().__init__()
         self.writer = writer
         self.images = images
         self.epochs = epochs
+        self.logged = logged
+        self.history: list[dict[str, float]] = []
+        self.seconds = 0.0  # of all epochs, those before an interruption too
         self.best = WORST
         self.best_epoch = 0
         self._trained_at: float | None = None
@@ -47,7 +54,7 @@ class EpochLogger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         now = time.perf_counter()
-        number, values = epoch + 1, dict(logs or {})
+        number, values = epoch + 1, {name: float(value) for name, value in (logs or {}).items()}
         values["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values["images_per_second"] = self.images / ((self._trained_at or now) - self._began)
         values["epoch_seconds"] = now - self._began
@@ -55,13 +62,34 @@ class EpochLogger(keras.callbacks.Callback):
             self.best, self.best_epoch = score(values), number
         if self.best_epoch:
             values["best_val_accuracy"], values["best_epoch"] = self.best[0], self.best_epoch
-        self.writer.metrics(values, step=number)
+        self.seconds += values["epoch_seconds"]
+        self.history.append(values)
+        self._write(number, values)
         shown = " · ".join(
             f"{name} {values[name]:.4f}"
             for name in ("loss", "accuracy", "val_loss", "val_accuracy")
             if name in values
         )
         print(f"epoch {number}/{self.epochs} · {shown} · {values['images_per_second']:.0f} images/s")
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
+            "history": self.history,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on after an interruption; what the store missed of the epochs before is written now."""
+        self.best, self.best_epoch = tuple(state["best"]), state["best_epoch"]
+        self.seconds, self.history = state["seconds"], state["history"]
+        for position, values in enumerate(self.history):
+            self._write(position + 1, values)
+
+    def _write(self, number: int, values: Mapping[str, float]) -> None:
+        if number > self.logged:
+            self.writer.metrics(values, step=number)
 
 
 class ProgressReporter(keras.callbacks.Callback):
@@ -70,11 +98,10 @@ class ProgressReporter(keras.callbacks.Callback):
     The tag is JSON: phase, epoch, epochs, step, steps, images_per_second, remaining_s.
     """
 
-    def __init__(self, writer: MetricWriter, steps_per_epoch: int, epochs: int, images: int):
+    def __init__(self, writer: MetricWriter, run: Length, images: int):
         super().__init__()
         self.writer = writer
-        self.steps_per_epoch = steps_per_epoch
-        self.epochs = epochs
+        self.run = run
         self.images = images
         self._first: tuple[float, int] | None = None  # after the first execution, which also compiled
         self._not_training_s = 0.0  # between the last step of an epoch and the first of the next
@@ -88,30 +115,31 @@ class ProgressReporter(keras.callbacks.Callback):
             self._not_training_s += time.perf_counter() - self._last_step_at
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        in_epoch = min(batch + 1, self.steps_per_epoch)  # Keras counts a partial execution as a whole one
-        now, done = time.perf_counter(), self._epoch * self.steps_per_epoch + in_epoch
+        in_epoch = min(batch + 1, self.run.steps_per_epoch)  # Keras counts a partial execution as a whole one
+        now, done = time.perf_counter(), self._epoch * self.run.steps_per_epoch + in_epoch
         self._last_step_at = now
         if self._first is None:
             self._first = (now, done)
         elapsed, steps = now - self._first[0], done - self._first[1]
-        steps_in_all = self.steps_per_epoch * self.epochs
         progress: dict[str, Any] = {
             "phase": "training",
             "epoch": self._epoch + 1,
-            "epochs": self.epochs,
+            "epochs": self.run.epochs,
             "step": done,
-            "steps": steps_in_all,
+            "steps": self.run.total,
         }
         if steps:
-            progress["remaining_s"] = round(elapsed / steps * (steps_in_all - done), 1)
+            progress["remaining_s"] = round(elapsed / steps * (self.run.total - done), 1)
             training_s = elapsed - self._not_training_s
-            progress["images_per_second"] = round(steps / training_s * self.images / self.steps_per_epoch, 1)
+            progress["images_per_second"] = round(
+                steps / training_s * self.images / self.run.steps_per_epoch, 1
+            )
         self.last = progress
         self.writer.tags({schema.PROGRESS: json.dumps(progress)})
 
     def phase(self, name: str) -> None:
         """Say what is done besides training steps."""
-        self.writer.tags({schema.PROGRESS: json.dumps({"phase": name, "epochs": self.epochs})})
+        self.writer.tags({schema.PROGRESS: json.dumps({"phase": name, "epochs": self.run.epochs})})
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -127,26 +155,18 @@ class KeepBest(keras.callbacks.Callback):
         reached = score(logs or {})
         if reached > self._score:
             self._score, self.epoch = reached, epoch + 1
-            self._weights = self.model.get_weights()
+            self._weights = kept_weights(self.model)
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        self.give_to(self.model)
+
+    def give_to(self, model: keras.Model) -> None:
+        """Put the kept weights into a model, if there are any."""
         if self._weights:
-            self.model.set_weights(self._weights)
+            model.set_weights(self._weights)
 
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "score": self._score, "weights": self._weights}
 
-class StopOnNan(keras.callbacks.Callback):
-    """Ends a training whose loss is no longer a number; raises FloatingPointError with the epoch."""
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._check(logs)
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._epoch = epoch + 1
-
-    def _check(self, logs: dict | None) -> None:
-        loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(float(loss)):
-            raise FloatingPointError(
-                f"The loss became {float(loss)} in epoch {self._epoch}. "
-                "A smaller learning rate usually helps."
-            )
+    def restore(self, state: dict[str, Any]) -> None:
+        self.epoch, self._score, self._weights = state["epoch"], tuple(state["score"]), state["weights"]

@@ -1,4 +1,4 @@
-"""The device a process computes on."""
+"""The device a process computes on, and how exactly it computes there."""
 
 from __future__ import annotations
 
@@ -6,26 +6,93 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
 
+from core.config import TrainingConfig
 from core.settings import PROGRAM
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "mlflow", "pandas", "pillow")
 
+# Compute capabilities from which on a GPU has tensor cores for a format of 16 bits.
+BFLOAT16_FROM, FLOAT16_FROM = (8, 0), (7, 0)
 
-def set_up_device() -> None:
-    """Let a GPU's memory grow with need, so that several processes can share it."""
+
+class DeviceError(RuntimeError):
+    """This machine cannot compute as the config asks."""
+
+
+def set_up_device(training: TrainingConfig | None = None) -> None:
+    """Let GPUs share their memory; with a config, compute as exactly and as repeatably as it says."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
+        if training is not None and training.deterministic:
+            tf.config.experimental.enable_op_determinism()
+    if training is not None:
+        name = precision(training)
+        keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
 
 
 def on_gpu() -> bool:
     return any(device.startswith(("gpu", "cuda")) for device in keras.distribution.list_devices())
+
+
+def precision(training: TrainingConfig) -> str:
+    """The format of activations: what the config says, or with `auto` what the device is fastest in.
+
+    A CPU computes 16-bit formats by way of 32 bits, so they cost time there.
+    """
+    if training.precision != "auto":
+        return training.precision
+    capability = _compute_capability()
+    if capability >= BFLOAT16_FROM:
+        return "bfloat16"
+    return "float16" if capability >= FLOAT16_FROM else "float32"
+
+
+def compiles_with_xla(training: TrainingConfig) -> bool:
+    """`auto`: on a GPU alone; on a CPU it halved the speed."""
+    return on_gpu() if training.xla == "auto" else training.xla == "on"
+
+
+@contextmanager
+def across_devices(count: int) -> Iterator[None]:
+    """Models built and compiled inside share each batch among so many devices, GPUs where there are any.
+
+    Raises DeviceError when there are fewer.
+    """
+    if count == 1:
+        with nullcontext():
+            yield
+        return
+    if keras.backend.backend() != "tensorflow":
+        raise DeviceError("Several devices need the TensorFlow backend.")
+    import tensorflow as tf
+
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(found) < count:
+        raise DeviceError(
+            f"training.devices must be at most the number of devices here, {len(found)}. Received: {count}."
+        )
+    with tf.distribute.MirroredStrategy([device.name for device in found[:count]]).scope():
+        yield
+
+
+@contextmanager
+def float32_layers() -> Iterator[None]:
+    """Layers made inside compute in 32 bits, whatever the policy is."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def environment() -> dict[str, Any]:
@@ -35,9 +102,20 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "backend": keras.backend.backend(),
         "devices": keras.distribution.list_devices() or ["cpu:0"],
+        "precision": keras.config.dtype_policy().name,
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "code": _code_version(),
     }
+
+
+def _compute_capability() -> tuple[int, int]:
+    """Of the first GPU; (0, 0) where there is none, or the backend does not say."""
+    if not on_gpu() or keras.backend.backend() != "tensorflow":
+        return (0, 0)
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    return details.get("compute_capability", (0, 0))
 
 
 def _version(package: str) -> str | None:

@@ -1,20 +1,44 @@
-"""Optimizers and learning-rate schedules by their names in the config."""
+"""Optimizers by their names in the config, with the learning rate that `core.schedules` gives."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
-from keras import optimizers
+from keras import ops, optimizers
 
+from core import schedules
 from core.config import ExperimentConfig, OptimizerConfig
+from core.schedules import Length
 
 
-def make_optimizer(config: ExperimentConfig, steps_per_epoch: int) -> optimizers.Optimizer:
+class Scheduled(optimizers.schedules.LearningRateSchedule):
+    """The rate of a config at every step of a run; `lowered` is what plateaus have made of it so far."""
+
+    def __init__(self, config: ExperimentConfig, run: Length):
+        self.config = config
+        self.run = run
+        self.lowered = keras.Variable(1.0, trainable=False, name="lowered")
+
+    def __call__(self, step: Any) -> Any:
+        rate = schedules.learning_rate(self.config, self.run, ops.cast(step, "float32"), ops)
+        return rate * self.lowered
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("A schedule is written down in the run's config.")
+
+
+def make_optimizer(config: ExperimentConfig, run: Length) -> optimizers.Optimizer:
     """The optimizer of a run; its learning rate follows the run's schedule, step by step."""
     part: OptimizerConfig = config.optimizer
-    settings = {
-        "learning_rate": learning_rate(config, steps_per_epoch),
+    settings: dict[str, Any] = {
+        "learning_rate": Scheduled(config, run),
         "weight_decay": part.weight_decay or None,
+        "global_clipnorm": part.clip_norm or None,
+        "clipvalue": part.clip_value or None,
     }
+    if part.ema:
+        settings |= {"use_ema": True, "ema_momentum": part.ema}
     if part.name == "sgd":
         return optimizers.SGD(momentum=part.momentum, nesterov=part.nesterov, **settings)
     if part.name == "rmsprop":
@@ -28,15 +52,29 @@ def make_optimizer(config: ExperimentConfig, steps_per_epoch: int) -> optimizers
     return plain[part.name](**settings)
 
 
-def learning_rate(
-    config: ExperimentConfig, steps_per_epoch: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """The rate itself, or the schedule that gives it for every step."""
-    rate = config.optimizer.learning_rate
-    if config.schedule.name == "constant":
-        return rate
-    total = config.training.epochs * steps_per_epoch
-    warmup = min(round(config.schedule.warmup_epochs * steps_per_epoch), total - 1)
-    if not warmup:
-        return optimizers.schedules.CosineDecay(rate, total)
-    return optimizers.schedules.CosineDecay(0.0, total - warmup, warmup_target=rate, warmup_steps=warmup)
+def lower_rate(model: keras.Model, factor: float) -> None:
+    """Multiply the rate of all later steps."""
+    schedule = inner_optimizer(model)._learning_rate
+    schedule.lowered.assign(schedule.lowered * factor)
+
+
+def inner_optimizer(model: keras.Model) -> optimizers.Optimizer:
+    """The optimizer that moves the weights; under float16 another one scales the loss around it."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
+def kept_weights(model: keras.Model) -> list[Any]:
+    """The weights that are worth keeping now: their moving averages where there are any.
+
+    In the order of `model.weights`.
+    """
+    optimizer = inner_optimizer(model)
+    if not optimizer.use_ema:
+        return model.get_weights()
+    averages = {
+        id(variable): average
+        for variable, average in zip(
+            optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True
+        )
+    }
+    return [ops.convert_to_numpy(averages.get(id(weight), weight)) for weight in model.weights]

@@ -13,6 +13,7 @@ class Batches(keras.utils.PyDataset):
 
     images: uint8 `(N, H, W, C)`, may be larger than memory; labels: int64 `(N,)`; rows: int64 `(n,)`.
     seed: shuffles the rows anew for every epoch, the same way for the same seed; None keeps their order.
+    epoch: the one whose order comes first, from 0. steps: batches an epoch; None: all there are.
     """
 
     def __init__(
@@ -22,6 +23,8 @@ class Batches(keras.utils.PyDataset):
         rows: np.ndarray,
         batch_size: int,
         seed: int | None = None,
+        epoch: int = 0,
+        steps: int | None = None,
     ):
         super().__init__(workers=1, max_queue_size=64)
         self.images = images
@@ -29,11 +32,20 @@ class Batches(keras.utils.PyDataset):
         self.rows = rows
         self.batch_size = batch_size
         self.seed = seed
-        self.epoch = 0
+        self.epoch = epoch
+        self.steps = steps
         self._order = self._shuffled()
 
     def __len__(self) -> int:
-        return math.ceil(len(self.rows) / self.batch_size)
+        return self.steps or math.ceil(len(self.rows) / self.batch_size)
+
+    @property
+    def images_an_epoch(self) -> int:
+        return min(len(self.rows), len(self) * self.batch_size)
+
+    def starting(self, epoch: int, steps: int | None = None) -> Batches:
+        """The same batches from an epoch on, and of each epoch only so many."""
+        return Batches(self.images, self.labels, self.rows, self.batch_size, self.seed, epoch, steps)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +12,17 @@ import numpy as np
 from keras import layers
 
 from core import datasets
+from core.analysis.scores import scores
 from core.architectures import inference_model
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
-from core.architectures.transfer import assemble, head_of, unfreeze
+from core.architectures.transfer import assemble, head_of
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset, choices
 from core.datasets.records import Shape
 from core.datasets.splits import Split
+from core.jobs.failures import Memory, size
+from core.schedules import length
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
@@ -27,53 +30,68 @@ from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.augmentation import MixingModel, augmentation_layers, mixing_layer
 from core.training.bottleneck import bottleneck_features
-from core.training.callbacks import EpochLogger, KeepBest, ProgressReporter, StopOnNan
-from core.training.device import environment, on_gpu, set_up_device
-from core.training.optimizers import make_optimizer
-from core.training.pipeline import Batches, steps_per_execution
+from core.training.callbacks import EpochLogger, ProgressReporter
+from core.training.checkpoint import Checkpoint
+from core.training.device import across_devices, environment, float32_layers, set_up_device
+from core.training.fitting import Task, fit
+from core.training.pipeline import Batches
 from core.training.preparation import preparation
 from core.training.preprocessing import needs_mean, training_mean
 from core.training.pretrained import start_from
+from core.training.regularization import regularized
 from core.training.views import averaged
 
 
 def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -> None:
-    """Train a run's net, keep the best weights, evaluate them once on the test part, log everything."""
-    set_up_device()
+    """Train a run's net, keep the best weights, evaluate them once on the test part, log everything.
+
+    A run that was interrupted goes on from its checkpoint.
+    """
+    set_up_device(config.training)
     keras.utils.set_random_seed(config.seed)
 
     dataset = datasets.load(config.data.name, grey=config.data.grey)
     parts = choices.choose(dataset, config.data)
-    net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
-    config = start_from(net, config, store)
-    log_data(store, run_id, config, dataset, parts)
-    store.log_json(run_id, environment(), schema.ENVIRONMENT)
-
+    run = length(config, len(parts.train))
     mean = training_mean(dataset.images, parts.train) if needs_mean(config.data.preprocessing) else None
-    model, deployable = wrap(net, config, dataset.info.shape, mean)
-    macs = log_counts(store, run_id, inference_model(net))
+    with across_devices(config.training.devices):
+        net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
+        net = regularized(net, config.regularization)
+        config = start_from(net, config, store)
+        log_data(store, run_id, config, dataset, parts)
+        store.log_json(run_id, environment(), schema.ENVIRONMENT)
+        model, deployable = wrap(net, config, dataset.info.shape, mean)
+        macs = log_counts(store, run_id, net, config)
 
-    answering, inputs = deployable, dataset.images
-    if config.model.bottleneck:
-        inputs = bottleneck_features(net, config, dataset, mean, store.settings)
-        model = answering = head_of(net)
-        macs = describe_model(model).macs
-    batch_size = config.training.batch_size
-    training = Batches(inputs, dataset.labels, parts.train, batch_size, config.seed)
-    validation = Batches(inputs, dataset.labels, parts.validation, batch_size)
-
-    with MetricWriter(store, run_id) as writer:
-        progress = ProgressReporter(writer, len(training), config.training.epochs, len(training.rows))
-        progress.phase("starting")
+        answering, inputs = deployable, dataset.images
+        if config.model.bottleneck:
+            inputs = bottleneck_features(net, config, dataset, mean, store.settings)
+            model = answering = head_of(net)
+            macs = describe_model(model).macs
+        batch_size = config.training.images_per_step
+        training = Batches(inputs, dataset.labels, parts.train, batch_size, config.seed)
+        validation = Batches(inputs, dataset.labels, parts.validation, batch_size)
         weights = choices.weights(dataset, parts.train, config.data)
-        fit(model, net, macs, config, training, validation, writer, progress, store, run_id, weights)
-        progress.phase("evaluating")
-        seen, views = replace(dataset, images=inputs), config.augmentation.test_time
-        evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views)
-        writer.metrics({"latency_ms": evaluation.latency_ms(deployable)}, step=0)
-        progress.phase("saving")
-        writer.metrics({"model_bytes": store.log_model(run_id, deployable)}, step=0)
-        progress.phase("done")
+        task = Task(config, model, net, macs, training, validation, run, weights)
+
+        with MetricWriter(store, run_id) as writer:
+            progress = ProgressReporter(writer, run, len(training.rows))
+            progress.phase("starting")
+            logger = EpochLogger(writer, len(training.rows), run.epochs, store.last_epoch(run_id))
+            checkpoint = Checkpoint(store.settings.checkpoint(run_id), extended(store, run_id))
+            with system_metrics(store, run_id):
+                kept = fit(task, logger, [progress], checkpoint)
+            print(f"kept the weights of epoch {kept}")
+            writer.tags({schema.KEPT: str(kept)})
+            writer.metrics({"train_seconds": logger.seconds}, step=0)
+            progress.phase("evaluating")
+            seen, views = replace(dataset, images=inputs), config.augmentation.test_time
+            evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views)
+            saved = in_float32(deployable)
+            writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
+            progress.phase("saving")
+            writer.metrics({"model_bytes": store.log_model(run_id, saved)}, step=0)
+            progress.phase("done")
 
 
 def wrap(
@@ -87,6 +105,13 @@ def wrap(
     shape: `(H, W, C)` of the images; default: the net's. mean: the training part's mean image, where the
     preprocessing subtracts it.
     """
+    with float32_layers():
+        return _wrapped(net, config, shape, mean)
+
+
+def _wrapped(
+    net: keras.Model, config: ExperimentConfig, shape: Shape | None, mean: np.ndarray | None
+) -> tuple[keras.Model, keras.Model]:
     images = keras.Input(shape or net.input_shape[1:], name="images")
     cut = choices.net_shape(config, images.shape[1:])
     prepare = preparation(config, cut, net.input_shape[1:], mean)
@@ -115,84 +140,26 @@ def cropped(images: keras.KerasTensor, cut: Shape) -> keras.KerasTensor:
     return layers.Cropping2D([(gap // 2, gap - gap // 2) for gap in spare], name="centre")(images)
 
 
-def compile_model(
-    model: keras.Model, config: ExperimentConfig, steps_per_epoch: int, macs_per_step: int
-) -> None:
-    """Set optimizer, loss and metric; one sigmoid unit takes the binary loss."""
-    binary = model.output_shape[-1] == 1
-    model.compile(
-        optimizer=make_optimizer(config, steps_per_epoch),
-        loss="binary_crossentropy" if binary else "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=steps_per_execution(steps_per_epoch, macs_per_step, on_gpu()),
-        jit_compile=on_gpu(),  # XLA halved the speed on a CPU
-    )
+def in_float32(model: keras.Model) -> keras.Model:
+    """A copy that computes in 32 bits on any device; the model itself where it does so already."""
+    if keras.config.dtype_policy().name == "float32":
+        return model
+    text = json.dumps(keras.saving.serialize_keras_object(model))
+    policy = keras.config.dtype_policy().name
+    copy = keras.saving.deserialize_keras_object(json.loads(text.replace(f'"{policy}"', '"float32"')))
+    copy.set_weights(model.get_weights())
+    return copy
 
 
-def fit(
-    model: keras.Model,
-    net: keras.Model,
-    macs: int,
-    config: ExperimentConfig,
-    training: Batches,
-    validation: Batches,
-    writer: MetricWriter,
-    progress: ProgressReporter,
-    store: RunStore,
-    run_id: str,
-    class_weight: dict[int, float] | None = None,
-) -> None:
-    """Train; afterwards the model has the weights that are kept, and the store says which.
-
-    macs: multiply-accumulates of the model for one image.
-    A backbone that is unfrozen later makes two stages; the second starts from the best epoch so far, and at
-    once where early stopping ended the first.
-    """
-    epochs, images = config.training.epochs, len(training.rows)
-    validates = len(validation.rows) > 0
-    best = KeepBest() if config.training.keep == "best" and validates else None
-    logger = EpochLogger(writer, images, epochs)
-    done = 0
-    started = time.perf_counter()
-    with system_metrics(store, run_id):
-        for end in filter(None, (config.model.unfreeze_epoch, epochs)):
-            compile_model(model, stage_of(config, done, end), len(training), macs * training.batch_size)
-            history = model.fit(
-                training,
-                validation_data=validation if validates else None,
-                initial_epoch=done,
-                epochs=end,
-                verbose=0,
-                class_weight=class_weight,
-                callbacks=[
-                    logger,
-                    progress,
-                    StopOnNan(),
-                    *([best] if best else []),
-                    *early_stopping(config),
-                ],
-            )
-            done = history.epoch[-1] + 1
-            if end < epochs:
-                unfreeze(net)
-                print(f"unfrozen after epoch {done}")
-    kept = best.epoch if best else done
-    writer.metrics({"train_seconds": time.perf_counter() - started}, step=0)
-    writer.tags({schema.KEPT: str(kept)})
-    print(f"kept the weights of epoch {kept}")
-
-
-def stage_of(config: ExperimentConfig, done: int, end: int) -> ExperimentConfig:
-    """The config as the epochs from `done` to `end` see it: their number, and the rate once unfrozen."""
-    changes: dict[str, float] = {"training.epochs": end - done, "model.unfreeze_epoch": 0}
-    if done:
-        changes["optimizer.learning_rate"] = config.model.unfreeze_learning_rate
-    return config.with_values(changes)
-
-
-def early_stopping(config: ExperimentConfig) -> list[keras.callbacks.Callback]:
-    patience = config.training.early_stopping
-    return [keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience)] if patience else []
+def extended(store: RunStore, run_id: str) -> Path | None:
+    """The checkpoint of the run that this one extends. Raises FileNotFoundError when it is gone."""
+    other = store.state(run_id).tags.get(schema.EXTENDS)
+    if other is None:
+        return None
+    path = store.settings.checkpoint(other)
+    if not path.exists():
+        raise FileNotFoundError(f"The checkpoint of the run {other}, which this one extends, is gone.")
+    return path
 
 
 def log_data(
@@ -221,9 +188,12 @@ def log_data(
     print(f"data {info.name}: " + ", ".join(f"{size} {part}" for part, size in sizes.items()))
 
 
-def log_counts(store: RunStore, run_id: str, net: keras.Model) -> int:
-    """What the net that is kept costs; returns its multiply-accumulates for one image."""
-    facts = describe_model(net)
+def log_counts(store: RunStore, run_id: str, net: keras.Model, config: ExperimentConfig) -> int:
+    """What the net that is kept costs, and what training it takes; returns its multiply-accumulates."""
+    batch_size = config.training.images_per_step
+    facts = describe_model(inference_model(net), batch_size, config.optimizer.slots)
+    whole = facts.memory.total - batch_size * facts.memory.per_image
+    memory = Memory(whole, facts.memory.per_image, batch_size)
     store.log_metrics(
         run_id,
         {
@@ -231,8 +201,12 @@ def log_counts(store: RunStore, run_id: str, net: keras.Model) -> int:
             "trainable_parameters": facts.trainable_parameters,
             "macs": facts.macs,
         },
+        tags={schema.MEMORY: memory.to_tag()},
     )
-    print(f"net {net.name}: {facts.total_parameters:,} parameters, {facts.macs:,} multiply-accumulates")
+    print(
+        f"net {net.name}: {facts.total_parameters:,} parameters, {facts.macs:,} multiply-accumulates; "
+        f"training takes about {size(memory.total)}"
+    )
     return facts.macs
 
 
@@ -251,7 +225,8 @@ def evaluate(
         print("the dataset has no test part: nothing is evaluated")
         return
     probabilities = evaluation.predict_probabilities(averaged(model, views), dataset, rows, batch_size)
-    metrics = evaluation.test_metrics(probabilities, dataset.labels[rows])
+    labels = dataset.labels[rows]
+    metrics = evaluation.test_metrics(probabilities, labels) | scores(probabilities, labels)
     writer.metrics(metrics, step=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(schema.PREDICTIONS).name

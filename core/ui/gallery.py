@@ -13,8 +13,8 @@ from core.inference import descriptions
 from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.ui import words
+from core.ui.fields import URL
 from core.ui.layer_table import times
-from core.ui.net_options import URL
 
 CARDS, COSTS, ONE, TWO = VIEWS = ("Cards", "Costs", "One net", "Two nets")
 CARDS_A_ROW = 3

@@ -11,7 +11,7 @@ from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.tracking import schema
 from core.ui import reads, words
-from core.ui.net_options import URL
+from core.ui.fields import URL
 
 OWN = "each net's own"
 PURPOSE = "gallery"

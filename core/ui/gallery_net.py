@@ -16,10 +16,11 @@ from core.inference.descriptions import BATCH_SIZE, NetRequest
 from core.settings import get_settings
 from core.ui import layer_table, reads, words
 from core.ui.choose import choose
+from core.ui.fields import URL
 from core.ui.gallery import card_text, train_link
 from core.ui.gallery_cost import OWN
 from core.ui.layer_table import times
-from core.ui.net_options import URL, option_widgets
+from core.ui.net_options import option_widgets
 
 
 def one_net() -> None:

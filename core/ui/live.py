@@ -9,12 +9,14 @@ import streamlit as st
 
 from core.config import ConfigError
 from core.figures import learning_curves
-from core.jobs.launch import cancel, launch
+from core.jobs.groups import Group
+from core.jobs.launch import launch_groups
 from core.jobs.logs import read_log
 from core.settings import NotAllowed
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import reads, words
+from core.ui.run_actions import cancel_button, run_actions
 
 LIVE_S = 1.0
 SHOWN_LOG_LINES = 40
@@ -46,23 +48,6 @@ def progress_bar(run: pd.Series) -> None:
         parts.append(f"{words.duration(progress['remaining_s'])} left")
         parts.append(f"{progress['images_per_second']:,.0f} images/s")
     st.progress(progress["step"] / progress["steps"], text=" · ".join(parts))
-
-
-def cancel_button(store: RunStore, run: pd.Series) -> None:
-    """Ends a run on a click; shown while there is something to end."""
-    if run["status"] not in schema.ACTIVE or not words.is_ours(run):
-        return
-    asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
-    label = "Cancelling" if asked else "Cancel"
-    if st.button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):
-        try:
-            cancel(store, run["run_id"])
-        except NotAllowed as error:
-            st.error(str(error))
-            return
-        st.toast(f"Asked {words.plain(run['name'])} to end.")
-        reads.forget_runs()
-        st.rerun(scope="fragment")
 
 
 @st.fragment(run_every=LIVE_S)
@@ -130,7 +115,7 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(run["status"])
         st.caption(f"submitted {words.ago(run['started'])}")
-        cancel_button(store, run)
+        run_actions(store, run)
     if run["status"] in schema.ACTIVE:
         progress_bar(run)
     failure = run.get(f"tags.{schema.FAILURE}")
@@ -152,10 +137,10 @@ def _row(run_id: str) -> pd.Series:
     return runs[runs["run_id"] == run_id].iloc[0]
 
 
-def launch_all(configs: list, tags: dict[str, str] | None = None) -> list[str]:
+def launch_all(groups: list[Group], tags: dict[str, str] | None = None) -> list[str]:
     """Launch from a page: a refusal is shown in its words, nothing is written then and [] returned."""
     try:
-        return launch(configs, tags)
+        return launch_groups(groups, tags)
     except (ConfigError, NotAllowed) as error:
         st.error(str(error), icon=":material/block:")
         return []

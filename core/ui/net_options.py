@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import streamlit as st
 
@@ -12,8 +12,8 @@ from core.inference import descriptions, filling
 from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.ui import layer_table, words
+from core.ui.fields import URL
 
-URL: Final = "query-params"  # a widget bound to the URL can be sent to a colleague
 LIVE_S = 1.0
 
 

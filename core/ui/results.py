@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.analysis.mistakes import confusion_matrix, worst_mistakes
+from core.analysis.mistakes import confusion_matrix, probabilities, worst_mistakes
+from core.analysis.scores import per_class
 from core.figures import confusion
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -16,6 +17,13 @@ from core.ui import reads, words
 from core.ui.images import image_grid
 
 SHOWN_MISTAKES = 24
+MORE_SCORES = (
+    ("test_loss", "Test loss", "Mean negative log likelihood of the right class, in nats."),
+    ("test_balanced_accuracy", "Balanced accuracy", "The mean over classes of the share recognised."),
+    ("test_macro_f1", "Macro F1", "The mean over classes of the harmonic mean of precision and recall."),
+    ("test_roc_auc", "ROC AUC", "One class against the rest, the mean over classes."),
+    ("test_ece", "Calibration error", "By how much confidence misses accuracy, over 15 bins (ECE)."),
+)
 
 
 def headline(run: pd.Series) -> None:
@@ -29,6 +37,9 @@ def headline(run: pd.Series) -> None:
     parameters.metric("Parameters", _number(run.get("metrics.parameters"), "{:,.0f}"))
     latency.metric("One image takes", _number(run.get("metrics.latency_ms"), "{:.1f} ms"))
     seconds.metric("Training took", _number(run.get("metrics.train_seconds"), "{:.1f} s"))
+    columns = st.columns(5)
+    for column, (name, label, help_text) in zip(columns, MORE_SCORES, strict=True):
+        column.metric(label, _number(run.get(f"metrics.{name}"), "{:.4f}"), help=help_text)
     kept = run.get(f"tags.{schema.KEPT}")
     if isinstance(kept, str):
         st.caption(
@@ -46,6 +57,15 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         return
     classes = data["classes"]
     st.plotly_chart(confusion.draw(confusion_matrix(predictions), classes))
+    with st.expander("Precision and recall by class", icon=":material/target:"):
+        st.dataframe(
+            per_class(probabilities(predictions), predictions["label"].to_numpy(), classes),
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(name, format="%.3f")
+                for name in ("precision", "recall", "f1")
+            },
+        )
     wrong = worst_mistakes(predictions, SHOWN_MISTAKES)
     st.subheader("Its worst mistakes")
     if wrong.empty:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.architectures import architectures
-from core.config import OPTIMIZERS, SCHEDULES, ConfigError, ExperimentConfig
+from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
+from core.jobs.groups import Group, repeated
 from core.jobs.launch import check
 from core.ui.augmentation_form import augmentation_form
 from core.ui.data_choices import data_choices
-from core.ui.net_options import URL, broken_files, net_options
+from core.ui.fields import URL
+from core.ui.forecast import memory_forecast, rate_curve
+from core.ui.learning_form import learning_settings
+from core.ui.net_options import broken_files, net_options
 from core.ui.transfer_form import layer_lists, transfer_settings
 
 
-def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
-    """Draw the form; returns one config for each chosen net, or none while something is wrong.
+def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
+    """Draw the form; returns a group for each chosen net, or none while something is wrong.
 
     What cannot work is said under the form, before anything is launched.
     """
@@ -34,22 +36,44 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
     broken_files()
     options = {name: net_options(architectures.get(name), info) for name in names}
     data = {"data.name": info.name, **data_choices(info)}
-    settings = data | _optimization() | _training() | augmentation_form(info, data) | transfer_settings()
-    configs, wrong = [], []
+    settings = data | learning_settings() | augmentation_form(info, data) | transfer_settings()
+    settings["name"] = st.text_input(
+        "Name of the runs", key="name", max_chars=200, placeholder="net on dataset"
+    )
+    seeds, folds = repeats()
+    configs, groups, wrong = [], [], []
     for name in names:
         model = {"model.name": name} | {f"model.options.{key}": value for key, value in options[name].items()}
         try:
             config = ExperimentConfig().with_values(settings | model)
             check(config)
             configs.append(config)
+            groups.append(repeated(config, seeds, folds))
         except ConfigError as error:
             wrong.append(str(error))
     if not names:
         wrong.append("Choose at least one architecture.")
     for sentence in dict.fromkeys(wrong):
         st.error(sentence, icon=":material/block:")
+    if configs:
+        rate_curve(configs[0], info)
+        memory_forecast(configs, info)
     layer_lists(configs, info)
-    return [] if wrong else configs
+    return [] if wrong else groups
+
+
+def repeats() -> tuple[int, int]:
+    """How many seeds and folds each net is trained with; a single run is no comparison."""
+    with st.expander("Repeat over seeds and folds", icon=":material/repeat:"):
+        first, second, _ = st.columns(3)
+        seeds = first.number_input(
+            "Seeds", 1, 100, 1, key="seeds", bind=URL, help="Each net is trained with so many seeds."
+        )
+        folds = second.number_input(
+            "Folds", 0, 100, 0, key="all_folds", bind=URL,
+            help="Each net is trained once for each of so many folds, which validate in turn. 0: one split.",
+        )  # fmt: skip
+    return int(seeds), int(folds)
 
 
 def _dataset(infos: list[DatasetInfo]) -> DatasetInfo:
@@ -60,75 +84,3 @@ def _dataset(infos: list[DatasetInfo]) -> DatasetInfo:
     parts = ", ".join(f"{sum(counts):,} {part}" for part, counts in info.counts.items() if sum(counts))
     st.caption(f"{height}×{width}×{channels} pixels · {info.num_classes} classes · {parts}")
     return info
-
-
-def _optimization() -> dict[str, Any]:
-    default = ExperimentConfig()
-    first, second, third = st.columns(3)
-    name = first.selectbox("Optimizer", OPTIMIZERS, key="optimizer", bind=URL)
-    rate = second.number_input(
-        "Learning rate",
-        value=default.optimizer.learning_rate,
-        step=None,
-        format="%g",
-        key="learning_rate",
-        bind=URL,
-    )
-    batch_size = third.number_input(
-        "Batch size", value=default.training.batch_size, step=16, key="batch_size", bind=URL
-    )
-    with st.expander("More about optimization"):
-        first, second, third = st.columns(3)
-        settings = {
-            "schedule.name": first.selectbox(
-                "Learning-rate schedule", SCHEDULES, key="schedule", bind=URL,
-                help="Cosine lets the rate fall to zero over the run.",
-            ),
-            "schedule.warmup_epochs": second.number_input(
-                "Warm-up epochs", value=0.0, step=0.5, key="warmup", bind=URL,
-                help="The rate rises from zero over so many epochs; cosine only.",
-            ),
-            "optimizer.weight_decay": third.number_input(
-                "Weight decay", value=0.0, step=None, format="%g", key="weight_decay", bind=URL,
-                help="Decoupled from the gradient, as in AdamW.",
-            ),
-            "optimizer.momentum": first.number_input(
-                "Momentum", value=0.9, step=0.05, key="momentum", bind=URL, help="sgd and rmsprop only."
-            ),
-            "optimizer.nesterov": second.toggle(
-                "Nesterov momentum", key="nesterov", bind=URL, help="sgd only."
-            ),
-        }  # fmt: skip
-    return {
-        "optimizer.name": name,
-        "optimizer.learning_rate": rate,
-        "training.batch_size": batch_size,
-        **settings,
-    }
-
-
-def _training() -> dict[str, Any]:
-    default = ExperimentConfig()
-    first, second, third = st.columns(3)
-    settings: dict[str, Any] = {
-        "training.epochs": first.number_input(
-            "Epochs", value=default.training.epochs, step=1, key="epochs", bind=URL
-        ),
-        "training.early_stopping": second.number_input(
-            "Early stopping", value=0, step=1, key="early_stopping", bind=URL,
-            help="Stop after so many epochs without a better validation loss. 0: never.",
-        ),
-        "seed": third.number_input("Seed", value=0, step=1, key="seed", bind=URL),
-    }  # fmt: skip
-    with st.expander("More about the run"):
-        first, second, _ = st.columns(3)
-        settings |= {
-            "training.keep": first.selectbox(
-                "Weights to keep", ("best", "last"), key="keep", bind=URL,
-                help="Best: the epoch with the highest validation accuracy.",
-            ),
-            "name": second.text_input(
-                "Name of the runs", key="name", max_chars=200, placeholder="net on dataset"
-            ),
-        }  # fmt: skip
-    return settings

@@ -14,7 +14,7 @@ from core.settings import Settings, get_settings
 from core.tracking import schema
 from core.training.pretrained import RUN, SUFFIXES
 from core.ui import reads
-from core.ui.net_options import URL
+from core.ui.fields import URL
 from core.ui.words import run_label
 
 SOURCES = ("none", "imagenet", "run", "file")

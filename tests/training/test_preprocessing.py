@@ -15,10 +15,12 @@ from keras.applications import imagenet_utils
 from core.architectures import build_model
 from core.architectures.layers import AuxiliaryModel
 from core.config import PREPROCESSING, ExperimentConfig
+from core.schedules import Length
 from core.training.augmentation import MixingModel
+from core.training.fitting import compile_model
 from core.training.pipeline import Batches
 from core.training.preprocessing import preprocessing, training_mean
-from core.training.train import compile_model, wrap
+from core.training.train import wrap
 from core.training.views import averaged
 
 SHAPE = (20, 20, 3)
@@ -98,7 +100,7 @@ def test_saved_nets_answer_the_same_where_only_keras_is_known(tmp_path: Path) ->
 def test_the_loss_of_a_mixed_batch_is_that_of_soft_labels() -> None:
     _, model, _ = net_and_kept(**{"augmentation.mixup": 1.0})
     assert isinstance(model, MixingModel)
-    compile_model(model, ExperimentConfig(), 1, macs_per_step=1000)
+    compile_model(model, ExperimentConfig(), Length(1, 1), macs_per_step=1000)
     answers, partner, share = model(PIXELS, training=True)
     soft = np.asarray(share)[:, None] * np.eye(4)[LABELS]
     soft += (1 - np.asarray(share))[:, None] * np.eye(4)[LABELS[np.asarray(partner)]]
@@ -115,7 +117,7 @@ def test_the_loss_of_a_mixed_batch_is_that_of_soft_labels() -> None:
 
 def test_accuracy_of_a_mixed_batch_counts_the_larger_share() -> None:
     _, model, _ = net_and_kept(**{"augmentation.cutmix": 1.0})
-    compile_model(model, ExperimentConfig(), 1, macs_per_step=1000)
+    compile_model(model, ExperimentConfig(), Length(1, 1), macs_per_step=1000)
     share = np.where(np.arange(40) % 2, 0.9, 0.1).astype("float32")
     partner = (np.arange(40) + 1) % 40
     right = np.where(share >= 0.5, LABELS, LABELS[partner])
@@ -134,7 +136,7 @@ def test_all_changes_together_train_in_every_way_of_compiling(jit: bool) -> None
     }  # fmt: skip
     changes = {f"augmentation.{name}": value for name, value in everything.items()}
     _, model, _ = net_and_kept(**changes, **{"data.preprocessing": "mean_image"})
-    compile_model(model, ExperimentConfig(), 1, macs_per_step=1000)
+    compile_model(model, ExperimentConfig(), Length(1, 1), macs_per_step=1000)
     model.jit_compile = jit
     batches = Batches(IMAGES, LABELS, np.arange(40), 8, seed=0)
     history = model.fit(
@@ -149,12 +151,12 @@ def test_one_sigmoid_unit_and_auxiliary_heads_can_be_mixed_too() -> None:
     inputs = keras.Input(SHAPE)
     binary = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(keras.layers.Flatten()(inputs)))
     model, _ = wrap(binary, config)
-    compile_model(model, config, 1, macs_per_step=1000)
+    compile_model(model, config, Length(1, 1), macs_per_step=1000)
     assert set(model.fit(PIXELS, LABELS % 2, verbose=0).history) == {"loss", "accuracy"}
     trunk = keras.layers.Flatten()(inputs)
     heads = [keras.layers.Dense(4, activation="softmax")(trunk) for _ in range(2)]
     model, kept = wrap(AuxiliaryModel(inputs, heads), config)
-    compile_model(model, config, 1, macs_per_step=1000)
+    compile_model(model, config, Length(1, 1), macs_per_step=1000)
     assert len(model(PIXELS, training=True)) == 4  # two heads, partner, share
     assert np.isfinite(model.fit(PIXELS, LABELS, verbose=0).history["loss"]).all()
     assert kept.output_shape == (None, 4)

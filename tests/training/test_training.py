@@ -10,14 +10,16 @@ import pytest
 
 from core.architectures import build_model
 from core.config import AugmentationConfig, ExperimentConfig
+from core.schedules import Length
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.augmentation import augmentation_layers
 from core.training.callbacks import KeepBest, ProgressReporter
-from core.training.optimizers import learning_rate, make_optimizer
+from core.training.fitting import compile_model
+from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, steps_per_execution
-from core.training.train import compile_model, wrap
+from core.training.train import wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
 LABELS = np.arange(40) % 4
@@ -95,10 +97,10 @@ def test_progress_never_passes_the_end(store: RunStore) -> None:
     rows = np.tile(np.arange(40), 9)[: 41 * 8]
     batches = Batches(IMAGES, LABELS, rows, 8)
     model, _ = wrap(build_model("lenet5", (16, 16, 1), 4), ExperimentConfig())
-    compile_model(model, ExperimentConfig(), len(batches), macs_per_step=1000)
+    compile_model(model, ExperimentConfig(), Length(len(batches), len(batches)), macs_per_step=1000)
     seen = []
     with MetricWriter(store, run_id) as writer:
-        reporter = ProgressReporter(writer, len(batches), 2, len(rows))
+        reporter = ProgressReporter(writer, Length(len(batches), 2 * len(batches)), len(rows))
         after = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: seen.append(reporter.last["step"])
         )
@@ -128,7 +130,7 @@ def test_the_same_seed_trains_the_same_net() -> None:
         config = ExperimentConfig().with_values({"augmentation.pad_and_crop": 1})
         model, _ = wrap(build_model("lenet5", (16, 16, 1), 4), config)
         batches = Batches(IMAGES, LABELS, np.arange(40), 8, seed=5)
-        compile_model(model, config, len(batches), macs_per_step=1000)
+        compile_model(model, config, Length(len(batches), 2 * len(batches)), macs_per_step=1000)
         return model.fit(batches, epochs=2, verbose=0).history["loss"]
 
     assert train() == train()
@@ -139,7 +141,7 @@ def test_auxiliary_heads_train_and_are_not_kept() -> None:
     model, kept = wrap(net, ExperimentConfig())
     assert len(model.outputs) == 3
     assert kept.output_shape == (None, 4)
-    compile_model(model, ExperimentConfig(), 1, macs_per_step=1000)
+    compile_model(model, ExperimentConfig(), Length(1, 1), macs_per_step=1000)
     model.run_eagerly = True  # tracing so many layers takes longer than a step
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype="uint8")
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in net.trainable_weights]
@@ -158,25 +160,10 @@ def test_every_optimizer_of_the_config_exists(name: str) -> None:
     config = ExperimentConfig().with_values(
         {"optimizer.name": name, "optimizer.learning_rate": 0.02, "optimizer.weight_decay": 0.1}
     )
-    optimizer = make_optimizer(config, 10)
+    optimizer = make_optimizer(config, Length(10, 10))
     assert type(optimizer).__name__.lower() == name
     assert float(optimizer.learning_rate) == pytest.approx(0.02)
     assert optimizer.weight_decay == 0.1
-
-
-def test_cosine_rises_over_the_warm_up_and_falls_to_zero() -> None:
-    config = ExperimentConfig().with_values(
-        {
-            "schedule.name": "cosine",
-            "schedule.warmup_epochs": 2,
-            "training.epochs": 10,
-            "optimizer.learning_rate": 0.5,
-        }
-    )
-    schedule = learning_rate(config, steps_per_epoch=10)
-    values = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
-    # half way up, at the top, cos(pi / 2) half way down, the end
-    np.testing.assert_allclose(values, [0.0, 0.25, 0.5, 0.25, 0.0], atol=1e-6)
 
 
 def test_evaluation_counts_what_it_says() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.settings import PROGRAM, Settings
 
+STARTED = "training process started"  # the first line of each attempt in a run's log
 POLL_S = 0.5  # how often a job is looked at
 GRACE_S = 10.0  # between asking a job to end and ending it
 LOG_UPLOAD_S = 5.0
@@ -53,6 +54,8 @@ def run_training(
         environment["CUDA_VISIBLE_DEVICES"] = device
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
+        output.write(f"{STARTED}\n".encode())
+        output.flush()
         process = subprocess.Popen(
             [sys.executable, "-m", "core.training", run_id, str(os.getpid())],
             cwd=PROGRAM,

@@ -1,0 +1,64 @@
+"""How well probabilities fit labels, beyond accuracy. Pure functions on arrays.
+
+probabilities: float `(n, k)`, one column a class; labels: int `(n,)`, both of the same images.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+
+BINS = 15  # of confidence; "On Calibration of Modern Neural Networks", arXiv:1706.04599
+
+
+def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Balanced accuracy, macro F1, ROC AUC and calibration error under their names in the schema.
+
+    Classes without test images count in none of them; a score that cannot be had is left out.
+    """
+    answers = probabilities.argmax(axis=1)
+    present = np.unique(labels)
+    recalls = [float((answers[labels == one] == one).mean()) for one in present]
+    found = {
+        "test_balanced_accuracy": float(np.mean(recalls)),
+        "test_macro_f1": float(
+            metrics.f1_score(labels, answers, labels=present, average="macro", zero_division=0)
+        ),
+        "test_ece": expected_calibration_error(probabilities, labels),
+    }
+    if len(present) > 1:
+        areas = [metrics.roc_auc_score(labels == one, probabilities[:, one]) for one in present]
+        found["test_roc_auc"] = float(np.mean(areas))  # one class against the rest, all classes alike
+    return found
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
+    """By how much confidence misses accuracy: the mean over bins of equal width, weighted by their images.
+
+    Confidence is the probability of the class that was answered. Source: arXiv:1706.04599, equation 3.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(
+        np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1
+    )  # (a, b] as in the paper
+    gaps = np.bincount(place, confidence - right, bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def per_class(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> pd.DataFrame:
+    """One row a class: class, precision, recall, f1 (NaN where nothing can be said) and images."""
+    precision, recall, f1, images = metrics.precision_recall_fscore_support(
+        labels,
+        probabilities.argmax(axis=1),
+        labels=np.arange(len(classes)),
+        zero_division=np.nan,
+    )
+    columns: dict[str, Any] = {
+        "class": classes, "precision": precision, "recall": recall, "f1": f1, "images": images,
+    }  # fmt: skip
+    return pd.DataFrame(columns)

@@ -1,0 +1,9 @@
+"""The command line: the same functions that the pages call.
+
+Exit 0: done. 1: a run failed. 2: the request was wrong; one line on stderr says why.
+"""
+
+from core.commands import data, processes, runs, show
+from core.commands.group import cli
+
+__all__ = ["cli", "data", "processes", "runs", "show"]

@@ -1,0 +1,70 @@
+"""The command that brings images."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from core.commands.group import cli
+
+
+@cli.command("import")
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--size", type=int, help="Height and width in pixels; default: the images' own, or 96.")
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Grey or colour; default: as the images are.")
+@click.option("--test-fraction", type=float, help="Held out for testing where no test/ is given. [0.15]")
+@click.option("--policy", type=click.Choice(["stretch", "pad", "crop"]), default="stretch")
+@click.option("--mirror", nargs=2, metavar="ONE OTHER", help="Flip class ONE and count it as class OTHER.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="A table's column: image, label, part or group is called NAME.",
+)
+@click.option("--replace", is_flag=True, help="Replace a dataset of the same name.")
+def import_(
+    name: str,
+    path: Path,
+    size: int | None,
+    channels: str | None,
+    test_fraction: float | None,
+    policy: str,
+    mirror: tuple[str, str] | None,
+    columns: tuple[str, ...],
+    replace: bool,
+) -> None:
+    """Import a folder, zip or table of images: a folder a class, or a table of files and labels."""
+    from core.datasets.importer import import_images
+    from core.datasets.request import parse_columns
+
+    shows = sys.stderr.isatty()
+
+    def progress(done: int, total: int, remaining_s: float) -> None:
+        if shows:
+            click.echo(f"\r{done:,} of {total:,} images · {remaining_s:.0f} s left ", nl=False, err=True)
+
+    info = import_images(
+        name,
+        path,
+        size=size,
+        channels=int(channels) if channels else None,
+        test_fraction=test_fraction,
+        policy=policy,
+        mirror=mirror or None,
+        columns=parse_columns(columns),
+        replace=replace,
+        progress=progress,
+    )
+    if shows:
+        click.echo(err=True)
+    height, width, depth = info.shape
+    parts = ", ".join(f"{sum(counts):,} {part}" for part, counts in info.counts.items() if sum(counts))
+    click.echo(f"{name}: {info.num_classes} classes, {height}×{width}×{depth}, {parts}")
+    for note in info.notes:
+        click.echo(note)
+    for problem in info.problems:
+        click.echo(f"not imported: {problem.name} {problem.reason}", err=True)

@@ -1,0 +1,41 @@
+"""The group of all commands, and how they print."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import click
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """Train, compare and demonstrate convolutional architectures."""
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # that it makes tables is no news
+
+
+def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """A table with the keys of the first row above, or JSON."""
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    if not rows:
+        click.echo("Nothing yet.")
+        return
+    texts = [[_cell(value) for value in row.values()] for row in rows]
+    widths = [max(len(text) for text in column) for column in zip(list(rows[0]), *texts, strict=True)]
+    for line in [list(rows[0]), *texts]:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, (list, tuple)):
+        return "×".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)  # a year has no comma

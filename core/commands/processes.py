@@ -1,0 +1,42 @@
+"""Commands that are processes: the worker and the dashboard."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from core.commands.group import cli
+from core.settings import get_settings
+
+
+@cli.command()
+@click.option(
+    "--stop", is_flag=True, help="End worker and prediction process; a training under way ends as FAILED."
+)
+def worker(stop: bool) -> None:
+    """Train what is queued, until stopped. The dashboard starts one by itself."""
+    from core.inference.client import inference_of
+    from core.jobs.daemon import DaemonExists
+    from core.jobs.worker import serve, worker_of
+
+    settings = get_settings()
+    if stop:
+        for daemon in (inference_of(settings), worker_of(settings)):
+            click.echo(f"The {daemon.name} {'was asked to end' if daemon.stop() else 'does not run'}.")
+        return
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        serve(settings)
+    except DaemonExists as error:
+        click.echo(str(error))
+
+
+@cli.command()
+@click.option("--port", default=8501, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+def dashboard(port: int, host: str) -> None:
+    """Serve the dashboard."""
+    from core.serve import serve_dashboard
+
+    serve_dashboard(get_settings(), host, port)

@@ -1,0 +1,171 @@
+"""Commands that make runs, end them, and ask what they learned."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from core.commands.group import as_json, cli
+from core.settings import get_settings
+
+
+@cli.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--recipe", help="A recipe instead of a config.")
+@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
+@click.option("--foreground", is_flag=True, help="Train here and now, beside the queue.")
+@click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
+@click.option("--seeds", default=1, show_default=True, help="Repeat with so many seeds.")
+@click.option("--folds", default=0, help="Train on every fold of so many.")
+def train(
+    config: Path | None,
+    recipe: str | None,
+    assignments: tuple[str, ...],
+    foreground: bool,
+    wait: bool,
+    seeds: int,
+    folds: int,
+) -> None:
+    """Train a config or a recipe; prints the ids of its runs, one a line.
+
+    Repeated over seeds and folds, the runs of a config are a group under one parent.
+    """
+    from core import config as configs
+    from core import recipes
+    from core.jobs.groups import repeated
+    from core.jobs.launch import launch_groups, train_here
+    from core.tracking import schema
+
+    if (config is None) == (recipe is None):
+        raise ValueError("Give either a config file or --recipe.")
+    if recipe:
+        chosen, tags = list(recipes.get(recipe).configs), {schema.RECIPE: recipe}
+    else:
+        assert config is not None
+        chosen, tags = [configs.from_yaml(_read(config))], {}
+    changes = configs.parse_assignments(assignments)
+    chosen = [one.with_values(changes) for one in chosen]
+    groups = [repeated(one, seeds, folds) for one in chosen]
+    if foreground:
+        states = []
+        for one in itertools.chain(*(group.configs for group in groups)):
+            run_id, state = train_here(one, tags)
+            click.echo(run_id)
+            states.append(state)
+    else:
+        run_ids = launch_groups(groups, tags)
+        for run_id in run_ids:
+            click.echo(run_id)
+        if not wait:
+            return
+        states = [_wait(run_id) for run_id in run_ids]
+    _exit_with(states)
+
+
+def _exit_with(states: list[str]) -> None:
+    """Exit with 1 when a run did not finish."""
+    from core.tracking import schema
+
+    failed = sum(state != schema.FINISHED for state in states)
+    if failed:
+        click.echo(f"{failed} of {len(states)} runs did not finish; `status RUN` says why.", err=True)
+        sys.exit(1)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"The file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"The file {path} is not text in UTF-8.") from error
+
+
+def _wait(run_id: str) -> str:
+    from core.jobs.worker import worker_of
+    from core.tracking.store import get_store
+
+    store = get_store()
+    while (state := store.state(run_id)).active:
+        worker_of(store.settings).ensure()
+        time.sleep(0.5)
+    return state.status
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+def cancel(runs: tuple[str, ...]) -> None:
+    """End runs that are queued or training."""
+    from core.jobs.launch import cancel as ask
+    from core.tracking.store import get_store
+
+    store = get_store()
+    for run_id in [store.resolve(run) for run in runs]:
+        ask(store, run_id)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
+def resume(runs: tuple[str, ...], wait: bool) -> None:
+    """Let runs that failed or were cancelled go on from their last checkpoint."""
+    from core.jobs.launch import resume as put_back
+    from core.tracking.store import get_store
+
+    store = get_store()
+    run_ids = [store.resolve(run) for run in runs]
+    for run_id in run_ids:
+        put_back(store, run_id)
+    if wait:
+        _exit_with([_wait(run_id) for run_id in run_ids])
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--epochs", required=True, type=int, help="How many more.")
+@click.option("--wait", is_flag=True, help="Wait until the run has ended.")
+def extend(run: str, epochs: int, wait: bool) -> None:
+    """Train a finished run further, as a new run with the epochs before in it; prints its id."""
+    from core.jobs.launch import extend as longer
+    from core.tracking.store import get_store
+
+    store = get_store()
+    run_id = longer(store, store.resolve(run), epochs)
+    click.echo(run_id)
+    if wait:
+        _exit_with([_wait(run_id)])
+
+
+@cli.command()
+@click.argument("run")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", default=3, show_default=True, help="How many classes to name.")
+@click.option("--invert", is_flag=True, help="Exchange dark and light first.")
+@as_json
+def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json: bool) -> None:
+    """Classify image files with the model of a finished run."""
+    from core.inference.client import predict as ask
+    from core.tracking.store import get_store
+
+    blobs = []
+    for path in images:
+        try:
+            blobs.append(path.read_bytes())
+        except OSError as error:
+            raise ValueError(f"The image {path} cannot be read: {error.strerror}.") from error
+    answers = ask(get_settings(), get_store().resolve(run), blobs, top_k=top, invert=invert)
+    pairs = [list(zip(one.classes, one.probabilities, strict=True)) for one in answers]
+    if as_json:
+        rows = [
+            {"image": str(path), "predictions": [{"class": c, "probability": p} for c, p in pair]}
+            for path, pair in zip(images, pairs, strict=True)
+        ]
+        click.echo(json.dumps(rows))
+        return
+    for path, pair in zip(images, pairs, strict=True):
+        click.echo(f"{path}: " + ", ".join(f"{name} {probability:.3f}" for name, probability in pair))

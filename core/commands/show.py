@@ -1,0 +1,219 @@
+"""Commands that read: list, describe, status, log, doctor."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.commands.group import as_json, cli, print_rows
+from core.settings import get_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["architectures", "datasets", "recipes", "runs"]))
+@as_json
+def list_(what: str, as_json: bool) -> None:
+    """List what exists."""
+    rows = {
+        "architectures": _architectures,
+        "datasets": _datasets,
+        "recipes": _recipes,
+        "runs": lambda: [_summary(run) for run in _runs()],
+    }[what]()
+    print_rows(rows, as_json)
+
+
+def _architectures() -> list[dict[str, Any]]:
+    from core.architectures import architectures
+
+    for file, reason in architectures.problems().items():
+        click.echo(f"{file}: {reason}", err=True)
+    return [
+        {
+            "name": entry.name,
+            "family": entry.family,
+            "year": entry.card.year,
+            "input_shape": entry.input_shape,
+            "min_size": entry.min_size,
+        }
+        for entry in architectures
+    ]
+
+
+def _datasets() -> list[dict[str, Any]]:
+    from core import datasets
+
+    rows = []
+    for name in datasets.names():
+        info = datasets.info(name)
+        parts = {part: sum(counts) for part, counts in info.counts.items()}
+        rows.append({"name": name, "shape": info.shape, "classes": info.num_classes, **parts})
+    return rows
+
+
+def _recipes() -> list[dict[str, Any]]:
+    from core import recipes
+
+    return [
+        {"name": name, "runs": len(recipes.get(name).configs), "title": recipes.get(name).title}
+        for name in recipes.names()
+    ]
+
+
+@cli.command()
+@click.argument("architecture")
+@click.option("--input", "input_", metavar="HxWxC", help="Input shape; default: the net's own.")
+@click.option("--classes", type=int, help="Number of classes; default: the net's own.")
+@click.option(
+    "--batch",
+    default=32,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Batch size of the memory estimate.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="An option of the net, or a setting as model.freeze=all.",
+)
+@as_json
+def describe(
+    architecture: str,
+    input_: str | None,
+    classes: int | None,
+    batch: int,
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Layers, parameters and multiply-accumulates of a net."""
+    from core.config import ExperimentConfig, parse_assignments
+    from core.inference import client
+
+    shape = _shape(input_) if input_ else None
+    options = parse_assignments(assignments)
+    transfer = {key: options.pop(key) for key in list(options) if key.startswith("model.")}
+    if transfer:
+        named = {"model.name": architecture} | {f"model.options.{key}": options[key] for key in options}
+        model = ExperimentConfig().with_values(named | transfer).model
+        facts = client.describe_transfer(get_settings(), model, shape, classes, batch)
+    else:
+        facts = client.describe(get_settings(), architecture, shape, classes, options, batch)
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    columns = ("name", "type", "output_shape", "parameters", "trainable_parameters", "macs")
+    print_rows([{key: layer[key] for key in columns} for layer in facts["layers"]], False)
+    for key in ("total_parameters", "trainable_parameters", "macs", "depth"):
+        click.echo(f"{key.replace('_', ' ')}: {facts[key]:,}")
+    click.echo(f"memory of a training with batches of {batch}: {facts['memory']['total'] / 2**20:,.0f} MiB")
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        raise ValueError(f"An input shape is written HxWxC, as 32x32x3. Received: {text!r}.")
+    height, width, channels = map(int, parts)
+    return height, width, channels
+
+
+@cli.command()
+@click.argument("run", required=False)
+@as_json
+def status(run: str | None, as_json: bool) -> None:
+    """State of one run, or of all."""
+    from core.tracking import schema
+    from core.tracking.store import get_store
+
+    if run is None:
+        print_rows([_summary(one) for one in _runs()], as_json)
+        return
+    run_id = get_store().resolve(run)
+    one = next(one for one in _runs() if one["run_id"] == run_id)
+    if as_json:
+        click.echo(json.dumps(one))
+        return
+    for key, value in _summary(one).items():
+        click.echo(f"{key}: {value}")
+    if failure := get_store().state(run_id).tags.get(schema.FAILURE):
+        click.echo(f"reason: {failure}")
+    for key, value in one["metrics"].items():
+        click.echo(f"{key}: {value:g}")
+
+
+def _runs() -> list[dict[str, Any]]:
+    """All runs, newest first, by the names of the schema."""
+    from core.tracking import frames
+    from core.tracking.store import get_store
+
+    return [_nested(row) for _, row in frames.runs(get_store()).iterrows()]
+
+
+def _nested(row: pd.Series) -> dict[str, Any]:
+    given = row.dropna()
+    nested = {
+        kind: {
+            key.removeprefix(f"{kind}."): value for key, value in given.items() if key.startswith(f"{kind}.")
+        }
+        for kind in ("params", "metrics")
+    }
+    return {"run_id": row["run_id"], "name": row["name"], "status": row["status"], **nested}
+
+
+def _summary(run: dict[str, Any]) -> dict[str, Any]:
+    metrics = run["metrics"]
+    return {
+        "run_id": run["run_id"],
+        "status": run["status"],
+        "name": run["name"],
+        "val_accuracy": metrics.get("best_val_accuracy"),
+        "test_accuracy": metrics.get("test_accuracy"),
+    }
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--follow", is_flag=True, help="Go on until the run has ended.")
+@as_json
+def log(run: str, follow: bool, as_json: bool) -> None:
+    """What a run's training printed: its last lines."""
+    from core.jobs.logs import log_path, read_log, readable
+    from core.tracking.store import get_store
+
+    store = get_store()
+    run_id = store.resolve(run)
+    if as_json:
+        click.echo(json.dumps({"run_id": run_id, "log": read_log(store, run_id)}))
+        return
+    path = log_path(store, run_id)
+    position = path.stat().st_size if path.exists() else 0  # before: better a line twice than a line lost
+    click.echo(read_log(store, run_id))
+    while follow and store.state(run_id).active:
+        time.sleep(0.5)
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(position)
+                lines = file.read().rpartition(b"\n")[0]  # a line that is not whole waits
+            if lines:
+                position += len(lines) + 1
+                click.echo(readable(lines.decode("utf-8", errors="replace")))
+
+
+@cli.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Check what the program stands on."""
+    from core.doctor import examine
+
+    findings = examine(get_settings())
+    print_rows([{"check": name, "result": result} for name, result, _ in findings], as_json)
+    if not all(good for _, _, good in findings):
+        sys.exit(1)

@@ -1,0 +1,62 @@
+"""Configs: everything one training depends on, in parts.
+
+The dotted names (`optimizer.learning_rate`) are the same in YAML, in `--set`, in MLflow's params and in the
+columns of the Compare page.
+"""
+
+from core.config.experiment import (
+    ConfigError,
+    ExperimentConfig,
+    from_mapping,
+    from_yaml,
+    parse_assignments,
+)
+from core.config.learning import (
+    LOSSES,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    OptimizerConfig,
+    RegularizationConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+from core.config.parts import (
+    FILLS,
+    FREEZES,
+    HEADS,
+    IMBALANCE,
+    PREPROCESSING,
+    TEST_TIME,
+    AugmentationConfig,
+    DataConfig,
+    ModelConfig,
+)
+from core.config.text import as_number, as_text
+
+__all__ = [
+    "FILLS",
+    "FREEZES",
+    "HEADS",
+    "IMBALANCE",
+    "LOSSES",
+    "OPTIMIZERS",
+    "PRECISIONS",
+    "PREPROCESSING",
+    "SCHEDULES",
+    "TEST_TIME",
+    "AugmentationConfig",
+    "ConfigError",
+    "DataConfig",
+    "ExperimentConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "RegularizationConfig",
+    "ScheduleConfig",
+    "TrainingConfig",
+    "as_number",
+    "as_text",
+    "from_mapping",
+    "from_yaml",
+    "parse_assignments",
+]

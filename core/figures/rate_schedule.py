@@ -1,0 +1,39 @@
+"""How does the learning rate change over a run? Drawn before it is launched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core import schedules
+from core.config import ExperimentConfig
+from core.figures.style import finish
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """Places in a run, in epochs, and the rate there: both float64 `(n,)`."""
+
+    epochs: np.ndarray
+    rates: np.ndarray
+
+
+def collect(config: ExperimentConfig, images: int) -> RateCurve:
+    """The curve of a run that trains on so many images an epoch."""
+    run = schedules.length(config, images)
+    steps, rates = schedules.curve(config, run)
+    return RateCurve(steps / run.steps_per_epoch, rates)
+
+
+def draw(curve: RateCurve) -> go.Figure:
+    """One line; a rate that spans more than two powers of ten is drawn on a logarithmic axis."""
+    figure = go.Figure()
+    figure.add_scatter(x=curve.epochs, y=curve.rates, mode="lines", line={"width": 2})
+    finish(figure, "Learning rate by epoch", "epoch", "learning rate")
+    lowest = curve.rates[curve.rates > 0].min(initial=np.inf)
+    if np.isfinite(lowest) and curve.rates.max() > 100 * lowest and len(np.unique(curve.rates)) < 500:
+        figure.update_yaxes(type="log")
+    figure.update_layout(showlegend=False, height=240)
+    return figure

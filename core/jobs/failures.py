@@ -1,0 +1,86 @@
+"""Why a training ended, in one line; and when memory ran out, the batch size that would have fitted."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from dataclasses import dataclass
+
+OUT_OF_MEMORY = re.compile(
+    r"ResourceExhaustedError|OOM when allocating|MemoryError|std::bad_alloc|Unable to allocate"
+    r"|Failed to allocate|CUDA_ERROR_OUT_OF_MEMORY|RESOURCE_EXHAUSTED|Cannot allocate memory"
+)
+MARGIN = 0.8  # of what is free: the estimate may be so much too low
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a training takes, as it was estimated: bytes whatever the batch, and bytes an image."""
+
+    fixed: int
+    per_image: int
+    batch_size: int
+
+    @classmethod
+    def from_tag(cls, tag: str | None) -> Memory | None:
+        return cls(**json.loads(tag)) if tag else None
+
+    def to_tag(self) -> str:
+        return json.dumps(vars(self))
+
+    @property
+    def total(self) -> int:
+        return self.fixed + self.batch_size * self.per_image
+
+    def fitting(self, free: int) -> int:
+        """The largest power of two that fits as a batch into so many bytes, or 0.
+
+        Always smaller than the batch size it is asked about.
+        """
+        size = 1 << max(0, (self.batch_size - 1).bit_length() - 1)
+        while size and self.fixed + size * self.per_image > MARGIN * free:
+            size //= 2
+        return size if size < self.batch_size else 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One line, and the batch size that would fit where that would help; 0 otherwise."""
+
+    reason: str
+    fits: int = 0
+
+
+def explain(code: int, log: str, memory: Memory | None, free: int) -> Failure:
+    """Why a process ended. code: negative for a signal; free: bytes that were free before it began."""
+    killed = code == -signal.SIGKILL and memory is not None and memory.total > MARGIN * free
+    if code != 0 and (killed or OUT_OF_MEMORY.search(log)):
+        return out_of_memory(memory, free)
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory, or killed by hand)" if name == "SIGKILL" else ""
+        return Failure(f"The training process was ended by {name}{hint}.")
+    _, traceback, last = log.rpartition("Traceback (most recent call last):\n")
+    if traceback:
+        for line in last.splitlines():
+            if re.match(r"[\w.]+(: |$)", line):  # frames are indented; the error itself is not
+                return Failure(line[:500])
+    return Failure(f"The training process ended with exit code {code}.")
+
+
+def out_of_memory(memory: Memory | None, free: int) -> Failure:
+    if memory is None:
+        return Failure(f"Out of memory before the net was built; {size(free)} were free.")
+    fits = memory.fitting(free)
+    advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
+    return Failure(
+        f"Out of memory: batches of {memory.batch_size} take about {size(memory.total)}, "
+        f"{size(free)} were free. {advice}",
+        fits,
+    )
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

@@ -1,0 +1,86 @@
+"""Groups: one experiment repeated over seeds and folds, its runs under one parent.
+
+The parent is an MLflow run that trains nothing: it ends when the last of its runs has, with the mean and the
+standard deviation of what they came to.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.config import ConfigError, ExperimentConfig
+from core.tracking import schema
+from core.tracking.store import RunStore, is_alive
+
+LIMIT = 1000  # runs that one launch may make
+AVERAGED = tuple(name for name in schema.FINAL_METRICS if name.startswith(("test_", "best_val_")))
+
+
+@dataclass(frozen=True)
+class Group:
+    """An experiment and the runs it is repeated in; a single one needs no parent."""
+
+    name: str
+    configs: tuple[ExperimentConfig, ...]
+
+
+def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:
+    """The config with so many seeds, beginning with its own, on each of so many folds.
+
+    folds: 0 leaves the split as the config has it. Raises ConfigError for numbers that make no sense.
+    """
+    if seeds < 1:
+        raise ConfigError(f"The number of seeds must be at least 1. Received: {seeds}.")
+    if folds == 1 or folds < 0:
+        raise ConfigError(f"The number of folds must be 0 (none) or at least 2. Received: {folds}.")
+    if seeds * max(1, folds) > LIMIT:
+        raise ConfigError(
+            f"One launch makes at most {LIMIT} runs. Received: {seeds} seeds on {max(1, folds)} folds."
+        )
+    found = []
+    for fold in range(max(1, folds)):
+        for seed in range(config.seed, config.seed + seeds):
+            changes = {"data.folds": folds, "data.fold": fold} if folds else {}
+            parts = [f"fold {fold + 1} of {folds}"] if folds else []
+            parts += [f"seed {seed}"] if seeds > 1 else []
+            name = " · ".join([config.title, *parts]) if parts else config.name
+            found.append(config.with_values({**changes, "seed": seed, "name": name[:200]}))
+    return Group(config.title, tuple(found))
+
+
+def tags_of(config: ExperimentConfig, parent: str) -> dict[str, str]:
+    """The tags of one run of a group."""
+    fold = {schema.FOLD: str(config.data.fold)} if config.data.folds else {}
+    return {schema.PARENT: parent, schema.REPEAT: str(config.seed), **fold}
+
+
+def conclude_groups(store: RunStore) -> None:
+    """End the parents all of whose runs have ended: FINISHED when these are, else FAILED."""
+    for parent in store.open_groups():
+        children = store.children(parent.run_id)
+        launching = len(children) < int(parent.tags[schema.GROUP]) and is_alive(parent.tags[schema.OWNER])
+        if launching or any(child.info.status in schema.ACTIVE for child in children):
+            continue
+        finished = [child for child in children if child.info.status == schema.FINISHED]
+        store.log_metrics(parent.run_id, summary([child.data.metrics for child in finished]))
+        if children and len(finished) == len(children):
+            store.set_status(parent.run_id, schema.FINISHED)
+        else:
+            store.fail(
+                parent.run_id, f"{len(children) - len(finished)} of its {len(children)} runs did not finish."
+            )
+
+
+def summary(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Mean of every final metric, under its name, and its sample standard deviation under `<name>_std`."""
+    found = {"runs": float(len(runs))}
+    for name in AVERAGED:
+        values = [run[name] for run in runs if name in run and math.isfinite(run[name])]
+        if values:
+            found[name] = statistics.fmean(values)
+        if len(values) > 1:
+            found[f"{name}_std"] = statistics.stdev(values)
+    return found

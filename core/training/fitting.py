@@ -1,0 +1,171 @@
+"""Training proper: the stages of a run, one `fit` each, from the beginning or from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+from keras.callbacks import Callback, SwapEMAWeights
+
+from core.architectures.transfer import unfreeze
+from core.config import ExperimentConfig
+from core.schedules import Length
+from core.training.callbacks import EpochLogger, KeepBest
+from core.training.checkpoint import Checkpoint
+from core.training.device import compiles_with_xla, on_gpu
+from core.training.losses import make_loss
+from core.training.optimizers import make_optimizer
+from core.training.pipeline import Batches, steps_per_execution
+from core.training.stopping import LowerOnPlateau, Patience, StopEarly, StopOnNan
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained on what. model: trains; net: its part that has layers to unfreeze, sharing weights.
+
+    macs: multiply-accumulates of the model for one image. validation: may be empty.
+    """
+
+    config: ExperimentConfig
+    model: keras.Model
+    net: keras.Model
+    macs: int
+    training: Batches
+    validation: Batches
+    run: Length
+    class_weight: dict[int, float] | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Epochs `[first, end)` of a run. until: the step of the run up to which its optimizer serves.
+
+    begins: with an optimizer of its own. steps: of its epochs, where they are shorter than a whole one.
+    unfrozen: whether the backbone learns.
+    """
+
+    first: int
+    end: int
+    until: int
+    begins: bool = True
+    steps: int | None = None
+    unfrozen: bool = False
+
+
+def stages(config: ExperimentConfig, run: Length) -> list[Stage]:
+    """A backbone that is unfrozen later makes two stages; steps that fill no epoch make a last, short one."""
+    whole, rest = divmod(run.total, run.steps_per_epoch)
+    cut = config.model.unfreeze_epoch
+    found = []
+    if cut:
+        found.append(Stage(0, min(cut, whole), min(cut * run.steps_per_epoch, run.total)))
+    if cut < whole:
+        found.append(Stage(cut, whole, run.total, unfrozen=cut > 0))
+    if rest:
+        begins = whole in (0, cut)
+        found.append(Stage(whole, whole + 1, run.total, begins, rest, unfrozen=0 < cut <= whole))
+    return [stage for stage in found if stage.first < stage.end]
+
+
+def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: Checkpoint) -> int:
+    """Train; afterwards the model has the weights that are kept. Returns the epoch they are of.
+
+    Goes on from the checkpoint where there is one. A second stage starts from the best epoch of the first,
+    and at once where early stopping ended that.
+    """
+    validates = len(task.validation.rows) > 0
+    best = KeepBest() if task.config.training.keep == "best" and validates else None
+    saved = checkpoint.read()
+    done, begun, ended = 0, 0, False
+    if saved:
+        print(f"going on after epoch {saved.epoch}")
+    patient: dict[str, Patience] = {}
+    for number, stage in enumerate(stages(task.config, task.run)):
+        if stage.unfrozen:
+            unfreeze(task.net)
+        if saved and number < saved.stage:
+            continue
+        resumed = saved if saved and number == saved.stage else None
+        if ended and not (stage.begins and stage.unfrozen):
+            break  # stopped early: the short rest of the last epochs is left out too
+        if stage.begins or resumed:
+            if stage.unfrozen and stage.begins and not resumed:
+                print(f"unfrozen after epoch {done}")
+            begun = resumed.begun if resumed else done
+            compile_stage(task, stage, begun)
+            patient = dict(patience(task.config))
+        remembering = {"log": logger, **patient, **({"best": best} if best else {})}
+        checkpoint.enter(number, begun, stage.end, remembering)
+        if resumed:
+            resumed.apply(task.model, remembering)
+            done = resumed.epoch
+        if done < stage.end and not has_stopped(patient):
+            batches = task.training.starting(done, stage.steps)
+            logger.images = batches.images_an_epoch
+            history = task.model.fit(
+                batches,
+                validation_data=task.validation if validates else None,
+                initial_epoch=done,
+                epochs=stage.end,
+                verbose=0,
+                class_weight=task.class_weight,
+                callbacks=[
+                    *averages(task.config),
+                    logger,
+                    *reporters,
+                    StopOnNan(),
+                    *([best] if best else []),
+                    *patient.values(),
+                    checkpoint,
+                ],
+            )
+            done = history.epoch[-1] + 1
+        else:  # interrupted after its last epoch
+            task.model.optimizer.finalize_variable_values(task.model.trainable_weights)
+            if best:
+                best.give_to(task.model)
+        ended = has_stopped(patient)
+    return best.epoch if best and best.epoch else done
+
+
+def compile_stage(task: Task, stage: Stage, begun: int) -> None:
+    """Compile for a stage; the rate of an unfrozen one is its own. begun: after how many epochs it began."""
+    config = task.config
+    if stage.unfrozen:
+        config = config.with_values({"optimizer.learning_rate": config.model.unfreeze_learning_rate})
+    steps = task.run.steps_per_epoch
+    compile_model(
+        task.model, config, Length(steps, stage.until - begun * steps), task.macs * task.training.batch_size
+    )
+
+
+def compile_model(model: keras.Model, config: ExperimentConfig, run: Length, macs_per_step: int) -> None:
+    """Set optimizer, loss and metric. run: the steps that the optimizer serves."""
+    model.compile(
+        optimizer=make_optimizer(config, run),
+        loss=make_loss(config.training, model.output_shape[-1]),
+        metrics=["accuracy"],
+        steps_per_execution=steps_per_execution(run.steps_per_epoch, macs_per_step, on_gpu()),
+        jit_compile=compiles_with_xla(config.training),
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def patience(config: ExperimentConfig) -> Iterator[tuple[str, Patience]]:
+    """What waits for something better, by the name under which a checkpoint remembers it."""
+    part, schedule = config.training, config.schedule
+    if schedule.plateau_patience:
+        yield "plateau", LowerOnPlateau(schedule.plateau_patience, schedule.plateau_factor)
+    if part.early_stopping:
+        yield "stopping", StopEarly(part.early_stopping, part.early_stopping_watches)
+
+
+def has_stopped(patient: dict[str, Patience]) -> bool:
+    stopping = patient.get("stopping")
+    return isinstance(stopping, StopEarly) and stopping.stopped
+
+
+def averages(config: ExperimentConfig) -> list[Callback]:
+    """With moving averages of the weights, these are what is validated."""
+    return [SwapEMAWeights()] if config.optimizer.ema else []

@@ -1,0 +1,55 @@
+"""Regularization of a net that somebody else wrote: L2 by kind of layer, dropout before the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import layers
+
+from core.architectures import inference_model
+from core.config import RegularizationConfig
+
+
+def regularized(net: keras.Model, part: RegularizationConfig) -> keras.Model:
+    """The net with what the config adds; the same net when it adds nothing.
+
+    Weights of which the net itself says how they are regularized are left to it. The saved model carries
+    nothing of L2, which matters in training alone.
+    """
+    if part.dropout:
+        net = with_dropout(net, part.dropout)
+    for weight, factor in factors(net, part):
+        if factor and weight.regularizer is None:
+            weight.regularizer = keras.regularizers.L2(factor)
+    return net
+
+
+def with_dropout(net: keras.Model, rate: float) -> keras.Model:
+    """A copy of the net, with fresh weights, that drops inputs of the layer that classifies."""
+    classifier = [layer for layer in inference_model(net).layers if layer.weights][-1].name
+    frozen = {layer.name for layer in net.layers if not layer.trainable}
+
+    def call(layer: keras.Layer, *inputs: Any, **others: Any) -> Any:
+        if layer.name != classifier:
+            return layer(*inputs, **others)
+        return layer(layers.Dropout(rate, name="dropout_before_answer")(inputs[0]), *inputs[1:], **others)
+
+    functional = keras.Model(net.inputs, net.outputs, name=net.name)
+    copy = keras.models.clone_model(functional, call_function=call)
+    for layer in copy.layers:
+        layer.trainable = layer.name not in frozen
+    return copy if inference_model(net) is net else type(net)(copy.inputs, copy.outputs, name=net.name)
+
+
+def factors(net: keras.Model, part: RegularizationConfig) -> Iterator[tuple[keras.Variable, float]]:
+    """Every weight with the factor of its kind."""
+    for layer in net._flatten_layers(include_self=False):
+        for weight in layer._trainable_variables:
+            if "kernel" not in weight.name:
+                yield weight, part.l2_rest
+            elif isinstance(layer, layers.Dense):
+                yield weight, part.l2_dense
+            else:
+                yield weight, part.l2_convolution

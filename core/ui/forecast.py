@@ -1,0 +1,76 @@
+"""What a launch would take, said before it: memory, and the learning rate over the run."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.config import ExperimentConfig
+from core.datasets import DatasetInfo, choices
+from core.figures import rate_schedule
+from core.inference import descriptions, filling
+from core.inference.descriptions import NetRequest
+from core.jobs import devices
+from core.jobs.failures import MARGIN, Memory, size
+from core.settings import get_settings
+
+LIVE_S = 1.0
+
+
+def rate_curve(config: ExperimentConfig, info: DatasetInfo) -> None:
+    """The schedule as a curve, where there is one."""
+    if config.schedule.name == "constant" and not config.schedule.warmup_epochs:
+        return
+    images, _ = choices.sizes(info, config.data)
+    st.plotly_chart(rate_schedule.draw(rate_schedule.collect(config, images)), key="rate-curve")
+    if config.schedule.plateau_patience:
+        st.caption("A plateau lowers the rate further.")
+
+
+def memory_forecast(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
+    """How much memory each run takes, and a warning where less is free; counted in the background."""
+    known = all(descriptions.cached(get_settings(), request(config, info)) for config in configs)
+    st.fragment(_memory, run_every=None if known else LIVE_S)(configs, info)
+
+
+def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
+    """The net of a config as it is described; a head of another kind takes about as much."""
+    from core.architectures.transfer import net_shape
+
+    shape = net_shape(config.model, choices.net_shape(config, info.shape))
+    return NetRequest(config.model.name, shape, info.num_classes, dict(config.model.options))
+
+
+def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
+    settings = get_settings()
+    free = devices.free_memory(devices.slots(settings.slots)[0], settings.memory)
+    waiting = []
+    for config in configs:
+        net = request(config, info)
+        facts = descriptions.cached(settings, net)
+        if facts is None:
+            waiting.append(net)
+            continue
+        memory = estimate(facts, config)
+        if memory.total > MARGIN * free:
+            fits = memory.fitting(free)
+            advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
+            st.warning(
+                f"{config.model.name}: training takes about {size(memory.total)} of memory, "
+                f"{size(free)} are free. {advice}",
+                icon=":material/memory_alt:",
+            )
+        else:
+            st.caption(f"{config.model.name}: training takes about {size(memory.total)} of memory.")
+    if waiting:
+        asked = filling.state(settings, "forecast")
+        if asked is None or not asked.running:
+            filling.fill(settings, waiting, "forecast")
+
+
+def estimate(facts: dict, config: ExperimentConfig) -> Memory:
+    """The memory of a training from a net's description, at the config's batch size and optimizer."""
+    found = facts["memory"]
+    others = found["optimizer"] // max(1, found["gradients"])  # slots that the description counted
+    slots = (config.optimizer.slots - others) * found["gradients"]
+    fixed = found["total"] - found["batch_size"] * found["per_image"] + slots
+    return Memory(fixed, found["per_image"], config.training.images_per_step)

@@ -1,0 +1,69 @@
+"""What can be done with a run on its page: cancel it, let it go on, train it further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from core.config import ConfigError
+from core.jobs.launch import cancel, extend, launch, resume
+from core.settings import NotAllowed
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.ui import reads, words
+
+
+def run_actions(store: RunStore, run: pd.Series) -> None:
+    """The actions that the run's state allows. run: its row of `reads.runs()`."""
+    if not words.is_ours(run):
+        return
+    run_id, status = run["run_id"], run["status"]
+    if status in schema.ACTIVE:
+        cancel_button(store, run)
+    if status in (schema.FAILED, schema.KILLED):
+        if st.button("Resume", key=f"resume-{run_id}", icon=":material/resume:", help=RESUME_HELP):
+            attempt(lambda: resume(store, run_id), "In the queue again.")
+        fits = run.get(f"tags.{schema.FITS}")
+        label = f"Queue again with batches of {fits}"
+        if isinstance(fits, str) and st.button(label, key=f"fits-{run_id}", icon=":material/memory_alt:"):
+            smaller = {"training.batch_size": int(fits), "training.batch_size_is": "total"}
+            attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
+    if status == schema.FINISHED and store.settings.checkpoint(run_id).exists():
+        with st.popover("Train further", icon=":material/forward:"):
+            epochs = st.number_input("Further epochs", 1, value=5, step=1, key=f"further-{run_id}")
+            if st.button("Launch", key=f"extend-{run_id}", type="primary"):
+                attempt(lambda: extend(store, run_id, int(epochs)), "A longer run is in the queue.")
+
+
+RESUME_HELP = "It goes on from its last checkpoint, or begins anew where it has none."
+
+
+def attempt(action: Callable[[], object], done: str) -> None:
+    """Do something to runs; a refusal is shown in its words."""
+    try:
+        action()
+    except (ConfigError, NotAllowed) as error:
+        st.error(words.plain(str(error)), icon=":material/block:")
+        return
+    st.toast(done, icon=":material/check:")
+    reads.forget_runs()
+    st.rerun()
+
+
+def cancel_button(store: RunStore, run: pd.Series) -> None:
+    """Ends a run on a click; shown while there is something to end."""
+    if run["status"] not in schema.ACTIVE or not words.is_ours(run):
+        return
+    asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
+    label = "Cancelling" if asked else "Cancel"
+    if st.button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):
+        try:
+            cancel(store, run["run_id"])
+        except NotAllowed as error:
+            st.error(str(error))
+            return
+        st.toast(f"Asked {words.plain(run['name'])} to end.")
+        reads.forget_runs()
+        st.rerun(scope="fragment")

@@ -1,0 +1,45 @@
+"""Scores of probabilities, on cases that can be worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.analysis.scores import expected_calibration_error, per_class, scores
+
+# Two of class 0 and one of class 1 are answered rightly; one of class 1 is taken for class 0.
+PROBABILITIES = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+LABELS = np.array([0, 0, 1, 1])
+
+
+def test_scores_by_hand() -> None:
+    found = scores(PROBABILITIES, LABELS)
+    assert found["test_balanced_accuracy"] == pytest.approx((1 + 0.5) / 2)
+    # F1 is 2 TP / (2 TP + FP + FN)
+    assert found["test_macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert found["test_roc_auc"] == 1.0  # every 0 is ranked above every 1
+    # Each answer is in a bin of its own: confidences 0.9, 0.8, 0.7 right and 0.6 wrong.
+    assert found["test_ece"] == pytest.approx((0.1 + 0.2 + 0.3 + 0.6) / 4)
+
+
+def test_calibration_compares_within_a_bin() -> None:
+    """Four answers at 0.75, three of them right: nothing is missing."""
+    probabilities = np.tile([0.75, 0.25], (4, 1))
+    assert expected_calibration_error(probabilities, np.array([0, 0, 0, 1])) == pytest.approx(0)
+    assert expected_calibration_error(probabilities, np.zeros(4, int)) == pytest.approx(0.25)
+
+
+def test_classes_without_images_count_nowhere() -> None:
+    three = np.concatenate([PROBABILITIES, np.zeros((4, 1))], axis=1)
+    assert scores(three, LABELS) == pytest.approx(scores(PROBABILITIES, LABELS))
+    assert "test_roc_auc" not in scores(PROBABILITIES[:2], LABELS[:2])
+
+
+def test_by_class() -> None:
+    three = np.concatenate([PROBABILITIES, np.zeros((4, 1))], axis=1)
+    table = per_class(three, LABELS, ["cat", "dog", "none"])
+    assert table["class"].tolist() == ["cat", "dog", "none"]
+    assert table["precision"].tolist()[:2] == [pytest.approx(2 / 3), 1]
+    assert table["recall"].tolist()[:2] == [1, 0.5]
+    assert table["images"].tolist() == [2, 2, 0]
+    assert table.loc[2, ["precision", "recall", "f1"]].isna().all()

@@ -1,0 +1,117 @@
+"""A run that was killed ends as the run that was not: same metrics, same weights, a history without a gap."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.config import ConfigError, ExperimentConfig
+from core.jobs.launch import extend, launch, resume, train_here
+from core.settings import Settings
+from core.tracking import frames, schema
+from core.tracking.store import RunStore
+from tests.jobs.test_engine import _training_process
+from tests.waiting import wait_for
+
+# Everything that has a memory: slots, averages, random states, a schedule, patience, the best weights.
+CONFIG = ExperimentConfig().with_values(
+    {
+        "training.epochs": 5,
+        "training.batch_size": 128,
+        "training.deterministic": True,
+        "training.early_stopping": 3,
+        "augmentation.pad_and_crop": 2,
+        "augmentation.mixup": 0.3,
+        "regularization.dropout": 0.3,
+        "optimizer.ema": 0.9,
+        "schedule.name": "cosine",
+        "schedule.plateau_patience": 2,
+    }
+)
+
+
+def history(store: RunStore, run_id: str) -> pd.DataFrame:
+    """What does not depend on the clock; one row a logged value."""
+    names = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "best_val_accuracy")
+    found = frames.histories(store, [run_id], names)
+    return found[["metric", "step", "value"]]
+
+
+def test_metrics(store: RunStore, run_id: str) -> dict[str, float]:
+    metrics = store.run(run_id).data.metrics
+    return {name: value for name, value in metrics.items() if name.startswith("test_")}
+
+
+def test_a_killed_run_ends_as_one_that_was_not(store: RunStore) -> None:
+    whole, state = train_here(CONFIG)
+    assert state == schema.FINISHED, store.read_text(whole, schema.LOG)
+    (killed,) = launch([CONFIG])
+    for epoch in (1, 3):
+        wait_for(lambda epoch=epoch: store.last_epoch(killed) >= epoch)
+        os.kill(_training_process(killed), signal.SIGKILL)
+        wait_for(lambda: not store.state(killed).active, 30)
+        assert store.state(killed).status == schema.FAILED
+        resume(store, killed)
+    wait_for(lambda: not store.state(killed).active)
+    assert store.state(killed).status == schema.FINISHED, store.read_text(killed, schema.LOG)
+    assert schema.FAILURE not in store.state(killed).tags
+    assert "going on after epoch" in store.read_text(killed, schema.LOG)
+    pd.testing.assert_frame_equal(history(store, killed), history(store, whole), check_exact=True)
+    steps = history(store, killed).query("metric == 'loss'")["step"].tolist()
+    assert steps == [1, 2, 3, 4, 5]
+    assert test_metrics(store, killed) == test_metrics(store, whole)
+    first, second = (
+        pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS)) for run_id in (whole, killed)
+    )
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_a_finished_run_is_trained_further_with_its_history(store: RunStore) -> None:
+    short = CONFIG.with_values({"schedule.name": "constant", "training.epochs": 2})
+    run_id, _ = train_here(short)
+    longer = extend(store, run_id, 2)
+    wait_for(lambda: not store.state(longer).active)
+    assert store.state(longer).status == schema.FINISHED, store.read_text(longer, schema.LOG)
+    whole, _ = train_here(short.with_values({"training.epochs": 4}))
+    pd.testing.assert_frame_equal(history(store, longer), history(store, whole), check_exact=True)
+    assert store.run(longer).data.metrics["test_loss"] == store.run(whole).data.metrics["test_loss"]
+    assert history(store, run_id)["step"].max() == 2  # the first run stays as it was
+
+
+def test_what_cannot_go_on_is_refused(store: RunStore) -> None:
+    waiting = store.create(CONFIG)
+    with pytest.raises(ConfigError, match="Only a run that failed or was cancelled can be resumed"):
+        resume(store, waiting)
+    with pytest.raises(ConfigError, match="Only a finished run can be extended"):
+        extend(store, waiting, 3)
+    store.set_status(waiting, schema.FINISHED)
+    with pytest.raises(ConfigError, match="has no checkpoint on this machine"):
+        extend(store, waiting, 3)
+    with pytest.raises(ConfigError, match=r"further epochs must be at least 1. Received: 0"):
+        extend(store, waiting, 0)
+
+
+def test_a_changed_dataset_is_not_gone_on_with(store: RunStore) -> None:
+    run_id = store.create(CONFIG)
+    store.log_json(run_id, {"fingerprint": "of other images"}, schema.DATA)
+    store.set_status(run_id, schema.KILLED)
+    with pytest.raises(ConfigError, match="The dataset 'digits' was changed since this run began"):
+        resume(store, run_id)
+    assert store.state(run_id).status == schema.KILLED
+
+
+def test_a_draft_of_a_checkpoint_is_never_read(settings: Settings, tmp_path: Path) -> None:
+    from core.training.checkpoint import Checkpoint
+
+    path = tmp_path / "checkpoint.npz"
+    path.with_name("checkpoint.npz.1.draft").write_bytes(b"half")
+    assert Checkpoint(path).read() is None
+    np.savez(path, facts=np.array('{"stage": 1, "begun": 2, "epoch": 3, "callbacks": {}}'))
+    saved = Checkpoint(path).read()
+    assert saved is not None
+    assert (saved.stage, saved.begun, saved.epoch) == (1, 2, 3)
