@@ -38,7 +38,8 @@ def serve(settings: Settings) -> None:
 
     Raises DaemonExists when another worker serves this folder.
     """
-    for signum in (signal.SIGTERM, signal.SIGINT):  # before the lock is ours: whoever holds it can be told to end
+    # Before the lock is ours: whoever holds it can be told to end.
+    for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stopping.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal it was started from
     with worker_of(settings).hold():

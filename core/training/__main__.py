@@ -10,6 +10,9 @@ from core.jobs.lifeline import die_with_parent
 def main() -> None:
     run_id, parent_pid = sys.argv[1], int(sys.argv[2])
     die_with_parent(parent_pid)  # before anything slow is imported
+    from core.quick_start import import_keras
+
+    import_keras()
     from core.tracking.store import get_store
     from core.training.train import train_and_evaluate
 
