@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
@@ -122,11 +122,25 @@ def describe(
     optimizer_slots: values the optimizer keeps for each trainable parameter (Adam 2, momentum 1, SGD 0).
     Raises what `build_model` raises. Clears Keras' global state: call it in a process that trains nothing.
     """
-    description = describe_model(
-        build_model(name, input_shape, num_classes, **options), batch_size, optimizer_slots
+    return describe_built(
+        lambda: build_model(name, input_shape, num_classes, **options), batch_size, optimizer_slots
     )
-    keras.backend.clear_session()
-    return description
+
+
+def describe_built(
+    build: Callable[[], keras.Model], batch_size: int = 32, optimizer_slots: int = 2
+) -> Description:
+    """Describe the net that a function builds, without filling its weights, which is most of the work.
+
+    A net of somebody's own that looks at its weights while it is built gets them. Clears Keras' global state.
+    """
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            return describe_model(build(), batch_size, optimizer_slots)
+    except Exception:  # whatever it was: with weights it is raised again, or does not occur
+        return describe_model(build(), batch_size, optimizer_slots)
+    finally:
+        keras.backend.clear_session()
 
 
 def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: int = 2) -> Description:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from core.architectures import Shape, build_model, inference_model
-from core.architectures.describe import Description, describe_model
+from core.architectures.describe import Description, describe_built
 from core.config import ModelConfig
 from core.lazy import LazyModule
 
@@ -49,10 +49,7 @@ def describe_transfer(
 
     Raises what `assemble` raises. Clears Keras' global state: call it in a process that trains nothing.
     """
-    net = assemble(model, image_shape, num_classes)
-    description = describe_model(net, batch_size)
-    keras.backend.clear_session()
-    return description
+    return describe_built(lambda: assemble(model, image_shape, num_classes), batch_size)
 
 
 def with_head(net: keras.Model, head: str, num_classes: int) -> keras.Model:

@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from core.inference.client import inference_of
 from core.inference.wire import Address, receive, send, write_address
 from core.jobs.daemon import DaemonExists
+from core.quick_start import import_keras
 from core.settings import get_settings
 from core.tracking.store import get_store
 
@@ -90,6 +91,7 @@ class Server:
 
                 return preview(**header)
             case "warm":
+                import_keras()
                 import core.inference.predictor
                 import core.inference.preview  # noqa: F401
 

@@ -18,7 +18,14 @@ def limit_memory(mebibytes: int) -> None:
 def main() -> None:
     run_id, parent_pid = sys.argv[1], int(sys.argv[2])
     die_with_parent(parent_pid)  # before anything slow is imported
+    from core.quick_start import import_keras
+
+    import_keras()
     from core.settings import get_settings
+    from core.tracking.store import get_store
+    from core.training.train import train_and_evaluate
+
+    limit_memory(get_settings().memory)
     from core.tracking.store import get_store
     from core.training.train import train_and_evaluate
 
