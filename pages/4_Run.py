@@ -16,7 +16,9 @@ if run_id:
     live.run_panel(store, run_id)
     runs = reads.runs().set_index("run_id", drop=False)
     run = runs.loc[run_id]
-    if run["status"] == schema.FINISHED:
+    if run.get("params.schedule.name") == "range_test":
+        results.rate_range(store, run)
+    elif run["status"] == schema.FINISHED:
         results.headline(run)
         results.mistakes(store, run)
     with st.expander("Settings", icon=":material/tune:"):

@@ -64,10 +64,10 @@ def slots(wanted: int) -> list[str | None]:
 def free_memory(device: str | None, limit_mib: int = 0) -> int:
     """Bytes that a training may still take: of a GPU, or of the machine, its container and its limit.
 
-    device: as `slots` names it. limit_mib: what one training may take; 0: no limit.
+    device: as `slots` names it, several with commas between. limit_mib: of one training; 0: no limit.
     """
     if device is not None:
-        found = [gpu for gpu in gpus() if str(gpu.index) == device]
+        found = [gpu for gpu in gpus() if str(gpu.index) in device.split(",")]
         return sum(gpu.memory_total - gpu.memory_used for gpu in found) << 20
     memory = psutil.virtual_memory()
     free = [memory.available, *_of_container()]

@@ -11,10 +11,12 @@ from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices
+from core.jobs import devices
 from core.jobs.groups import Group, tags_of
 from core.jobs.queue import queue_of
 from core.jobs.supervise import supervise
 from core.jobs.worker import worker_of
+from core.schedules import length
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from core.training.pretrained import check_weights, require_obtainable
@@ -31,15 +33,35 @@ def check(config: ExperimentConfig) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     training, validation = choices.sizes(info, config.data)
-    if config.training.batch_size > training:
+    if config.training.images_per_step > training:
         raise ConfigError(
             f"training.batch_size must be at most the number of training images, {training} in "
-            f"'{info.name}'. Received: {config.training.batch_size}."
+            f"'{info.name}'. Received: {config.training.images_per_step}."
         )
-    if config.training.early_stopping and not validation:
+    if config.training.devices > max(1, devices.gpu_count()):
         raise ConfigError(
-            "training.early_stopping watches the validation loss, but no image is left to validate on. "
-            f"Received: data.validation_fraction {config.data.validation_fraction}."
+            f"training.devices must be at most the number of GPUs here, {devices.gpu_count()}. "
+            f"Received: {config.training.devices}."
+        )
+    if config.training.devices > 1 and config.training.images_per_step % config.training.devices:
+        raise ConfigError(
+            f"training.batch_size must be a multiple of training.devices, {config.training.devices}. "
+            f"Received: {config.training.images_per_step}."
+        )
+    for setting, epochs in (
+        ("training.early_stopping", config.training.early_stopping),
+        ("schedule.plateau_patience", config.schedule.plateau_patience),
+    ):
+        if epochs and not validation:
+            raise ConfigError(
+                f"{setting} watches the validation part, but no image is left to validate on. "
+                f"Received: data.validation_fraction {config.data.validation_fraction}."
+            )
+    run = length(config, training)
+    if config.model.unfreeze_epoch >= run.epochs:
+        raise ConfigError(
+            f"model.unfreeze_epoch must be less than the epochs of the run, {run.epochs}. "
+            f"Received: {config.model.unfreeze_epoch}."
         )
 
 

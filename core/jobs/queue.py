@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 from huey import SqliteHuey
@@ -40,17 +41,20 @@ class RunQueue:
             timeout=20,  # several processes submit at once
             serializer=JsonSerializer(),
         )
-        free: SimpleQueue[str | None] = SimpleQueue()  # one entry a slot; a thread takes one while it trains
+        free: SimpleQueue[str | None] = SimpleQueue()  # one entry a slot; a thread takes some while it trains
         for device in devices.slots(settings.slots):
             free.put(device)
+        gathering = Lock()  # two that each wait for what the other has would wait for ever
 
         @self.huey.task(name="train")
         def train(run_id: str) -> None:
-            device = free.get()
+            with gathering:
+                taken = [free.get() for _ in range(_devices(store, run_id))]
             try:
-                supervise(store, run_id, device)
+                supervise(store, run_id, ",".join(one for one in taken if one is not None) or None)
             finally:
-                free.put(device)
+                for one in taken:
+                    free.put(one)
 
         self._train = train
 
@@ -61,6 +65,14 @@ class RunQueue:
     def waiting(self) -> list[str]:
         """Ids of the runs that wait, first the next one."""
         return [task.args[0] for task in self.huey.pending()]
+
+
+def _devices(store: RunStore, run_id: str) -> int:
+    """How many devices a run takes; one where nothing can be read of it, which `supervise` then says."""
+    try:
+        return min(store.config(run_id).training.devices, max(1, devices.gpu_count()))
+    except (ValueError, OSError):
+        return 1
 
 
 @cache

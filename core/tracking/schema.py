@@ -22,6 +22,7 @@ EPOCH_METRICS = (
     "images_per_second",
     "epoch_seconds",
 )
+RANGE_METRICS = ("range_rate", "range_loss")  # of a learning-rate range test; step = optimizer step, from 1
 FINAL_METRICS = (
     "test_loss",
     "test_accuracy",

@@ -26,10 +26,6 @@ def main() -> None:
     from core.training.train import train_and_evaluate
 
     limit_memory(get_settings().memory)
-    from core.tracking.store import get_store
-    from core.training.train import train_and_evaluate
-
-    limit_memory(get_settings().memory)
 
     store = get_store()
     train_and_evaluate(store.config(run_id), store, run_id)

@@ -14,7 +14,7 @@ import numpy as np
 from core.schedules import Length
 from core.tracking import schema
 from core.tracking.writer import MetricWriter
-from core.training.optimizers import kept_weights
+from core.training.optimizers import inner_optimizer, kept_weights
 
 Score = tuple[float, float]
 WORST: Score = (-math.inf, -math.inf)
@@ -107,12 +107,18 @@ class ProgressReporter(keras.callbacks.Callback):
         self._not_training_s = 0.0  # between the last step of an epoch and the first of the next
         self._epoch = 0
         self._last_step_at = 0.0
+        self._begun = False
         self.last: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
         if self._first is not None:
             self._not_training_s += time.perf_counter() - self._last_step_at
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        if not self._begun:
+            self._begun = True
+            print(f"first step at {time.time():.2f} s since 1970")
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         in_epoch = min(batch + 1, self.run.steps_per_epoch)  # Keras counts a partial execution as a whole one
@@ -140,6 +146,37 @@ class ProgressReporter(keras.callbacks.Callback):
     def phase(self, name: str) -> None:
         """Say what is done besides training steps."""
         self.writer.tags({schema.PROGRESS: json.dumps({"phase": name, "epochs": self.run.epochs})})
+
+
+class RangeTest(keras.callbacks.Callback):
+    """Writes rate and loss of every step of a range test, and ends it when the loss has run away.
+
+    Steps must return to Python one by one.
+    """
+
+    RUNAWAY = 4.0  # times the lowest loss so far
+
+    def __init__(self, writer: MetricWriter):
+        super().__init__()
+        self.writer = writer
+        self.step = 0
+        self._lowest = math.inf
+        self._sum = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._sum = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.step += 1
+        total = float((logs or {})["loss"]) * (batch + 1)  # Keras tells the mean of the epoch so far
+        loss, self._sum = total - self._sum, total
+        optimizer = self.model.optimizer
+        before = optimizer.iterations - 1  # the step that was just made
+        rate = float(keras.ops.convert_to_numpy(inner_optimizer(self.model)._learning_rate(before)))
+        self.writer.metrics({"range_rate": rate, "range_loss": loss}, step=self.step)
+        self._lowest = min(self._lowest, loss)
+        if not loss <= self.RUNAWAY * self._lowest:
+            self.model.stop_training = True
 
 
 class KeepBest(keras.callbacks.Callback):

@@ -114,7 +114,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
                     *averages(task.config),
                     logger,
                     *reporters,
-                    StopOnNan(),
+                    *([] if task.config.schedule.name == "range_test" else [StopOnNan()]),
                     *([best] if best else []),
                     *patient.values(),
                     checkpoint,
@@ -146,7 +146,9 @@ def compile_model(model: keras.Model, config: ExperimentConfig, run: Length, mac
         optimizer=make_optimizer(config, run),
         loss=make_loss(config.training, model.output_shape[-1]),
         metrics=["accuracy"],
-        steps_per_execution=steps_per_execution(run.steps_per_epoch, macs_per_step, on_gpu()),
+        steps_per_execution=1
+        if config.schedule.name == "range_test"
+        else steps_per_execution(run.steps_per_epoch, macs_per_step, on_gpu()),
         jit_compile=compiles_with_xla(config.training),
     )
     model.optimizer.build(model.trainable_variables)

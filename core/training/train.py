@@ -30,7 +30,7 @@ from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.augmentation import MixingModel, augmentation_layers, mixing_layer
 from core.training.bottleneck import bottleneck_features
-from core.training.callbacks import EpochLogger, ProgressReporter
+from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
 from core.training.device import across_devices, environment, float32_layers, set_up_device
 from core.training.fitting import Task, fit
@@ -80,7 +80,12 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
             logger = EpochLogger(writer, len(training.rows), run.epochs, store.last_epoch(run_id))
             checkpoint = Checkpoint(store.settings.checkpoint(run_id), extended(store, run_id))
             with system_metrics(store, run_id):
-                kept = fit(task, logger, [progress], checkpoint)
+                testing_rates = config.schedule.name == "range_test"
+                reporters = [progress, *([RangeTest(writer)] if testing_rates else [])]
+                kept = fit(task, logger, reporters, checkpoint)
+            if testing_rates:
+                progress.phase("done")
+                return  # weights that ran away are no result
             print(f"kept the weights of epoch {kept}")
             writer.tags({schema.KEPT: str(kept)})
             writer.metrics({"train_seconds": logger.seconds}, step=0)

@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.mistakes import confusion_matrix, probabilities, worst_mistakes
+from core.analysis.rate_range import points, suggestion
 from core.analysis.scores import per_class
 from core.figures import confusion
-from core.tracking import schema
+from core.figures import rate_range as rate_range_figure
+from core.tracking import frames, schema
 from core.tracking.store import RunStore
 from core.ui import reads, words
 from core.ui.images import image_grid
@@ -85,6 +87,18 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         for row in wrong.itertuples()
     ]
     image_grid([dataset.images[index] for index in wrong["index"]], captions)
+
+
+def rate_range(store: RunStore, run: pd.Series) -> None:
+    """What a learning-rate range test came to."""
+    rates, losses = points(frames.histories(store, [run["run_id"]], schema.RANGE_METRICS))
+    suggested = suggestion(rates, losses)
+    st.subheader("Learning-rate range test")
+    st.plotly_chart(rate_range_figure.draw(rates, losses, suggested))
+    if suggested:
+        st.caption(f"The loss falls fastest at a rate of about {suggested:.2g}; a third of it is safe.")
+    else:
+        st.caption("The loss never fell: try higher rates, more steps or another optimizer.")
 
 
 def settings(run: pd.Series) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from core.architectures import build_model, inference_model
 from core.config import ConfigError, ExperimentConfig, RegularizationConfig, TrainingConfig
 from core.schedules import Length
+from core.settings import PROGRAM
 from core.training.fitting import Stage, stages
 from core.training.losses import ClassLoss, make_loss
 from core.training.optimizers import make_optimizer
@@ -159,3 +163,44 @@ def test_mixed_precision_computes_in_16_bits_and_keeps_32() -> None:
 def test_two_ways_of_clipping_are_one_too_many() -> None:
     with pytest.raises(ConfigError, match=r"must not both be above 0. Received: 1 and 2."):
         ExperimentConfig().with_values({"optimizer.clip_norm": 1, "optimizer.clip_value": 2})
+
+
+TWO_DEVICES = """
+import numpy as np, tensorflow as tf, keras
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from core.architectures import build_model
+from core.config import ExperimentConfig
+from core.schedules import Length
+from core.settings import PROGRAM
+from core.training.device import DeviceError, across_devices
+from core.training.fitting import compile_model
+from core.training.pipeline import Batches
+from core.training.train import wrap
+
+def train(devices):
+    keras.utils.set_random_seed(3)
+    config = ExperimentConfig().with_values({"optimizer.name": "sgd", "optimizer.learning_rate": 0.05})
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype="uint8")
+    with across_devices(devices):
+        model, _ = wrap(build_model("lenet5", (28, 28, 1), 4), config)
+        compile_model(model, config, Length(4, 8), 1000)
+        batches = Batches(images, np.arange(64) % 4, np.arange(64), 16, seed=1)
+        return model.fit(batches, epochs=2, verbose=0).history["loss"]
+
+one, two = train(1), train(2)
+assert np.allclose(one, two, rtol=1e-4), (one, two)
+try:
+    with across_devices(3):
+        pass
+except DeviceError as error:
+    print(error)
+"""
+
+
+def test_devices_that_share_each_batch_train_what_one_trains() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES], cwd=PROGRAM, capture_output=True, text=True, check=False
+    )
+    said = "training.devices must be at most the number of devices here, 2. Received: 3."
+    assert answer.stdout.strip() == said, answer.stderr[-2000:]

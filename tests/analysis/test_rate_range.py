@@ -1,0 +1,42 @@
+"""A range test's suggestion, on a curve whose steepest place is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from core.analysis.rate_range import points, smoothed, suggestion
+from core.tracking import schema
+
+RATES = np.logspace(-6, 0, 200)
+
+
+def test_the_steepest_place_is_found() -> None:
+    losses = 2 - 1 / (1 + (1e-3 / RATES) ** 2)  # falls from 2 to 1, fastest at 0.001
+    found = suggestion(RATES, losses)
+    assert found is not None
+    assert 1e-3 / 2 < found < 1e-3 * 3
+
+
+def test_a_loss_that_only_rises_suggests_nothing() -> None:
+    assert suggestion(RATES, 1 + RATES) is None
+    assert suggestion(RATES[:5], np.ones(5)) is None
+
+
+def test_what_ran_away_is_left_out() -> None:
+    losses = 2 - 1 / (1 + (1e-3 / RATES) ** 2)
+    losses[-3:] = [np.inf, np.nan, np.nan]
+    assert suggestion(RATES, losses) == suggestion(RATES[:-3], losses[:-3])
+
+
+def test_the_running_mean_of_a_constant_is_it() -> None:
+    np.testing.assert_allclose(smoothed(np.full(20, 3.0)), 3.0)
+
+
+def test_points_come_from_the_history() -> None:
+    rows = [("r", "range_rate", 1, 1e-6), ("r", "range_loss", 1, 2.0), ("r", "range_rate", 2, 1e-5)]
+    history = pd.DataFrame(rows, columns=["run_id", "metric", "step", "value"])
+    rates, losses = points(history)
+    assert (rates.tolist(), losses.tolist()) == ([1e-6], [2.0])
+    assert set(schema.RANGE_METRICS) == {"range_rate", "range_loss"}
+    assert [len(one) for one in points(history.iloc[:0])] == [0, 0]
