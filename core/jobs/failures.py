@@ -54,7 +54,8 @@ class Failure:
 
 def explain(code: int, log: str, memory: Memory | None, free: int) -> Failure:
     """Why a process ended. code: negative for a signal; free: bytes that were free before it began."""
-    killed = code == -signal.SIGKILL and memory is not None and memory.total > MARGIN * free
+    # TensorFlow does not look whether an allocation on a CPU has worked: it then dies of SIGSEGV or SIGABRT.
+    killed = code < 0 and memory is not None and memory.total > MARGIN * free
     if code != 0 and (killed or OUT_OF_MEMORY.search(log)):
         return out_of_memory(memory, free)
     if code < 0:

@@ -12,11 +12,11 @@ from core.architectures.transfer import unfreeze
 from core.config import ExperimentConfig
 from core.schedules import Length
 from core.training.callbacks import EpochLogger, KeepBest
-from core.training.checkpoint import Checkpoint
+from core.training.checkpoint import Checkpoint, Remembers
 from core.training.device import compiles_with_xla, on_gpu
 from core.training.losses import make_loss
 from core.training.optimizers import make_optimizer
-from core.training.pipeline import Batches, steps_per_execution
+from core.training.pipeline import Batches, OrderOfEpoch, steps_per_execution
 from core.training.stopping import LowerOnPlateau, Patience, StopEarly, StopOnNan
 
 
@@ -95,7 +95,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
             begun = resumed.begun if resumed else done
             compile_stage(task, stage, begun)
             patient = dict(patience(task.config))
-        remembering = {"log": logger, **patient, **({"best": best} if best else {})}
+        remembering: dict[str, Remembers] = {"log": logger, **patient, **({"best": best} if best else {})}
         checkpoint.enter(number, begun, stage.end, remembering)
         if resumed:
             resumed.apply(task.model, remembering)
@@ -109,8 +109,10 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
                 initial_epoch=done,
                 epochs=stage.end,
                 verbose=0,
+                shuffle=False,  # Batches do that, the same way for the same seed and epoch
                 class_weight=task.class_weight,
                 callbacks=[
+                    OrderOfEpoch(batches),
                     *averages(task.config),
                     logger,
                     *reporters,

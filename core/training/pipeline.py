@@ -53,13 +53,28 @@ class Batches(keras.utils.PyDataset):
         return self.images[ascending], self.labels[ascending]
 
     def on_epoch_end(self) -> None:
-        self.epoch += 1
+        self.turn_to(self.epoch + 1)
+
+    def turn_to(self, epoch: int) -> None:
+        """Take the order of an epoch, from 0."""
+        self.epoch = epoch
         self._order = self._shuffled()
 
     def _shuffled(self) -> np.ndarray:
         if self.seed is None:
             return self.rows
         return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
+
+
+class OrderOfEpoch(keras.callbacks.Callback):
+    """Gives every epoch its own order, whichever was the first: Keras looks at batches before it begins."""
+
+    def __init__(self, batches: Batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.batches.turn_to(epoch)
 
 
 def steps_per_execution(steps: int, macs_per_step: int, on_gpu: bool) -> int:

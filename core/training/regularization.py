@@ -36,11 +36,13 @@ def with_dropout(net: keras.Model, rate: float) -> keras.Model:
             return layer(*inputs, **others)
         return layer(layers.Dropout(rate, name="dropout_before_answer")(inputs[0]), *inputs[1:], **others)
 
-    functional = keras.Model(net.inputs, net.outputs, name=net.name)
+    several = inference_model(net) is not net
+    outputs = net.outputs if several else net.outputs[0]
+    functional = keras.Model(net.inputs[0], outputs, name=net.name)
     copy = keras.models.clone_model(functional, call_function=call)
     for layer in copy.layers:
         layer.trainable = layer.name not in frozen
-    return copy if inference_model(net) is net else type(net)(copy.inputs, copy.outputs, name=net.name)
+    return type(net)(copy.inputs[0], copy.outputs, name=net.name) if several else copy
 
 
 def factors(net: keras.Model, part: RegularizationConfig) -> Iterator[tuple[keras.Variable, float]]:

@@ -149,7 +149,9 @@ def test_mixed_precision_computes_in_16_bits_and_keeps_32() -> None:
         kept = in_float32(deployable)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert {layer.compute_dtype for layer in net.layers if layer.weights} == {"bfloat16"}
+    *hidden, answer = [layer.compute_dtype for layer in net.layers if layer.weights]
+    assert set(hidden) == {"bfloat16"}
+    assert answer == "float32"  # probabilities of 16 bits could not tell 0.999 from 1
     assert {str(weight.dtype) for weight in net.weights} == {"float32"}
     (inner,) = [layer for layer in kept.layers if isinstance(layer, keras.Model)]
     assert {layer.compute_dtype for layer in inner.layers if layer.weights} == {"float32"}
@@ -181,12 +183,12 @@ from core.training.train import wrap
 def train(devices):
     keras.utils.set_random_seed(3)
     config = ExperimentConfig().with_values({"optimizer.name": "sgd", "optimizer.learning_rate": 0.05})
-    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype="uint8")
+    images = np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), dtype="uint8")
     with across_devices(devices):
         model, _ = wrap(build_model("lenet5", (28, 28, 1), 4), config)
-        compile_model(model, config, Length(4, 8), 1000)
-        batches = Batches(images, np.arange(64) % 4, np.arange(64), 16, seed=1)
-        return model.fit(batches, epochs=2, verbose=0).history["loss"]
+        compile_model(model, config, Length(1, 3), 1000)
+        batches = Batches(images, np.arange(16) % 4, np.arange(16), 16, seed=1)
+        return model.fit(batches, epochs=3, verbose=0).history["loss"]
 
 one, two = train(1), train(2)
 assert np.allclose(one, two, rtol=1e-4), (one, two)
