@@ -8,11 +8,12 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -26,7 +27,11 @@ from core.tracking import schema
 
 if TYPE_CHECKING:
     import keras
+    from mlflow import MlflowClient
     from mlflow.entities import Run
+
+
+UNUSABLE = ("MlflowException", "RestException")  # named, because asking for their class imports MLflow
 
 
 class UnknownRun(ValueError):
@@ -62,20 +67,43 @@ class RunStore:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.uri = settings.tracking_uri
-        import mlflow
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-
-        try:
+        self._lock = Lock()
+        with self._said_in_words():
             _ensure_store(settings)
+        if not self.is_own_database:
+            _ = self.client  # what is elsewhere may be out of reach: say so at once
+
+    @property
+    def client(self) -> MlflowClient:
+        """The MLflow client, made when it is first asked for: what SQL alone reads never waits for it."""
+        return self._client_and_experiment[0]
+
+    @property
+    def experiment_id(self) -> str:
+        return self._client_and_experiment[1]
+
+    @cached_property
+    def _client_and_experiment(self) -> tuple[MlflowClient, str]:
+        with self._lock, self._said_in_words():
+            import mlflow
+            from mlflow import MlflowClient
+
             mlflow.set_tracking_uri(self.uri)  # logged models and artifacts are resolved through it
-            self.client = MlflowClient(self.uri)
-            experiment = self.client.get_experiment_by_name(schema.EXPERIMENT)
-        except (MlflowException, SQLAlchemyError) as error:
+            client = MlflowClient(self.uri)
+            experiment = client.get_experiment_by_name(schema.EXPERIMENT)
+            assert experiment is not None  # _ensure_store made it
+            return client, experiment.experiment_id
+
+    @contextmanager
+    def _said_in_words(self) -> Iterator[None]:
+        """Raises SettingsError for what a store that cannot be used raises."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, SQLAlchemyError) and type(error).__name__ not in UNUSABLE:
+                raise
             reason = str(error).splitlines()[0]
             raise SettingsError(f"The tracking store {self.uri} cannot be used: {reason}") from error
-        assert experiment is not None  # _ensure_store made it
-        self.experiment_id: str = experiment.experiment_id
 
     @property
     def is_own_database(self) -> bool:
