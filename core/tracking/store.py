@@ -75,7 +75,7 @@ class RunStore:
 
     @property
     def client(self) -> MlflowClient:
-        """The MLflow client, made when it is first asked for: what is read by SQL alone never waits for it."""
+        """The MLflow client, made when it is first asked for: what SQL alone reads never waits for it."""
         return self._client_and_experiment[0]
 
     @property
