@@ -103,6 +103,7 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
 
     All are checked before the first is created, as `launch` does.
     """
+    get_store()  # a folder that cannot be written is said before anything else
     for group in groups:
         for config in group.configs:
             check(config)

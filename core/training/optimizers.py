@@ -68,8 +68,8 @@ def kept_weights(model: keras.Model) -> list[Any]:
 
     In the order of `model.weights`.
     """
-    optimizer = inner_optimizer(model)
-    if not optimizer.use_ema:
+    optimizer = inner_optimizer(model) if model.compiled else None
+    if optimizer is None or not optimizer.use_ema:
         return model.get_weights()
     averages = {
         id(variable): average

@@ -8,6 +8,7 @@ from core.config import ExperimentConfig
 from core.datasets import DatasetInfo, choices
 from core.figures import rate_schedule
 from core.inference import descriptions, filling
+from core.inference.client import inference_of
 from core.inference.descriptions import NetRequest
 from core.jobs import devices
 from core.jobs.failures import MARGIN, Memory, size
@@ -28,8 +29,10 @@ def rate_curve(config: ExperimentConfig, info: DatasetInfo) -> None:
 
 def memory_forecast(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     """How much memory each run takes, and a warning where less is free; counted in the background."""
-    known = all(descriptions.cached(get_settings(), request(config, info)) for config in configs)
-    st.fragment(_memory, run_every=None if known else LIVE_S)(configs, info)
+    settings = get_settings()
+    known = all(descriptions.cached(settings, request(config, info)) for config in configs)
+    if known or inference_of(settings).is_running():  # it is started with the dashboard
+        st.fragment(_memory, run_every=None if known else LIVE_S)(configs, info)
 
 
 def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
