@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import importlib
+import json
 import urllib.error
 import urllib.request
 import zipfile
@@ -158,8 +159,11 @@ def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrai
 
 
 def logged(store: RunStore, run_id: str) -> str:
-    """The preprocessing of a run as its config says; for what leaves no layer of its name in the model."""
-    return store.config(run_id).data.preprocessing
+    """The preprocessing that a run had, not what its config asked for: weights may have chosen another."""
+    try:
+        return json.loads(store.read_text(run_id, schema.DATA))["preprocessing"]
+    except (FileNotFoundError, KeyError):
+        return store.config(run_id).data.preprocessing
 
 
 def from_model(path: Path, source: str) -> Pretrained:

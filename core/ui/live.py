@@ -157,5 +157,5 @@ def launch_all(configs: list, tags: dict[str, str] | None = None) -> list[str]:
     try:
         return launch(configs, tags)
     except (ConfigError, NotAllowed) as error:
-        st.error(str(error), icon=":material/block:")
+        st.error(words.plain(str(error)), icon=":material/block:")
         return []

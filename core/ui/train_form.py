@@ -10,6 +10,7 @@ from core.architectures import architectures
 from core.config import OPTIMIZERS, SCHEDULES, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.launch import check
+from core.ui import words
 from core.ui.augmentation_form import augmentation_form
 from core.ui.data_choices import data_choices
 from core.ui.net_options import URL, broken_files, net_options
@@ -47,7 +48,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
     if not names:
         wrong.append("Choose at least one architecture.")
     for sentence in dict.fromkeys(wrong):
-        st.error(sentence, icon=":material/block:")
+        st.error(words.plain(sentence), icon=":material/block:")
     layer_lists(configs, info)
     return [] if wrong else configs
 

@@ -13,7 +13,7 @@ from core.inference import client
 from core.settings import Settings, get_settings
 from core.tracking import schema
 from core.training.pretrained import RUN, SUFFIXES
-from core.ui import reads
+from core.ui import reads, words
 from core.ui.net_options import URL
 from core.ui.words import run_label
 
@@ -123,7 +123,7 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
                     get_settings(), config.model, choices.net_shape(config, info.shape), info.num_classes
                 )
             except client.InferenceError as error:
-                st.error(str(error), icon=":material/block:")
+                st.error(words.plain(str(error)), icon=":material/block:")
                 continue
         st.caption(
             f"{config.model.name}: {facts['trainable_parameters']:,} of {facts['total_parameters']:,} "
