@@ -63,6 +63,9 @@ def check_weights(config: ExperimentConfig, store: RunStore) -> None:
         state = store.state(run_of(model, store))
         if state.status != schema.FINISHED:
             raise WeightsError(f"'{state.name}' is {state.status}; only a finished run has weights to take.")
+        if schema.NUMBER not in state.tags:
+            raise WeightsError(f"'{state.name}' was logged by another program; it has no model to take from.")
+        expected_preprocessing(config, logged(store, state.run_id))
     else:
         weights_file(model.weights, store.settings)
 
