@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ast
 import importlib
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+logger = logging.getLogger(__name__)
 
 PACKAGE = "own_architectures"
 HEAVY = ("keras", "tensorflow", "jax", "torch")  # never loaded by what only lists nets
@@ -44,10 +47,16 @@ def load_file(file: PluginFile) -> None:
 
 
 def load_helpers(folder: Path | None) -> None:
-    """Import the helpers of a folder (layers of its own, say); these may import Keras."""
+    """Import the helpers of a folder (layers of its own, say); these may import Keras.
+
+    One that cannot be imported is named in the log and harms no other net; the nets that need it then say so.
+    """
     for path in _python_files(folder):
         if path.name.startswith("_"):
-            importlib.import_module(f"{_package(path.parent)}.{path.stem}")
+            try:
+                importlib.import_module(f"{_package(path.parent)}.{path.stem}")
+            except Exception as error:  # it may be anybody's code
+                logger.warning("%s cannot be imported: %s", path.name, error)
 
 
 def _python_files(folder: Path | None) -> list[Path]:

@@ -58,7 +58,7 @@ class Settings:
 
     @property
     def jobs(self) -> Path:
-        """Working folders of runs: log, live progress, checkpoints."""
+        """Working folders of runs: their logs."""
         return self.home / "jobs"
 
     def checkpoint(self, run_id: str) -> Path:

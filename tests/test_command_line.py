@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from core import settings as settings_module
+from core.__main__ import main
 from core.datasets import load
 from core.settings import PROGRAM, Settings
 from core.tracking import frames, schema
@@ -20,14 +23,39 @@ from tests.conftest import DIVERGING, SMALL, Trained
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in this process: what it prints and how it exits, without three seconds of imports."""
+    code = 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(StringIO()) as stdout,
+        redirect_stderr(StringIO()) as stderr,
+    ):
+        patch.setattr(sys, "argv", ["core", *arguments])
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings_module.get_settings.cache_clear()
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    settings_module.get_settings.cache_clear()
+    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+
+def run_process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a shell starts it."""
     return subprocess.run(
-        [sys.executable, "-m", "core", *arguments],
-        cwd=PROGRAM,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=240,
+        [sys.executable, "-m", "core", *arguments], cwd=PROGRAM, capture_output=True, text=True, timeout=240
     )
+
+
+def test_a_shell_gets_what_is_printed_and_how_it_ended(settings: Settings) -> None:
+    answer = run_process("list", "recipes", "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "quickstart" in {recipe["name"] for recipe in json.loads(answer.stdout)}
+    answer = run_process("describe", "resnet9000")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("Error: Unknown architecture 'resnet9000'. Known: ")
 
 
 def test_lists_as_json(trained: Trained) -> None:

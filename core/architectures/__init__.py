@@ -6,6 +6,7 @@ Family files import Keras lazily (`core.lazy`), so the dashboard can list and de
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ class Option:
                 )
             return value
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or (kind is int and value != int(value)):
+        if not is_number or not math.isfinite(value) or (kind is int and value != int(value)):
             word = "a whole number" if kind is int else "a number"
             raise ValueError(f"Option '{self.name}' must be {word}. Received: {value!r}.")
         low, high = self.minimum, self.maximum

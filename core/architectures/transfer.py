@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from core.architectures import Shape, build_model, inference_model
+from core.architectures import Shape, architectures, build_model, inference_model
 from core.architectures.describe import Description, describe_built
 from core.config import ModelConfig
 from core.lazy import LazyModule
@@ -37,7 +37,7 @@ def assemble(model: ModelConfig, image_shape: Shape | None, num_classes: int | N
     shape = None if image_shape is None else net_shape(model, image_shape)
     net = build_model(model.name, shape, num_classes, **model.options)
     if model.head != "own":
-        net = with_head(net, model.head, num_classes or net.output_shape[-1])
+        net = with_head(net, model.head, num_classes or architectures.get(model.name).num_classes)
     freeze(net, model)
     return net
 

@@ -40,6 +40,9 @@ def put_in_one_part(name: str, rows: Rows, part: str | None = None) -> DatasetIn
     _check(name)
     if part is None:
         part = PARTS[int(load(name).parts[np.asarray(rows)].max())]
+    groups = load(name).groups
+    if groups is not None:  # the rest of their groups comes along, or it would leak
+        rows = np.flatnonzero(np.isin(groups, groups[np.asarray(rows)]))
     chosen = part
     return store.change(name, lambda edits: edits.move(rows, chosen))
 

@@ -128,9 +128,11 @@ def _import(
         pool = np.flatnonzero(parts == TRAIN)
         held_out = hold_out(labels[pool], groups[pool] if grouped else None, fraction, request.seed)
         parts[pool[held_out]] = TEST
-        notes += (
-            f"No test part was given: {fraction:.0%} of every class are held out (seed {request.seed}).",
-        )
+        if grouped:
+            told = f"{held_out.mean():.0%} of the images, in whole groups, are held out"
+        else:
+            told = f"{fraction:.0%} of every class are held out"
+        notes += (f"No test part was given: {told} (seed {request.seed}).",)
     if not (parts == TRAIN).any():
         raise ImportRefused(f"{listing.title} has no readable image to train on.")
     digests = [result.digest for result in results]

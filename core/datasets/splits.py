@@ -103,7 +103,7 @@ def assign_groups(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float
     """Put whole groups into `len(shares)` bins so that each gets about its share of each class: int64 `(N,)`.
 
     The largest group goes first, each where its classes are missed most; the shares hold as nearly as the
-    groups allow.
+    groups allow. No bin stays empty as long as there are as many groups.
     """
     _, membership = np.unique(groups, return_inverse=True)
     _, classes = np.unique(labels, return_inverse=True)
@@ -117,6 +117,12 @@ def assign_groups(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float
         # The squared distance from the wanted counts falls most in the bin where this product is largest.
         chosen[group] = int(np.argmax(missing @ content[group]))
         missing[chosen[group]] -= content[group]
+    sizes = content.sum(axis=1)
+    for empty in [bin_ for bin_ in range(len(shares)) if shares[bin_] > 0 and not (chosen == bin_).any()]:
+        counts = np.bincount(chosen, minlength=len(shares))
+        spare = np.flatnonzero(counts[chosen] > 1)  # a bin keeps its last group
+        if len(spare):
+            chosen[spare[np.argmin(sizes[spare])]] = empty
     return chosen[membership]
 
 

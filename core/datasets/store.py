@@ -92,7 +92,9 @@ def change(name: str, edit: Callable[[edits.Edits], edits.Edits]) -> DatasetInfo
 
 def undo_edits(name: str) -> DatasetInfo:
     """Bring the dataset back as it was imported."""
-    (folder_of(name) / edits.EDITS).unlink(missing_ok=True)
+    folder = folder_of(name)
+    with _locked(folder.parent / LOCK):
+        (folder / edits.EDITS).unlink(missing_ok=True)
     return read_info(name)
 
 
@@ -292,8 +294,8 @@ def _sweep(root: Path) -> None:
     for folder in root.glob(DRAFT + "*"):
         try:
             life = _lock(folder / LOCK)
-        except BlockingIOError:
-            continue  # somebody is importing right now
+        except (BlockingIOError, FileNotFoundError):
+            continue  # somebody is importing right now, or has just ended
         shutil.rmtree(folder, ignore_errors=True)
         life.close()
     for folder in root.glob(REPLACED + "*"):

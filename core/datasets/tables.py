@@ -17,6 +17,7 @@ from core.datasets.layout import PART_NAMES
 from core.datasets.reader import Row
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
+HEADER_BYTES = 64 * 1024  # of a first line that may name columns
 MAX_TABLE_BYTES = 512 * 1024**2  # of text; Parquet is read by row group
 MAX_GROUP_BYTES = 1024**3
 ROLES = {
@@ -92,7 +93,11 @@ def has_columns(path: str, data: bytes | Path, wanted: Mapping[str, str]) -> boo
             return False
     else:
         with _opened(data) as file:
-            header = _split_line(file.readline().decode("utf-8", "replace").strip())
+            line = file.readline(HEADER_BYTES).decode("utf-8", "replace").strip()
+        try:
+            header = _split_line(line)
+        except csv.Error:  # a field too long for a name: no table of ours
+            return False
     try:
         return {"image", "label"} <= set(find_columns(header, wanted))
     except TableRefused:

@@ -70,7 +70,7 @@ def cached(settings: Settings, request: NetRequest) -> dict[str, Any] | None:
 
 def cache_file(settings: Settings, request: NetRequest) -> Path:
     """Where the description lies, once it was made. Raises ValueError for what the net cannot take."""
-    depends_on = [asdict(request.complete()), code_version(), _digest_of(architectures.origin(request.name))]
+    depends_on = [asdict(request.complete()), code_version(), own_code(architectures.origin(request.name))]
     name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
     return settings.cache / "descriptions" / f"{name}.json"
 
@@ -83,12 +83,15 @@ def code_version() -> str:
     return digest.hexdigest()
 
 
+def own_code(file: Path | None) -> list[str]:
+    """Changes with every file of the folder that a net of somebody's own comes from; empty for other nets."""
+    return [] if file is None else [_digest_of(path) for path in sorted(file.parent.glob("*.py"))]
+
+
 _digests: dict[tuple[Path, int, int], str] = {}  # by path, time and size: a page asks for dozens of nets
 
 
-def _digest_of(path: Path | None) -> str:
-    if path is None:
-        return ""
+def _digest_of(path: Path) -> str:
     state = path.stat()
     key = (path, state.st_mtime_ns, state.st_size)
     if key not in _digests:

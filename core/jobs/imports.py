@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from core.datasets import prepare
 from core.datasets.importer import ImportCancelled, import_images
 from core.jobs.daemon import spawn, write_whole
@@ -120,6 +122,13 @@ def _write(file: Path, job: ImportJob) -> None:
     write_whole(file, json.dumps(asdict(job)))
 
 
+def _give_up(signum: int, frame: object) -> None:
+    """End what this process has started, and unwind."""
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    raise ImportCancelled("The download was cancelled.")
+
+
 def _run(file: Path) -> None:
     job = ImportJob(**json.loads(file.read_text()))
     stop: list[int] = []
@@ -134,7 +143,7 @@ def _run(file: Path) -> None:
                 job.name, job.path, progress=progress, cancelled=lambda: bool(stop), **job.options
             )
         else:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a download has no place at which to ask
+            signal.signal(signal.SIGTERM, _give_up)  # a download has no place at which to ask
             info = prepare(job.name)
         left_out = len(info.problems)
         problems = f"; {left_out} file{'s were' if left_out > 1 else ' was'} left out" if left_out else ""

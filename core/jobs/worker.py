@@ -15,7 +15,7 @@ from core.jobs.queue import RunQueue, queue_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
 from core.tracking import schema
-from core.tracking.store import RunStore, get_store, is_alive
+from core.tracking.store import RunStore, get_store, home_name, is_alive
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,9 @@ def worker_of(settings: Settings) -> Daemon:
 def serve(settings: Settings) -> None:
     """Train what is queued until SIGTERM or SIGINT; trainings under way then end as FAILED.
 
-    Raises DaemonExists when another worker serves this folder.
+    Raises DaemonExists when another worker serves this folder, NotAllowed on a read-only server.
     """
+    settings.require_trainer("train")
     # Before the lock is ours: whoever holds it can be told to end.
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stopping.set())
@@ -69,7 +70,9 @@ def recover(store: RunStore, queue: RunQueue) -> None:
     """Put right what a worker that died left behind.
 
     Runs that are RUNNING without a process end FAILED; SCHEDULED ones that the queue lost are queued again.
+    In a store that several installations share, those of another one wait in its queue, not in ours.
     """
+    here = home_name(store.settings)
     for run in store.active():
         owner = run.tags.get(schema.OWNER)
         if owner is None or (is_alive(owner) and not _moved(store, owner)):
@@ -80,7 +83,8 @@ def recover(store: RunStore, queue: RunQueue) -> None:
             store.fail(run.run_id, "The command that launched this run died before it started.")
     waiting = set(queue.waiting())
     for run in store.active():
-        if run.status == schema.SCHEDULED and run.run_id not in waiting and schema.FOREGROUND not in run.tags:
+        lost = run.status == schema.SCHEDULED and run.run_id not in waiting
+        if lost and schema.FOREGROUND not in run.tags and run.tags.get(schema.HOME, here) == here:
             queue.put(run.run_id)
     conclude_groups(store)
 

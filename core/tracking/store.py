@@ -122,15 +122,20 @@ class RunStore:
             run_name=config.title,
             tags={
                 schema.OWNER: this_process(),
+                schema.HOME: home_name(self.settings),
                 schema.USER: getpass.getuser(),
                 schema.NUMBER: str(self._next_number()),
                 **(tags or {}),
             },
         )
         run_id: str = run.info.run_id
-        self.log_params(run_id, config.flat())
-        self.client.log_text(run_id, config.to_yaml(), schema.CONFIG)
-        self.set_status(run_id, schema.SCHEDULED)
+        try:
+            self.log_params(run_id, config.flat())
+            self.client.log_text(run_id, config.to_yaml(), schema.CONFIG)
+            self.set_status(run_id, schema.SCHEDULED)
+        except BaseException as error:
+            self.fail(run_id, f"The run could not be written down: {error}")  # no other process would end it
+            raise
         return run_id
 
     def create_group(self, name: str, size: int, tags: Mapping[str, str] | None = None) -> str:
@@ -360,6 +365,11 @@ def get_store() -> RunStore:
 def process_name(pid: int) -> str:
     """`host:pid:start`, which names a process even after its number was used again."""
     return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+
+
+def home_name(settings: Settings) -> str:
+    """`host:folder`, which names an installation among those that share a store."""
+    return f"{socket.gethostname()}:{settings.home}"
 
 
 def this_process() -> str:

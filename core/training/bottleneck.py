@@ -10,6 +10,7 @@ import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -44,6 +45,12 @@ def bottleneck_features(
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
+def wiring(layer: keras.Layer) -> list[Any]:
+    """What a layer does, whatever it is called."""
+    config = layer.get_config()
+    return [type(layer).__name__, {key: config[key] for key in config if key != "name"}]
+
+
 def fingerprint(
     backbone: keras.Model, config: ExperimentConfig, dataset: ImageDataset, mean: np.ndarray | None
 ) -> str:
@@ -57,8 +64,9 @@ def fingerprint(
         "preprocessing": config.data.preprocessing,
         "keras": keras.__version__,
         "dtype": keras.config.dtype_policy().name,
+        "wiring": [wiring(layer) for layer in backbone.layers],
     }
-    digest = sha256(json.dumps(facts, sort_keys=True).encode())
+    digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     if mean is not None:
         digest.update(mean.tobytes())
     for weight in backbone.weights:

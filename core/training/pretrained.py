@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import importlib
+import json
 import urllib.error
 import urllib.request
 import zipfile
@@ -62,6 +63,9 @@ def check_weights(config: ExperimentConfig, store: RunStore) -> None:
         state = store.state(run_of(model, store))
         if state.status != schema.FINISHED:
             raise WeightsError(f"'{state.name}' is {state.status}; only a finished run has weights to take.")
+        if schema.NUMBER not in state.tags:
+            raise WeightsError(f"'{state.name}' was logged by another program; it has no model to take from.")
+        expected_preprocessing(config, logged(store, state.run_id))
     else:
         weights_file(model.weights, store.settings)
 
@@ -158,8 +162,11 @@ def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrai
 
 
 def logged(store: RunStore, run_id: str) -> str:
-    """The preprocessing of a run as its config says; for what leaves no layer of its name in the model."""
-    return store.config(run_id).data.preprocessing
+    """The preprocessing that a run had, not what its config asked for: weights may have chosen another."""
+    try:
+        return json.loads(store.read_text(run_id, schema.DATA))["preprocessing"]
+    except (FileNotFoundError, KeyError):
+        return store.config(run_id).data.preprocessing
 
 
 def from_model(path: Path, source: str) -> Pretrained:

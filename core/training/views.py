@@ -23,6 +23,9 @@ def averaged(model: keras.Model, views: str) -> keras.Model:
 
 def _crops(model: keras.Model, images: keras.KerasTensor) -> list[keras.KerasTensor]:
     """The images, and the images rolled so that each corner lies where the model cuts out its middle."""
-    (top, bottom), (left, right) = model.get_layer("centre").cropping
+    centre = [layer for layer in model.layers if layer.name == "centre"]
+    if not centre:  # the crops are as large as the images: there is one place for them
+        return [images]
+    (top, bottom), (left, right) = centre[0].cropping
     places = [(top, left), (top, -right), (-bottom, left), (-bottom, -right)]
     return [images, *(ops.roll(images, place, axis=(1, 2)) for place in places)]

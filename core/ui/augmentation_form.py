@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.config import FILLS, PREPROCESSING, AugmentationConfig, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
+from core.ui import words
 from core.ui.augmentation_preview import preview
 
 URL: Final = "query-params"
@@ -110,7 +111,7 @@ def _form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
         try:
             preview(info, ExperimentConfig().with_values(data | settings))
         except ConfigError as error:
-            st.error(str(error), icon=":material/block:")
+            st.error(words.plain(str(error)), icon=":material/block:")
     return settings
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
@@ -102,7 +102,7 @@ def _start(settings: Settings, name: str, upload: Any, path: str, options: dict[
 
 def _keep_upload(settings: Settings, upload: Any) -> Path:
     """Write an uploaded archive to disk under a name of ours: the visitor's is never trusted."""
-    path = imports.uploads(settings) / f"{re.sub(r'[^A-Za-z0-9]', '', upload.file_id)[:64]}.zip"
+    path = imports.uploads(settings) / f"{uuid4().hex}.zip"  # each import has a copy, which ends with it
     path.write_bytes(upload.getbuffer())
     return path
 

@@ -23,15 +23,15 @@ LIVE_S = 2.0
 def open_page(title: str, subtitle: str) -> RunStore:
     """Draw the frame and return the store; a page calls this first.
 
-    Sees to it that a worker and the prediction process run. When nothing can be written the page ends here
-    with a sentence.
+    Sees to it that the prediction process runs, and a worker where training is allowed. When nothing can be
+    written the page ends here with a sentence.
     """
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=":material/grid_view:", layout="wide")
     try:
         settings = get_settings()
         settings.check_writable()
         store = get_store()
-        worker_of(settings).ensure()
+        _keep_worker(settings)
         inference_of(settings).ensure()
     except SettingsError as error:
         st.title(title)
@@ -48,6 +48,12 @@ def open_page(title: str, subtitle: str) -> RunStore:
     st.title(title)
     st.caption(subtitle)
     return store
+
+
+def _keep_worker(settings: Settings) -> None:
+    """A read-only server trains nothing."""
+    if settings.role == "trainer":
+        worker_of(settings).ensure()
 
 
 @cache
@@ -71,7 +77,7 @@ def _icon(path: Path) -> str:
 @st.fragment(run_every=LIVE_S)
 def _machine_state(settings: Settings) -> None:
     """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
-    worker_of(settings).ensure()
+    _keep_worker(settings)
     states = reads.runs()["status"]
     running, waiting = int((states == schema.RUNNING).sum()), int((states == schema.SCHEDULED).sum())
     with st.container(horizontal=True, gap="small"):

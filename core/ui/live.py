@@ -142,5 +142,5 @@ def launch_all(groups: list[Group], tags: dict[str, str] | None = None) -> list[
     try:
         return launch_groups(groups, tags)
     except (ConfigError, NotAllowed) as error:
-        st.error(str(error), icon=":material/block:")
+        st.error(words.plain(str(error)), icon=":material/block:")
         return []

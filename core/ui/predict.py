@@ -23,7 +23,7 @@ MAX_UPLOAD_MB = 32
 
 
 def demo(store: RunStore, run_id: str) -> None:
-    """Upload or sample an image; the image as the net gets it on the left, what it sees on the right."""
+    """Upload or sample an image; the image as the model gets it on the left, what it sees on the right."""
     try:
         data = json.loads(store.read_text(run_id, schema.DATA))
     except FileNotFoundError:
@@ -48,7 +48,8 @@ def demo(store: RunStore, run_id: str) -> None:
     image, answer = st.columns([1, 2], gap="large")
     with image:
         st.image(enlarged(255 - pixels if invert else pixels, SHOWN_PX), width=SHOWN_PX)
-        st.caption(f"as the net gets it: {height}×{width}, {'grey' if channels == 1 else 'colour'}")
+        kind = "grey" if channels == 1 else "colour"
+        st.caption(f"as the model gets it: {height}×{width}, {kind}; a net trained on crops sees the middle")
         if truth is not None:
             st.markdown(f"It is **{words.plain(truth)}**.")
     with answer:

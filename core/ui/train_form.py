@@ -9,6 +9,7 @@ from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.groups import Group, repeated
 from core.jobs.launch import check
+from core.ui import words
 from core.ui.augmentation_form import augmentation_form
 from core.ui.data_choices import data_choices
 from core.ui.fields import URL
@@ -54,7 +55,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     if not names:
         wrong.append("Choose at least one architecture.")
     for sentence in dict.fromkeys(wrong):
-        st.error(sentence, icon=":material/block:")
+        st.error(words.plain(sentence), icon=":material/block:")
     if configs:
         rate_curve(configs[0], info)
         memory_forecast(configs, info)

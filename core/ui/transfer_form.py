@@ -11,9 +11,8 @@ from core.config import FREEZES, HEADS, ExperimentConfig, ModelConfig
 from core.datasets import DatasetInfo, choices
 from core.inference import client
 from core.settings import Settings, get_settings
-from core.tracking import schema
 from core.training.pretrained import RUN, SUFFIXES
-from core.ui import reads
+from core.ui import reads, words
 from core.ui.fields import URL
 from core.ui.words import run_label
 
@@ -67,8 +66,7 @@ def transfer_settings() -> dict[str, Any]:
 
 def _weights(source: str, column: Any) -> str:
     if source == "run":
-        table = reads.runs()
-        finished = table[table["status"] == schema.FINISHED] if len(table) else table
+        finished = reads.finished_runs()
         labels = {run["run_id"]: run_label(run) for _, run in finished.iterrows()}
         run_id = column.selectbox(
             "Run", list(labels), format_func=labels.__getitem__, key="weights_run", bind=URL
@@ -103,7 +101,7 @@ def _freeze_details(policy: str, column: Any) -> dict[str, Any]:
 def _unfreezing(first: Any, second: Any) -> dict[str, Any]:
     epoch = first.number_input(
         "Unfreeze after epoch", 0, value=0, step=1, key="unfreeze_epoch", bind=URL,
-        help="0: never. It goes on from the best epoch so far; early stopping brings it forward.",
+        help="0: never. It goes on from the weights kept so far; early stopping brings it forward.",
     )  # fmt: skip
     rate = second.number_input(
         "Learning rate from then on", value=ModelConfig().unfreeze_learning_rate, step=None, format="%g",
@@ -123,7 +121,7 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
                     get_settings(), config.model, choices.net_shape(config, info.shape), info.num_classes
                 )
             except client.InferenceError as error:
-                st.error(str(error), icon=":material/block:")
+                st.error(words.plain(str(error)), icon=":material/block:")
                 continue
         st.caption(
             f"{config.model.name}: {facts['trainable_parameters']:,} of {facts['total_parameters']:,} "

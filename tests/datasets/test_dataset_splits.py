@@ -148,3 +148,11 @@ def test_a_dataset_without_training_images_is_refused():
 def test_the_digits_split_alike_everywhere():
     parts = split(datasets.load("digits"))
     assert [len(rows) for rows in (parts.train, parts.validation, parts.test)] == [1293, 145, 359]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_few_groups_leave_no_part_empty(count):
+    groups = np.repeat(np.arange(count), 10)
+    held = hold_out(np.zeros(len(groups), int), groups, 0.1, seed=0)
+    assert 0 < held.sum() < len(groups)
+    assert len(np.unique(groups[held])) + len(np.unique(groups[~held])) == count

@@ -301,3 +301,32 @@ def _is_zombie(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def test_runs_in_the_queue_of_another_installation_are_left_to_it(store: RunStore) -> None:
+    store.create(SMALL, {schema.HOME: "elsewhere:/srv/archlab"})
+    own = store.create(SMALL)
+    recover(store, get_queue())
+    assert get_queue().waiting() == [own]
+
+
+def test_a_read_only_server_has_no_worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    command = [sys.executable, "-m", "core", "worker"]
+    answer = subprocess.run(command, cwd=PROGRAM, capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("Error: This server is read-only")
+
+
+def test_a_launch_that_cannot_be_written_down_ends_failed(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(store.client, "log_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.create(SMALL)
+    (run_id,) = frames.run_ids(store)
+    assert store.state(run_id).status == schema.FAILED
+    assert "No space left on device" in store.state(run_id).tags[schema.FAILURE]

@@ -175,3 +175,9 @@ def test_ten_crops_are_corners_and_middle_and_their_mirror_images() -> None:
     crops = [images[:, y : y + 17, x : x + 17] for images in (PIXELS, PIXELS[:, :, ::-1]) for y, x in places]
     expected = np.mean([net.predict(crop / 255, verbose=0) for crop in crops], axis=0)
     np.testing.assert_allclose(averaged(kept, "ten_crops").predict(PIXELS, verbose=0), expected, atol=1e-5)
+
+
+def test_crops_as_large_as_the_images_are_views_too() -> None:
+    _, _, kept = net_and_kept(**{"augmentation.random_crop": SHAPE[0], "augmentation.pad_and_crop": 2})
+    mirrored = (kept.predict(PIXELS, verbose=0) + kept.predict(PIXELS[:, :, ::-1], verbose=0)) / 2
+    np.testing.assert_allclose(averaged(kept, "ten_crops").predict(PIXELS, verbose=0), mirrored, atol=1e-5)
