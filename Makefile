@@ -11,7 +11,7 @@ run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
