@@ -1,6 +1,6 @@
 """What do bottleneck features save?
 
-    python -m benchmarks.bottleneck [--images 256] [--size 64] [--backbone resnet18] [--epochs 10]
+    python -m benchmarks.features [--images 256] [--size 64] [--backbone resnet18] [--epochs 10]
         [--rounds 3]
 
 As a module, because pandas looks for a package of this file's name in the folder of a script.
