@@ -17,6 +17,7 @@ from types import ModuleType
 logger = logging.getLogger(__name__)
 
 PACKAGE = "own_architectures"
+_helpers: dict[str, PluginFile] = {}  # as they were when they were last run
 HEAVY = ("keras", "tensorflow", "jax", "torch")  # never loaded by what only lists nets
 
 
@@ -49,12 +50,18 @@ def load_file(file: PluginFile) -> None:
 def load_helpers(folder: Path | None) -> None:
     """Import the helpers of a folder (layers of its own, say); these may import Keras.
 
-    One that cannot be imported is named in the log and harms no other net; the nets that need it then say so.
+    One that was changed since is run anew. One that cannot be imported is named in the log and harms no other
+    net; the nets that need it then say so.
     """
     for path in _python_files(folder):
         if path.name.startswith("_"):
+            name, file = f"{_package(path.parent)}.{path.stem}", _as_it_is(path)
             try:
-                importlib.import_module(f"{_package(path.parent)}.{path.stem}")
+                if name not in sys.modules:
+                    importlib.import_module(name)
+                elif _helpers.get(name) != file:
+                    importlib.reload(sys.modules[name])
+                _helpers[name] = file
             except Exception as error:  # it may be anybody's code
                 logger.warning("%s cannot be imported: %s", path.name, error)
 

@@ -15,6 +15,7 @@ from core import settings as settings_module
 from core.architectures import architectures
 from core.inference.client import describe
 from core.jobs.launch import launch
+from core.plugin_files import load_helpers
 from core.settings import PROGRAM, Settings
 from core.tracking import schema
 from core.tracking.store import get_store
@@ -150,3 +151,17 @@ def test_it_is_described_trained_and_asked_by_the_other_processes(folder: Path) 
     assert get_store().state(run_id).status == schema.FINISHED
     (answer,) = predict(settings, run_id, [png(load("digits").images[0])], top_k=10)
     assert abs(sum(answer.probabilities) - 1) < 1e-5
+
+
+def test_a_changed_helper_is_run_anew_and_a_broken_one_harms_nobody(tmp_path: Path) -> None:
+    helper = tmp_path / "_changing.py"
+    helper.write_text("VALUE = 1")
+    load_helpers(tmp_path)
+    module = sys.modules["own_architectures._changing"]
+    assert module.VALUE == 1
+    helper.write_text("VALUE = 1 + 1")
+    load_helpers(tmp_path)
+    assert module.VALUE == 2
+    helper.write_text("VALUE = (")
+    load_helpers(tmp_path)
+    assert module.VALUE == 2

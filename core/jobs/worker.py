@@ -84,7 +84,10 @@ def recover(store: RunStore, queue: RunQueue) -> None:
     waiting = set(queue.waiting())
     for run in store.active():
         lost = run.status == schema.SCHEDULED and run.run_id not in waiting
-        if lost and schema.FOREGROUND not in run.tags and run.tags.get(schema.HOME, here) == here:
+        ours = (
+            store.is_own_database or run.tags.get(schema.HOME, here) == here
+        )  # a moved folder keeps its runs
+        if lost and ours and schema.FOREGROUND not in run.tags:
             queue.put(run.run_id)
     conclude_groups(store)
 

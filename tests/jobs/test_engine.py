@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from core import settings as settings_module
 from core.config import ConfigError
 from core.datasets import load
 from core.jobs.launch import cancel, launch
@@ -261,8 +263,6 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
 
 
 def test_a_viewer_can_neither_launch_nor_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core import settings as settings_module
-
     with using(tmp_path / "home"):
         run_id = get_store().create(SMALL)
         monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
@@ -303,11 +303,24 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-def test_runs_in_the_queue_of_another_installation_are_left_to_it(store: RunStore) -> None:
-    store.create(SMALL, {schema.HOME: "elsewhere:/srv/archlab"})
-    own = store.create(SMALL)
-    recover(store, get_queue())
+def test_runs_in_the_queue_of_another_installation_are_left_to_it(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(settings.database, tmp_path / "shared.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
+    settings_module.get_settings.cache_clear()
+    shared = get_store()
+    shared.create(SMALL, {schema.HOME: "elsewhere:/srv/archlab"})
+    own = shared.create(SMALL)
+    recover(shared, get_queue())
     assert get_queue().waiting() == [own]
+
+
+def test_a_folder_that_was_moved_keeps_its_runs(store: RunStore) -> None:
+    """A container has another name after each start; the store in the folder itself is nobody else's."""
+    moved = store.create(SMALL, {schema.HOME: "elsewhere:/srv/archlab"})
+    recover(store, get_queue())
+    assert get_queue().waiting() == [moved]
 
 
 def test_a_read_only_server_has_no_worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,7 @@
 """What do bottleneck features save?
 
-    python -m benchmarks.bottleneck [--images 256] [--size 64] [--backbone resnet18] [--epochs 10]
+    python -m benchmarks.features [--images 256] [--size 64] [--backbone resnet18] [--epochs 10]
         [--rounds 3]
-
-As a module, because pandas looks for a package of this file's name in the folder of a script.
 
 Trains heads on a frozen backbone in one process, and compares medians:
 
