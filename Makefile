@@ -5,6 +5,9 @@ BIN := .venv/bin
 ACCELERATOR := $(if $(GPU),tensorflow[and-cuda],)
 READY := .venv/ready$(if $(GPU),-gpu,)
 
+# The program is many short processes: what one of them compiles, the others find compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check format screenshots clean
 
 run: $(READY)

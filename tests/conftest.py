@@ -30,7 +30,7 @@ from core.inference.client import inference_of
 from core.jobs.launch import launch
 from core.jobs.worker import worker_of
 from core.settings import Settings
-from core.tracking import schema
+from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from tests.waiting import wait_for
 
@@ -76,14 +76,20 @@ def set_aside() -> None:
 
 
 @pytest.fixture(scope="session")
-def described(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Description]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what is made once for all test processes together, each thing under a lock of its own."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def described(shared: Path) -> Callable[..., Description]:
     """`described(name, **options)`: the net at its native input and class count.
 
     Built once for all test processes together: building the large nets is what takes the time.
     """
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "described"
-    shared.mkdir(exist_ok=True)
 
     @cache
     def read(name: str, **options: Any) -> Description:
@@ -96,15 +102,40 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Descrip
     return read
 
 
+def copy_store(source: Path, target: Settings) -> None:
+    """Make the database `source` of another home the store of `target`; files are looked for in `target`."""
+    target.home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target.database)
+    with closing(sqlite3.connect(target.database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        query = "SELECT artifact_location FROM experiments WHERE name = ?"
+        (before,) = connection.execute(query, (schema.EXPERIMENT,)).fetchone()
+        for table, column in (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("logged_models", "artifact_location"),
+        ):
+            statement = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            connection.execute(statement, (before, target.artifacts.as_uri()))
+        connection.commit()
+
+
+def snapshot(settings: Settings, file: Path) -> None:
+    """Write all that the store of `settings` says into one database file."""
+    with closing(sqlite3.connect(settings.database)) as connection:
+        connection.execute("VACUUM INTO ?", (str(file),))
+
+
 @pytest.fixture(scope="session")
-def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def new_store(shared: Path) -> Path:
     """The database of a store as the program creates it, to be copied: MLflow takes seconds to make one."""
-    folder = tmp_path_factory.mktemp("new")
-    with using(folder / "home") as found:
-        get_store()
-        with closing(sqlite3.connect(found.database)) as connection:
-            connection.execute("VACUUM INTO ?", (str(folder / "mlflow.db"),))
-    return folder / "mlflow.db"
+    file = shared / "new.db"
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            with using(shared / "new") as found:
+                get_store()
+                snapshot(found, file)
+    return file
 
 
 @pytest.fixture
@@ -118,15 +149,7 @@ def empty_home(tmp_path: Path) -> Iterator[Settings]:
 @pytest.fixture
 def settings(empty_home: Settings, new_store: Path) -> Settings:
     """Settings of a home with a new store in it."""
-    empty_home.home.mkdir()
-    shutil.copyfile(new_store, empty_home.database)
-    with closing(sqlite3.connect(empty_home.database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(
-            "UPDATE experiments SET artifact_location = ? WHERE name = ?",
-            (empty_home.artifacts.as_uri(), schema.EXPERIMENT),
-        )
-        connection.commit()
+    copy_store(new_store, empty_home)
     return empty_home
 
 
@@ -145,10 +168,22 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def _trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+def _trained(shared: Path, new_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """Trained once for all test processes; each has a copy of the home, and processes of its own in it."""
+    first, file = shared / "trained", shared / "trained.db"
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            with using(first) as found:
+                copy_store(new_store, found)
+                (run_id,) = launch([SMALL], {schema.RECIPE: "none"})
+                wait_for(lambda: not get_store().state(run_id).active)
+                stop_processes(found)
+                snapshot(found, file)
     with using(tmp_path_factory.mktemp("trained") / "home") as found:
-        (run_id,) = launch([SMALL], {schema.RECIPE: "none"})
-        wait_for(lambda: not get_store().state(run_id).active)
+        processes = shutil.ignore_patterns("mlflow.db*", "*.pid", "*.lock", "*.sock")
+        shutil.copytree(first, found.home, ignore=processes)
+        copy_store(file, found)
+        (run_id,) = frames.run_ids(get_store())
     yield Trained(found, run_id)
     stop_processes(found)
 

@@ -10,11 +10,11 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import psutil
 from filelock import FileLock
@@ -23,7 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import config as configs
 from core.config import ExperimentConfig
 from core.settings import Settings, SettingsError, get_settings
-from core.tracking import schema
+from core.tracking import schema, states
+from core.tracking.states import RunState, UnknownRun
 
 if TYPE_CHECKING:
     import keras
@@ -32,33 +33,6 @@ if TYPE_CHECKING:
 
 
 UNUSABLE = ("MlflowException", "RestException")  # named, because asking for their class imports MLflow
-
-
-class UnknownRun(ValueError):
-    """No run of the store has this id."""
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What a watcher needs to know of a run, many times a minute."""
-
-    run_id: str
-    name: str
-    status: str
-    tags: dict[str, str]
-
-    @property
-    def cancel_requested(self) -> bool:
-        return schema.CANCEL in self.tags
-
-    @property
-    def active(self) -> bool:
-        return self.status in schema.ACTIVE
-
-    @property
-    def progress(self) -> dict[str, Any]:
-        """The last thing the training said of itself, or an empty mapping."""
-        return json.loads(self.tags.get(schema.PROGRESS, "{}"))
 
 
 class RunStore:
@@ -154,12 +128,7 @@ class RunStore:
 
     def open_groups(self) -> list[RunState]:
         """The parents that have not ended."""
-        found = self.client.search_runs(
-            [self.experiment_id],
-            f"attributes.status = '{schema.RUNNING}' AND tags.`{schema.GROUP}` LIKE '%'",
-            max_results=1000,
-        )
-        return [_state(run) for run in found]
+        return states.open_groups(self)
 
     def children(self, parent: str) -> list[Run]:
         return self.client.search_runs(
@@ -248,6 +217,7 @@ class RunStore:
     def log_model(self, run_id: str, model: keras.Model) -> int:
         """Save the net as the run's model; returns its size in bytes."""
         import mlflow.keras
+        import mlflow.utils.environment
         import numpy as np
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
@@ -262,16 +232,19 @@ class RunStore:
         logged = self.client.create_logged_model(
             self.experiment_id, name=schema.MODEL, source_run_id=run_id, params=self.run(run_id).data.params
         )
-        Model.log(
-            None,
-            flavor=mlflow.keras,
-            name=schema.MODEL,
-            run_id=run_id,
-            model_id=logged.model_id,
-            model=model,
-            signature=signature,
-            pip_requirements=[f"keras=={keras.__version__}"],  # inferring them takes 8 s
-        )
+        # Inferring the requirements takes 8 s, and comparing them with all that is installed another second.
+        requirements = [f"keras=={keras.__version__}"]
+        with patch.object(mlflow.utils.environment, "warn_dependency_requirement_mismatches"):
+            Model.log(
+                None,
+                flavor=mlflow.keras,
+                name=schema.MODEL,
+                run_id=run_id,
+                model_id=logged.model_id,
+                model=model,
+                signature=signature,
+                pip_requirements=requirements,
+            )
         return self.model_file(run_id).stat().st_size
 
     # Reading
@@ -286,7 +259,8 @@ class RunStore:
             raise UnknownRun(f"No run has the id '{run_id}'.") from error
 
     def state(self, run_id: str) -> RunState:
-        return _state(self.run(run_id))
+        """Status and tags of a run. Raises UnknownRun."""
+        return states.state(self, run_id)
 
     def last_epoch(self, run_id: str) -> int:
         """The last epoch whose metrics the store has; 0 before the first."""
@@ -294,14 +268,7 @@ class RunStore:
 
     def active(self) -> list[RunState]:
         """Runs that are SCHEDULED or RUNNING, in the order in which they were submitted."""
-        found = {}
-        for status in schema.ACTIVE:  # in this order a run that starts in between is seen twice, never missed
-            for run in self.client.search_runs(
-                [self.experiment_id], f"attributes.status = '{status}'", max_results=10_000
-            ):
-                if schema.GROUP not in run.data.tags:
-                    found[run.info.run_id] = run
-        return [_state(run) for run in sorted(found.values(), key=lambda run: run.info.start_time)]
+        return states.active(self)
 
     def resolve(self, prefix: str) -> str:
         """The id of the run that `prefix` begins. Raises UnknownRun when there is none or several."""
@@ -407,10 +374,6 @@ def tail(path: Path, limit_bytes: int) -> str:
     except FileNotFoundError:
         return ""
     return text if size <= limit_bytes else text.partition("\n")[2]
-
-
-def _state(run: Run) -> RunState:
-    return RunState(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags))
 
 
 def _ensure_store(settings: Settings) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from core.config import ExperimentConfig
 from core.settings import PROGRAM, Settings
-from core.tracking import frames, schema
+from core.tracking import frames, schema, states
 from core.tracking.store import RunStore, UnknownRun, is_alive, process_name, this_process
 from core.tracking.writer import MetricWriter
 
@@ -77,6 +77,12 @@ def test_sql_and_client_read_the_same(store: RunStore) -> None:
     pd.testing.assert_frame_equal(by_sql, by_client)
     assert set(by_sql["run_id"]) == {logged, bare, foreign}
     assert by_sql.set_index("run_id").loc[logged, "last_epoch"] == 4
+
+    waiting, running = store.create(ExperimentConfig()), store.create(ExperimentConfig())
+    store.set_status(running, schema.RUNNING)
+    assert [run.run_id for run in store.active()] == [bare, waiting, running]
+    assert store.active() == states._active_by_client(store)
+    assert store.state(logged) == states._from_run(store.run(logged))
 
     history = frames.histories(store, [logged, bare])
     again = frames._histories_by_client(store, [logged, bare], list(schema.EPOCH_METRICS))

@@ -1,0 +1,118 @@
+"""Status and tags of runs: what watchers ask for many times a minute.
+
+A store that is a database is asked by SQL, which takes a hundredth of the time and does not import MLflow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, bindparam, create_engine, text
+
+from core.tracking import schema
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from core.tracking.store import RunStore
+
+
+class UnknownRun(ValueError):
+    """No run of the store has this id."""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a watcher needs to know of a run."""
+
+    run_id: str
+    name: str
+    status: str
+    tags: dict[str, str]
+
+    @property
+    def cancel_requested(self) -> bool:
+        return schema.CANCEL in self.tags
+
+    @property
+    def active(self) -> bool:
+        return self.status in schema.ACTIVE
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """The last thing the training said of itself, or an empty mapping."""
+        return json.loads(self.tags.get(schema.PROGRESS, "{}"))
+
+
+def state(store: RunStore, run_id: str) -> RunState:
+    """The state of one run. Raises UnknownRun."""
+    if not is_database(store.uri):
+        return _from_run(store.run(run_id))
+    found = _by_sql(store.uri, "run_uuid IN :wanted", [run_id])
+    if not found:
+        raise UnknownRun(f"No run has the id '{run_id}'.")
+    return found[0]
+
+
+def active(store: RunStore) -> list[RunState]:
+    """Runs that are SCHEDULED or RUNNING, in the order in which they were submitted; parents are none."""
+    return [state for state in _active(store) if schema.GROUP not in state.tags]
+
+
+def open_groups(store: RunStore) -> list[RunState]:
+    """The parents of groups that have not ended, in the order in which they were submitted."""
+    return [state for state in _active(store) if schema.GROUP in state.tags]
+
+
+def _active(store: RunStore) -> list[RunState]:
+    if is_database(store.uri):
+        ours = f"experiment_id IN (SELECT experiment_id FROM experiments WHERE name = '{schema.EXPERIMENT}')"
+        condition = f"{ours} AND lifecycle_stage = 'active' AND status IN :wanted"
+        return _by_sql(store.uri, condition, schema.ACTIVE)
+    return _active_by_client(store)
+
+
+def is_database(uri: str) -> bool:
+    """Whether MLflow keeps the store in a database that can be asked without it."""
+    return uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+
+
+@cache
+def engine(uri: str) -> Engine:
+    """The connections of this process to a store that is a database."""
+    return create_engine(uri)
+
+
+def _by_sql(uri: str, condition: str, wanted: Sequence[str]) -> list[RunState]:
+    """States of the runs for which a condition with `:wanted` in it holds, first the oldest."""
+    query = (
+        "SELECT runs.run_uuid, runs.name, runs.status, tags.key, tags.value "
+        "FROM runs LEFT JOIN tags ON tags.run_uuid = runs.run_uuid "
+        f"WHERE runs.{condition} ORDER BY runs.start_time"
+    )
+    found: dict[str, RunState] = {}
+    with engine(uri).connect() as connection:
+        statement = text(query).bindparams(bindparam("wanted", expanding=True))
+        for run_id, name, status, key, value in connection.execute(statement, {"wanted": list(wanted)}):
+            state = found.setdefault(run_id, RunState(run_id, name, status, {}))
+            if key is not None:
+                state.tags[key] = value
+    return list(found.values())
+
+
+def _active_by_client(store: RunStore) -> list[RunState]:
+    found = {}
+    for status in schema.ACTIVE:  # in this order a run that starts in between is seen twice, never missed
+        for run in store.client.search_runs(
+            [store.experiment_id], f"attributes.status = '{status}'", max_results=10_000
+        ):
+            found[run.info.run_id] = run
+    return [_from_run(run) for run in sorted(found.values(), key=lambda run: run.info.start_time)]
+
+
+def _from_run(run: Run) -> RunState:
+    return RunState(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags))
