@@ -146,6 +146,7 @@ class TrainingConfig(Part):
     precision: Precision = "auto"  # of activations; weights stay float32
     xla: Choice = "auto"
     devices: int = Field(1, ge=1, le=64)  # GPUs of one machine that share each batch
+    images_on_device: Choice = "auto"  # kept in its memory, where nothing has to be copied to it
     deterministic: bool = False  # the same bits from the same seed, at the price of speed on a GPU
 
     @property

@@ -39,6 +39,7 @@ from core.training.preparation import preparation
 from core.training.preprocessing import needs_mean, training_mean
 from core.training.pretrained import start_from
 from core.training.regularization import regularized
+from core.training.resident import Resident, resident
 from core.training.views import averaged
 
 
@@ -60,8 +61,11 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
         config = start_from(net, config, store)
         log_data(store, run_id, config, dataset, parts)
         store.log_json(run_id, environment(), schema.ENVIRONMENT)
-        model, deployable = wrap(net, config, dataset.info.shape, mean)
-        macs = log_counts(store, run_id, net, config)
+        macs, memory = log_counts(store, run_id, net, config)
+        held = None
+        if not config.model.bottleneck:
+            held = resident(dataset.images, parts, config.training, memory.total)
+        model, deployable = wrap(net, config, dataset.info.shape, mean, held)
 
         answering, inputs = deployable, dataset.images
         if config.model.bottleneck:
@@ -69,8 +73,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
             model = answering = head_of(net)
             macs = describe_model(model).macs
         batch_size = config.training.images_per_step
-        training = Batches(inputs, dataset.labels, parts.train, batch_size, config.seed)
-        validation = Batches(inputs, dataset.labels, parts.validation, batch_size)
+        training, validation = batches(inputs, dataset.labels, parts, batch_size, config.seed, held)
         weights = choices.weights(dataset, parts.train, config.data)
         task = Task(config, model, net, macs, training, validation, run, weights)
 
@@ -99,8 +102,29 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
             progress.phase("done")
 
 
+def batches(
+    images: np.ndarray,
+    labels: np.ndarray,
+    parts: Split,
+    batch_size: int,
+    seed: int,
+    held: Resident | None = None,
+) -> tuple[Batches, Batches]:
+    """Those that train and those that validate: of images, or of the rows of those that the device holds."""
+    if held is None:
+        train, validation = parts.train, parts.validation
+    else:
+        images, labels = np.arange(len(held.rows), dtype="int32"), labels[held.rows]
+        train, validation = held.positions(parts.train), held.positions(parts.validation)
+    return Batches(images, labels, train, batch_size, seed), Batches(images, labels, validation, batch_size)
+
+
 def wrap(
-    net: keras.Model, config: ExperimentConfig, shape: Shape | None = None, mean: np.ndarray | None = None
+    net: keras.Model,
+    config: ExperimentConfig,
+    shape: Shape | None = None,
+    mean: np.ndarray | None = None,
+    held: Resident | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """The net that trains (with augmentation) and the one that is kept; they share their weights.
 
@@ -108,33 +132,41 @@ def wrap(
     whoever loads the saved model feeds it pixels and cannot get that wrong.
 
     shape: `(H, W, C)` of the images; default: the net's. mean: the training part's mean image, where the
-    preprocessing subtracts it.
+    preprocessing subtracts it. held: with it, the net that trains takes the rows of images instead.
     """
     with float32_layers():
-        return _wrapped(net, config, shape, mean)
+        return _wrapped(net, config, shape, mean, held)
 
 
 def _wrapped(
-    net: keras.Model, config: ExperimentConfig, shape: Shape | None, mean: np.ndarray | None
+    net: keras.Model,
+    config: ExperimentConfig,
+    shape: Shape | None,
+    mean: np.ndarray | None,
+    held: Resident | None,
 ) -> tuple[keras.Model, keras.Model]:
     images = keras.Input(shape or net.input_shape[1:], name="images")
     cut = choices.net_shape(config, images.shape[1:])
     prepare = preparation(config, cut, net.input_shape[1:], mean)
     answer = inference_model(net)
     deployable = keras.Model(images, answer(prepare(cropped(images, cut))), name=net.name)
-    augmented = images
+    if held is None:
+        source = augmented = images
+    else:
+        source = keras.Input((), dtype="int32", name="rows")
+        augmented = held.layer(source)
     for layer in augmentation_layers(config.augmentation, config.seed):
         augmented = layer(augmented)
     mix = mixing_layer(config.augmentation, config.seed)
     if mix is None and answer is net:
-        return keras.Model(images, net(prepare(augmented)), name="training"), deployable
+        return keras.Model(source, net(prepare(augmented)), name="training"), deployable
     augmented, *shares = (augmented,) if mix is None else mix(augmented)
     if answer is net:
         heads = [net(prepare(augmented))]
     else:
         heads = keras.Model(net.inputs, net.outputs)(prepare(augmented))  # the auxiliary ones train too
     kind = AuxiliaryModel if mix is None else MixingModel
-    return kind(images, [*heads, *shares], name="training"), deployable
+    return kind(source, [*heads, *shares], name="training"), deployable
 
 
 def cropped(images: keras.KerasTensor, cut: Shape) -> keras.KerasTensor:
@@ -193,8 +225,10 @@ def log_data(
     print(f"data {info.name}: " + ", ".join(f"{size} {part}" for part, size in sizes.items()))
 
 
-def log_counts(store: RunStore, run_id: str, net: keras.Model, config: ExperimentConfig) -> int:
-    """What the net that is kept costs, and what training it takes; returns its multiply-accumulates."""
+def log_counts(
+    store: RunStore, run_id: str, net: keras.Model, config: ExperimentConfig
+) -> tuple[int, Memory]:
+    """What the net that is kept costs, and what training it takes; returns its multiply-accumulates too."""
     batch_size = config.training.images_per_step
     facts = describe_model(inference_model(net), batch_size, config.optimizer.slots)
     whole = facts.memory.total - batch_size * facts.memory.per_image
@@ -212,7 +246,7 @@ def log_counts(store: RunStore, run_id: str, net: keras.Model, config: Experimen
         f"net {net.name}: {facts.total_parameters:,} parameters, {facts.macs:,} multiply-accumulates; "
         f"training takes about {size(memory.total)}"
     )
-    return facts.macs
+    return facts.macs, memory
 
 
 def evaluate(

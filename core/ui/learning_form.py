@@ -142,5 +142,6 @@ def computing() -> Settings:
         (third, "training.deterministic", "Deterministic", "The same bits from the same seed."),
         (first, "training.devices", "GPUs", "Of this machine, sharing each batch."),
         (second, "training.batch_size_is", "Batch size is", None),
+        (third, "training.images_on_device", "Images on the device", "Auto: on a GPU with room for them."),
     )
     return {path: field(column, path, label, text) for column, path, label, text in rows}

@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 
 from core.architectures import build_model, inference_model
-from core.config import ConfigError, ExperimentConfig, RegularizationConfig, TrainingConfig
+from core.config import ConfigError, DataConfig, ExperimentConfig, RegularizationConfig, TrainingConfig
+from core.datasets import choices, load
+from core.datasets.splits import Split
 from core.schedules import Length
-from core.settings import PROGRAM
-from core.training.fitting import Stage, stages
+from core.settings import PROGRAM, Settings
+from core.training.fitting import Stage, compile_model, stages
 from core.training.losses import ClassLoss, make_loss
 from core.training.optimizers import make_optimizer
+from core.training.pipeline import Batches
 from core.training.regularization import regularized
+from core.training.resident import resident
 from core.training.stopping import StopEarly
-from core.training.train import in_float32, wrap
+from core.training.train import batches, in_float32, wrap
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
 LABELS = np.array([0, 1])
@@ -174,7 +178,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from core.architectures import build_model
 from core.config import ExperimentConfig
 from core.schedules import Length
-from core.settings import PROGRAM
+from core.settings import PROGRAM, Settings
 from core.training.device import DeviceError, across_devices
 from core.training.fitting import compile_model
 from core.training.pipeline import Batches
@@ -206,3 +210,62 @@ def test_devices_that_share_each_batch_train_what_one_trains() -> None:
     )
     said = "training.devices must be at most the number of devices here, 2. Received: 3."
     assert answer.stdout.strip() == said, answer.stderr[-2000:]
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (48, 16, 16, 1), dtype="uint8")
+CLASSES = np.arange(48) % 4
+
+
+def trained(config: ExperimentConfig, class_weight: dict[int, float] | None = None) -> list[np.ndarray]:
+    """Weights of a small net after two epochs in batches of 8, of which some rows validate."""
+    keras.utils.set_random_seed(5)
+    net = build_model("declarative", (16, 16, 1), 4)
+    random = np.random.default_rng(1).permutation(48)
+    parts = Split(random[:30], random[30:40], random[40:])
+    held = resident(IMAGES, parts, config.training, 0)
+    assert (held is not None) == (config.training.images_on_device == "on")
+    model, deployable = wrap(net, config, held=held)
+    training, validation = batches(IMAGES, CLASSES, parts, 8, 0, held)
+    compile_model(model, config, Length(len(training), 2 * len(training)), 1000)
+    history = model.fit(
+        training, validation_data=validation, epochs=2, shuffle=False, class_weight=class_weight, verbose=0
+    ).history
+    return [*deployable.get_weights(), np.array(history["loss"]), np.array(history["val_loss"])]
+
+
+@pytest.mark.parametrize("augmentation", [{}, {"pad_and_crop": 2, "mixup": 0.3}])
+def test_images_on_the_device_train_the_same_net(augmentation: dict) -> None:
+    settings = {f"augmentation.{name}": value for name, value in augmentation.items()}
+    away = ExperimentConfig().with_values({**settings, "training.images_on_device": "off"})
+    there = away.with_values({"training.images_on_device": "on"})
+    for one, other in zip(trained(away), trained(there), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_images_stay_where_they_are_without_a_gpu() -> None:
+    assert resident(IMAGES, Split(*[np.arange(8)] * 3), TrainingConfig(), 0) is None
+
+
+def test_class_weights_weigh_the_loss_of_their_images() -> None:
+    config = ExperimentConfig().with_values({"optimizer.learning_rate": 1e-9})
+    net = build_model("declarative", (16, 16, 1), 4)
+    model, deployable = wrap(net, config)
+    compile_model(model, config, Length(1, 1), 1000)
+    answers = deployable.predict(IMAGES, verbose=0)
+    weights = np.array([0.5, 1, 2, 4])
+    expected = (weights[CLASSES] * -np.log(answers[np.arange(48), CLASSES])).mean()
+    all_rows = Batches(IMAGES, CLASSES, np.arange(48), 48)
+    history = model.fit(all_rows, class_weight=dict(enumerate(weights.tolist())), verbose=0).history
+    assert history["loss"] == pytest.approx([expected], rel=1e-4)
+
+
+def test_what_a_fold_trains_on_is_in_no_other_part(settings: Settings) -> None:
+    """Told by the images themselves, as the training reads them."""
+    dataset = load("digits")
+    for fold in range(3):
+        parts = choices.choose(dataset, DataConfig(folds=3, fold=fold))
+        training, _ = batches(dataset.images, dataset.labels, parts, 64, 0)
+        seen = {image.tobytes() for index in range(len(training)) for image in training[index][0]}
+        assert len(seen) == len(parts.train)
+        for rows in (parts.validation, parts.test):
+            assert not seen & {image.tobytes() for image in dataset.images[rows]}
