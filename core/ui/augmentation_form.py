@@ -103,10 +103,9 @@ def _form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
         for slider in sliders:
             settings[f"augmentation.{slider.name}"] = _slider(slider, column)
         if title == "Where the pixels lie":
-            settings["augmentation.fill"] = column.segmented_control(
-                "From outside comes", FILLS, default=FILLS[0], required=True, key="fill", bind=URL,
-                help="Nearest: the border goes on.",
-            )  # fmt: skip
+            settings["augmentation.fill"] = column.selectbox(
+                "From outside comes", FILLS, key="fill", bind=URL, help="Nearest: the border goes on."
+            )
     if st.toggle("Preview: one image eight times, as the net gets it", key="preview", bind=URL):
         try:
             preview(info, ExperimentConfig().with_values(data | settings))

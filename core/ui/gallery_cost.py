@@ -73,7 +73,10 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
     families = {entry.name: entry.family for entry in architectures}
     costs = cost_scatter.collect(known, families, reads.runs(), dataset)
     where = "At each net's own input and classes" if dataset is None else f"On {dataset}"
-    st.plotly_chart(cost_scatter.draw(costs, where), key="cost")
+    if known:
+        st.plotly_chart(cost_scatter.draw(costs, where), key="cost")
+    elif not running:
+        st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
     if refusing:
         st.caption(f"{refusing} nets need larger images than these.")
     if running:

@@ -10,3 +10,10 @@ import pytest
 def freed() -> Iterator[None]:
     yield
     keras.backend.clear_session()
+
+
+@pytest.fixture
+def values_of_our_own() -> Iterator[None]:
+    """Nets hold what is assigned to them here: first values of Keras' own would take most of the time."""
+    with keras.StatelessScope(initialize_variables=False):
+        yield

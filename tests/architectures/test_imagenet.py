@@ -24,6 +24,7 @@ MODULES = {
 }
 
 
+@pytest.mark.usefixtures("values_of_our_own")
 @pytest.mark.parametrize("name", NAMES)
 def test_our_net_sees_in_pixels_what_theirs_sees(name):
     twin, size = TWINS[name], 75

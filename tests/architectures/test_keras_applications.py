@@ -9,6 +9,8 @@ import pytest
 
 from core.architectures import build_model, inference_model
 
+pytestmark = pytest.mark.usefixtures("values_of_our_own")
+
 CLASSES = 5
 
 
@@ -17,17 +19,17 @@ def weighted(model, *kinds):
 
 
 def randomized(model):
-    """Give every normalisation and bias a value that would show if it were wired wrongly."""
+    """Give every weight a value that would show if it were wired wrongly, and that keeps answers finite."""
     random = np.random.default_rng(3)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.beta.assign(random.normal(0, 0.1, layer.beta.shape))
-            layer.moving_mean.assign(random.normal(0, 0.1, layer.beta.shape))
-            layer.moving_variance.assign(random.uniform(0.5, 1.5, layer.beta.shape))
-            if layer.gamma is not None:
-                layer.gamma.assign(random.uniform(0.5, 1.5, layer.beta.shape))
-        elif getattr(layer, "bias", None) is not None:
-            layer.bias.assign(random.normal(0, 0.1, layer.bias.shape))
+        for weight in layer.weights:
+            if weight.name in ("gamma", "moving_variance"):
+                weight.assign(random.uniform(0.5, 1.5, weight.shape))
+            elif weight.name in ("beta", "bias", "moving_mean"):
+                weight.assign(random.normal(0, 0.1, weight.shape))
+            else:
+                scale = np.sqrt(2 / np.prod(weight.shape[:-1]), dtype="float32")  # He: keeps the variance
+                weight.assign(scale * random.standard_normal(weight.shape, dtype="float32"))
     return model
 
 
@@ -60,10 +62,11 @@ def test_vgg_with_the_same_weights_answers_the_same(name, their_name):
     assert_same_answers(theirs, ours)
 
 
-def test_resnet50_with_the_same_weights_answers_the_same():
-    """The deeper ones differ from it in counts alone."""
-    theirs = randomized(keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=CLASSES))
-    ours = build_model("resnet50", (64, 64, 3), CLASSES)
+@pytest.mark.parametrize("depth", [50, 101, 152])
+def test_resnet_with_the_same_weights_answers_the_same(depth):
+    build = getattr(keras.applications, f"ResNet{depth}")
+    theirs = randomized(build(weights=None, input_shape=(64, 64, 3), classes=CLASSES))
+    ours = build_model(f"resnet{depth}", (64, 64, 3), CLASSES)
     for layer in weighted(theirs, keras.layers.Conv2D):
         stem, _, end = layer.name.rpartition("_")  # conv2_block1_0_conv, conv1_conv
         block, _, number = stem.rpartition("_")
@@ -75,10 +78,11 @@ def test_resnet50_with_the_same_weights_answers_the_same():
     assert_same_answers(theirs, ours)
 
 
-def test_resnet50_v2_with_the_same_weights_answers_the_same():
-    build = keras.applications.ResNet50V2
+@pytest.mark.parametrize("depth", [50, 101, 152])
+def test_resnet_v2_with_the_same_weights_answers_the_same(depth):
+    build = getattr(keras.applications, f"ResNet{depth}V2")
     theirs = randomized(build(weights=None, input_shape=(64, 64, 3), classes=CLASSES))
-    ours = build_model("resnet50_v2", (64, 64, 3), CLASSES)
+    ours = build_model(f"resnet{depth}_v2", (64, 64, 3), CLASSES)
     names = {"conv1_conv": "conv1", "post_bn": "last_bn", "predictions": "predictions"}
     for layer in weighted(theirs, keras.layers.Conv2D, keras.layers.BatchNormalization, keras.layers.Dense):
         block, _, end = layer.name.partition("_block")
@@ -89,11 +93,14 @@ def test_resnet50_v2_with_the_same_weights_answers_the_same():
     assert_same_answers(theirs, ours)
 
 
-def test_inception_v3_with_the_same_weights_answers_the_same():
-    """As inception_resnet_v2 is compared where its ImageNet weights are: in test_imagenet."""
-    build = keras.applications.InceptionV3
+@pytest.mark.parametrize(
+    ("name", "their_name", "options"),
+    [("inception_v3", "InceptionV3", {"auxiliary": True}), ("inception_resnet_v2", "InceptionResNetV2", {})],
+)
+def test_inception_with_the_same_weights_answers_the_same(name, their_name, options):
+    build = getattr(keras.applications, their_name)
     theirs = randomized(build(weights=None, input_shape=(107, 107, 3), classes=CLASSES))
-    ours = inference_model(build_model("inception_v3", (107, 107, 3), CLASSES, auxiliary=True))
+    ours = inference_model(build_model(name, (107, 107, 3), CLASSES, **options))
     # Both list their layers from the image onwards and the branches of a module from the first to the last.
     kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization, keras.layers.Dense)
     for source, target in zip(weighted(theirs, *kinds), weighted(ours, *kinds), strict=True):

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.settings import PROGRAM, Settings
-from tests.conftest import Trained
+from tests.conftest import Trained, using
 from tests.waiting import wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -86,8 +86,13 @@ def address(empty_home: Settings) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def trained_address(trained: Trained) -> Iterator[str]:
-    """A dashboard on the home with one finished run."""
-    with dashboard() as url:
+@pytest.fixture(scope="module")
+def _trained_address(_trained: Trained) -> Iterator[str]:
+    with using(_trained.settings.home), dashboard() as url:
         yield url
+
+
+@pytest.fixture
+def trained_address(trained: Trained, _trained_address: str) -> str:
+    """A dashboard on the home with one finished run, the same for all tests."""
+    return _trained_address
