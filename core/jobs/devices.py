@@ -12,6 +12,9 @@ from pathlib import Path
 import psutil
 
 
+PROCESS_MIB = 700  # of its limit a training has taken before its net: Keras, TensorFlow, MLflow
+
+
 @dataclass(frozen=True)
 class Gpu:
     """One GPU as the driver numbers it; memory in MiB, use in percent."""
@@ -71,7 +74,7 @@ def free_memory(device: str | None, limit_mib: int = 0) -> int:
         return sum(gpu.memory_total - gpu.memory_used for gpu in found) << 20
     memory = psutil.virtual_memory()
     free = [memory.available, *_of_container()]
-    return min([*free, limit_mib << 20] if limit_mib else free)
+    return min([*free, max(0, limit_mib - PROCESS_MIB) << 20] if limit_mib else free)
 
 
 def _of_container() -> list[int]:

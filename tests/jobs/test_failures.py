@@ -46,8 +46,8 @@ def test_reasons() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not limit the memory of a process this way")
 def test_memory_that_runs_out_ends_failed_with_the_sizes(tmp_path: Path, monkeypatch) -> None:
     with using(tmp_path / "home"):
-        monkeypatch.setenv("ARCHLAB_MEMORY", "2500")
-        assert from_environment().memory == 2500
+        monkeypatch.setenv("ARCHLAB_MEMORY", "3500")
+        assert from_environment().memory == 3500
         from core import settings as settings_module
 
         settings_module.get_settings.cache_clear()
@@ -61,6 +61,6 @@ def test_memory_that_runs_out_ends_failed_with_the_sizes(tmp_path: Path, monkeyp
         assert tags[schema.FAILURE].startswith("Out of memory: batches of 1024 take about "), tags
         fits = int(tags[schema.FITS])
         assert 0 < fits < 1024
-        few = {"data.imbalance": "at_most", "data.at_most": 8, "training.batch_size": min(fits, 64)}
+        few = {"data.imbalance": "at_most", "data.at_most": 8, "training.batch_size": min(fits, 16)}
         run_id, state = train_here(config.with_values(few))
         assert state == schema.FINISHED, store.read_text(run_id, schema.LOG)
