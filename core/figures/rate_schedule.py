@@ -11,29 +11,32 @@ from core import schedules
 from core.config import ExperimentConfig
 from core.figures.style import finish
 
+BY_FACTORS = ("step", "piecewise", "exponential", "range_test")
+
 
 @dataclass(frozen=True)
 class RateCurve:
-    """Places in a run, in epochs, and the rate there: both float64 `(n,)`."""
+    """Places in a run, in epochs, and the rate there: both float64 `(n,)`. by_factors: it is multiplied."""
 
     epochs: np.ndarray
     rates: np.ndarray
+    by_factors: bool = False
 
 
 def collect(config: ExperimentConfig, images: int) -> RateCurve:
     """The curve of a run that trains on so many images an epoch."""
     run = schedules.length(config, images)
     steps, rates = schedules.curve(config, run)
-    return RateCurve(steps / run.steps_per_epoch, rates)
+    return RateCurve(steps / run.steps_per_epoch, rates, config.schedule.name in BY_FACTORS)
 
 
 def draw(curve: RateCurve) -> go.Figure:
-    """One line; a rate that spans more than two powers of ten is drawn on a logarithmic axis."""
+    """One line; a rate that falls or rises by factors, over two powers of ten, on a logarithmic axis."""
     figure = go.Figure()
     figure.add_scatter(x=curve.epochs, y=curve.rates, mode="lines", line={"width": 2})
     finish(figure, "Learning rate by epoch", "epoch", "learning rate")
     lowest = curve.rates[curve.rates > 0].min(initial=np.inf)
-    if np.isfinite(lowest) and curve.rates.max() > 100 * lowest and len(np.unique(curve.rates)) < 500:
+    if curve.by_factors and curve.rates.max() >= 100 * lowest:
         figure.update_yaxes(type="log")
     figure.update_layout(showlegend=False, height=240)
     return figure

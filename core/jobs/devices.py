@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 
-
 PROCESS_MIB = 700  # of its limit a training has taken before its net: Keras, TensorFlow, MLflow
 
 

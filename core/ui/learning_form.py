@@ -139,9 +139,11 @@ def computing() -> Settings:
     rows = (
         (first, "training.precision", "Precision", "Of activations; auto: what the device is fastest in."),
         (second, "training.xla", "XLA", "Auto: on a GPU. On a CPU it costs speed."),
-        (third, "training.deterministic", "Deterministic", "The same bits from the same seed."),
+        (third, "training.images_on_device", "Images on the device", "Auto: on a GPU with room for them."),
         (first, "training.devices", "GPUs", "Of this machine, sharing each batch."),
         (second, "training.batch_size_is", "Batch size is", None),
-        (third, "training.images_on_device", "Images on the device", "Auto: on a GPU with room for them."),
     )
-    return {path: field(column, path, label, text) for column, path, label, text in rows}
+    settings = {path: field(column, path, label, text) for column, path, label, text in rows}
+    help_text = "The same bits from the same seed, at the price of speed on a GPU."
+    settings["training.deterministic"] = field(st, "training.deterministic", "Deterministic", help_text)
+    return settings
