@@ -35,10 +35,19 @@ def experiment_form(infos: list[DatasetInfo]) -> list[ExperimentConfig]:
     broken_files()
     options = {name: net_options(architectures.get(name), info) for name in names}
     data = {"data.name": info.name, **data_choices(info)}
-    settings = data | _optimization() | _training() | augmentation_form(info, data) | transfer_settings()
+    settings = data | _optimization() | _training()
+    transfer = transfer_settings()
+    nets = {
+        name: {
+            "model.name": name,
+            **transfer,
+            **{f"model.options.{key}": v for key, v in options[name].items()},
+        }
+        for name in names
+    }
+    settings |= augmentation_form(info, data, nets)
     configs, wrong = [], []
-    for name in names:
-        model = {"model.name": name} | {f"model.options.{key}": value for key, value in options[name].items()}
+    for model in nets.values():
         try:
             config = ExperimentConfig().with_values(settings | model)
             check(config)
