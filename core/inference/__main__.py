@@ -89,7 +89,7 @@ class Server:
             case "preview":
                 from core.inference.preview import preview
 
-                return preview(**header)
+                return preview(get_store(), **header)
             case "warm":
                 import_keras()
                 import core.inference.predictor

@@ -12,26 +12,32 @@ import numpy as np
 from PIL import Image
 
 from core import datasets
+from core.architectures.transfer import net_shape
 from core.config import DataConfig, ExperimentConfig, from_mapping
 from core.datasets import choices
+from core.tracking.store import RunStore
 from core.training.augmentation import augmentation_layers, mixing_layer
-from core.training.preprocessing import needs_mean, preprocessing, training_mean
+from core.training.preparation import preparation
+from core.training.preprocessing import needs_mean, training_mean
+from core.training.pretrained import check_weights
 
 PARTNERS = 24  # other images of the batch, which mixing takes from
 RANGES = {"scale": (0.0, 1.0), "tf": (-1.0, 1.0)}  # what 0-255 becomes; of others it depends on the image
 
 
-def preview(tree: dict[str, Any], row: int, count: int, seed: int) -> list[str]:
+def preview(store: RunStore, tree: dict[str, Any], row: int, count: int, seed: int) -> list[str]:
     """One image `count` times as the net gets it in training: PNG files in base64.
 
-    tree: a whole config. What the net gets is shown from its smallest value, black, to its largest, white,
-    where the range of values depends on the image. Raises ValueError for an unknown row.
+    tree: a whole config. store: of the runs and weights it may start from, which choose the preprocessing.
+    What the net gets is shown from its smallest value, black, to its largest, white, where the range of
+    values depends on the image. Raises ValueError for an unknown row and for what the config cannot have.
     """
     config = from_mapping(tree)
     dataset = datasets.load(config.data.name, grey=config.data.grey)
     if not 0 <= row < len(dataset):
         raise ValueError(f"Rows of '{config.data.name}' go from 0 to {len(dataset) - 1}. Received: {row}.")
-    choices.check(config, datasets.info(config.data.name))
+    choices.check(config, dataset.info)
+    config = config.with_values({"data.preprocessing": check_weights(config, store)})
     values = _as_the_net_gets(config, dataset, row, count, seed)
     low, high = RANGES.get(config.data.preprocessing, (float(values.min()), float(values.max())))
     shown = np.clip((values - low) * 255 / max(high - low, 1e-6), 0, 255).round().astype("uint8")
@@ -53,9 +59,10 @@ def _as_the_net_gets(
         images = layer(images, training=True)
     if mix is not None:
         images, *_ = mix(images, training=True)
-    name, shape = config.data.preprocessing, choices.net_shape(config, dataset.info.shape)
-    mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(name) else None
-    return keras.ops.convert_to_numpy(preprocessing(name, shape, mean)(images))[:count]
+    mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(config.data.preprocessing) else None
+    shape = choices.net_shape(config, dataset.info.shape)
+    prepare = preparation(config, shape, net_shape(config.model, shape), mean)
+    return keras.ops.convert_to_numpy(prepare(images[:count]))
 
 
 @lru_cache(maxsize=4)

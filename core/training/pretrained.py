@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.architectures.imagenet import TWINS, NamedWeights, imagenet_weights
 from core.architectures.transfer import backbone_layers, backbone_of, named_layers
@@ -48,26 +48,30 @@ class Pretrained:
     preprocessing: str | None
 
 
-def check_weights(config: ExperimentConfig, store: RunStore) -> None:
-    """Raise WeightsError, or UnknownRun, when `model.weights` names nothing that could be loaded."""
+def check_weights(config: ExperimentConfig, store: RunStore) -> str:
+    """Return the preprocessing that images will go through: what the weights expect, or the config's.
+
+    Raises WeightsError, or UnknownRun, when `model.weights` names nothing that could be loaded.
+    """
     model = config.model
     if model.weights == "none":
-        return
+        return config.data.preprocessing
     if model.weights == "imagenet":
         if model.name not in TWINS:
             raise WeightsError(
                 f"ImageNet weights exist for {', '.join(TWINS)}. Received: model.name {model.name}."
             )
-        expected_preprocessing(config, TWINS[model.name].preprocessing)
-    elif model.weights.startswith(RUN):
+        return expected_preprocessing(config, TWINS[model.name].preprocessing)
+    if model.weights.startswith(RUN):
         state = store.state(run_of(model, store))
         if state.status != schema.FINISHED:
             raise WeightsError(f"'{state.name}' is {state.status}; only a finished run has weights to take.")
         if schema.NUMBER not in state.tags:
             raise WeightsError(f"'{state.name}' was logged by another program; it has no model to take from.")
-        expected_preprocessing(config, logged(store, state.run_id))
-    else:
-        weights_file(model.weights, store.settings)
+        return expected_preprocessing(config, logged(store, state.run_id))
+    path = weights_file(model.weights, store.settings)
+    expected = saved_preprocessing(path, f"the file {path.name}") if path.suffix == ".keras" else None
+    return expected_preprocessing(config, expected)
 
 
 def require_obtainable(model: ModelConfig) -> None:
@@ -176,15 +180,36 @@ def from_model(path: Path, source: str) -> Pretrained:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise unreadable(source, error) from None
-    layers = list(unfolded(model))
-    kinds = (keras.layers.Rescaling, keras.layers.Normalization)
-    steps = [layer.name for layer in layers if isinstance(layer, kinds) and layer.name in PREPROCESSING]
     weights = {
         layer.name: [keras.ops.convert_to_numpy(one) for one in layer.weights]
-        for layer in layers
+        for layer in unfolded(model)
         if layer.weights
     }
-    return Pretrained(source, weights, steps[0] if steps else None)
+    return Pretrained(source, weights, saved_preprocessing(path, source))
+
+
+def saved_preprocessing(path: Path, source: str) -> str | None:
+    """The preprocessing inside a `.keras` file, told by its list of layers; None: none of ours."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            tree = json.loads(file.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise unreadable(source, error) from None
+    return next(preprocessing_layers(tree), None)
+
+
+def preprocessing_layers(tree: Any) -> Iterator[str]:
+    """Names of the layers of preprocessing in a model's description, those of nested models too."""
+    if isinstance(tree, dict):
+        config = tree.get("config")
+        name = config.get("name") if isinstance(config, dict) else None
+        if tree.get("class_name") in ("Rescaling", "Normalization") and name in PREPROCESSING:
+            yield str(name)
+        for branch in tree.values():
+            yield from preprocessing_layers(branch)
+    elif isinstance(tree, list):
+        for branch in tree:
+            yield from preprocessing_layers(branch)
 
 
 def from_weights_file(path: Path, source: str) -> Pretrained:

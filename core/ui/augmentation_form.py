@@ -64,22 +64,26 @@ GROUPS: dict[str, tuple[Slider, ...]] = {
 }  # fmt: skip
 
 
-def augmentation_form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
+def augmentation_form(
+    info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     """Draw the widgets and the preview; returns the settings by their dotted names.
 
-    data: the settings of the data part that were chosen elsewhere.
+    data: the settings of the data part that were chosen elsewhere. nets: those of the model part for each
+    chosen net; its size and its weights to start from belong to what it gets.
     """
     with st.expander("Augmentation and preprocessing", icon=":material/auto_fix_high:"):
-        return _form(info, data)
+        return _form(info, data, nets)
 
 
 @st.fragment
-def _form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
+def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any]]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     first, second, third = st.columns([2, 1, 1])
     settings["data.preprocessing"] = first.selectbox(
         "Preprocessing", PREPROCESSING, format_func=PREPROCESSING_WORDS.__getitem__, key="preprocessing",
-        bind=URL, help="What becomes of pixels of 0–255. It is part of the saved model.",
+        bind=URL,
+        help="What becomes of pixels of 0–255; part of the model. Weights to start from bring their own.",
     )  # fmt: skip
     shorter = min(info.shape[:2])
     settings["augmentation.random_crop"] = second.number_input(
@@ -107,11 +111,19 @@ def _form(info: DatasetInfo, data: dict[str, Any]) -> dict[str, Any]:
                 "From outside comes", FILLS, key="fill", bind=URL, help="Nearest: the border goes on."
             )
     if st.toggle("Preview: one image eight times, as the net gets it", key="preview", bind=URL):
-        try:
-            preview(info, ExperimentConfig().with_values(data | settings))
-        except ConfigError as error:
-            st.error(words.plain(str(error)), icon=":material/block:")
+        _preview(info, data | settings, nets)
     return settings
+
+
+def _preview(info: DatasetInfo, settings: dict[str, Any], nets: dict[str, dict[str, Any]]) -> None:
+    names = list(nets)
+    name = names[0] if names else None
+    if len(names) > 1:
+        name = st.segmented_control("For", names, default=name, required=True)
+    try:
+        preview(info, ExperimentConfig().with_values(settings | (nets[name] if name else {})))
+    except ConfigError as error:
+        st.error(words.plain(str(error)), icon=":material/block:")
 
 
 def _slider(slider: Slider, column: Any) -> Any:

@@ -10,6 +10,8 @@ from core.datasets import DatasetInfo
 from core.inference import client
 from core.inference.client import InferenceError
 from core.settings import Settings, get_settings
+from core.tracking.store import get_store
+from core.training.pretrained import check_weights
 from core.ui import words
 from core.ui.images import image_grid_png
 
@@ -29,6 +31,9 @@ def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
     image_grid_png(images)
+    if config.model.weights != "none":
+        chosen = check_weights(config, get_store())
+        st.caption(f"{config.model.name}, preprocessing {chosen}: as the weights to start from want it.")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

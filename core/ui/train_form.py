@@ -37,14 +37,23 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     broken_files()
     options = {name: net_options(architectures.get(name), info) for name in names}
     data = {"data.name": info.name, **data_choices(info)}
-    settings = data | learning_settings() | augmentation_form(info, data) | transfer_settings()
+    settings = data | learning_settings()
+    transfer = transfer_settings()
+    nets = {
+        name: {
+            "model.name": name,
+            **transfer,
+            **{f"model.options.{key}": value for key, value in options[name].items()},
+        }
+        for name in names
+    }
+    settings |= augmentation_form(info, data, nets)
     settings["name"] = st.text_input(
         "Name of the runs", key="name", max_chars=200, placeholder="net on dataset"
     )
     seeds, folds = repeats()
     configs, groups, wrong = [], [], []
-    for name in names:
-        model = {"model.name": name} | {f"model.options.{key}": value for key, value in options[name].items()}
+    for model in nets.values():
         try:
             config = ExperimentConfig().with_values(settings | model)
             check(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from core.config import ExperimentConfig
 from core.datasets import load
 from core.inference.client import InferenceError, preview
 from core.settings import Settings
+from core.training.preprocessing import CAFFE_MEAN, preprocessing
 from tests.conftest import Trained
 
 CONFIG = ExperimentConfig()
@@ -25,8 +27,8 @@ def shown(settings: Settings, row: int = 3, seed: int = 0, **changes: object) ->
 
 def test_without_augmentation_it_is_the_image_eight_times(trained: Trained) -> None:
     pixels = load("digits").images[3, ..., 0]
-    for preprocessing in ("scale", "tf"):
-        images = shown(trained.settings, data__preprocessing=preprocessing)
+    for name in ("scale", "tf"):
+        images = shown(trained.settings, data__preprocessing=name)
         np.testing.assert_array_equal(images, np.broadcast_to(pixels, (8, 28, 28)))
 
 
@@ -53,6 +55,35 @@ def test_mixing_takes_from_other_images(trained: Trained) -> None:
 def test_other_ranges_are_stretched_to_black_and_white(trained: Trained, preprocessing: str) -> None:
     images = shown(trained.settings, data__preprocessing=preprocessing)
     assert (images.min(), images.max()) == (0, 255)
+
+
+def test_imagenet_weights_choose_their_preprocessing_and_colour(trained: Trained) -> None:
+    """VGG's want blue, green, red without a stretch to 0-1, of a grey image three times; resized after it."""
+    asked = {"model__name": "vgg16", "model__weights": "imagenet", "model__resize": 32}
+    images = shown(trained.settings, **asked)
+    assert images.shape == (8, 32, 32, 3)
+    pixels = load("digits").images[3].astype("float32").repeat(3, axis=-1)
+    values = keras.ops.image.resize(pixels[None, ..., ::-1] - np.float32(CAFFE_MEAN), (32, 32))[0, ..., ::-1]
+    values = keras.ops.convert_to_numpy(values)
+    expected = (values - values.min()) * 255 / (values.max() - values.min())
+    np.testing.assert_allclose(images[0], expected, atol=0.51)
+    np.testing.assert_array_equal(images, np.broadcast_to(images[0], images.shape))
+
+
+def test_a_file_and_a_run_to_start_from_choose_their_preprocessing(trained: Trained) -> None:
+    trained.settings.weights.mkdir(parents=True, exist_ok=True)
+    net = keras.Sequential(
+        [keras.Input((28, 28, 1)), preprocessing("mean", (28, 28, 1), np.full((28, 28, 1), 9.0))]
+    )
+    net.save(trained.settings.weights / "shifted.keras")
+    by_file = shown(trained.settings, model__weights="shifted.keras", augmentation__noise=0.1)
+    asked = shown(trained.settings, data__preprocessing="mean", augmentation__noise=0.1)
+    np.testing.assert_array_equal(by_file, asked)
+    assert not np.array_equal(by_file, shown(trained.settings, augmentation__noise=0.1))
+    by_run = shown(trained.settings, model__weights=f"run:{trained.run_id}")
+    np.testing.assert_array_equal(by_run, shown(trained.settings))
+    with pytest.raises(InferenceError, match=r"These weights expect images with data.preprocessing scale"):
+        shown(trained.settings, model__weights=f"run:{trained.run_id}", data__preprocessing="tf")
 
 
 def test_what_cannot_be_is_one_sentence(trained: Trained) -> None:

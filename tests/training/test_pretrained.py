@@ -17,7 +17,7 @@ from core.jobs.launch import check, launch, train_here
 from core.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.training.pretrained import WeightsError, from_model, start_from, weights_file
+from core.training.pretrained import WeightsError, check_weights, from_model, start_from, weights_file
 from core.training.train import wrap
 from tests.conftest import SMALL, Trained
 
@@ -144,6 +144,9 @@ def test_preprocessing_that_the_weights_do_not_expect_is_refused(saved: dict, st
     config = ExperimentConfig(model=model).with_values({"data.preprocessing": "standardize"})
     with pytest.raises(WeightsError, match=r"expect images with data.preprocessing tf. Received: standardiz"):
         start_from(assemble(model, SHAPE, 4), config, store)
+    with pytest.raises(WeightsError, match="expect images with data"):  # before a launch too
+        check_weights(config, store)
+    assert check_weights(ExperimentConfig(model=model), store) == "tf"
 
 
 def test_a_file_in_a_folder_below_is_found(settings: Settings) -> None:

@@ -21,7 +21,7 @@ from tests.conftest import Trained, stop_processes, using
 PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (PROGRAM / "pages").glob("*.py"))]
 
 
-def opened(page: str, **query: str) -> AppTest:
+def opened(page: str, **query: str | list[str]) -> AppTest:
     """The page as a visitor gets it, after one run of its script."""
     app = AppTest.from_file(str(PROGRAM / "streamlit_app.py"), default_timeout=60)
     app.query_params.update(query)
