@@ -5,11 +5,17 @@ probabilities: float `(n, k)`, one column a class; labels: int `(n,)`, both of t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
+
+from core.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from sklearn import metrics
+else:
+    metrics = LazyModule("sklearn.metrics")  # a second of import, which no training should wait for
 
 BINS = 15  # of confidence; "On Calibration of Modern Neural Networks", arXiv:1706.04599
 

@@ -53,7 +53,7 @@ def serve(settings: Settings) -> None:
             workers=len(devices.slots(settings.slots)),
             worker_type="thread",
             periodic=False,
-            max_delay=1.0,
+            max_delay=0.25,
         )
         consumer.start()
         logger.info("The worker serves %s.", settings.home)
