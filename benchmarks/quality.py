@@ -73,6 +73,8 @@ AIMS = {
             "augmentation.horizontal_flip": True,
             "augmentation.brightness": 63 / 255,
             "augmentation.contrast": 0.8,
+            "augmentation.test_time": "ten_crops",
+            "optimizer.ema": 0.99,
             "training.batch_size": 128,
             "training.steps": 3000,
         },

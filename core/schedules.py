@@ -40,6 +40,37 @@ def length(config: ExperimentConfig, images: int) -> Length:
     return Length(per_epoch, config.training.steps or config.training.epochs * per_epoch)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Epochs `[first, end)` of a run. until: the step of the run up to which its optimizer serves.
+
+    begins: with an optimizer of its own. steps: of its epochs, where they are shorter than a whole one.
+    unfrozen: whether the backbone learns.
+    """
+
+    first: int
+    end: int
+    until: int
+    begins: bool = True
+    steps: int | None = None
+    unfrozen: bool = False
+
+
+def stages(config: ExperimentConfig, run: Length) -> list[Stage]:
+    """A backbone that is unfrozen later makes two stages; steps that fill no epoch make a last, short one."""
+    whole, rest = divmod(run.total, run.steps_per_epoch)
+    cut = config.model.unfreeze_epoch
+    found = []
+    if cut:
+        found.append(Stage(0, min(cut, whole), min(cut * run.steps_per_epoch, run.total)))
+    if cut < whole:
+        found.append(Stage(cut, whole, run.total, unfrozen=cut > 0))
+    if rest:
+        begins = whole in (0, cut)
+        found.append(Stage(whole, whole + 1, run.total, begins, rest, unfrozen=0 < cut <= whole))
+    return [stage for stage in found if stage.first < stage.end]
+
+
 def learning_rate(config: ExperimentConfig, run: Length, step: Any, xp: Any = np) -> Any:
     """The rate at a step, or at an array of steps; what a plateau makes of it comes on top."""
     part = config.schedule
@@ -50,10 +81,24 @@ def learning_rate(config: ExperimentConfig, run: Length, step: Any, xp: Any = np
     return config.optimizer.learning_rate * share
 
 
+def of_stage(config: ExperimentConfig, stage: Stage) -> ExperimentConfig:
+    """The config that a stage's optimizer is made from: the rate of an unfrozen one is its own."""
+    if not stage.unfrozen:
+        return config
+    return config.with_values({"optimizer.learning_rate": config.model.unfreeze_learning_rate})
+
+
 def curve(config: ExperimentConfig, run: Length, points: int = 500) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and rates for drawing: both float64 `(n,)`, n at most `points`."""
+    """Steps and rates for drawing: both float64 `(n,)`, n at most `points`. Each stage begins anew."""
     steps = np.unique(np.linspace(0, run.total - 1, points).round())
-    return steps, np.broadcast_to(learning_rate(config, run, steps), steps.shape)
+    rates = np.empty(len(steps))
+    for stage in stages(config, run):
+        if stage.begins:
+            first = stage.first * run.steps_per_epoch
+            there = (steps >= first) & (steps < stage.until)
+            serves = Length(run.steps_per_epoch, stage.until - first)
+            rates[there] = learning_rate(of_stage(config, stage), serves, steps[there] - first)
+    return steps, rates
 
 
 def _share(part: ScheduleConfig, run: Length, warmup: int, step: Any, xp: Any) -> Any:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.tracking import schema
-from core.ui import live, reads, results
+from core.ui import live, reads, results, words
 from core.ui.choose import choose_run
 from core.ui.frame import open_page
 
@@ -16,7 +16,7 @@ if run_id:
     live.run_panel(store, run_id)
     runs = reads.runs().set_index("run_id", drop=False)
     run = runs.loc[run_id]
-    if run.get("params.schedule.name") == "range_test":
+    if words.is_range_test(run):
         results.rate_range(store, run)
     elif run["status"] == schema.FINISHED:
         results.headline(run)

@@ -123,3 +123,24 @@ def test_what_is_no_schedule_is_refused(settings: dict, sentence: str) -> None:
     with pytest.raises(ConfigError) as error:
         config("piecewise", **settings)
     assert str(error.value).startswith(sentence)
+
+
+def test_the_curve_of_a_net_that_is_unfrozen_begins_anew_with_its_own_rate() -> None:
+    chosen = config("cosine").with_values(
+        {"model.freeze": "all", "model.unfreeze_epoch": 2, "model.unfreeze_learning_rate": 1e-4}
+    )
+    steps, rates = curve(chosen, RUN)
+    cut = 2 * RUN.steps_per_epoch
+    assert rates[steps == cut - 1][0] < 0.01 * 0.5
+    assert rates[steps == cut][0] == pytest.approx(1e-4)
+    assert rates[-1] < 1e-5
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "1e999", "1, x"])
+def test_boundaries_are_numbers(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"schedule\.boundaries must be numbers with commas between"):
+        config("piecewise", boundaries=text)
+
+
+def test_a_single_boundary_keeps_its_digits() -> None:
+    assert config("piecewise", boundaries=1234567).schedule.boundaries == "1234567"

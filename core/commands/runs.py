@@ -38,7 +38,7 @@ def train(
     from core import config as configs
     from core import recipes
     from core.jobs.groups import repeated
-    from core.jobs.launch import launch_groups, train_here
+    from core.jobs.launch import launch_groups, train_group_here
     from core.tracking import schema
 
     if (config is None) == (recipe is None):
@@ -53,8 +53,7 @@ def train(
     groups = [repeated(one, seeds, folds) for one in chosen]
     if foreground:
         states = []
-        for one in itertools.chain(*(group.configs for group in groups)):
-            run_id, state = train_here(one, tags)
+        for run_id, state in itertools.chain(*(train_group_here(group, tags) for group in groups)):
             click.echo(run_id)
             states.append(state)
     else:

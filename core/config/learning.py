@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
@@ -26,7 +27,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 def _joined(value: Any) -> Any:
     """A list of numbers, or a single one, as the text that stands for it."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:g}"
+        return str(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(item) for item in value)
     return value
@@ -83,7 +84,7 @@ class ScheduleConfig(Part):
     """How the learning rate changes over the run; `core.schedules` has the formulas.
 
     Each kind reads the settings that are named with it. A warm-up may precede every kind, and a plateau
-    lower the rate of every kind.
+    lower the rate of every kind. A net that is unfrozen later begins its schedule anew at that point.
     """
 
     name: Schedule = "constant"
@@ -105,12 +106,14 @@ class ScheduleConfig(Part):
     def _boundaries_ascend(self) -> ScheduleConfig:
         for setting in ("boundaries", "factors"):
             try:
-                numbers(getattr(self, setting))
+                finite = all(map(math.isfinite, numbers(getattr(self, setting))))
             except ValueError:
+                finite = False
+            if not finite:
                 raise ValueError(
                     f"schedule.{setting} must be numbers with commas between. "
                     f"Received: {getattr(self, setting)!r}."
-                ) from None
+                )
         places, factors = numbers(self.boundaries), numbers(self.factors)
         if places != sorted(set(places)) or any(place <= 0 for place in places):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -66,10 +67,12 @@ def slots(wanted: int) -> list[str | None]:
 def free_memory(device: str | None, limit_mib: int = 0) -> int:
     """Bytes that a training may still take: of a GPU, or of the machine, its container and its limit.
 
-    device: as `slots` names it, several with commas between. limit_mib: of one training; 0: no limit.
+    device: as `slots` names it, several with commas between; None: what a process gets that was told
+    nothing. limit_mib: of one training on a CPU; 0: no limit.
     """
-    if device is not None:
-        found = [gpu for gpu in gpus() if str(gpu.index) in device.split(",")]
+    visible = device or os.environ.get("CUDA_VISIBLE_DEVICES") or "0"
+    found = [gpu for gpu in gpus() if str(gpu.index) in visible.split(",")]
+    if found:
         return sum(gpu.memory_total - gpu.memory_used for gpu in found) << 20
     memory = psutil.virtual_memory()
     free = [memory.available, *_of_container()]

@@ -16,11 +16,15 @@ MARGIN = 0.8  # of what is free: the estimate may be so much too low
 
 @dataclass(frozen=True)
 class Memory:
-    """What a training takes, as it was estimated: bytes whatever the batch, and bytes an image."""
+    """What a training takes on all its devices, as it was estimated: bytes whatever the batch, and an image.
+
+    batch_size: on all devices together, a multiple of their number.
+    """
 
     fixed: int
     per_image: int
     batch_size: int
+    devices: int = 1
 
     @classmethod
     def from_tag(cls, tag: str | None) -> Memory | None:
@@ -34,14 +38,14 @@ class Memory:
         return self.fixed + self.batch_size * self.per_image
 
     def fitting(self, free: int) -> int:
-        """The largest power of two that fits as a batch into so many bytes, or 0.
+        """The largest power of two on each device that fits as a batch into so many bytes, or 0.
 
-        Always smaller than the batch size it is asked about.
+        Of all devices together, and always smaller than the batch size it is asked about.
         """
-        size = 1 << max(0, (self.batch_size - 1).bit_length() - 1)
-        while size and self.fixed + size * self.per_image > MARGIN * free:
-            size //= 2
-        return size if size < self.batch_size else 0
+        each = 1 << max(0, (self.batch_size // self.devices - 1).bit_length() - 1)
+        while each and self.fixed + each * self.devices * self.per_image > MARGIN * free:
+            each //= 2
+        return each * self.devices if each * self.devices < self.batch_size else 0
 
 
 @dataclass(frozen=True)

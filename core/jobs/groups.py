@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.config import ConfigError, ExperimentConfig
@@ -51,10 +51,18 @@ def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:
     return Group(config.title, tuple(found))
 
 
-def tags_of(config: ExperimentConfig, parent: str) -> dict[str, str]:
-    """The tags of one run of a group."""
-    fold = {schema.FOLD: str(config.data.fold)} if config.data.folds else {}
-    return {schema.PARENT: parent, schema.REPEAT: str(config.seed), **fold}
+def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """The tags that say of each run where in the group it stands; makes the parent, if there are several.
+
+    tags: of the parent.
+    """
+    if len(group.configs) == 1:
+        yield {}
+        return
+    parent = store.create_group(group.name, len(group.configs), tags)
+    for config in group.configs:
+        fold = {schema.FOLD: str(config.data.fold)} if config.data.folds else {}
+        yield {schema.PARENT: parent, schema.REPEAT: str(config.seed), **fold}
 
 
 def conclude_groups(store: RunStore) -> None:

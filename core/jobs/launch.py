@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from core import datasets
 from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices
-from core.jobs import devices
-from core.jobs.groups import Group, tags_of
+from core.jobs.groups import Group, conclude_groups, places
 from core.jobs.queue import queue_of
+from core.jobs.slots import limit
 from core.jobs.supervise import supervise
 from core.jobs.worker import worker_of
 from core.schedules import length
@@ -38,9 +38,10 @@ def check(config: ExperimentConfig) -> None:
             f"training.batch_size must be at most the number of training images, {training} in "
             f"'{info.name}'. Received: {config.training.images_per_step}."
         )
-    if config.training.devices > max(1, devices.gpu_count()):
+    most = limit(get_store().settings.slots)
+    if config.training.devices > most:
         raise ConfigError(
-            f"training.devices must be at most the number of GPUs here, {devices.gpu_count()}. "
+            f"training.devices must be at most the number of GPUs that have slots here, {most}. "
             f"Received: {config.training.devices}."
         )
     if config.training.devices > 1 and config.training.images_per_step % config.training.devices:
@@ -73,45 +74,35 @@ def obtain(config: ExperimentConfig) -> None:
         raise ConfigError(str(error)) from error
 
 
-def launch(
-    configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None = None, group: str | None = None
-) -> list[str]:
+def launch(configs: Sequence[ExperimentConfig], tags: Mapping[str, str] | None = None) -> list[str]:
     """Put runs into the queue, in order, and see that a worker serves it; returns their ids.
 
-    group: the name of a parent that they get.
     All are checked before the first is created: ConfigError leaves nothing behind. Raises NotAllowed on a
     read-only server.
     """
-    store = get_store()
-    store.settings.require_trainer("launch a training")
-    for config in configs:
-        check(config)
-        obtain(config)
-    queue = queue_of(store)
-    run_ids = []
-    parent = store.create_group(group, len(configs), tags) if group else None
-    for config in configs:
-        place = tags_of(config, parent) if parent else {}
-        run_ids.append(store.create(config, {**(tags or {}), **place}))
-        queue.put(run_ids[-1])
-    worker_of(store.settings).ensure()
-    return run_ids
+    return launch_groups([Group("", (config,)) for config in configs], tags)
 
 
 def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None) -> list[str]:
     """Launch several experiments, each as often as it is repeated; returns the ids of all runs.
 
-    All are checked before the first is created, as `launch` does.
+    Those that are repeated get a parent. Checks and raises as `launch` does.
     """
-    get_store()  # a folder that cannot be written is said before anything else
+    store = get_store()
+    store.settings.require_trainer("launch a training")
     for group in groups:
         for config in group.configs:
             check(config)
-    return [
-        run_id
-        for group in groups
-        for run_id in launch(group.configs, tags, group.name if len(group.configs) > 1 else None)
-    ]
+    for group in groups:
+        obtain(group.configs[0])  # repeats start from the same weights
+    queue = queue_of(store)
+    run_ids = []
+    for group in groups:
+        for config, place in zip(group.configs, places(store, group, tags), strict=True):
+            run_ids.append(store.create(config, {**(tags or {}), **place}))
+            queue.put(run_ids[-1])
+    worker_of(store.settings).ensure()
+    return run_ids
 
 
 def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
@@ -128,6 +119,17 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
         signal.signal(signal.SIGTERM, before)
 
 
+def train_group_here(group: Group, tags: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
+    """Train an experiment as often as it is repeated, now, one run after the other; ids and final states."""
+    store = get_store()
+    store.settings.require_trainer("launch a training")
+    for config in group.configs:
+        check(config)
+    for config, place in zip(group.configs, places(store, group, tags), strict=True):
+        yield train_here(config, {**(tags or {}), **place})
+    conclude_groups(store)
+
+
 def resume(store: RunStore, run_id: str) -> None:
     """Put a run that failed or was cancelled into the queue again; it goes on from its last checkpoint.
 
@@ -139,7 +141,7 @@ def resume(store: RunStore, run_id: str) -> None:
         raise ConfigError(
             f"Only a run that failed or was cancelled can be resumed. '{state.name}' is {state.status}."
         )
-    config = store.config(run_id)
+    config = config_of(store, run_id)
     check(config)
     require_same_images(store, run_id, config)
     store.reopen(run_id)
@@ -156,7 +158,10 @@ def extend(store: RunStore, run_id: str, epochs: int) -> str:
     state = store.state(run_id)
     if state.status != schema.FINISHED:
         raise ConfigError(f"Only a finished run can be extended. '{state.name}' is {state.status}.")
-    config = store.config(run_id)
+    config = config_of(store, run_id)
+    check(config)
+    if config.schedule.name == "range_test":
+        raise ConfigError(f"A range test trains no net that could be extended. Received: '{state.name}'.")
     if config.training.steps:
         raise ConfigError(
             "A run is extended by epochs, so training.steps must be 0. "
@@ -167,8 +172,17 @@ def extend(store: RunStore, run_id: str, epochs: int) -> str:
     if not store.settings.checkpoint(run_id).exists():
         raise ConfigError(f"'{state.name}' has no checkpoint on this machine that could be gone on from.")
     require_same_images(store, run_id, config)
-    longer = config.with_values({"training.epochs": config.training.epochs + epochs})
+    done = store.last_step(run_id)  # fewer than were planned where it stopped early
+    longer = config.with_values({"training.epochs": done + epochs})
     return launch([longer], {schema.EXTENDS: run_id})[0]
+
+
+def config_of(store: RunStore, run_id: str) -> ExperimentConfig:
+    """Raises ConfigError when the run's config is gone, or is none any more."""
+    try:
+        return store.config(run_id)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{error} Without it the run cannot go on.") from error
 
 
 def require_same_images(store: RunStore, run_id: str, config: ExperimentConfig) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from queue import SimpleQueue
-from threading import Lock
 from typing import Any
 
 from huey import SqliteHuey
@@ -13,7 +11,10 @@ from huey.registry import Message
 from huey.serializer import Serializer
 
 from core.jobs import devices
-from core.jobs.supervise import supervise
+from core.jobs.slots import Slots, limit
+from core.jobs.supervise import stopping, supervise
+from core.tracking import schema
+from core.tracking.states import UnknownRun
 from core.tracking.store import RunStore, get_store
 
 
@@ -41,20 +42,19 @@ class RunQueue:
             timeout=20,  # several processes submit at once
             serializer=JsonSerializer(),
         )
-        free: SimpleQueue[str | None] = SimpleQueue()  # one entry a slot; a thread takes some while it trains
-        for device in devices.slots(settings.slots):
-            free.put(device)
-        gathering = Lock()  # two that each wait for what the other has would wait for ever
+        slots = Slots(devices.slots(settings.slots))
 
         @self.huey.task(name="train")
         def train(run_id: str) -> None:
-            with gathering:
-                taken = [free.get() for _ in range(_devices(store, run_id))]
+            taken = slots.take(
+                _devices(store, run_id), lambda: stopping.is_set() or not _waits(store, run_id)
+            )
+            if taken is None:
+                return
             try:
                 supervise(store, run_id, ",".join(one for one in taken if one is not None) or None)
             finally:
-                for one in taken:
-                    free.put(one)
+                slots.give(taken)
 
         self._train = train
 
@@ -70,9 +70,19 @@ class RunQueue:
 def _devices(store: RunStore, run_id: str) -> int:
     """How many devices a run takes; one where nothing can be read of it, which `supervise` then says."""
     try:
-        return min(store.config(run_id).training.devices, max(1, devices.gpu_count()))
+        return min(store.config(run_id).training.devices, limit(store.settings.slots))
     except (ValueError, OSError):
         return 1
+
+
+def _waits(store: RunStore, run_id: str) -> bool:
+    """Whether a run is still to be trained; yes where the store cannot say."""
+    try:
+        return store.state(run_id).status == schema.SCHEDULED
+    except UnknownRun:
+        return False
+    except Exception:  # busy for a while
+        return True
 
 
 @cache

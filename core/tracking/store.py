@@ -136,13 +136,20 @@ class RunStore:
         )
 
     def reopen(self, run_id: str) -> None:
-        """Make a run that has ended SCHEDULED again; what it said of its end is forgotten."""
+        """Make a run that has ended SCHEDULED again; what it said of its end is forgotten.
+
+        Its group is open again too.
+        """
         tags = self.state(run_id).tags
         for tag in (schema.CANCEL, schema.FAILURE, schema.FITS, schema.FOREGROUND, schema.PROGRESS):
             if tag in tags:
                 self.client.delete_tag(run_id, tag)
         self.own(run_id)
         self.set_status(run_id, schema.SCHEDULED)
+        if (parent := tags.get(schema.PARENT)) is not None:
+            if schema.FAILURE in self.state(parent).tags:
+                self.client.delete_tag(parent, schema.FAILURE)
+            self.set_status(parent, schema.RUNNING)
 
     def set_status(self, run_id: str, status: str) -> None:
         """Move a run to a state; the final ones also set its end time."""
@@ -262,9 +269,9 @@ class RunStore:
         """Status and tags of a run. Raises UnknownRun."""
         return states.state(self, run_id)
 
-    def last_epoch(self, run_id: str) -> int:
-        """The last epoch whose metrics the store has; 0 before the first."""
-        return max((one.step for one in self.client.get_metric_history(run_id, "loss")), default=0)
+    def last_step(self, run_id: str, metric: str = "loss") -> int:
+        """The last step at which the store has a metric, of the loss the last epoch; 0 before the first."""
+        return max((one.step for one in self.client.get_metric_history(run_id, metric)), default=0)
 
     def active(self) -> list[RunState]:
         """Runs that are SCHEDULED or RUNNING, in the order in which they were submitted."""

@@ -14,7 +14,7 @@ import numpy as np
 from core.schedules import Length
 from core.tracking import schema
 from core.tracking.writer import MetricWriter
-from core.training.optimizers import inner_optimizer, kept_weights
+from core.training.optimizers import inner_optimizer, kept_weights, rate_of_last_step
 
 Score = tuple[float, float]
 WORST: Score = (-math.inf, -math.inf)
@@ -55,7 +55,7 @@ class EpochLogger(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         now = time.perf_counter()
         number, values = epoch + 1, {name: float(value) for name, value in (logs or {}).items()}
-        values["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        values["learning_rate"] = rate_of_last_step(self.model)
         values["images_per_second"] = self.images / ((self._trained_at or now) - self._began)
         values["epoch_seconds"] = now - self._began
         if score(values) > self.best:
@@ -122,7 +122,8 @@ class ProgressReporter(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         in_epoch = min(batch + 1, self.run.steps_per_epoch)  # Keras counts a partial execution as a whole one
-        now, done = time.perf_counter(), self._epoch * self.run.steps_per_epoch + in_epoch
+        done = min(self._epoch * self.run.steps_per_epoch + in_epoch, self.run.total)
+        now = time.perf_counter()
         self._last_step_at = now
         if self._first is None:
             self._first = (now, done)
@@ -151,32 +152,41 @@ class ProgressReporter(keras.callbacks.Callback):
 class RangeTest(keras.callbacks.Callback):
     """Writes rate and loss of every step of a range test, and ends it when the loss has run away.
 
-    Steps must return to Python one by one.
+    Steps must return to Python one by one. images: of an epoch, in batches of `batch_size`. logged: the last
+    step that the store has already.
     """
 
     RUNAWAY = 4.0  # times the lowest loss so far
 
-    def __init__(self, writer: MetricWriter):
+    def __init__(self, writer: MetricWriter, images: int, batch_size: int, logged: int = 0):
         super().__init__()
         self.writer = writer
-        self.step = 0
+        self.images = images
+        self.batch_size = batch_size
+        self.logged = logged
         self._lowest = math.inf
-        self._sum = 0.0
+        self._seen, self._sum = 0, 0.0  # images of this epoch, and their losses
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._sum = 0.0
+        self._seen, self._sum = 0, 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.step += 1
-        total = float((logs or {})["loss"]) * (batch + 1)  # Keras tells the mean of the epoch so far
-        loss, self._sum = total - self._sum, total
-        optimizer = self.model.optimizer
-        before = optimizer.iterations - 1  # the step that was just made
-        rate = float(keras.ops.convert_to_numpy(inner_optimizer(self.model)._learning_rate(before)))
-        self.writer.metrics({"range_rate": rate, "range_loss": loss}, step=self.step)
+        seen = min((batch + 1) * self.batch_size, self.images)
+        total = float((logs or {})["loss"]) * seen  # Keras tells the mean of the epoch so far
+        loss = (total - self._sum) / (seen - self._seen)
+        self._seen, self._sum = seen, total
+        step = int(inner_optimizer(self.model).iterations)
+        if step > self.logged:
+            self.writer.metrics({"range_rate": rate_of_last_step(self.model), "range_loss": loss}, step=step)
         self._lowest = min(self._lowest, loss)
         if not loss <= self.RUNAWAY * self._lowest:
             self.model.stop_training = True
+
+    def state(self) -> dict[str, Any]:
+        return {"lowest": self._lowest}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._lowest = state["lowest"]
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -193,9 +203,6 @@ class KeepBest(keras.callbacks.Callback):
         if reached > self._score:
             self._score, self.epoch = reached, epoch + 1
             self._weights = kept_weights(self.model)
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        self.give_to(self.model)
 
     def give_to(self, model: keras.Model) -> None:
         """Put the kept weights into a model, if there are any."""

@@ -13,10 +13,13 @@ from core.training.pipeline import Batches
 
 
 def predict_probabilities(
-    model: keras.Model, dataset: ImageDataset, rows: np.ndarray, batch_size: int
+    model: keras.Model, dataset: ImageDataset, rows: np.ndarray, batch_size: int, least: int = 1
 ) -> np.ndarray:
-    """Class probabilities of images: float32 `(n, num_classes)`; one sigmoid unit becomes two columns."""
-    batches = Batches(dataset.images, dataset.labels, rows, batch_size)
+    """Class probabilities of images: float32 `(n, num_classes)`; one sigmoid unit becomes two columns.
+
+    least: as `Batches` takes it.
+    """
+    batches = Batches(dataset.images, dataset.labels, rows, batch_size, least=least)
     return both_columns(np.asarray(model.predict(batches, verbose=0), dtype="float32"))
 
 

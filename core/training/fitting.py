@@ -10,8 +10,8 @@ from keras.callbacks import Callback, SwapEMAWeights
 
 from core.architectures.transfer import unfreeze
 from core.config import ExperimentConfig
-from core.schedules import Length
-from core.training.callbacks import EpochLogger, KeepBest
+from core.schedules import Length, Stage, of_stage, stages
+from core.training.callbacks import EpochLogger, KeepBest, RangeTest
 from core.training.checkpoint import Checkpoint, Remembers
 from core.training.device import compiles_with_xla, on_gpu
 from core.training.losses import make_loss
@@ -37,37 +37,6 @@ class Task:
     class_weight: dict[int, float] | None = None
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Epochs `[first, end)` of a run. until: the step of the run up to which its optimizer serves.
-
-    begins: with an optimizer of its own. steps: of its epochs, where they are shorter than a whole one.
-    unfrozen: whether the backbone learns.
-    """
-
-    first: int
-    end: int
-    until: int
-    begins: bool = True
-    steps: int | None = None
-    unfrozen: bool = False
-
-
-def stages(config: ExperimentConfig, run: Length) -> list[Stage]:
-    """A backbone that is unfrozen later makes two stages; steps that fill no epoch make a last, short one."""
-    whole, rest = divmod(run.total, run.steps_per_epoch)
-    cut = config.model.unfreeze_epoch
-    found = []
-    if cut:
-        found.append(Stage(0, min(cut, whole), min(cut * run.steps_per_epoch, run.total)))
-    if cut < whole:
-        found.append(Stage(cut, whole, run.total, unfrozen=cut > 0))
-    if rest:
-        begins = whole in (0, cut)
-        found.append(Stage(whole, whole + 1, run.total, begins, rest, unfrozen=0 < cut <= whole))
-    return [stage for stage in found if stage.first < stage.end]
-
-
 def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: Checkpoint) -> int:
     """Train; afterwards the model has the weights that are kept. Returns the epoch they are of.
 
@@ -89,6 +58,9 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
         resumed = saved if saved and number == saved.stage else None
         if ended and not (stage.begins and stage.unfrozen):
             break  # stopped early: the short rest of the last epochs is left out too
+        if not stage.begins and not resumed:
+            resumed = checkpoint.read()  # the weights as the last step left them, neither best nor averaged
+            assert resumed is not None  # the last epoch of a stage is always saved
         if stage.begins or resumed:
             if stage.unfrozen and stage.begins and not resumed:
                 print(f"unfrozen after epoch {done}")
@@ -96,6 +68,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
             compile_stage(task, stage, begun)
             patient = dict(patience(task.config))
         remembering: dict[str, Remembers] = {"log": logger, **patient, **({"best": best} if best else {})}
+        remembering |= {type(one).__name__: one for one in reporters if isinstance(one, RangeTest)}
         checkpoint.enter(number, begun, stage.end, remembering)
         if resumed:
             resumed.apply(task.model, remembering)
@@ -125,17 +98,15 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
             done = history.epoch[-1] + 1
         else:  # interrupted after its last epoch
             task.model.optimizer.finalize_variable_values(task.model.trainable_weights)
-            if best:
-                best.give_to(task.model)
+        if best:
+            best.give_to(task.model)
         ended = has_stopped(patient)
     return best.epoch if best and best.epoch else done
 
 
 def compile_stage(task: Task, stage: Stage, begun: int) -> None:
     """Compile for a stage; the rate of an unfrozen one is its own. begun: after how many epochs it began."""
-    config = task.config
-    if stage.unfrozen:
-        config = config.with_values({"optimizer.learning_rate": config.model.unfreeze_learning_rate})
+    config = of_stage(task.config, stage)
     steps = task.run.steps_per_epoch
     compile_model(
         task.model, config, Length(steps, stage.until - begun * steps), task.macs * task.training.batch_size
@@ -144,12 +115,15 @@ def compile_stage(task: Task, stage: Stage, begun: int) -> None:
 
 def compile_model(model: keras.Model, config: ExperimentConfig, run: Length, macs_per_step: int) -> None:
     """Set optimizer, loss and metric. run: the steps that the optimizer serves."""
+    optimizer = make_optimizer(config, run)
+    if keras.config.dtype_policy().name == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # small gradients would become zero
     model.compile(
-        optimizer=make_optimizer(config, run),
+        optimizer=optimizer,
         loss=make_loss(config.training, model.output_shape[-1]),
         metrics=["accuracy"],
         steps_per_execution=1
-        if config.schedule.name == "range_test"
+        if config.schedule.name == "range_test" or config.training.devices > 1  # Keras cannot do both
         else steps_per_execution(run.steps_per_epoch, macs_per_step, on_gpu()),
         jit_compile=compiles_with_xla(config.training),
     )

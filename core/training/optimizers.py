@@ -33,7 +33,7 @@ def make_optimizer(config: ExperimentConfig, run: Length) -> optimizers.Optimize
     part: OptimizerConfig = config.optimizer
     settings: dict[str, Any] = {
         "learning_rate": Scheduled(config, run),
-        "weight_decay": part.weight_decay or None,
+        "weight_decay": part.weight_decay if part.name == "adamw" else part.weight_decay or None,
         "global_clipnorm": part.clip_norm or None,
         "clipvalue": part.clip_value or None,
     }
@@ -56,6 +56,12 @@ def lower_rate(model: keras.Model, factor: float) -> None:
     """Multiply the rate of all later steps."""
     schedule = inner_optimizer(model)._learning_rate
     schedule.lowered.assign(schedule.lowered * factor)
+
+
+def rate_of_last_step(model: keras.Model) -> float:
+    """The learning rate that the step which was just made had."""
+    optimizer = inner_optimizer(model)
+    return float(ops.convert_to_numpy(optimizer._learning_rate(optimizer.iterations - 1)))
 
 
 def inner_optimizer(model: keras.Model) -> optimizers.Optimizer:

@@ -14,6 +14,8 @@ class Batches(keras.utils.PyDataset):
     images: uint8 `(N, H, W, C)`, may be larger than memory; labels: int64 `(N,)`; rows: int64 `(n,)`.
     seed: shuffles the rows anew for every epoch, the same way for the same seed; None keeps their order.
     epoch: the one whose order comes first, from 0. steps: batches an epoch; None: all there are.
+    least: images in every batch, since each of several devices must get one; a last batch takes what it lacks
+        from the one before.
     """
 
     def __init__(
@@ -25,6 +27,7 @@ class Batches(keras.utils.PyDataset):
         seed: int | None = None,
         epoch: int = 0,
         steps: int | None = None,
+        least: int = 1,
     ):
         super().__init__(workers=1, max_queue_size=64)
         self.images = images
@@ -34,6 +37,7 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.epoch = epoch
         self.steps = steps
+        self.least = least
         self._order = self._shuffled()
 
     def __len__(self) -> int:
@@ -45,12 +49,21 @@ class Batches(keras.utils.PyDataset):
 
     def starting(self, epoch: int, steps: int | None = None) -> Batches:
         """The same batches from an epoch on, and of each epoch only so many."""
-        return Batches(self.images, self.labels, self.rows, self.batch_size, self.seed, epoch, steps)
+        return Batches(
+            self.images, self.labels, self.rows, self.batch_size, self.seed, epoch, steps, self.least
+        )
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = self._order[self._start(index) : self._start(index + 1)]
         ascending = np.sort(rows)  # neighbours on disk are read together; the order in a batch is free
         return self.images[ascending], self.labels[ascending]
+
+    def _start(self, index: int) -> int:
+        count = len(self.rows)
+        last = (count - 1) // self.batch_size
+        if index == last > 0:
+            return min(index * self.batch_size, count - self.least)
+        return min(index * self.batch_size, count)
 
     def on_epoch_end(self) -> None:
         self.turn_to(self.epoch + 1)

@@ -73,18 +73,22 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
             model = answering = head_of(net)
             macs = describe_model(model).macs
         batch_size = config.training.images_per_step
-        training, validation = batches(inputs, dataset.labels, parts, batch_size, config.seed, held)
+        least = config.training.devices
+        training, validation = batches(inputs, dataset.labels, parts, batch_size, config.seed, held, least)
         weights = choices.weights(dataset, parts.train, config.data)
         task = Task(config, model, net, macs, training, validation, run, weights)
 
         with MetricWriter(store, run_id) as writer:
             progress = ProgressReporter(writer, run, len(training.rows))
             progress.phase("starting")
-            logger = EpochLogger(writer, len(training.rows), run.epochs, store.last_epoch(run_id))
+            logger = EpochLogger(writer, len(training.rows), run.epochs, store.last_step(run_id))
             checkpoint = Checkpoint(store.settings.checkpoint(run_id), extended(store, run_id))
             with system_metrics(store, run_id):
                 testing_rates = config.schedule.name == "range_test"
-                reporters = [progress, *([RangeTest(writer)] if testing_rates else [])]
+                reporters: list[keras.callbacks.Callback] = [progress]
+                if testing_rates:
+                    logged = store.last_step(run_id, "range_loss")
+                    reporters.append(RangeTest(writer, len(training.rows), batch_size, logged))
                 kept = fit(task, logger, reporters, checkpoint)
             if testing_rates:
                 progress.phase("done")
@@ -94,7 +98,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
             writer.metrics({"train_seconds": logger.seconds}, step=0)
             progress.phase("evaluating")
             seen, views = replace(dataset, images=inputs), config.augmentation.test_time
-            evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views)
+            evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views, least)
             saved = in_float32(deployable)
             writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
             progress.phase("saving")
@@ -109,14 +113,21 @@ def batches(
     batch_size: int,
     seed: int,
     held: Resident | None = None,
+    least: int = 1,
 ) -> tuple[Batches, Batches]:
-    """Those that train and those that validate: of images, or of the rows of those that the device holds."""
+    """Those that train and those that validate: of images, or of the rows of those that the device holds.
+
+    least: as `Batches` takes it.
+    """
     if held is None:
         train, validation = parts.train, parts.validation
     else:
         images, labels = np.arange(len(held.rows), dtype="int32"), labels[held.rows]
         train, validation = held.positions(parts.train), held.positions(parts.validation)
-    return Batches(images, labels, train, batch_size, seed), Batches(images, labels, validation, batch_size)
+    return (
+        Batches(images, labels, train, batch_size, seed, least=least),
+        Batches(images, labels, validation, batch_size, least=least),
+    )
 
 
 def wrap(
@@ -231,8 +242,9 @@ def log_counts(
     """What the net that is kept costs, and what training it takes; returns its multiply-accumulates too."""
     batch_size = config.training.images_per_step
     facts = describe_model(inference_model(net), batch_size, config.optimizer.slots)
-    whole = facts.memory.total - batch_size * facts.memory.per_image
-    memory = Memory(whole, facts.memory.per_image, batch_size)
+    devices = config.training.devices
+    fixed = facts.memory.total - batch_size * facts.memory.per_image
+    memory = Memory(fixed * devices, facts.memory.per_image, batch_size, devices)
     store.log_metrics(
         run_id,
         {
@@ -258,12 +270,13 @@ def evaluate(
     batch_size: int,
     writer: MetricWriter,
     views: str = "none",
+    least: int = 1,
 ) -> None:
-    """Test metrics, and the probabilities themselves, averaged over the views."""
+    """Test metrics, and the probabilities, averaged over the views. least: as `Batches` takes it."""
     if not len(rows):
         print("the dataset has no test part: nothing is evaluated")
         return
-    probabilities = evaluation.predict_probabilities(averaged(model, views), dataset, rows, batch_size)
+    probabilities = evaluation.predict_probabilities(averaged(model, views), dataset, rows, batch_size, least)
     labels = dataset.labels[rows]
     metrics = evaluation.test_metrics(probabilities, labels) | scores(probabilities, labels)
     writer.metrics(metrics, step=0)

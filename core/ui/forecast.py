@@ -45,9 +45,11 @@ def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
 
 def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     settings = get_settings()
-    free = devices.free_memory(devices.slots(settings.slots)[0], settings.memory)
+    usable = list(dict.fromkeys(devices.slots(settings.slots)))
     waiting = []
     for config in configs:
+        taken = usable[: config.training.devices]
+        free = devices.free_memory(",".join(filter(None, taken)) or None, settings.memory)
         net = request(config, info)
         facts = descriptions.cached(settings, net)
         if facts is None:
@@ -76,4 +78,5 @@ def estimate(facts: dict, config: ExperimentConfig) -> Memory:
     others = found["optimizer"] // max(1, found["gradients"])  # slots that the description counted
     slots = (config.optimizer.slots - others) * found["gradients"]
     fixed = found["total"] - found["batch_size"] * found["per_image"] + slots
-    return Memory(fixed, found["per_image"], config.training.images_per_step)
+    part = config.training
+    return Memory(fixed * part.devices, found["per_image"], part.images_per_step, part.devices)

@@ -47,7 +47,7 @@ def progress_bar(run: pd.Series) -> None:
     if "remaining_s" in progress:
         parts.append(f"{words.duration(progress['remaining_s'])} left")
         parts.append(f"{progress['images_per_second']:,.0f} images/s")
-    st.progress(progress["step"] / progress["steps"], text=" · ".join(parts))
+    st.progress(min(1.0, progress["step"] / progress["steps"]), text=" · ".join(parts))
 
 
 @st.fragment(run_every=LIVE_S)

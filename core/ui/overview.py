@@ -18,7 +18,10 @@ def best_runs(runs: pd.DataFrame) -> None:
     if "metrics.best_val_accuracy" not in runs or "params.data.name" not in runs:
         st.caption("No run has finished yet.")
         return
-    finished = runs[(runs["status"] == schema.FINISHED) & runs["metrics.best_val_accuracy"].notna()]
+    compared = runs[[not words.is_range_test(run) for _, run in runs.iterrows()]]
+    finished = compared[
+        (compared["status"] == schema.FINISHED) & compared["metrics.best_val_accuracy"].notna()
+    ]
     if finished.empty:
         st.caption("No run has finished yet.")
         return

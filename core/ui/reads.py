@@ -27,8 +27,8 @@ def _runs(settings: Settings) -> pd.DataFrame:
 def finished_runs() -> pd.DataFrame:
     """The runs that can predict: finished, and trained by ArchLab."""
     found = runs()
-    ours = [words.is_ours(run) for _, run in found.iterrows()]
-    return found[(found["status"] == schema.FINISHED) & pd.Series(ours, index=found.index, dtype=bool)]
+    have = [words.is_ours(run) and not words.is_range_test(run) for _, run in found.iterrows()]
+    return found[(found["status"] == schema.FINISHED) & pd.Series(have, index=found.index, dtype=bool)]
 
 
 def forget_runs() -> None:

@@ -92,12 +92,14 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
 def rate_range(store: RunStore, run: pd.Series) -> None:
     """What a learning-rate range test came to."""
     rates, losses = points(frames.histories(store, [run["run_id"]], schema.RANGE_METRICS))
+    if not len(rates):
+        return
     suggested = suggestion(rates, losses)
     st.subheader("Learning-rate range test")
     st.plotly_chart(rate_range_figure.draw(rates, losses, suggested))
     if suggested:
         st.caption(f"The loss falls fastest at a rate of about {suggested:.2g}; a third of it is safe.")
-    else:
+    elif run["status"] not in schema.ACTIVE:
         st.caption("The loss never fell: try higher rates, more steps or another optimizer.")
 
 

@@ -30,7 +30,8 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
         if isinstance(fits, str) and st.button(label, key=f"fits-{run_id}", icon=":material/memory_alt:"):
             smaller = {"training.batch_size": int(fits), "training.batch_size_is": "total"}
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
-    if status == schema.FINISHED and store.settings.checkpoint(run_id).exists():
+    by_epochs = run.get("params.training.steps", "0") == "0" and not words.is_range_test(run)
+    if status == schema.FINISHED and by_epochs and store.settings.checkpoint(run_id).exists():
         with st.popover("Train further", icon=":material/forward:"):
             epochs = st.number_input("Further epochs", 1, value=5, step=1, key=f"further-{run_id}")
             if st.button("Launch", key=f"extend-{run_id}", type="primary"):

@@ -55,10 +55,11 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     configs, groups, wrong = [], [], []
     for model in nets.values():
         try:
-            config = ExperimentConfig().with_values(settings | model)
-            check(config)
-            configs.append(config)
-            groups.append(repeated(config, seeds, folds))
+            group = repeated(ExperimentConfig().with_values(settings | model), seeds, folds)
+            for config in group.configs[::seeds]:  # seeds change nothing that is checked
+                check(config)
+            configs.append(group.configs[0])
+            groups.append(group)
         except ConfigError as error:
             wrong.append(str(error))
     if not names:

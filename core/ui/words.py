@@ -54,6 +54,11 @@ def is_ours(run: pd.Series) -> bool:
     return isinstance(run.get(f"tags.{schema.NUMBER}"), str)
 
 
+def is_range_test(run: pd.Series) -> bool:
+    """Whether a run only tried learning rates; it has no net that could be compared or asked."""
+    return run.get("params.schedule.name") == "range_test"
+
+
 def run_label(run: pd.Series) -> str:
     """A run in a list: its name, and the beginning of its id to tell namesakes apart."""
     return f"{run['name']} · {run['run_id'][:6]}"

@@ -70,6 +70,20 @@ def test_a_group_of_which_a_run_was_cancelled_did_not_finish(store: RunStore) ->
     assert store.state(parent).tags[schema.FAILURE] == "1 of its 2 runs did not finish."
 
 
+def test_a_group_is_open_again_when_one_of_its_runs_is(store: RunStore) -> None:
+    parent = store.create_group("one", 1)
+    run_id = store.create(SMALL, {schema.PARENT: parent})
+    store.request_cancel(run_id)
+    conclude_groups(store)
+    assert store.state(parent).status == schema.FAILED
+    store.reopen(run_id)
+    assert store.state(parent).status == schema.RUNNING
+    store.set_status(run_id, schema.FINISHED)
+    conclude_groups(store)
+    assert store.state(parent).status == schema.FINISHED
+    assert schema.FAILURE not in store.state(parent).tags
+
+
 def test_a_group_whose_launch_is_under_way_is_left_alone(store: RunStore) -> None:
     parent = store.create_group("two", 2)
     store.set_status(store.create(SMALL, {schema.PARENT: parent}), schema.FINISHED)

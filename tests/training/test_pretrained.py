@@ -223,7 +223,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_offline_a_launch_says_in_one_sentence_what_to_do(store: RunStore, unreachable: Path) -> None:
     config = SMALL.with_values({"model.name": "resnet50", "model.weights": "imagenet"})
     with pytest.raises(ConfigError) as error:
-        launch([config])
+        launch([SMALL, config])
     assert "The ImageNet weights of resnet50 could not be loaded (" in str(error.value)
     assert f"resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5 into {unreachable}" in str(error.value)
     assert frames.run_ids(store) == []

@@ -51,7 +51,7 @@ def test_a_killed_run_ends_as_one_that_was_not(store: RunStore) -> None:
     whole, state = train_here(CONFIG)
     assert state == schema.FINISHED, store.read_text(whole, schema.LOG)
     (killed,) = launch([CONFIG])
-    wait_for(lambda: store.last_epoch(killed) >= 2)
+    wait_for(lambda: store.last_step(killed) >= 2)
     os.kill(_training_process(killed), signal.SIGKILL)
     wait_for(lambda: not store.state(killed).active, 30)
     assert store.state(killed).status == schema.FAILED
@@ -83,6 +83,26 @@ def test_a_finished_run_is_trained_further_with_its_history(store: RunStore) -> 
     before = both[both["step"] <= 2].reset_index(drop=True)
     pd.testing.assert_frame_equal(before, history(store, run_id), check_exact=True)
     assert "going on after epoch 2" in store.read_text(longer, schema.LOG)
+
+
+def test_a_run_that_stopped_early_is_extended_from_where_it_stopped(store: RunStore) -> None:
+    run_id = store.create(CONFIG)
+    store.log_metrics(run_id, {"loss": 1}, step=7)
+    store.settings.checkpoint(run_id).parent.mkdir(parents=True)
+    store.settings.checkpoint(run_id).touch()
+    store.set_status(run_id, schema.FINISHED)
+    longer = extend(store, run_id, 5)
+    store.request_cancel(longer)
+    assert store.config(longer).training.epochs == 12
+
+
+def test_a_range_test_is_nothing_to_go_on_from(store: RunStore) -> None:
+    run_id = store.create(CONFIG.with_values({"schedule.name": "range_test"}))
+    store.set_status(run_id, schema.FINISHED)
+    with pytest.raises(ConfigError, match="A range test trains no net that could be extended"):
+        extend(store, run_id, 5)
+    with pytest.raises(ConfigError, match="only tried learning rates"):
+        launch([CONFIG.with_values({"model.weights": f"run:{run_id}"})])
 
 
 def test_what_cannot_go_on_is_refused(store: RunStore) -> None:

@@ -1,0 +1,151 @@
+"""The stages of a run: what one hands to the next, what is logged of them, and batches that fill devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from core.architectures import build_model
+from core.config import ExperimentConfig
+from core.config.learning import OPTIMIZERS
+from core.schedules import Length
+from core.tracking import frames
+from core.tracking.store import RunStore
+from core.tracking.writer import MetricWriter
+from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
+from core.training.checkpoint import Checkpoint
+from core.training.fitting import Task, compile_model, fit
+from core.training.optimizers import make_optimizer
+from core.training.pipeline import Batches, OrderOfEpoch
+from core.training.train import wrap
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (42, 16, 16, 1), dtype="uint8")
+LABELS = np.arange(42) % 4
+
+
+def task(settings: dict) -> Task:
+    """A small net, 30 images in four batches that train, the last of 6, and 12 that validate."""
+    config = ExperimentConfig().with_values(settings)
+    keras.utils.set_random_seed(config.seed)
+    net = build_model("lenet5", (16, 16, 1), 4)
+    model, _ = wrap(net, config)
+    training = Batches(IMAGES, LABELS, np.arange(30), 8, config.seed)
+    validation = Batches(IMAGES, LABELS, np.arange(30, 42), 8)
+    run = Length(4, config.training.steps or 4 * config.training.epochs)
+    return Task(config, model, net, 1000, training, validation, run)
+
+
+class Weights(keras.callbacks.Callback):
+    """Remembers the first weights of every fit, and those after every epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins: list[list[np.ndarray]] = []
+        self.ends: list[list[np.ndarray]] = []
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.begins.append(self.model.get_weights())
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.ends.append(self.model.get_weights())
+
+
+def fitted(store: RunStore, chosen: Task, tmp_path: Path, *others: keras.callbacks.Callback) -> str:
+    """Train as a run does; returns the run's id."""
+    run_id = store.create(chosen.config)
+    with MetricWriter(store, run_id) as writer:
+        logger = EpochLogger(writer, 30, chosen.run.epochs)
+        progress = ProgressReporter(writer, chosen.run, 30)
+        fit(chosen, logger, [progress, *others], Checkpoint(tmp_path / "checkpoint.npz"))
+    return run_id
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_steps_that_fill_no_epoch_go_on_from_the_last_step(
+    store: RunStore, tmp_path: Path, keep: str
+) -> None:
+    """Neither from the best epoch nor from averages, which are what a run ends with."""
+    watched = Weights()
+    chosen = task(
+        {"training.steps": 14, "training.keep": keep, "optimizer.ema": 0.9, "optimizer.learning_rate": 0.02}
+    )
+    run_id = fitted(store, chosen, tmp_path, watched)
+    assert len(watched.begins) == 2
+    assert len(watched.ends) == 4
+    for begun, ended in zip(watched.begins[1], watched.ends[2], strict=True):
+        np.testing.assert_array_equal(begun, ended)
+    progress = store.state(run_id).progress
+    assert (progress["step"], progress["steps"]) == (14, 14)
+    assert store.last_step(run_id) == 4
+
+
+def test_the_rate_of_an_epoch_is_the_one_it_was_trained_with(store: RunStore, tmp_path: Path) -> None:
+    settings = {
+        "training.epochs": 3,
+        "schedule.name": "piecewise",
+        "schedule.boundaries": "2",
+        "optimizer.learning_rate": 0.01,
+    }
+    run_id = fitted(store, task(settings), tmp_path)
+    rates = frames.histories(store, [run_id], ["learning_rate"])["value"]
+    assert rates.tolist() == pytest.approx([0.01, 0.01, 0.001])
+
+
+def test_a_range_test_tells_the_loss_of_each_step(store: RunStore, tmp_path: Path) -> None:
+    """At rates that move nothing these are the losses of the batches, of the short last one too."""
+    settings = {"schedule.name": "range_test", "training.epochs": 2, "optimizer.learning_rate": 1e-12}
+    chosen = task(settings)
+    run_id = store.create(chosen.config)
+    losses = []
+    for epoch in range(2):
+        batches = chosen.training.starting(epoch)
+        for images, labels in (batches[index] for index in range(len(batches))):
+            answers = keras.ops.convert_to_numpy(chosen.model(images.astype("float32")))
+            losses.append(-np.log(answers[np.arange(len(labels)), labels]).mean())
+    for logged in (0, 8):  # a second time, as after an interruption, nothing is written twice
+        again = task(settings)
+        compile_model(again.model, again.config, again.run, 1000)
+        with MetricWriter(store, run_id) as writer:
+            reporter = RangeTest(writer, 30, 8, logged)
+            again.model.fit(
+                again.training,
+                epochs=2,
+                shuffle=False,
+                verbose=0,
+                callbacks=[OrderOfEpoch(again.training), reporter],
+            )
+    found = frames.histories(store, [run_id], ["range_loss"])
+    assert found["step"].tolist() == list(range(1, 9))
+    np.testing.assert_allclose(found["value"], losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_moves_weights_at_its_defaults(name: str) -> None:
+    weight = keras.Variable(np.ones(2, "float32"))
+    config = ExperimentConfig().with_values({"optimizer.name": name})
+    make_optimizer(config, Length(1, 1)).apply([keras.ops.array([1.0, 1.0])], [weight])
+    assert (keras.ops.convert_to_numpy(weight) < 1).all()
+
+
+@pytest.mark.parametrize(("policy", "scales"), [("mixed_float16", True), ("mixed_bfloat16", False)])
+def test_float16_scales_the_loss(policy: str, scales: bool) -> None:
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = task({}).model
+        compile_model(model, ExperimentConfig(), Length(1, 1), 1000)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == scales
+
+
+def test_a_last_batch_takes_what_devices_lack_from_the_one_before() -> None:
+    batches = Batches(IMAGES, LABELS, np.arange(33), 16, least=4)
+    assert [len(batches[index][1]) for index in range(len(batches))] == [16, 13, 4]
+    assert sorted(np.concatenate([batches[index][0] for index in range(3)]).sum(axis=(1, 2, 3))) == sorted(
+        IMAGES[:33].sum(axis=(1, 2, 3))
+    )
+    enough = Batches(IMAGES, LABELS, np.arange(36), 16, least=4)
+    assert [len(enough[index][1]) for index in range(3)] == [16, 16, 4]
