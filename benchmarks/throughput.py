@@ -7,8 +7,8 @@ For each net, in turn, as often as there are rounds:
 - run: through queue, worker, training process, tracking store and live progress, on the same images;
 - augmented: the same run with flip and pad-and-crop.
 Images a second are those of the training steps, without the first epoch, which compiles. `first step` is the
-time from the script's start, or from the submission of the run, to its first step. What tracking,
-progress and checkpoints cost is what of an epoch, without validation, is not training steps.
+time from the script's start, or from the submission of the run, to its first step. What tracking, progress
+and checkpoints take beside the steps is measured by `benchmarks.overhead`.
 """
 
 from __future__ import annotations
@@ -127,7 +127,6 @@ def compare(case: Case, rounds: int, folder: Path) -> None:
         f"{case.net}: script {base['rate']:,.0f} images/s, "
         f"run {medians['run']['rate'] / base['rate']:.2f} times, "
         f"augmented {medians['augmented']['rate'] / base['rate']:.2f} times; "
-        f"tracking, progress and checkpoints {medians['run']['overhead']:.1%} of an epoch; "
         f"first step after {medians['run']['first_step']:.1f} s, the script's {base['first_step']:.1f} s"
     )
 
@@ -141,7 +140,7 @@ def script(case: Case, folder: Path) -> dict[str, float]:
 
 
 def run(case: Case, augmented: bool) -> dict[str, float]:
-    """Train through the queue; returns rate, first_step and overhead."""
+    """Train through the queue; returns rate and first_step."""
     changes = {"augmentation.horizontal_flip": True, "augmentation.pad_and_crop": 4} if augmented else {}
     config = ExperimentConfig().with_values(
         {
@@ -161,7 +160,7 @@ def run(case: Case, augmented: bool) -> dict[str, float]:
         time.sleep(1)
     log = read_log(store, run_id)
     assert store.state(run_id).status == schema.FINISHED, log
-    history = frames.histories(store, [run_id], ["images_per_second", "epoch_seconds"])
+    history = frames.histories(store, [run_id], ["images_per_second"])
     table = history[history["step"] > 1].pivot(index="step", columns="metric", values="value")
     training = case.images / table["images_per_second"]
     first = re.search(r"first step at ([\d.]+)", log)
@@ -169,7 +168,6 @@ def run(case: Case, augmented: bool) -> dict[str, float]:
     return {
         "rate": float(case.images * len(table) / training.sum()),
         "first_step": float(first[1]) - submitted,
-        "overhead": float(1 - training.sum() / table["epoch_seconds"].sum()),
     }
 
 
