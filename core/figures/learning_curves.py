@@ -51,7 +51,7 @@ def draw(curves: Sequence[Curve], styles: Mapping[str, LineStyle], metric: str) 
             x=curve.epochs,
             y=curve.values,
             name=plain(curve.name),
-            mode="lines+markers" if len(curve.epochs) <= 30 else "lines",
+            mode=_mode(len(curve.epochs)),
             line={"color": style.color, "dash": style.dash, "width": 2},
             marker={"size": 5},
         )
@@ -72,13 +72,18 @@ def draw_run(history: pd.DataFrame, style: LineStyle, metric: str) -> go.Figure:
                 x=points["step"],
                 y=points["value"],
                 name=label,
-                mode="lines+markers",
+                mode=_mode(len(points)),
                 line={"color": style.color, "dash": dash, "width": 2},
                 marker={"size": 5},
             )
     finish(figure, f"{metric.capitalize()} by epoch", "epoch", metric, height=300)
     figure.update_xaxes(rangemode="tozero")
     return figure
+
+
+def _mode(epochs: int) -> str:
+    """Points on the line, while there is room between them."""
+    return "lines+markers" if epochs <= 30 else "lines"
 
 
 def _longest(curves: Sequence[Curve]) -> int:
