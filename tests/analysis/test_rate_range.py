@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.rate_range import points, smoothed, suggestion
+from core.figures import rate_range
 from core.tracking import schema
 
 RATES = np.logspace(-6, 0, 200)
@@ -40,3 +41,11 @@ def test_points_come_from_the_history() -> None:
     assert (rates.tolist(), losses.tolist()) == ([1e-6], [2.0])
     assert set(schema.RANGE_METRICS) == {"range_rate", "range_loss"}
     assert [len(one) for one in points(history.iloc[:0])] == [0, 0]
+
+
+def test_the_step_that_ran_away_presses_nothing_flat_and_the_suggestion_stands_at_its_line() -> None:
+    losses = np.append(np.full(199, 2.0), 50.0)
+    figure = rate_range.draw(RATES, losses, 1e-3)
+    assert figure.layout.yaxis.range[1] < 10
+    assert figure.layout.annotations[0].x == -3  # the axis is logarithmic
+    assert figure.layout.shapes[0].x0 == 1e-3
