@@ -45,6 +45,15 @@ def test_the_preview_shows_each_net_with_what_its_weights_want(trained: Trained)
     assert any("inception_v3, preprocessing tf" in caption.value for caption in app.caption)
 
 
+def test_the_preview_does_not_ask_when_frozen_layers_learn(trained: Trained) -> None:
+    """After 10 of 30 epochs: more than the 5 of a config that says nothing of epochs."""
+    later = {"freeze": "all", "epochs": "30", "unfreeze_epoch": "10"}
+    app = opened("pages/2_Train.py", preview="true", **later)
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("image")) == 8
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
