@@ -32,6 +32,7 @@ else:
 
 RUN = "run:"
 SUFFIXES = (".keras", ".weights.h5")
+PREPROCESSING_LAYERS = ("Rescaling", "Normalization", "Identity")  # each is named after it
 REACH_S = 10.0  # how long a launch waits for the server that has ImageNet's weights
 
 
@@ -203,7 +204,7 @@ def preprocessing_layers(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         config = tree.get("config")
         name = config.get("name") if isinstance(config, dict) else None
-        if tree.get("class_name") in ("Rescaling", "Normalization") and name in PREPROCESSING:
+        if tree.get("class_name") in PREPROCESSING_LAYERS and name in PREPROCESSING:
             yield str(name)
         for branch in tree.values():
             yield from preprocessing_layers(branch)
