@@ -119,7 +119,7 @@ def _preview(info: DatasetInfo, settings: dict[str, Any], nets: dict[str, dict[s
     names = list(nets)
     name = names[0] if names else None
     if len(names) > 1:
-        name = st.segmented_control("For", names, default=name, required=True)
+        name = st.segmented_control("For", names, default=name, required=True, format_func=words.plain)
     net = nets[name] if name else {}
     # When frozen layers learn is a matter of epochs, which are not known here, and changes no image.
     net = {key: value for key, value in net.items() if not key.startswith("model.unfreeze_")}

@@ -41,6 +41,7 @@ def test_the_preview_shows_each_net_with_what_its_weights_want(trained: Trained)
     assert not app.exception
     assert len(app.get("image")) == 8
     assert any("vgg16, preprocessing caffe" in caption.value for caption in app.caption)
+    assert app.segmented_control[0].options == ["vgg16", r"inception\_v3"]  # read as Markdown
     app.segmented_control[0].set_value("inception_v3").run()
     assert any("inception_v3, preprocessing tf" in caption.value for caption in app.caption)
 
