@@ -167,11 +167,18 @@ def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrai
 
 
 def logged(store: RunStore, run_id: str) -> str:
-    """The preprocessing that a run had, not what its config asked for: weights may have chosen another."""
+    """The preprocessing that a run had, not what its config asked for: weights may have chosen another.
+
+    Raises WeightsError when the run's files are gone.
+    """
     try:
         return json.loads(store.read_text(run_id, schema.DATA))["preprocessing"]
     except (FileNotFoundError, KeyError):
+        pass  # logged before runs wrote it down
+    try:
         return store.config(run_id).data.preprocessing
+    except FileNotFoundError as error:
+        raise WeightsError(f"{error} Its files are gone, so there are no weights to take.") from None
 
 
 def from_model(path: Path, source: str) -> Pretrained:

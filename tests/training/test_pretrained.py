@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import h5py
@@ -169,6 +170,14 @@ def test_a_run_that_has_not_finished_has_no_weights(store: RunStore) -> None:
     waiting = store.create(SMALL)
     with pytest.raises(ConfigError, match="is SCHEDULED; only a finished run has weights to take"):
         check(SMALL.with_values({"model.weights": f"run:{waiting}"}))
+
+
+def test_a_run_whose_files_are_gone_has_no_weights(store: RunStore) -> None:
+    gone = store.create(SMALL)
+    store.set_status(gone, schema.FINISHED)
+    shutil.rmtree(store.settings.artifacts / gone)
+    with pytest.raises(WeightsError, match=rf"The run {gone} has no 'config\.yaml'\. Its files are gone, so"):
+        check_weights(SMALL.with_values({"model.weights": f"run:{gone}"}), store)
 
 
 def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(trained: Trained) -> None:
