@@ -8,8 +8,8 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
@@ -18,11 +18,10 @@ from unittest.mock import patch
 
 import psutil
 from filelock import FileLock
-from sqlalchemy.exc import SQLAlchemyError
 
 from core import config as configs
 from core.config import ExperimentConfig
-from core.settings import Settings, SettingsError, get_settings
+from core.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.states import RunState, UnknownRun
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-UNUSABLE = ("MlflowException", "RestException")  # named, because asking for their class imports MLflow
-
-
 class RunStore:
     """One tracking store. Safe to use from several threads and processes."""
 
@@ -42,7 +38,7 @@ class RunStore:
         self.settings = settings
         self.uri = settings.tracking_uri
         self._lock = Lock()
-        with self._said_in_words():
+        with states.said_in_words(self.uri):
             _ensure_store(settings)
         if not self.is_own_database:
             _ = self.client  # what is elsewhere may be out of reach: say so at once
@@ -58,7 +54,7 @@ class RunStore:
 
     @cached_property
     def _client_and_experiment(self) -> tuple[MlflowClient, str]:
-        with self._lock, self._said_in_words():
+        with self._lock, states.said_in_words(self.uri):
             import mlflow
             from mlflow import MlflowClient
 
@@ -67,17 +63,6 @@ class RunStore:
             experiment = client.get_experiment_by_name(schema.EXPERIMENT)
             assert experiment is not None  # _ensure_store made it
             return client, experiment.experiment_id
-
-    @contextmanager
-    def _said_in_words(self) -> Iterator[None]:
-        """Raises SettingsError for what a store that cannot be used raises."""
-        try:
-            yield
-        except Exception as error:
-            if not isinstance(error, SQLAlchemyError) and type(error).__name__ not in UNUSABLE:
-                raise
-            reason = str(error).splitlines()[0]
-            raise SettingsError(f"The tracking store {self.uri} cannot be used: {reason}") from error
 
     @property
     def is_own_database(self) -> bool:

@@ -6,12 +6,14 @@ import math
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pandas as pd
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.config import ExperimentConfig
-from core.settings import PROGRAM, Settings
+from core.settings import PROGRAM, Settings, SettingsError
 from core.tracking import frames, schema, states
 from core.tracking.store import RunStore, UnknownRun, is_alive, process_name, this_process
 from core.tracking.writer import MetricWriter
@@ -93,6 +95,32 @@ def test_sql_and_client_read_the_same(store: RunStore) -> None:
     assert losses[0] == 1.0
     assert math.isnan(losses[1])
     assert losses[2:] == [math.inf, -math.inf]
+
+
+def test_a_connection_that_the_store_closed_is_made_again(store: RunStore) -> None:
+    run_id = store.create(ExperimentConfig())
+    with states.connected(store.uri) as connection:
+        theirs = connection.connection.driver_connection
+    assert theirs is not None
+    theirs.close()
+    assert store.state(run_id).status == schema.SCHEDULED
+
+
+def test_a_store_that_cannot_be_read_is_one_sentence(store: RunStore) -> None:
+    with closing(sqlite3.connect(store.settings.database)) as connection:
+        connection.execute("ALTER TABLE runs RENAME TO gone")
+    readers = (RunStore.active, lambda store: store.state("0"), frames.run_ids, frames.runs)
+    for read in readers:
+        with pytest.raises(SettingsError, match=r"^The tracking store sqlite:.* cannot be used: .*no such "):
+            read(store)
+
+
+def test_a_password_of_a_store_is_not_said() -> None:
+    sentence = r"^The tracking store postgresql://me:\*\*\*@there/runs cannot be used: away$"
+    with pytest.raises(SettingsError, match=sentence), states.said_in_words("postgresql://me:key@there/runs"):
+        raise SQLAlchemyError("away")
+    for path in ("mlruns", "http://there:port/", "sqlite:////tmp/a file.db"):
+        assert states.shown(path) == path
 
 
 def test_an_empty_store_reads_as_empty_frames(store: RunStore) -> None:
