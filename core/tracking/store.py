@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import psutil
 from filelock import FileLock
@@ -81,7 +82,7 @@ class RunStore:
             run_name=config.title,
             tags={
                 schema.OWNER: this_process(),
-                schema.HOME: home_name(self.settings),
+                schema.HOME: home_id(self.settings),
                 schema.USER: getpass.getuser(),
                 schema.NUMBER: str(self._next_number()),
                 **(tags or {}),
@@ -283,9 +284,16 @@ def process_name(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
 
 
-def home_name(settings: Settings) -> str:
-    """`host:folder`, which names an installation among those that share a store."""
-    return f"{socket.gethostname()}:{settings.home}"
+def home_id(settings: Settings) -> str:
+    """The id of an installation, to tell it from others that share a store; it moves with its folder."""
+    path = settings.home / "home.id"
+    if not path.exists():
+        with _store_lock(settings):
+            if not path.exists():
+                draft = path.with_suffix(".draft")
+                draft.write_text(uuid4().hex)
+                draft.replace(path)  # whole: others read it without the lock
+    return path.read_text()
 
 
 def this_process() -> str:
@@ -333,7 +341,7 @@ def _ensure_store(settings: Settings) -> None:
     settings.check_writable()
     if _is_ready(settings):
         return
-    with FileLock(settings.home / "store.lock"):
+    with _store_lock(settings):
         if _is_ready(settings):
             return
         from mlflow import MlflowClient
@@ -346,6 +354,10 @@ def _ensure_store(settings: Settings) -> None:
         if _is_own_database(settings):
             with closing(sqlite3.connect(settings.database)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers never block
+
+
+def _store_lock(settings: Settings) -> FileLock:
+    return FileLock(settings.home / "store.lock")
 
 
 def _is_own_database(settings: Settings) -> bool:
