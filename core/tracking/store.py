@@ -8,7 +8,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from core import config as configs
 from core.config import ExperimentConfig
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
+from core.tracking.moved import follow_home
 from core.tracking.states import RunState, UnknownRun
 
 if TYPE_CHECKING:
@@ -334,7 +335,7 @@ def tail(path: Path, limit_bytes: int) -> str:
 
 
 def _ensure_store(settings: Settings) -> None:
-    """Create store and experiment where they are missing, one process at a time.
+    """Create store and experiment where they are missing, and follow a moved folder, one process at a time.
 
     Several processes that opened a missing database together each ran MLflow's migrations and broke it.
     """
@@ -354,6 +355,7 @@ def _ensure_store(settings: Settings) -> None:
         if _is_own_database(settings):
             with closing(sqlite3.connect(settings.database)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers never block
+            follow_home(settings)
 
 
 def _store_lock(settings: Settings) -> FileLock:
@@ -365,15 +367,15 @@ def _is_own_database(settings: Settings) -> bool:
 
 
 def _is_ready(settings: Settings) -> bool:
-    """Whether our own database is complete; asked without MLflow, which would create it."""
+    """Whether our own database is complete and knows where it lies; MLflow, if asked, would create it."""
     if not _is_own_database(settings) or not settings.database.exists():
         return False
     try:
         with closing(sqlite3.connect(f"file:{settings.database}?mode=ro", uri=True)) as connection:
-            names: Sequence = connection.execute(
-                "SELECT 1 FROM experiments WHERE name = ?", (schema.EXPERIMENT,)
-            ).fetchall()
+            found = connection.execute(
+                "SELECT artifact_location FROM experiments WHERE name = ?", (schema.EXPERIMENT,)
+            ).fetchone()
             wal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     except sqlite3.OperationalError:
         return False
-    return bool(names) and wal
+    return found == (settings.artifacts.as_uri(),) and wal
