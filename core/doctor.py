@@ -57,11 +57,12 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _store(settings: Settings) -> Finding:
-    from core.tracking import frames
+    from core.tracking import frames, states
     from core.tracking.store import get_store
 
+    where = states.shown(settings.tracking_uri)
     try:
         count = len(frames.run_ids(get_store()))
     except Exception as error:  # whatever is wrong with the store, this is the place to say it
-        return "store", f"{settings.tracking_uri}: {error}", False
-    return "store", f"{settings.tracking_uri}: {count} runs", True
+        return "store", f"{where}: {error}", False
+    return "store", f"{where}: {count} runs", True

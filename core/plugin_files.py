@@ -1,7 +1,8 @@
 """Python files from a folder outside the program, imported as modules of a package of their own.
 
 A file whose name begins with an underscore is a helper: it registers nothing, and the others can import it
-(`from . import _layers`) when they need it.
+(`from . import _layers`) when they need it. All are run from their text: byte code would lie beside a
+person's files, and it knows a changed file only by its size and by whole seconds.
 """
 
 from __future__ import annotations
@@ -10,78 +11,121 @@ import ast
 import importlib
 import logging
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.abc import MetaPathFinder
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 logger = logging.getLogger(__name__)
 
 PACKAGE = "own_architectures"
-_helpers: dict[str, PluginFile] = {}  # as they were when they were last run
 HEAVY = ("keras", "tensorflow", "jax", "torch")  # never loaded by what only lists nets
 
 
 @dataclass(frozen=True)
 class PluginFile:
-    """A file as it is now; when its time or size changes it is another one."""
+    """A file as it is now; when its time or size changes, or that of a helper, it is another one."""
 
     path: Path
     modified_ns: int
     size: int
+    helpers: frozenset[PluginFile] = frozenset()  # of its folder; those of a helper are not listed
+
+    @property
+    def is_helper(self) -> bool:
+        return self.path.name.startswith("_")
+
+
+_helpers: frozenset[PluginFile] = frozenset()  # as they were before the modules of helpers were run
 
 
 def plugin_files(folder: Path | None) -> set[PluginFile]:
     """The files of a folder that register something; none when there is no folder."""
-    return {_as_it_is(path) for path in _python_files(folder) if not path.name.startswith("_")}
+    files = _python_files(folder)
+    helpers = frozenset(file for file in files if file.is_helper)
+    return {replace(file, helpers=helpers) for file in files if not file.is_helper}
 
 
 def load_file(file: PluginFile) -> None:
     """Run a file anew. Raises ImportError when that would load Keras, and whatever the file raises."""
     source = file.path.read_bytes()
     _refuse_heavy_imports(source, file.path.name)
-    name = f"{_package(file.path.parent)}.{file.path.stem}"
+    _follow_helpers(file.path.parent, file.helpers)
+    name = f"{PACKAGE}.{file.path.stem}"
     module = ModuleType(name)
     module.__file__ = str(file.path)
     module.__package__ = PACKAGE
     sys.modules[name] = module  # dataclasses and Keras look their module up
-    exec(compile(source, file.path, "exec"), module.__dict__)  # not import: no byte code beside the file
+    exec(compile(source, file.path, "exec"), module.__dict__)
 
 
 def load_helpers(folder: Path | None) -> None:
     """Import the helpers of a folder (layers of its own, say); these may import Keras.
 
-    One that was changed since is run anew. One that cannot be imported is named in the log and harms no other
-    net; the nets that need it then say so.
+    When one is new, changed or gone, all are run anew: they may import each other. One that cannot be
+    imported is named in the log and harms no other net; the nets that need it then say so.
     """
-    for path in _python_files(folder):
-        if path.name.startswith("_"):
-            name, file = f"{_package(path.parent)}.{path.stem}", _as_it_is(path)
-            try:
-                if name not in sys.modules:
-                    importlib.import_module(name)
-                elif _helpers.get(name) != file:
-                    importlib.reload(sys.modules[name])
-                _helpers[name] = file
-            except Exception as error:  # it may be anybody's code
-                logger.warning("%s cannot be imported: %s", path.name, error)
+    if folder is None:
+        return
+    helpers = [file for file in _python_files(folder) if file.is_helper]
+    _follow_helpers(folder, frozenset(helpers))
+    for file in helpers:
+        try:
+            importlib.import_module(f"{PACKAGE}.{file.path.stem}")
+        except Exception as error:  # it may be anybody's code
+            logger.warning("%s cannot be imported: %s", file.path.name, error)
 
 
-def _python_files(folder: Path | None) -> list[Path]:
+class _OwnFinder(MetaPathFinder):
+    """Finds the modules of the package. One finder a search: they remember what a folder held."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if path is None or not name.startswith(f"{PACKAGE}."):
+            return None
+        finders = [FileFinder(folder, (_FromText, SOURCE_SUFFIXES)) for folder in path]
+        return next(filter(None, (finder.find_spec(name) for finder in finders)), None)
+
+
+class _FromText(SourceFileLoader):
+    """Neither reads nor writes byte code."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def _follow_helpers(folder: Path, helpers: frozenset[PluginFile]) -> None:
+    """Let the package stand for the folder, without modules of helpers that are not as they were."""
+    global _helpers
+    package = _package()
+    package.__path__ = [str(folder)]
+    if helpers != _helpers:
+        for name in [name for name in sys.modules if name.startswith(f"{PACKAGE}._")]:
+            del sys.modules[name]
+            vars(package).pop(name.removeprefix(f"{PACKAGE}."), None)  # `from . import` looks here first
+        _helpers = helpers
+
+
+def _package() -> ModuleType:
+    if PACKAGE not in sys.modules:
+        sys.modules[PACKAGE] = ModuleType(PACKAGE)
+        sys.meta_path.insert(0, _OwnFinder())
+    return sys.modules[PACKAGE]
+
+
+def _python_files(folder: Path | None) -> list[PluginFile]:
     if folder is None or not folder.is_dir():
         return []
-    return sorted(path for path in folder.glob("*.py") if path.is_file())
+    return [_as_it_is(path) for path in sorted(folder.glob("*.py")) if path.is_file()]
 
 
 def _as_it_is(path: Path) -> PluginFile:
     state = path.stat()
     return PluginFile(path, state.st_mtime_ns, state.st_size)
-
-
-def _package(folder: Path) -> str:
-    """The package that stands for the folder, so that its files can import its helpers."""
-    package = sys.modules.setdefault(PACKAGE, ModuleType(PACKAGE))
-    package.__path__ = [str(folder)]
-    return PACKAGE
 
 
 def _refuse_heavy_imports(source: bytes, file: str) -> None:

@@ -31,6 +31,7 @@ from core.jobs.launch import launch
 from core.jobs.worker import worker_of
 from core.settings import Settings
 from core.tracking import frames, schema
+from core.tracking.moved import follow_home
 from core.tracking.store import RunStore, get_store
 from tests.waiting import wait_for
 
@@ -108,16 +109,7 @@ def copy_store(source: Path, target: Settings) -> None:
     shutil.copyfile(source, target.database)
     with closing(sqlite3.connect(target.database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-        query = "SELECT artifact_location FROM experiments WHERE name = ?"
-        (before,) = connection.execute(query, (schema.EXPERIMENT,)).fetchone()
-        for table, column in (
-            ("experiments", "artifact_location"),
-            ("runs", "artifact_uri"),
-            ("logged_models", "artifact_location"),
-        ):
-            statement = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
-            connection.execute(statement, (before, target.artifacts.as_uri()))
-        connection.commit()
+    follow_home(target)
 
 
 def snapshot(settings: Settings, file: Path) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from core import settings as settings_module
-from core.architectures import architectures
+from core.architectures import architectures, build_model
 from core.inference.client import describe
 from core.jobs.launch import launch
 from core.plugin_files import load_helpers
@@ -153,15 +155,69 @@ def test_it_is_described_trained_and_asked_by_the_other_processes(folder: Path) 
     assert abs(sum(answer.probabilities) - 1) < 1e-5
 
 
-def test_a_changed_helper_is_run_anew_and_a_broken_one_harms_nobody(tmp_path: Path) -> None:
-    helper = tmp_path / "_changing.py"
-    helper.write_text("VALUE = 1")
+@pytest.fixture
+def helper(tmp_path: Path) -> Callable[[str], int]:
+    """`helper(text)`: write a helper, load all, and ask another one for the `VALUE` that it took from there.
+
+    All writes have the same second and, with texts as long as each other, the same size.
+    """
+    (tmp_path / "_asking.py").write_text("from ._changing import VALUE")
+    times = count(10**18)  # the first of them: in nanoseconds, a whole second
+
+    def write(text: str) -> int:
+        (tmp_path / "_changing.py").write_text(text)
+        os.utime(tmp_path / "_changing.py", ns=(10**18, next(times)))
+        load_helpers(tmp_path)
+        assert not (tmp_path / "__pycache__").exists()
+        return importlib.import_module("own_architectures._asking").VALUE
+
+    return write
+
+
+def test_a_changed_helper_is_run_anew_and_so_are_those_that_import_it(helper: Callable[[str], int]) -> None:
+    assert helper("VALUE = 1") == 1
+    assert helper("VALUE = 2") == 2
+    assert helper("VALUE = 1 + 2") == 3
+
+
+def test_a_helper_that_breaks_or_goes_is_not_there_any_more(
+    helper: Callable[[str], int], tmp_path: Path
+) -> None:
+    assert helper("VALUE = 1") == 1
+    with pytest.raises(SyntaxError):
+        helper("VALUE = (")
+    with pytest.raises(ZeroDivisionError):
+        helper("VALUE = 1 / 0")
+    assert helper("VALUE = 4") == 4
+    (tmp_path / "_changing.py").unlink()
     load_helpers(tmp_path)
-    module = sys.modules["own_architectures._changing"]
-    assert module.VALUE == 1
-    helper.write_text("VALUE = 1 + 1")
-    load_helpers(tmp_path)
-    assert module.VALUE == 2
-    helper.write_text("VALUE = (")
-    load_helpers(tmp_path)
-    assert module.VALUE == 2
+    assert not {"own_architectures._asking", "own_architectures._changing"} & set(sys.modules)
+
+
+def test_with_a_helper_its_nets_change(folder: Path) -> None:
+    (folder / "_base.py").write_text("NAME = 'first'")
+    (folder / "named.py").write_text("from ._base import NAME\n" + NET.replace('"NAME"', "NAME"))
+    assert "first" in architectures
+    (folder / "_base.py").write_text("NAME = 'second'")
+    assert {"second", "tiny"} <= set(architectures.names())
+    assert "first" not in architectures
+    (folder / "_base.py").write_text("NAME = (")
+    assert "second" not in architectures
+    assert architectures.problems() == {"named.py": "SyntaxError: '(' was never closed (_base.py, line 1)"}
+
+
+def test_a_layer_of_a_helper_that_is_run_again_can_be_saved_and_loaded(folder: Path) -> None:
+    import keras
+
+    for factor in (2, 3):
+        (folder / "_doubling.py").write_text(LAYER.replace("2", str(factor)))
+        build_model("tiny").save(folder / "tiny.keras")
+        layer = keras.saving.load_model(folder / "tiny.keras").layers[2]
+        assert float(layer(keras.ops.ones(()))) == factor
+
+
+def test_a_net_says_that_its_helper_broke(folder: Path) -> None:
+    build_model("tiny")
+    (folder / "_doubling.py").write_text("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        build_model("tiny")

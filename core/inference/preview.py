@@ -22,6 +22,7 @@ from core.training.preprocessing import needs_mean, training_mean
 from core.training.pretrained import check_weights
 
 PARTNERS = 24  # other images of the batch, which mixing takes from
+MAX_SIDE = 384  # pixels, of what is shown: eight of the size that a net may want need not fit into a message
 RANGES = {"scale": (0.0, 1.0), "tf": (-1.0, 1.0)}  # what 0-255 becomes; of others it depends on the image
 
 
@@ -30,7 +31,8 @@ def preview(store: RunStore, tree: dict[str, Any], row: int, count: int, seed: i
 
     tree: a whole config. store: of the runs and weights it may start from, which choose the preprocessing.
     What the net gets is shown from its smallest value, black, to its largest, white, where the range of
-    values depends on the image. Raises ValueError for an unknown row and for what the config cannot have.
+    values depends on the image, and smaller where a side is longer than `MAX_SIDE`. Raises ValueError for an
+    unknown row and for what the config cannot have.
     """
     config = from_mapping(tree)
     dataset = datasets.load(config.data.name, grey=config.data.grey)
@@ -74,5 +76,7 @@ def _mean(data: DataConfig, fingerprint: str) -> np.ndarray:
 
 def _png(image: np.ndarray) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
+    shown = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    shown.thumbnail((MAX_SIDE, MAX_SIDE))  # never larger than it is
+    shown.save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

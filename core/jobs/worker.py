@@ -15,7 +15,7 @@ from core.jobs.queue import RunQueue, queue_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
 from core.tracking import schema
-from core.tracking.store import RunStore, get_store, home_name, is_alive
+from core.tracking.store import RunStore, get_store, home_id, is_alive
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def recover(store: RunStore, queue: RunQueue) -> None:
     Runs that are RUNNING without a process end FAILED; SCHEDULED ones that the queue lost are queued again.
     In a store that several installations share, those of another one wait in its queue, not in ours.
     """
-    here = home_name(store.settings)
+    here = home_id(store.settings)
     for run in store.active():
         owner = run.tags.get(schema.OWNER)
         if owner is None or (is_alive(owner) and not _moved(store, owner)):
@@ -84,9 +84,7 @@ def recover(store: RunStore, queue: RunQueue) -> None:
     waiting = set(queue.waiting())
     for run in store.active():
         lost = run.status == schema.SCHEDULED and run.run_id not in waiting
-        ours = (
-            store.is_own_database or run.tags.get(schema.HOME, here) == here
-        )  # a moved folder keeps its runs
+        ours = run.tags.get(schema.HOME) == here
         if lost and ours and schema.FOREGROUND not in run.tags:
             queue.put(run.run_id)
     conclude_groups(store)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from core.tracking import schema
-from core.tracking.states import engine, is_database
+from core.tracking.states import connected, is_database
 
 if TYPE_CHECKING:
     from core.tracking.store import RunStore
@@ -29,7 +29,7 @@ def runs(store: RunStore) -> pd.DataFrame:
     Columns: run_id, name, status, started and ended (UTC), last_epoch (the step of the last `loss`), then
     `params.*`, `metrics.*` (their last values, float) and `tags.*`. A value a run does not have is NaN.
     """
-    frame = _runs_by_sql(engine(store.uri)) if is_database(store.uri) else _runs_by_client(store)
+    frame = _runs_by_sql(store) if is_database(store.uri) else _runs_by_client(store)
     parents = frame.get(f"tags.{schema.GROUP}", pd.Series(index=frame.index, dtype=object)).notna()
     frame = frame[~parents].drop(columns=f"tags.{schema.GROUP}", errors="ignore")
     return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
@@ -39,7 +39,7 @@ def run_ids(store: RunStore) -> list[str]:
     """Ids of all runs that were not deleted."""
     if not is_database(store.uri):
         return runs(store)["run_id"].tolist()
-    with engine(store.uri).connect() as connection:
+    with connected(store.uri) as connection:
         rows = connection.execute(text("SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active'"))
         return [row[0] for row in rows]
 
@@ -50,7 +50,7 @@ def last_number(store: RunStore) -> int:
         numbers = runs(store).get(f"tags.{schema.NUMBER}", pd.Series(dtype=str)).dropna()
         return int(numbers.astype(int).max()) if len(numbers) else 0
     query = text("SELECT MAX(CAST(value AS INTEGER)) FROM tags WHERE key = :key")
-    with engine(store.uri).connect() as connection:
+    with connected(store.uri) as connection:
         return connection.execute(query, {"key": schema.NUMBER}).scalar() or 0
 
 
@@ -66,9 +66,9 @@ def histories(
     return frame.sort_values(["run_id", "metric", "step", "time"], ignore_index=True)
 
 
-def _runs_by_sql(database: Engine) -> pd.DataFrame:
+def _runs_by_sql(store: RunStore) -> pd.DataFrame:
     alive = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active'"
-    with database.connect() as connection:
+    with connected(store.uri) as connection:
         frame = pd.read_sql(
             text(
                 "SELECT run_uuid AS run_id, name, status, start_time AS started, end_time AS ended "
@@ -135,7 +135,7 @@ def _histories_by_sql(store: RunStore, run_ids: list[str], names: list[str]) -> 
         "SELECT run_uuid AS run_id, key AS metric, step, value, timestamp AS time, is_nan "
         "FROM metrics WHERE run_uuid IN :runs AND key IN :names"
     ).bindparams(bindparam("runs", expanding=True), bindparam("names", expanding=True))
-    with engine(store.uri).connect() as connection:
+    with connected(store.uri) as connection:
         frame = pd.read_sql(query, connection, params={"runs": run_ids, "names": names})
     frame["value"] = _with_nan(frame)
     frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)

@@ -6,19 +6,25 @@ A store that is a database is asked by SQL, which takes a hundredth of the time 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, bindparam, create_engine, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
+from core.settings import SettingsError
 from core.tracking import schema
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from core.tracking.store import RunStore
+
+# Named, because asking for their class imports MLflow and pandas.
+UNUSABLE = ("MlflowException", "RestException", "DatabaseError")
 
 
 class UnknownRun(ValueError):
@@ -81,10 +87,37 @@ def is_database(uri: str) -> bool:
     return uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
 
 
+@contextmanager
+def connected(uri: str) -> Iterator[Connection]:
+    """A connection to a store that is a database. Raises SettingsError when it cannot be used."""
+    with said_in_words(uri), _engine(uri).connect() as connection:
+        yield connection
+
+
+@contextmanager
+def said_in_words(uri: str) -> Iterator[None]:
+    """Raises SettingsError for what a store that cannot be used raises."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, SQLAlchemyError) and type(error).__name__ not in UNUSABLE:
+            raise
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"The tracking store {shown(uri)} cannot be used: {reason}") from error
+
+
+def shown(uri: str) -> str:
+    """A store's address as it may be read by anybody: without its password."""
+    try:
+        return make_url(uri).render_as_string(hide_password=True)
+    except (SQLAlchemyError, ValueError):  # a path, which has none
+        return uri
+
+
 @cache
-def engine(uri: str) -> Engine:
-    """The connections of this process to a store that is a database."""
-    return create_engine(uri)
+def _engine(uri: str) -> Engine:
+    """The connections of this process; each is tried first, for a server closes those that were idle."""
+    return create_engine(uri, pool_pre_ping=True)
 
 
 def _by_sql(uri: str, condition: str, wanted: Sequence[str]) -> list[RunState]:
@@ -95,7 +128,7 @@ def _by_sql(uri: str, condition: str, wanted: Sequence[str]) -> list[RunState]:
         f"WHERE runs.{condition} ORDER BY runs.start_time"
     )
     found: dict[str, RunState] = {}
-    with engine(uri).connect() as connection:
+    with connected(uri) as connection:
         statement = text(query).bindparams(bindparam("wanted", expanding=True))
         for run_id, name, status, key, value in connection.execute(statement, {"wanted": list(wanted)}):
             state = found.setdefault(run_id, RunState(run_id, name, status, {}))

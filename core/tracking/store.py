@@ -8,31 +8,29 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import psutil
 from filelock import FileLock
-from sqlalchemy.exc import SQLAlchemyError
 
 from core import config as configs
 from core.config import ExperimentConfig
-from core.settings import Settings, SettingsError, get_settings
+from core.settings import Settings, get_settings
 from core.tracking import schema, states
+from core.tracking.moved import follow_home
 from core.tracking.states import RunState, UnknownRun
 
 if TYPE_CHECKING:
     import keras
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-
-UNUSABLE = ("MlflowException", "RestException")  # named, because asking for their class imports MLflow
 
 
 class RunStore:
@@ -42,7 +40,7 @@ class RunStore:
         self.settings = settings
         self.uri = settings.tracking_uri
         self._lock = Lock()
-        with self._said_in_words():
+        with states.said_in_words(self.uri):
             _ensure_store(settings)
         if not self.is_own_database:
             _ = self.client  # what is elsewhere may be out of reach: say so at once
@@ -58,7 +56,7 @@ class RunStore:
 
     @cached_property
     def _client_and_experiment(self) -> tuple[MlflowClient, str]:
-        with self._lock, self._said_in_words():
+        with self._lock, states.said_in_words(self.uri):
             import mlflow
             from mlflow import MlflowClient
 
@@ -67,17 +65,6 @@ class RunStore:
             experiment = client.get_experiment_by_name(schema.EXPERIMENT)
             assert experiment is not None  # _ensure_store made it
             return client, experiment.experiment_id
-
-    @contextmanager
-    def _said_in_words(self) -> Iterator[None]:
-        """Raises SettingsError for what a store that cannot be used raises."""
-        try:
-            yield
-        except Exception as error:
-            if not isinstance(error, SQLAlchemyError) and type(error).__name__ not in UNUSABLE:
-                raise
-            reason = str(error).splitlines()[0]
-            raise SettingsError(f"The tracking store {self.uri} cannot be used: {reason}") from error
 
     @property
     def is_own_database(self) -> bool:
@@ -96,7 +83,7 @@ class RunStore:
             run_name=config.title,
             tags={
                 schema.OWNER: this_process(),
-                schema.HOME: home_name(self.settings),
+                schema.HOME: home_id(self.settings),
                 schema.USER: getpass.getuser(),
                 schema.NUMBER: str(self._next_number()),
                 **(tags or {}),
@@ -341,9 +328,16 @@ def process_name(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
 
 
-def home_name(settings: Settings) -> str:
-    """`host:folder`, which names an installation among those that share a store."""
-    return f"{socket.gethostname()}:{settings.home}"
+def home_id(settings: Settings) -> str:
+    """The id of an installation, to tell it from others that share a store; it moves with its folder."""
+    path = settings.home / "home.id"
+    if not path.exists():
+        with _store_lock(settings):
+            if not path.exists():
+                draft = path.with_suffix(".draft")
+                draft.write_text(uuid4().hex)
+                draft.replace(path)  # whole: others read it without the lock
+    return path.read_text()
 
 
 def this_process() -> str:
@@ -384,14 +378,14 @@ def tail(path: Path, limit_bytes: int) -> str:
 
 
 def _ensure_store(settings: Settings) -> None:
-    """Create store and experiment where they are missing, one process at a time.
+    """Create store and experiment where they are missing, and follow a moved folder, one process at a time.
 
     Several processes that opened a missing database together each ran MLflow's migrations and broke it.
     """
     settings.check_writable()
     if _is_ready(settings):
         return
-    with FileLock(settings.home / "store.lock"):
+    with _store_lock(settings):
         if _is_ready(settings):
             return
         from mlflow import MlflowClient
@@ -404,6 +398,11 @@ def _ensure_store(settings: Settings) -> None:
         if _is_own_database(settings):
             with closing(sqlite3.connect(settings.database)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers never block
+            follow_home(settings)
+
+
+def _store_lock(settings: Settings) -> FileLock:
+    return FileLock(settings.home / "store.lock")
 
 
 def _is_own_database(settings: Settings) -> bool:
@@ -411,15 +410,15 @@ def _is_own_database(settings: Settings) -> bool:
 
 
 def _is_ready(settings: Settings) -> bool:
-    """Whether our own database is complete; asked without MLflow, which would create it."""
+    """Whether our own database is complete and knows where it lies; MLflow, if asked, would create it."""
     if not _is_own_database(settings) or not settings.database.exists():
         return False
     try:
         with closing(sqlite3.connect(f"file:{settings.database}?mode=ro", uri=True)) as connection:
-            names: Sequence = connection.execute(
-                "SELECT 1 FROM experiments WHERE name = ?", (schema.EXPERIMENT,)
-            ).fetchall()
+            found = connection.execute(
+                "SELECT artifact_location FROM experiments WHERE name = ?", (schema.EXPERIMENT,)
+            ).fetchone()
             wal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     except sqlite3.OperationalError:
         return False
-    return bool(names) and wal
+    return found == (settings.artifacts.as_uri(),) and wal

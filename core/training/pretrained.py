@@ -32,6 +32,7 @@ else:
 
 RUN = "run:"
 SUFFIXES = (".keras", ".weights.h5")
+PREPROCESSING_LAYERS = ("Rescaling", "Normalization", "Identity")  # each is named after it
 REACH_S = 10.0  # how long a launch waits for the server that has ImageNet's weights
 
 
@@ -168,11 +169,18 @@ def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrai
 
 
 def logged(store: RunStore, run_id: str) -> str:
-    """The preprocessing that a run had, not what its config asked for: weights may have chosen another."""
+    """The preprocessing that a run had, not what its config asked for: weights may have chosen another.
+
+    Raises WeightsError when the run's files are gone.
+    """
     try:
         return json.loads(store.read_text(run_id, schema.DATA))["preprocessing"]
     except (FileNotFoundError, KeyError):
+        pass  # logged before runs wrote it down
+    try:
         return store.config(run_id).data.preprocessing
+    except FileNotFoundError as error:
+        raise WeightsError(f"{error} Its files are gone, so there are no weights to take.") from None
 
 
 def from_model(path: Path, source: str) -> Pretrained:
@@ -205,7 +213,7 @@ def preprocessing_layers(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         config = tree.get("config")
         name = config.get("name") if isinstance(config, dict) else None
-        if tree.get("class_name") in ("Rescaling", "Normalization") and name in PREPROCESSING:
+        if tree.get("class_name") in PREPROCESSING_LAYERS and name in PREPROCESSING:
             yield str(name)
         for branch in tree.values():
             yield from preprocessing_layers(branch)

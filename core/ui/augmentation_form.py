@@ -119,9 +119,12 @@ def _preview(info: DatasetInfo, settings: dict[str, Any], nets: dict[str, dict[s
     names = list(nets)
     name = names[0] if names else None
     if len(names) > 1:
-        name = st.segmented_control("For", names, default=name, required=True)
+        name = st.segmented_control("For", names, default=name, required=True, format_func=words.plain)
+    net = nets[name] if name else {}
+    # When frozen layers learn is a matter of epochs, which are not known here, and changes no image.
+    net = {key: value for key, value in net.items() if not key.startswith("model.unfreeze_")}
     try:
-        preview(info, ExperimentConfig().with_values(settings | (nets[name] if name else {})))
+        preview(info, ExperimentConfig().with_values(settings | net))
     except ConfigError as error:
         st.error(words.plain(str(error)), icon=":material/block:")
 

@@ -20,26 +20,32 @@ COUNT = 8
 
 def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
     """The grid, and buttons for another image or other draws; the prediction process computes it."""
+    try:
+        chosen = check_weights(config, get_store())
+    except ValueError as error:
+        st.error(words.plain(str(error)), icon=":material/block:")
+        return
     with st.container(horizontal=True):
         image = _counted("Another image", ":material/image:")
         draws = _counted("Other draws", ":material/casino:")
     rows = datasets.sample(info.name, count=1, part="train", seed=image)
     try:
         with st.spinner("Asking the prediction process", show_time=True):
-            images = _images(get_settings(), config, info.fingerprint, int(rows[0]), draws)
+            images = _images(get_settings(), config, chosen, info.fingerprint, int(rows[0]), draws)
     except InferenceError as error:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
     image_grid_png(images)
     if config.model.weights != "none":
-        chosen = check_weights(config, get_store())
-        st.caption(f"{config.model.name}, preprocessing {chosen}: as the weights to start from want it.")
+        why = ": as the weights to start from want it" if chosen != config.data.preprocessing else ""
+        st.caption(f"{words.plain(config.model.name)}, preprocessing {words.plain(chosen)}{why}.")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _images(
-    settings: Settings, config: ExperimentConfig, fingerprint: str, row: int, seed: int
+    settings: Settings, config: ExperimentConfig, chosen: str, fingerprint: str, row: int, seed: int
 ) -> list[bytes]:
+    """chosen: the preprocessing that a weights file asks for, which may be another file tomorrow."""
     return client.preview(settings, config, row, count=COUNT, seed=seed)
 
 

@@ -45,6 +45,12 @@ def test_the_preview_has_the_size_that_the_net_gets(trained: Trained) -> None:
     assert shown(trained.settings, augmentation__random_crop=20).shape == (8, 20, 20)
 
 
+def test_what_a_net_gets_very_large_is_shown_smaller(trained: Trained) -> None:
+    """Eight noisy images as large as the net gets them can be more than one message holds."""
+    images = shown(trained.settings, model__resize=1024, augmentation__noise=0.5)
+    assert images.shape == (8, 384, 384)
+
+
 def test_mixing_takes_from_other_images(trained: Trained) -> None:
     pixels = load("digits").images[3, ..., 0].astype(int)
     images = shown(trained.settings, augmentation__mixup=1.0).astype(int)

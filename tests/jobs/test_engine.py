@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from core.config import ConfigError
 from core.datasets import load
 from core.jobs.launch import cancel, launch
 from core.jobs.logs import read_log
-from core.jobs.queue import get_queue
+from core.jobs.queue import get_queue, queue_of
 from core.jobs.worker import recover, worker_of
 from core.settings import PROGRAM, NotAllowed, Settings
 from core.tracking import frames, schema
@@ -292,23 +291,26 @@ def _is_zombie(pid: int) -> bool:
 
 
 def test_runs_in_the_queue_of_another_installation_are_left_to_it(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copyfile(settings.database, tmp_path / "shared.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
-    settings_module.get_settings.cache_clear()
-    shared = get_store()
-    shared.create(SMALL, {schema.HOME: "elsewhere:/srv/archlab"})
-    own = shared.create(SMALL)
-    recover(shared, get_queue())
-    assert get_queue().waiting() == [own]
+    """Of two homes, the second keeps its runs in the database of the first."""
+    own = store.create(SMALL)
+    with using(tmp_path / "second"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+        settings_module.get_settings.cache_clear()
+        second = get_store()
+        theirs = second.create(SMALL)
+        for one, waiting in ((store, own), (second, theirs)):
+            recover(one, queue_of(one))
+            assert queue_of(one).waiting() == [waiting]
 
 
-def test_a_folder_that_was_moved_keeps_its_runs(store: RunStore) -> None:
-    """A container has another name after each start; the store in the folder itself is nobody else's."""
-    moved = store.create(SMALL, {schema.HOME: "elsewhere:/srv/archlab"})
-    recover(store, get_queue())
-    assert get_queue().waiting() == [moved]
+def test_a_folder_that_was_moved_keeps_its_runs(store: RunStore, tmp_path: Path) -> None:
+    lost = store.create(SMALL)
+    store.settings.home.rename(tmp_path / "moved")
+    with using(tmp_path / "moved"):
+        recover(get_store(), get_queue())
+        assert get_queue().waiting() == [lost]
 
 
 def test_a_read_only_server_has_no_worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

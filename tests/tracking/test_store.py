@@ -6,15 +6,20 @@ import math
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
+import keras
 import pandas as pd
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.config import ExperimentConfig
-from core.settings import PROGRAM, Settings
+from core.settings import PROGRAM, Settings, SettingsError
 from core.tracking import frames, schema, states
-from core.tracking.store import RunStore, UnknownRun, is_alive, process_name, this_process
+from core.tracking.store import RunStore, UnknownRun, get_store, is_alive, process_name, this_process
 from core.tracking.writer import MetricWriter
+from tests.conftest import using
 
 
 def test_processes_that_open_a_missing_store_together_make_one(empty_home: Settings) -> None:
@@ -93,6 +98,49 @@ def test_sql_and_client_read_the_same(store: RunStore) -> None:
     assert losses[0] == 1.0
     assert math.isnan(losses[1])
     assert losses[2:] == [math.inf, -math.inf]
+
+
+def test_a_folder_that_is_moved_takes_its_files_along(store: RunStore, tmp_path: Path) -> None:
+    config = ExperimentConfig()
+    run_id = store.create(config)
+    store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    other = store.client.create_experiment("logged elsewhere", artifact_location="file:///srv/artifacts")
+    home = store.settings.home
+    for name in ("moved away", "moved again"):  # in MLflow's tables a space is written as %20
+        home = home.rename(tmp_path / name)
+        with using(home) as settings:
+            moved = get_store()
+            assert moved.config(run_id) == config
+            assert moved.model_file(run_id).is_relative_to(settings.artifacts)
+            assert (settings.artifacts / moved.create(config) / "artifacts" / schema.CONFIG).exists()
+            assert moved.client.get_experiment(other).artifact_location == "file:///srv/artifacts"
+        assert not store.settings.home.exists()
+
+
+def test_a_connection_that_the_store_closed_is_made_again(store: RunStore) -> None:
+    run_id = store.create(ExperimentConfig())
+    with states.connected(store.uri) as connection:
+        theirs = connection.connection.driver_connection
+    assert theirs is not None
+    theirs.close()
+    assert store.state(run_id).status == schema.SCHEDULED
+
+
+def test_a_store_that_cannot_be_read_is_one_sentence(store: RunStore) -> None:
+    with closing(sqlite3.connect(store.settings.database)) as connection:
+        connection.execute("ALTER TABLE runs RENAME TO gone")
+    readers = (RunStore.active, lambda store: store.state("0"), frames.run_ids, frames.runs)
+    for read in readers:
+        with pytest.raises(SettingsError, match=r"^The tracking store sqlite:.* cannot be used: .*no such "):
+            read(store)
+
+
+def test_a_password_of_a_store_is_not_said() -> None:
+    sentence = r"^The tracking store postgresql://me:\*\*\*@there/runs cannot be used: away$"
+    with pytest.raises(SettingsError, match=sentence), states.said_in_words("postgresql://me:key@there/runs"):
+        raise SQLAlchemyError("away")
+    for path in ("mlruns", "http://there:port/", "sqlite:////tmp/a file.db"):
+        assert states.shown(path) == path
 
 
 def test_an_empty_store_reads_as_empty_frames(store: RunStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,7 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from core.architectures.transfer import assemble, backbone_layers
-from core.config import ConfigError, ExperimentConfig, ModelConfig
+from core.config import PREPROCESSING, ConfigError, ExperimentConfig, ModelConfig
 from core.jobs.launch import check, launch, train_here
 from core.settings import Settings
 from core.tracking import frames, schema
@@ -68,6 +69,16 @@ def test_a_file_fills_the_backbone_and_leaves_the_head_fresh(
     names = {layer.name for layer in backbone_layers(net) if layer.weights}
     assert equal(arrays(net), saved) == names
     assert "head_predictions" not in names
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_a_saved_net_tells_its_preprocessing(name: str, settings: Settings, store: RunStore) -> None:
+    settings.weights.mkdir(parents=True)
+    shape = (16, 16, 3)
+    config = ExperimentConfig().with_values({"data.preprocessing": name})
+    _, kept = wrap(assemble(lenet(), shape, 4), config, shape, np.full(shape, 9.0, "float32"))
+    kept.save(settings.weights / "own.keras")
+    assert check_weights(ExperimentConfig(model=lenet(weights="own.keras")), store) == name
 
 
 def test_named_layers_take_weights_wherever_they_are(saved: dict, store: RunStore) -> None:
@@ -159,6 +170,14 @@ def test_a_run_that_has_not_finished_has_no_weights(store: RunStore) -> None:
     waiting = store.create(SMALL)
     with pytest.raises(ConfigError, match="is SCHEDULED; only a finished run has weights to take"):
         check(SMALL.with_values({"model.weights": f"run:{waiting}"}))
+
+
+def test_a_run_whose_files_are_gone_has_no_weights(store: RunStore) -> None:
+    gone = store.create(SMALL)
+    store.set_status(gone, schema.FINISHED)
+    shutil.rmtree(store.settings.artifacts / gone)
+    with pytest.raises(WeightsError, match=rf"The run {gone} has no 'config\.yaml'\. Its files are gone, so"):
+        check_weights(SMALL.with_values({"model.weights": f"run:{gone}"}), store)
 
 
 def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(trained: Trained) -> None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 
+import keras
+import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.config import ModelConfig
 from core.inference.client import describe_transfer
 from core.settings import Settings
 from core.tracking import schema
 from core.tracking.store import get_store
+from core.training.preprocessing import preprocessing
+from core.ui import words
 from core.ui.transfer_form import layer_table
 from tests.conftest import Trained
 from tests.test_command_line import run
 from tests.ui.test_pages import opened
+
+
+def captions(app: AppTest) -> list[str]:
+    return [caption.value for caption in app.caption]
 
 
 def test_the_form_shows_which_layers_are_frozen(settings: Settings) -> None:
@@ -40,9 +49,42 @@ def test_the_preview_shows_each_net_with_what_its_weights_want(trained: Trained)
     app = opened("pages/2_Train.py", architectures=nets, weights="imagenet", preview="true")
     assert not app.exception
     assert len(app.get("image")) == 8
-    assert any("vgg16, preprocessing caffe" in caption.value for caption in app.caption)
+    assert "vgg16, preprocessing caffe: as the weights to start from want it." in captions(app)
+    assert app.segmented_control[0].options == ["vgg16", r"inception\_v3"]  # read as Markdown
     app.segmented_control[0].set_value("inception_v3").run()
-    assert any("inception_v3, preprocessing tf" in caption.value for caption in app.caption)
+    assert r"inception\_v3, preprocessing tf: as the weights to start from want it." in captions(app)
+
+
+def test_the_preview_follows_a_weights_file_that_is_replaced(trained: Trained) -> None:
+    file = trained.settings.weights / "changing.keras"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    query = {"weights": "file", "weights_file": file.name, "preview": "true"}
+    seen = []
+    for name, why in (("mean_image", ": as the weights to start from want it"), ("scale", "")):
+        images = keras.Input((28, 28, 1))
+        mean = np.zeros((28, 28, 1), "float32")
+        keras.Model(images, preprocessing(name, (28, 28, 1), mean)(images)).save(file)
+        app = opened("pages/2_Train.py", **query)
+        assert not app.exception
+        assert f"lenet5, preprocessing {words.plain(name)}{why}." in captions(app)
+        seen.append([image.proto.imgs[0].url for image in app.get("image")])
+    assert not set(seen[0]) & set(seen[1])
+    file.write_bytes(b"nothing of the kind")
+    app = opened("pages/2_Train.py", **query)
+    file.unlink()
+    assert not app.exception
+    assert not app.get("image")
+    for error in app.error:  # in the preview and under the form
+        assert error.value.replace("\\", "").startswith("The weights of the file changing.keras cannot ")
+
+
+def test_the_preview_does_not_ask_when_frozen_layers_learn(trained: Trained) -> None:
+    """After 10 of 30 epochs: more than the 5 of a config that says nothing of epochs."""
+    later = {"freeze": "all", "epochs": "30", "unfreeze_epoch": "10"}
+    app = opened("pages/2_Train.py", preview="true", **later)
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("image")) == 8
 
 
 @pytest.mark.parametrize(
