@@ -121,7 +121,7 @@ def whole(task: Task, checkpoint: Path) -> float:
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         writer = stack.enter_context(MetricWriter(store, run_id))
-        stack.enter_context(system_metrics(store, run_id))
+        stack.enter_context(system_metrics(store, run_id, writer))
         images = task.training.images_an_epoch
         logger = EpochLogger(writer, images, task.config.training.epochs)
         fit(task, logger, [ProgressReporter(writer, task.run, images), epochs], Checkpoint(checkpoint))

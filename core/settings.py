@@ -65,6 +65,10 @@ class Settings:
         """What an interrupted run goes on from."""
         return self.jobs / run_id / "checkpoint.npz"
 
+    def memory_file(self, run_id: str) -> Path:
+        """What memory a run takes, as it was estimated: `core.jobs.failures.Memory`."""
+        return self.jobs / run_id / "memory.json"
+
     @property
     def weights(self) -> Path:
         """Weight files that a person put there for nets to start from."""

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 OUT_OF_MEMORY = re.compile(
     r"ResourceExhaustedError|OOM when allocating|MemoryError|std::bad_alloc|Unable to allocate"
@@ -27,11 +28,14 @@ class Memory:
     devices: int = 1
 
     @classmethod
-    def from_tag(cls, tag: str | None) -> Memory | None:
-        return cls(**json.loads(tag)) if tag else None
+    def read(cls, path: Path) -> Memory | None:
+        """None before the net was built."""
+        return cls(**json.loads(path.read_text())) if path.exists() else None
 
-    def to_tag(self) -> str:
-        return json.dumps(vars(self))
+    def write(self, path: Path) -> None:
+        """For whoever explains an end that this process cannot tell of."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(vars(self)))
 
     @property
     def total(self) -> int:

@@ -35,6 +35,7 @@ def supervise(store: RunStore, run_id: str, device: str | None = None) -> str:
         return store.state(run_id).status
     log = log_path(store, run_id)
     free = free_memory(device, store.settings.memory)
+    store.settings.memory_file(run_id).unlink(missing_ok=True)  # of an attempt before this one
     try:
         outcome = run_training(
             store.settings,
@@ -106,7 +107,7 @@ def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int) -> str:
     if outcome.stopped:
         store.fail(run_id, "The worker was stopped.")
         return schema.FAILED
-    memory = Memory.from_tag(state.tags.get(schema.MEMORY))
+    memory = Memory.read(store.settings.memory_file(run_id))
     printed = read_log(store, run_id).rpartition(STARTED)[2]
     failure = explain(outcome.code, printed, memory, free)
     if failure.fits:

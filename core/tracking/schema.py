@@ -65,5 +65,4 @@ GROUP = "archlab.group"  # on a parent, which trains nothing: of how many runs
 REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 EXTENDS = "archlab.extends"  # the run whose training this one goes on with
-MEMORY = "archlab.memory"  # JSON, core.jobs.failures.Memory: what the training takes, as it was estimated
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit

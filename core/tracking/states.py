@@ -10,7 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from sqlalchemy import Connection, Engine, bindparam, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -80,6 +83,16 @@ def _active(store: RunStore) -> list[RunState]:
         condition = f"{ours} AND lifecycle_stage = 'active' AND status IN :wanted"
         return _by_sql(store.uri, condition, schema.ACTIVE)
     return _active_by_client(store)
+
+
+def local_artifacts(store: RunStore, run_id: str) -> Path | None:
+    """The folder of a run's artifacts, where a database says that they lie on this machine."""
+    if not is_database(store.uri):
+        return None
+    with connected(store.uri) as connection:
+        query = text("SELECT artifact_uri FROM runs WHERE run_uuid = :run")
+        uri = connection.execute(query, {"run": run_id}).scalar()
+    return Path(url2pathname(urlsplit(uri).path)) if uri and uri.startswith("file:") else None
 
 
 def is_database(uri: str) -> bool:

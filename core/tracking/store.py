@@ -258,7 +258,9 @@ class RunStore:
 
     def last_step(self, run_id: str, metric: str = "loss") -> int:
         """The last step at which the store has a metric, of the loss the last epoch; 0 before the first."""
-        return max((one.step for one in self.client.get_metric_history(run_id, metric)), default=0)
+        from core.tracking import frames
+
+        return max(frames.histories(self, [run_id], [metric])["step"], default=0)
 
     def active(self) -> list[RunState]:
         """Runs that are SCHEDULED or RUNNING, in the order in which they were submitted."""
@@ -285,6 +287,10 @@ class RunStore:
 
         Raises FileNotFoundError when the run has none of that name.
         """
+        if (folder := states.local_artifacts(self, run_id)) is not None:
+            if not (folder / name).exists():
+                raise FileNotFoundError(f"The run {run_id} has no '{name}'.")
+            return folder / name
         import mlflow
         from mlflow.exceptions import MlflowException
 

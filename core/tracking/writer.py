@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Condition, Thread
 
 from core.tracking.store import RunStore
@@ -17,14 +17,19 @@ class MetricWriter:
 
     A write that fails (a busy or absent store) is tried again until it works or `close` gives up. As a
     context it closes itself, after an error too: what was measured before a crash is kept.
+
+    waits: nothing is written before `begin`, or before it closes. Importing MLflow takes seconds, which no
+    training should wait for.
     """
 
-    def __init__(self, store: RunStore, run_id: str, interval_s: float = 1.0):
+    def __init__(self, store: RunStore, run_id: str, interval_s: float = 1.0, *, waits: bool = False):
         self.store = store
         self.run_id = run_id
         self.interval_s = interval_s
         self._steps: dict[int, dict[str, float]] = {}
         self._tags: dict[str, str] = {}
+        self._calls: list[Callable[[], object]] = []
+        self._waits = waits
         self._closing = False
         self._condition = Condition()
         self._thread = Thread(target=self._run, name="metric-writer", daemon=True)
@@ -46,6 +51,16 @@ class MetricWriter:
         with self._condition:
             self._tags.update(values)
 
+    def call(self, write: Callable[[], object]) -> None:
+        """Have something else written, before the metrics; it must bear being tried again."""
+        with self._condition:
+            self._calls.append(write)
+
+    def begin(self) -> None:
+        """Write from now on."""
+        with self._condition:
+            self._waits = False
+
     def close(self, timeout_s: float = 60.0) -> None:
         """Write what is left. Raises TimeoutError when the store did not take it in time."""
         with self._condition:
@@ -61,6 +76,8 @@ class MetricWriter:
                 if not self._closing:
                     self._condition.wait(self.interval_s)
                 closing = self._closing
+                if self._waits and not closing:
+                    continue
                 steps, self._steps = self._steps, {}
                 tags, self._tags = self._tags, {}
             written = self._write(steps, tags)
@@ -71,6 +88,9 @@ class MetricWriter:
 
     def _write(self, steps: dict[int, dict[str, float]], tags: dict[str, str]) -> bool:
         try:
+            while self._calls:
+                self._calls[0]()
+                del self._calls[0]
             for step in sorted(steps):
                 self.store.log_metrics(self.run_id, steps[step], step)
                 steps = {later: values for later, values in steps.items() if later != step}

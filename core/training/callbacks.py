@@ -126,6 +126,7 @@ class ProgressReporter(keras.callbacks.Callback):
         now = time.perf_counter()
         self._last_step_at = now
         if self._first is None:
+            self.writer.begin()
             self._first = (now, done)
         elapsed, steps = now - self._first[0], done - self._first[1]
         progress: dict[str, Any] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -48,6 +49,11 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
 
     A run that was interrupted goes on from its checkpoint.
     """
+    with MetricWriter(store, run_id, waits=True) as writer:
+        _train_and_evaluate(config, store, run_id, writer)
+
+
+def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, writer: MetricWriter) -> None:
     set_up_device(config.training)
     keras.utils.set_random_seed(config.seed)
 
@@ -59,9 +65,14 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
         net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
         net = regularized(net, config.regularization)
         config = start_from(net, config, store)
-        log_data(store, run_id, config, dataset, parts)
-        store.log_json(run_id, environment(), schema.ENVIRONMENT)
-        macs, memory = log_counts(store, run_id, net, config)
+        print(
+            f"data {config.data.name}: "
+            + ", ".join(f"{len(rows)} {part}" for part, rows in vars(parts).items())
+        )
+        writer.call(partial(log_data, store, run_id, config, dataset, parts))
+        writer.call(partial(log_environment, store, run_id))
+        macs, memory = counts(net, config, writer)
+        memory.write(store.settings.memory_file(run_id))
         held = None
         if not config.model.bottleneck:
             held = resident(dataset.images, parts, config.training, memory.total)
@@ -69,6 +80,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
 
         answering, inputs = deployable, dataset.images
         if config.model.bottleneck:
+            writer.begin()  # the first step may be long in coming
             inputs = bottleneck_features(net, config, dataset, mean, store.settings)
             model = answering = head_of(net)
             macs = describe_model(model).macs
@@ -78,32 +90,32 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
         weights = choices.weights(dataset, parts.train, config.data)
         task = Task(config, model, net, macs, training, validation, run, weights)
 
-        with MetricWriter(store, run_id) as writer:
-            progress = ProgressReporter(writer, run, len(training.rows))
-            progress.phase("starting")
-            logger = EpochLogger(writer, len(training.rows), run.epochs, store.last_step(run_id))
-            checkpoint = Checkpoint(store.settings.checkpoint(run_id), extended(store, run_id))
-            with system_metrics(store, run_id):
-                testing_rates = config.schedule.name == "range_test"
-                reporters: list[keras.callbacks.Callback] = [progress]
-                if testing_rates:
-                    logged = store.last_step(run_id, "range_loss")
-                    reporters.append(RangeTest(writer, len(training.rows), batch_size, logged))
-                kept = fit(task, logger, reporters, checkpoint)
+        progress = ProgressReporter(writer, run, len(training.rows))
+        progress.phase("starting")
+        logger = EpochLogger(writer, len(training.rows), run.epochs, store.last_step(run_id))
+        checkpoint = Checkpoint(store.settings.checkpoint(run_id), extended(store, run_id))
+        with system_metrics(store, run_id, writer):
+            testing_rates = config.schedule.name == "range_test"
+            reporters: list[keras.callbacks.Callback] = [progress]
             if testing_rates:
-                progress.phase("done")
-                return  # weights that ran away are no result
-            print(f"kept the weights of epoch {kept}")
-            writer.tags({schema.KEPT: str(kept)})
-            writer.metrics({"train_seconds": logger.seconds}, step=0)
-            progress.phase("evaluating")
-            seen, views = replace(dataset, images=inputs), config.augmentation.test_time
-            evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views, least)
-            saved = in_float32(deployable)
-            writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
-            progress.phase("saving")
-            writer.metrics({"model_bytes": store.log_model(run_id, saved)}, step=0)
+                logged = store.last_step(run_id, "range_loss")
+                reporters.append(RangeTest(writer, len(training.rows), batch_size, logged))
+            kept = fit(task, logger, reporters, checkpoint)
+        if testing_rates:
             progress.phase("done")
+            return  # weights that ran away are no result
+        writer.begin()  # where nothing was left to train
+        print(f"kept the weights of epoch {kept}")
+        writer.tags({schema.KEPT: str(kept)})
+        writer.metrics({"train_seconds": logger.seconds}, step=0)
+        progress.phase("evaluating")
+        seen, views = replace(dataset, images=inputs), config.augmentation.test_time
+        evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views, least)
+        saved = in_float32(deployable)
+        writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
+        progress.phase("saving")
+        writer.metrics({"model_bytes": store.log_model(run_id, saved)}, step=0)
+        progress.phase("done")
 
 
 def batches(
@@ -233,26 +245,27 @@ def log_data(
     store.log_json(run_id, facts, schema.DATA)
     sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
     store.log_dataset(run_id, info.name, info.fingerprint, info.source, sizes)
-    print(f"data {info.name}: " + ", ".join(f"{size} {part}" for part, size in sizes.items()))
 
 
-def log_counts(
-    store: RunStore, run_id: str, net: keras.Model, config: ExperimentConfig
-) -> tuple[int, Memory]:
+def log_environment(store: RunStore, run_id: str) -> None:
+    """Write down what the result depends on besides the config."""
+    store.log_json(run_id, environment(), schema.ENVIRONMENT)
+
+
+def counts(net: keras.Model, config: ExperimentConfig, writer: MetricWriter) -> tuple[int, Memory]:
     """What the net that is kept costs, and what training it takes; returns its multiply-accumulates too."""
     batch_size = config.training.images_per_step
     facts = describe_model(inference_model(net), batch_size, config.optimizer.slots)
     devices = config.training.devices
     fixed = facts.memory.total - batch_size * facts.memory.per_image
     memory = Memory(fixed * devices, facts.memory.per_image, batch_size, devices)
-    store.log_metrics(
-        run_id,
+    writer.metrics(
         {
             "parameters": facts.total_parameters,
             "trainable_parameters": facts.trainable_parameters,
             "macs": facts.macs,
         },
-        tags={schema.MEMORY: memory.to_tag()},
+        step=0,
     )
     print(
         f"net {net.name}: {facts.total_parameters:,} parameters, {facts.macs:,} multiply-accumulates; "

@@ -6,6 +6,7 @@ import math
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from core.tracking import frames, schema, states
 from core.tracking.store import RunStore, UnknownRun, get_store, is_alive, process_name, this_process
 from core.tracking.writer import MetricWriter
 from tests.conftest import using
+from tests.waiting import wait_for
 
 
 def test_processes_that_open_a_missing_store_together_make_one(empty_home: Settings) -> None:
@@ -164,6 +166,51 @@ def test_writer_keeps_what_was_said_before_a_crash(store: RunStore) -> None:
     run = store.run(run_id)
     assert run.data.metrics == {"loss": 2.0, "accuracy": 0.5}
     assert run.data.tags[schema.PROGRESS] == "{}"
+
+
+def test_a_writer_that_waits_writes_nothing_before_it_begins_or_ends(store: RunStore) -> None:
+    run_id, said = store.create(ExperimentConfig()), []
+    with MetricWriter(store, run_id, interval_s=0.01, waits=True) as writer:
+        writer.call(lambda: said.append(store.run(run_id).data.metrics))
+        writer.metrics({"loss": 2.0}, step=1)
+        time.sleep(0.2)
+        assert said == []
+        writer.begin()
+        wait_for(lambda: store.run(run_id).data.metrics == {"loss": 2.0})
+        assert said == [{}]  # what is called comes first, and once
+    with MetricWriter(store, run_id, waits=True) as writer:
+        writer.metrics({"loss": 1.0}, step=2)
+    assert store.run(run_id).data.metrics == {"loss": 1.0}
+
+
+def test_what_a_writer_calls_is_tried_again(store: RunStore) -> None:
+    run_id, tries = store.create(ExperimentConfig()), []
+
+    def second_time() -> None:
+        tries.append(len(tries))
+        if len(tries) == 1:
+            raise OSError("busy")
+
+    with MetricWriter(store, run_id, interval_s=0.01) as writer:
+        writer.call(second_time)
+        writer.metrics({"loss": 2.0}, step=1)
+    assert tries == [0, 1]
+    assert store.run(run_id).data.metrics == {"loss": 2.0}
+
+
+def test_artifacts_on_this_machine_are_read_without_mlflow(store: RunStore) -> None:
+    """Importing it takes seconds, which a training would wait for before its first step."""
+    run_id = store.create(ExperimentConfig())
+    code = (
+        "import sys\n"
+        "from core.tracking.store import get_store\n"
+        f"print(get_store().config('{run_id}').model.name, get_store().last_step('{run_id}'))\n"
+        "assert 'mlflow' not in sys.modules\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=PROGRAM, capture_output=True, text=True)
+    assert answer.stdout == "lenet5 0\n", answer.stderr
+    with pytest.raises(FileNotFoundError, match=r"has no 'nothing\.txt'"):
+        store.artifact(run_id, "nothing.txt")
 
 
 def test_writer_goes_on_when_the_store_is_busy(store: RunStore, settings: Settings) -> None:
