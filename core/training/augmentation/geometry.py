@@ -31,9 +31,11 @@ class PadAndCrop(RandomChange):
         padded = ops.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
         top = self.whole(images, 0, padded.shape[1] - height + 1)[:, None]
         left = self.whole(images, 0, padded.shape[2] - width + 1)[:, None]
-        rows = ops.expand_dims(top + ops.arange(height), (2, 3))  # (N, H, 1, 1)
-        columns = ops.expand_dims(left + ops.arange(width), (1, 3))  # (N, 1, W, 1)
-        return ops.take_along_axis(ops.take_along_axis(padded, rows, axis=1), columns, axis=2)
+        _, tall, wide, channels = padded.shape
+        pixels = (top + ops.arange(height))[:, :, None] * wide + (left + ops.arange(width))[:, None, :]
+        pixels = pixels + (ops.arange(ops.shape(images)[0]) * (tall * wide))[:, None, None]
+        # One list of all pixels: on a CPU several times as fast as taking along two axes.
+        return ops.take(ops.reshape(padded, (-1, channels)), pixels, axis=0)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         count, height, width, channels = input_shape
