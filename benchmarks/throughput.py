@@ -6,10 +6,11 @@ For each net, in turn, as often as there are rounds:
 - script: a process of its own, `model.fit` on float32 arrays in memory, nothing else;
 - run: through queue, worker, training process, tracking store and live progress, on the same images;
 - augmented: the same run with flip and pad-and-crop.
-Images a second are those of the training steps, without the first epoch, which compiles; where others use the
-machine at times, the best epoch of all rounds says more than the median. `first step` is the
-time from the script's start, or from the submission of the run, to its first step. What tracking, progress
-and checkpoints take beside the steps is measured by `benchmarks.overhead`.
+Images a second are those of the training steps, without the first epoch, which compiles. A ratio is the
+median of the rounds' own ratios, for a machine's speed drifts; where others use the machine at times, the
+best epoch of all rounds says more. `first step` is the time from the script's start, or from the submission
+of the run, to its first step. What tracking, progress and checkpoints take beside the steps is measured by
+`benchmarks.overhead`.
 """
 
 from __future__ import annotations
@@ -126,10 +127,15 @@ def compare(case: Case, rounds: int, folder: Path) -> None:
     }
     base = medians["script"]
     best = {way: max(one["best"] for one in rows) for way, rows in found.items()}
+
+    def times(way: str) -> float:
+        rates = zip(found[way], found["script"], strict=True)
+        return statistics.median(one["rate"] / other["rate"] for one, other in rates)
+
     print(
         f"{case.net}: script {base['rate']:,.0f} images/s, "
-        f"run {medians['run']['rate'] / base['rate']:.2f} times, "
-        f"augmented {medians['augmented']['rate'] / base['rate']:.2f} times; "
+        f"run {times('run'):.2f} times, "
+        f"augmented {times('augmented'):.2f} times; "
         f"best epochs {best['script']:,.0f}, {best['run'] / best['script']:.2f}, "
         f"{best['augmented'] / best['script']:.2f} times; "
         f"first step after {medians['run']['first_step']:.1f} s, the script's {base['first_step']:.1f} s"
