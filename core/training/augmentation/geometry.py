@@ -9,6 +9,8 @@ from keras import ops
 
 from core.training.augmentation.layer import RandomChange
 
+OUTSIDE = 1 << 29  # further than any pixel of a batch
+
 
 class PadAndCrop(RandomChange):
     """Zero padding on every side, then a crop at a place drawn for each image; in evaluation the centre.
@@ -26,20 +28,31 @@ class PadAndCrop(RandomChange):
         return self.change(images) if training else centre(images, self.size)
 
     def change(self, images: keras.KerasTensor) -> keras.KerasTensor:
-        margin = self.padding
-        height, width = self.size or images.shape[1], self.size or images.shape[2]
-        padded = ops.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
-        top = self.whole(images, 0, padded.shape[1] - height + 1)[:, None]
-        left = self.whole(images, 0, padded.shape[2] - width + 1)[:, None]
-        _, tall, wide, channels = padded.shape
-        pixels = (top + ops.arange(height))[:, :, None] * wide + (left + ops.arange(width))[:, None, :]
-        pixels = pixels + (ops.arange(ops.shape(images)[0]) * (tall * wide))[:, None, None]
-        # One list of all pixels: on a CPU several times as fast as taking along two axes.
-        return ops.take(ops.reshape(padded, (-1, channels)), pixels, axis=0)
+        _, height, width, channels = images.shape
+        tall, wide = self.size or height, self.size or width
+        top = self.whole(images, 0, height + 2 * self.padding - tall + 1) - self.padding
+        left = self.whole(images, 0, width + 2 * self.padding - wide + 1) - self.padding
+        y, x = top[:, None] + ops.arange(tall), left[:, None] + ops.arange(wide)
+        count = ops.shape(images)[0]
+        first = ops.arange(count)[:, None] * height
+        # Out of one list of all rows, or of all pixels; what lies outside is the zero at its end.
+        rows = ops.where((y >= 0) & (y < height), first + y, count * height)
+        if channels == 1:  # nothing but numbers: columns are chosen by a product, in half the time
+            taken = ops.take(_with_zero(images, width), rows, axis=0)
+            columns = ops.cast(x[:, None, :] == ops.arange(width)[:, None], taken.dtype)
+            return ops.matmul(taken, columns)[..., None]
+        columns = ops.where((x >= 0) & (x < width), x, OUTSIDE)
+        pixels = ops.minimum(rows[:, :, None] * width + columns[:, None, :], count * height * width)
+        return ops.take(_with_zero(images, channels), pixels, axis=0)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         count, height, width, channels = input_shape
         return count, self.size or height, self.size or width, channels
+
+
+def _with_zero(images: keras.KerasTensor, size: int) -> keras.KerasTensor:
+    """All values of the images as a list of vectors of one size, with a vector of zeros at its end."""
+    return ops.concatenate([ops.reshape(images, (-1, size)), ops.zeros((1, size), images.dtype)], axis=0)
 
 
 def centre(images: keras.KerasTensor, size: int) -> keras.KerasTensor:
