@@ -69,9 +69,10 @@ def check_weights(config: ExperimentConfig, store: RunStore) -> str:
             raise WeightsError(f"'{state.name}' is {state.status}; only a finished run has weights to take.")
         if schema.NUMBER not in state.tags:
             raise WeightsError(f"'{state.name}' was logged by another program; it has no model to take from.")
+        brought = logged(store, state.run_id)
         if store.config(state.run_id).schedule.name == "range_test":
             raise WeightsError(f"'{state.name}' only tried learning rates; it has no model to take from.")
-        return expected_preprocessing(config, logged(store, state.run_id))
+        return expected_preprocessing(config, brought)
     path = weights_file(model.weights, store.settings)
     expected = saved_preprocessing(path, f"the file {path.name}") if path.suffix == ".keras" else None
     return expected_preprocessing(config, expected)
