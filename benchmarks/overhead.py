@@ -33,7 +33,7 @@ from core.tracking.writer import MetricWriter
 from core.training.callbacks import EpochLogger, ProgressReporter
 from core.training.checkpoint import Checkpoint
 from core.training.fitting import Task, compile_stage, fit
-from core.training.pipeline import Batches, OrderOfEpoch
+from core.training.pipeline import Batches, OrderOfEpoch, fed
 from core.training.train import wrap
 
 
@@ -105,8 +105,8 @@ def bare(task: Task) -> float:
     epochs = Epochs()
     compile_stage(task, stages(task.config, task.run)[0], 0)
     task.model.fit(
-        task.training,
-        validation_data=task.validation,
+        fed(task.training),
+        validation_data=fed(task.validation),
         epochs=task.config.training.epochs,
         shuffle=False,
         verbose=0,

@@ -111,11 +111,11 @@ def trainer(shape: tuple[int, int, int], images: int):
 
 def images_per_second(model, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> float:
     """One epoch."""
-    from core.training.pipeline import Batches
+    from core.training.pipeline import Batches, fed
 
     batches = Batches(images, labels, rows, BATCH, seed=0)
     started = time.perf_counter()
-    model.fit(batches, verbose=0)
+    model.fit(fed(batches), verbose=0)
     return len(rows) / (time.perf_counter() - started)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.datasets import ImageDataset
-from core.training.pipeline import Batches
+from core.training.pipeline import Batches, fed
 
 
 def predict_probabilities(
@@ -20,7 +20,7 @@ def predict_probabilities(
     least: as `Batches` takes it.
     """
     batches = Batches(dataset.images, dataset.labels, rows, batch_size, least=least)
-    return both_columns(np.asarray(model.predict(batches, verbose=0), dtype="float32"))
+    return both_columns(np.asarray(model.predict(fed(batches), verbose=0), dtype="float32"))
 
 
 def both_columns(outputs: np.ndarray) -> np.ndarray:

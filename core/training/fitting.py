@@ -16,7 +16,7 @@ from core.training.checkpoint import Checkpoint, Remembers
 from core.training.device import compiles_with_xla, on_gpu
 from core.training.losses import make_loss
 from core.training.optimizers import make_optimizer
-from core.training.pipeline import Batches, OrderOfEpoch, steps_per_execution
+from core.training.pipeline import Batches, OrderOfEpoch, fed, steps_per_execution
 from core.training.stopping import LowerOnPlateau, Patience, StopEarly, StopOnNan
 
 
@@ -77,8 +77,8 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
             batches = task.training.starting(done, stage.steps)
             logger.images = batches.images_an_epoch
             history = task.model.fit(
-                batches,
-                validation_data=task.validation if validates else None,
+                fed(batches),
+                validation_data=fed(task.validation) if validates else None,
                 initial_epoch=done,
                 epochs=stage.end,
                 verbose=0,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
+
+AHEAD = 16  # batches that are made before they are asked for
 
 
 class Batches(keras.utils.PyDataset):
@@ -77,6 +80,28 @@ class Batches(keras.utils.PyDataset):
         if self.seed is None:
             return self.rows
         return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
+
+
+def fed(batches: Batches) -> Any:
+    """The batches as `fit` and `predict` take them best: made ahead in a thread of the backend's own.
+
+    TensorFlow's pipelines tune themselves unless told not to, and at the end of an epoch wait until the
+    thread that does so wakes from a sleep that doubles each time: an epoch of 1.4 s took 2.6 s.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    kinds = tuple(
+        tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (batches.images, batches.labels)
+    )
+    dataset = tf.data.Dataset.from_generator(
+        lambda: map(batches.__getitem__, range(len(batches))), output_signature=kinds
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    known = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return known.prefetch(AHEAD).with_options(options)
 
 
 class OrderOfEpoch(keras.callbacks.Callback):

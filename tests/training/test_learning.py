@@ -181,7 +181,7 @@ from core.schedules import Length
 from core.settings import PROGRAM, Settings
 from core.training.device import DeviceError, across_devices
 from core.training.fitting import compile_model
-from core.training.pipeline import Batches
+from core.training.pipeline import Batches, fed
 from core.training.train import wrap
 
 def train(devices):
@@ -193,7 +193,7 @@ def train(devices):
         model, _ = wrap(build_model("lenet5", (28, 28, 1), 4), config)
         compile_model(model, config, Length(11, 22), 1000)
         batches = Batches(images, np.arange(161) % 4, np.arange(161), 16, seed=1, least=2)
-        return model.fit(batches, epochs=2, shuffle=False, verbose=0).history["loss"]
+        return model.fit(fed(batches), epochs=2, shuffle=False, verbose=0).history["loss"]
 
 one, two = train(1), train(2)
 assert np.allclose(one, two, rtol=1e-3), (one, two)  # 15 images are shared unevenly

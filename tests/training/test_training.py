@@ -18,7 +18,7 @@ from core.training.augmentation import augmentation_layers
 from core.training.callbacks import KeepBest, ProgressReporter
 from core.training.fitting import compile_model
 from core.training.optimizers import make_optimizer
-from core.training.pipeline import Batches, steps_per_execution
+from core.training.pipeline import Batches, fed, steps_per_execution
 from core.training.train import wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
@@ -49,6 +49,23 @@ def test_images_stay_uint8_and_belong_to_their_labels() -> None:
     for image, label in zip(images, labels, strict=True):
         (row,) = [index for index in range(40) if (IMAGES[index] == image).all()]
         assert LABELS[row] == label
+
+
+def test_keras_is_fed_what_the_batches_are_in_the_order_of_the_epoch() -> None:
+    numbers = np.arange(20, dtype="int32")
+    batches = Batches(numbers, LABELS[:20], np.arange(20), 8, seed=3)
+    feed = fed(batches)
+    for epoch in (0, 1):
+        batches.turn_to(epoch)
+        seen = [rows.tolist() for rows, _ in feed.as_numpy_iterator()]
+        assert seen == [batches[index][0].tolist() for index in range(3)]
+    assert int(feed.cardinality()) == 3
+
+
+def test_no_epoch_waits_for_a_pipeline_that_tunes_itself() -> None:
+    """TensorFlow's tuning sleeps twice as long each time, and the end of an epoch waits until it wakes."""
+    feed = fed(Batches(IMAGES, LABELS, np.arange(40), 8))
+    assert feed.options().autotune.enabled is False
 
 
 @pytest.mark.parametrize(
