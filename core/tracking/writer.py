@@ -91,11 +91,12 @@ class MetricWriter:
             while self._calls:
                 self._calls[0]()
                 del self._calls[0]
-            for step in sorted(steps):
-                self.store.log_metrics(self.run_id, steps[step], step)
-                steps = {later: values for later, values in steps.items() if later != step}
-            if tags:
-                self.store.set_tags(self.run_id, tags)
+            while len(steps) > 1:
+                self.store.log_metrics(self.run_id, steps[min(steps)], min(steps))
+                del steps[min(steps)]
+            if steps or tags:  # the last step and the tags in one transaction
+                step, values = next(iter(steps.items()), (0, {}))
+                self.store.log_metrics(self.run_id, values, step, tags)
         except Exception as error:
             logger.warning("The tracking store did not take a write, trying again: %s", error)
             with self._condition:

@@ -21,7 +21,7 @@ import numpy as np
 from core.training.optimizers import inner_optimizer
 
 FORGOTTEN = ("stopping",)  # what a run that is extended does not remember: why it stopped
-COST = 0.01  # share of the training's time that saving may take; the first and the last are always saved
+COST = 0.005  # share of the training's time that saving may take; the first and the last are always saved
 
 
 class Remembers(Protocol):
