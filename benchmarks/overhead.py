@@ -120,9 +120,10 @@ def compare(case: Case, rounds: int, folder: Path) -> None:
             shares += [epochs.share()] if way == "whole" else []
             print(f"{case.net} round {number + 1} {way:5} {found[way][-1]:.3f} s an epoch", flush=True)
     ratios = [one / other for one, other in zip(found["bare"], found["whole"], strict=True)]
+    taken = sorted(1 - ratio for ratio in ratios)
     print(
-        f"{case.net}: tracking, progress and checkpoints take {1 - statistics.median(ratios):.1%} of an epoch, "
-        f"between {1 - max(ratios):.1%} and {1 - min(ratios):.1%}; "
+        f"{case.net}: tracking, progress and checkpoints take {statistics.median(taken):.1%} of an epoch, "
+        f"between {taken[0]:.1%} and {taken[-1]:.1%}; "
         f"their parts add up to {statistics.median(shares):.1%}"
     )
 
