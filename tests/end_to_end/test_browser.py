@@ -36,7 +36,6 @@ def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address:
     # Meanwhile a form stays typable: what is typed is neither lost nor interrupted by what renews itself.
     form = page.context.new_page()
     form.goto(f"{address}/Train")
-    form.get_by_text("More about the run").click()
     field = form.get_by_label("Name of the runs")
     field.click()
     field.press_sequentially("typed slowly while it trains", delay=150)
