@@ -16,3 +16,4 @@ if runs.empty:
 else:
     chosen = compare.table(runs)
     compare.curves(runs, chosen)
+    compare.groups(runs)

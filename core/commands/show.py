@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["architectures", "datasets", "recipes", "runs"]))
+@click.argument("what", type=click.Choice(["architectures", "datasets", "groups", "recipes", "runs"]))
 @as_json
 def list_(what: str, as_json: bool) -> None:
     """List what exists."""
     rows = {
         "architectures": _architectures,
         "datasets": _datasets,
+        "groups": _groups,
         "recipes": _recipes,
         "runs": lambda: [_summary(run) for run in _runs()],
     }[what]()
@@ -45,6 +46,17 @@ def _architectures() -> list[dict[str, Any]]:
         }
         for entry in architectures
     ]
+
+
+def _groups() -> list[dict[str, Any]]:
+    """What was repeated over seeds and folds: means and deviations."""
+    from core.analysis.repeats import repeats
+    from core.tracking import frames
+    from core.tracking.store import get_store
+
+    rows = [row.dropna().to_dict() for _, row in repeats(frames.runs(get_store())).iterrows()]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [{name: row.get(name) for name in names} for row in rows]
 
 
 def _datasets() -> list[dict[str, Any]]:
@@ -129,7 +141,7 @@ def _shape(text: str) -> tuple[int, int, int]:
 @click.argument("run", required=False)
 @as_json
 def status(run: str | None, as_json: bool) -> None:
-    """State of one run, or of all."""
+    """State of one run, of a group by its id, or of all runs."""
     from core.tracking import schema
     from core.tracking.store import get_store
 
@@ -137,7 +149,12 @@ def status(run: str | None, as_json: bool) -> None:
         print_rows([_summary(one) for one in _runs()], as_json)
         return
     run_id = get_store().resolve(run)
-    one = next(one for one in _runs() if one["run_id"] == run_id)
+    one = next((one for one in _runs() if one["run_id"] == run_id), None)
+    if one is None:  # the parent of a group
+        group = next(group for group in _groups() if group["group"] == run_id)
+        status = {"status": get_store().state(run_id).status}
+        print_rows([group | status], as_json)
+        return
     if as_json:
         click.echo(json.dumps(one))
         return

@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
+from core.analysis.repeats import repeats
 from core.figures import learning_curves
 from core.tracking import schema
 from core.ui import reads, tables, words
@@ -97,3 +98,21 @@ def _draw(run_ids: list[str], metrics: list[str]) -> None:
     for position, metric in enumerate(metrics):
         figure = learning_curves.draw(learning_curves.collect(history, names, metric), styles, metric)
         columns[position % 2].plotly_chart(figure, key=f"curve-{metric}")
+
+
+def groups(runs: pd.DataFrame) -> None:
+    """What was repeated over seeds and folds, as means with their deviations; nothing where nothing was."""
+    found = repeats(runs)
+    if found.empty:
+        return
+    st.subheader("Repeated over seeds and folds")
+    shown = {
+        "experiment": found["name"],
+        "finished": [f"{row.finished} of {row.runs}" for row in found.itertuples()],
+    }
+    for score, label in (("best_val_accuracy", "val accuracy"), ("test_accuracy", "test accuracy")):
+        pairs = zip(found[score], found[f"{score}_std"], strict=True)
+        shown[label] = [words.spread(mean, deviation) for mean, deviation in pairs]
+    shown["group"] = found["group"].str[:8]
+    st.dataframe(pd.DataFrame(shown), hide_index=True, height="content" if len(found) < 10 else 400)
+    st.caption("Mean and sample standard deviation of the runs that finished.")

@@ -7,6 +7,7 @@ import json
 import pandas as pd
 import streamlit as st
 
+from core.analysis.repeats import PARENT, repeats
 from core.config import ConfigError
 from core.figures import learning_curves
 from core.jobs.groups import Group
@@ -116,6 +117,7 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
         state_badge(run["status"])
         st.caption(f"submitted {words.ago(run['started'])}")
         run_actions(store, run)
+    group_line(run)
     if run["status"] in schema.ACTIVE:
         progress_bar(run)
     failure = run.get(f"tags.{schema.FAILURE}")
@@ -130,6 +132,22 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
     log = read_log(store, run_id)
     with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
         st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or "nothing printed yet", language=None)
+
+
+def group_line(run: pd.Series) -> None:
+    """Of a run that is one of several repeats: what these came to so far."""
+    parent = run.get(PARENT)
+    if not isinstance(parent, str):
+        return
+    found = repeats(reads.runs()).set_index("group")
+    if parent not in found.index:
+        return
+    row = found.loc[parent]
+    test = words.spread(row["test_accuracy"], row["test_accuracy_std"])
+    st.caption(
+        f"One of {row['runs']} repeats, of which {row['finished']} have finished: test accuracy {test} "
+        "(mean and standard deviation)."
+    )
 
 
 def _row(run_id: str) -> pd.Series:

@@ -41,6 +41,13 @@ def percent(value: Any) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.2%}"
 
 
+def spread(mean: float, deviation: float) -> str:
+    """A mean of fractions with its deviation: "98.12 ± 0.34 %"; a dash where there is none."""
+    if pd.isna(mean):
+        return "–"
+    return percent(mean) if pd.isna(deviation) else f"{100 * mean:.2f} ± {100 * deviation:.2f} %"
+
+
 def plain(text: str) -> str:
     """Text from outside (a run's or a class' name), so that Markdown shows it and does not read it."""
     escaped = html.escape(str(text), quote=False)

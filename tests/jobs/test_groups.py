@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from click.testing import CliRunner
+
+from core.commands import cli
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.groups import conclude_groups, repeated, summary
 from core.jobs.launch import launch_groups
@@ -56,6 +60,10 @@ def test_a_group_ends_with_its_last_run(store: RunStore) -> None:
     assert store.state(parent.run_id).status == schema.FINISHED
     runs = [store.run(one).data.metrics["test_accuracy"] for one in run_ids]
     assert store.run(parent.run_id).data.metrics["test_accuracy"] == pytest.approx(sum(runs) / 2)
+    for command in (["status", parent.run_id[:12]], ["list", "groups"]):
+        (told,) = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)
+        assert (told["group"], told["runs"], told["finished"]) == (parent.run_id, 2, 2)
+        assert told["test_accuracy"] == pytest.approx(sum(runs) / 2)
 
 
 def test_a_group_of_which_a_run_was_cancelled_did_not_finish(store: RunStore) -> None:

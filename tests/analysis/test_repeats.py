@@ -1,0 +1,42 @@
+"""Means and deviations of repeated runs, of those that finished and belong together."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from core.analysis.repeats import PARENT, repeats
+from core.tracking import schema
+
+
+def run(parent: str | None, status: str, accuracy: float | None) -> dict:
+    return {
+        PARENT: parent,
+        f"tags.{schema.NUMBER}": "1",
+        "name": "lenet5 on digits · seed 3",
+        "status": status,
+        "metrics.test_accuracy": accuracy,
+    }
+
+
+def test_a_group_is_told_by_its_finished_runs() -> None:
+    rows = [
+        run("new", schema.FINISHED, 0.5),
+        run(None, schema.FINISHED, 0.1),
+        run("old", schema.FINISHED, 0.9),
+    ]
+    rows += [run("old", schema.FINISHED, 0.8), run("old", schema.FAILED, None)]
+    found = repeats(pd.DataFrame(rows)).set_index("group")
+    assert list(found.index) == ["new", "old"]
+    assert found.loc["old", ["name", "runs", "finished"]].tolist() == ["lenet5 on digits", 3, 2]
+    assert found.loc["old", "test_accuracy"] == pytest.approx(0.85)
+    assert found.loc["old", "test_accuracy_std"] == pytest.approx(0.1 / math.sqrt(2))
+    assert math.isnan(found.loc["new", "test_accuracy_std"])  # one run has no deviation
+    assert math.isnan(found.loc["old", "best_val_accuracy"])
+
+
+def test_without_groups_there_is_nothing_to_tell() -> None:
+    assert repeats(pd.DataFrame([run(None, schema.FINISHED, 0.1)])).empty
+    assert repeats(pd.DataFrame(columns=["status"])).empty
