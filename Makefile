@@ -8,7 +8,7 @@ READY := .venv/ready$(if $(GPU),-gpu,)
 # The program is many short processes: what one of them compiles, the others find compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check format screenshots clean
+.PHONY: run test test-faults test-cluster check format screenshots clean
 
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
@@ -25,11 +25,19 @@ format: .venv/ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# each accident twenty times, where `make test` has one
+test-faults: .venv/ready-dev
+	ARCHLAB_FAULTS=20 $(BIN)/python -m pytest tests/faults --timeout 3600
+
+# runs on a Ray cluster of this machine; Ray has an environment of its own
+test-cluster: .venv/ready-dev .venv-ray/ready
+	ARCHLAB_TEST_RAY=$(CURDIR)/.venv-ray/bin/ray $(BIN)/python -m pytest tests/cluster
+
 screenshots: .venv/ready-dev
 	$(BIN)/python docs/take_screenshots.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-ray
 
 $(READY): requirements.txt constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
@@ -38,4 +46,9 @@ $(READY): requirements.txt constraints.txt
 
 .venv/ready-dev: $(READY) requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+.venv-ray/ready: requirements-ray.txt
+	@.venv-ray/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
 	@touch $@

@@ -7,6 +7,7 @@ import re
 import shutil
 
 from core.jobs import devices
+from core.jobs.executors.ray import cluster_of
 from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings, SettingsError
 
@@ -21,6 +22,9 @@ def examine(settings: Settings) -> list[Finding]:
     if findings[-1][2]:
         findings += [_disk(settings), _store(settings)]
     findings.append(("machine", devices.summary(), True))
+    if settings.executor == "ray":
+        problem = cluster_of(settings).problem()
+        findings.append(("cluster", problem or f"{settings.ray_address} answers", not problem))
     running = worker_of(settings).is_running()
     findings.append(("worker", "running" if running else "not running; the next launch starts it", True))
     return findings

@@ -5,19 +5,28 @@
 | `ARCHLAB_HOME` | folder of everything that is written | `mlruns/` beside the program |
 | `MLFLOW_TRACKING_URI` | another tracking store (a server, PostgreSQL) | SQLite in the home folder |
 | `ARCHLAB_ROLE` | `trainer` (may launch, cancel, import) or `viewer` (may look and predict) | `trainer` |
-| `ARCHLAB_SLOTS` | how many trainings run at once | one a GPU, or one |
+| `ARCHLAB_SLOTS` | how many trainings run at once | one a GPU, or one for every four cores |
+| `ARCHLAB_MEMORY` | MiB of memory that one training on the CPU may take | what there is |
+| `ARCHLAB_GPU_MEMORY` | MiB of a GPU that one training may take | all, or its share where slots share a GPU |
+| `ARCHLAB_IDLE_MINUTES` | a training that computes nothing for so long is ended; 0: never | 60 |
+| `ARCHLAB_EXECUTOR` | where runs train: `local`, or `ray` (docs/cluster.md) | `local` |
+| `ARCHLAB_RAY_ADDRESS` | address of the Ray head's dashboard, `http://host:8265` | none |
+| `ARCHLAB_RAY_TOKEN` | the token of the cluster | none |
+| `ARCHLAB_RAY_GPUS` | how many of the cluster's GPUs a run takes | 1 |
 | `ARCHLAB_ARCHITECTURES` | folder with nets of your own, one Python file a family | none |
 """
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 PROGRAM = Path(__file__).resolve().parent.parent
 ROLES = ("trainer", "viewer")
+EXECUTORS = ("local", "ray")
 
 
 class SettingsError(ValueError):
@@ -35,8 +44,14 @@ class Settings:
     home: Path
     tracking_uri: str
     role: str = "trainer"
-    slots: int = 0  # 0: one a GPU, or one
+    slots: int = 0  # 0: one a GPU, or one for every four cores
+    idle_minutes: float = 60.0  # a training that computes nothing for so long is ended; 0: never
     memory: int = 0  # MiB that one training may take of the machine's memory; 0: no limit
+    gpu_memory: int = 0  # MiB that one training may take of a GPU; 0: all, or its share where slots share it
+    executor: str = "local"  # where queued runs train: on this machine, or as jobs of a Ray cluster
+    ray_address: str = ""  # of the head's dashboard
+    ray_token: str = field(default="", repr=False)
+    ray_gpus: int = 1  # of the cluster, that a run takes; 0: a CPU
     architectures: Path | None = None  # its files are run as programs: never a folder others can write to
 
     @property
@@ -46,10 +61,6 @@ class Settings:
     @property
     def artifacts(self) -> Path:
         return self.home / "artifacts"
-
-    @property
-    def queue(self) -> Path:
-        return self.home / "queue.db"
 
     @property
     def datasets(self) -> Path:
@@ -108,6 +119,30 @@ def from_environment() -> Settings:
     memory = os.environ.get("ARCHLAB_MEMORY", "0")
     if not memory.isdigit():
         raise SettingsError(f"ARCHLAB_MEMORY must be a whole number of MiB. Received: {memory!r}.")
+    gpu_memory = os.environ.get("ARCHLAB_GPU_MEMORY") or "0"
+    if not gpu_memory.isdigit():
+        raise SettingsError(f"ARCHLAB_GPU_MEMORY must be a whole number of MiB. Received: {gpu_memory!r}.")
+    idle = os.environ.get("ARCHLAB_IDLE_MINUTES") or "60"
+    try:
+        idle_minutes = float(idle)
+    except ValueError:
+        idle_minutes = -1.0
+    if not 0 <= idle_minutes < math.inf:
+        raise SettingsError(f"ARCHLAB_IDLE_MINUTES must be a number of minutes. Received: {idle!r}.")
+    executor = os.environ.get("ARCHLAB_EXECUTOR", "local")
+    if executor not in EXECUTORS:
+        raise SettingsError(
+            f"ARCHLAB_EXECUTOR must be one of {', '.join(EXECUTORS)}. Received: {executor!r}."
+        )
+    address = os.environ.get("ARCHLAB_RAY_ADDRESS", "")
+    if executor == "ray" and not address.startswith(("http://", "https://")):
+        raise SettingsError(
+            "ARCHLAB_RAY_ADDRESS must be the address of the Ray head's dashboard, http://host:8265. "
+            f"Received: {address!r}."
+        )
+    gpus = os.environ.get("ARCHLAB_RAY_GPUS", "1")
+    if not gpus.isdigit() or int(gpus) > 64:
+        raise SettingsError(f"ARCHLAB_RAY_GPUS must be a whole number from 0 to 64. Received: {gpus!r}.")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
     nets = os.environ.get("ARCHLAB_ARCHITECTURES")
     return Settings(
@@ -116,6 +151,12 @@ def from_environment() -> Settings:
         role=role,
         slots=int(slots),
         memory=int(memory),
+        gpu_memory=int(gpu_memory),
+        idle_minutes=idle_minutes,
+        executor=executor,
+        ray_address=address,
+        ray_token=os.environ.get("ARCHLAB_RAY_TOKEN", ""),
+        ray_gpus=int(gpus),
         architectures=Path(nets).expanduser().resolve() if nets else None,
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from playwright.sync_api import Browser, Page, sync_playwright
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own already
@@ -33,6 +34,7 @@ from core.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.moved import follow_home
 from core.tracking.store import RunStore, get_store
+from tests.dashboards import CHROMIUM, FLAGS
 from tests.waiting import wait_for
 
 SMALL = ExperimentConfig().with_values({"training.epochs": 2, "training.batch_size": 128})
@@ -52,8 +54,10 @@ def using(folder: Path) -> Iterator[Settings]:
     """Make `folder` the home of this process and of all that it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARCHLAB_HOME", str(folder))
-        for variable in ("MLFLOW_TRACKING_URI", "ARCHLAB_ROLE", "ARCHLAB_SLOTS", "ARCHLAB_ARCHITECTURES"):
-            patch.delenv(variable, raising=False)
+        for variable in list(os.environ):
+            named = variable.startswith("ARCHLAB_") and variable != "ARCHLAB_HOME"
+            if named or variable == "MLFLOW_TRACKING_URI":
+                patch.delenv(variable)
         settings_module.get_settings.cache_clear()
         yield settings_module.get_settings()
     settings_module.get_settings.cache_clear()
@@ -185,3 +189,21 @@ def trained(_trained: Trained) -> Iterator[Trained]:
     """One finished run of `lenet5` on the digits, two epochs, shared by the tests that only look at it."""
     with using(_trained.settings.home):
         yield _trained
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is missing, and in CI the browser tests must run.")
+        pytest.skip("no Chromium on this machine: install the package chromium to run the browser tests")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()

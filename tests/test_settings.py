@@ -12,7 +12,7 @@ from core.settings import PROGRAM, NotAllowed, Settings, SettingsError, from_env
 def test_home_decides_where_everything_lies(empty_home: Settings) -> None:
     settings = from_environment()
     assert settings.tracking_uri == f"sqlite:///{empty_home.home}/mlflow.db"
-    assert {settings.queue.parent, settings.datasets.parent, settings.jobs.parent} == {empty_home.home}
+    assert {settings.database.parent, settings.datasets.parent, settings.jobs.parent} == {empty_home.home}
 
 
 @pytest.mark.parametrize(("variable", "value"), [("ARCHLAB_ROLE", "admin"), ("ARCHLAB_SLOTS", "many")])

@@ -41,6 +41,17 @@ def numbers(text: str) -> list[float]:
     return [float(one) for one in text.split(",") if one.strip()]
 
 
+def _device(value: Any) -> str:
+    text = str(value)
+    if text not in ("auto", "cpu") and not (text.isdecimal() and len(text) <= 2):
+        raise ValueError(
+            f"training.device must be 'auto', 'cpu' or the number of a GPU. Received: {value!r}."
+        )
+    return text
+
+
+Device = Annotated[str, BeforeValidator(_device)]
+
 SLOTS: dict[Optimizer, int] = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 2, "adagrad": 1, "lion": 1}
 
 
@@ -149,8 +160,17 @@ class TrainingConfig(Part):
     precision: Precision = "auto"  # of activations; weights stay float32
     xla: Choice = "auto"
     devices: int = Field(1, ge=1, le=64)  # GPUs of one machine that share each batch
+    device: Device = "auto"  # cpu, or the number of a GPU; auto: a GPU that is free, or the CPU without any
     images_on_device: Choice = "auto"  # kept in its memory, where nothing has to be copied to it
     deterministic: bool = False  # the same bits from the same seed, at the price of speed on a GPU
+
+    @model_validator(mode="after")
+    def _one_choice_of_devices(self) -> TrainingConfig:
+        if self.device != "auto" and self.devices > 1:
+            raise ValueError(
+                f"training.device must be 'auto' with several devices. Received: {self.device!r}."
+            )
+        return self
 
     @property
     def images_per_step(self) -> int:

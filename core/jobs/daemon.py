@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.settings import PROGRAM, Settings
-from core.tracking.store import lives_here, process_name, this_process
+from core.tracking.owners import lives_here, process_name, this_process
 
 START_S = 60.0  # after this long without the lock a process that was started is given up
 

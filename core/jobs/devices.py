@@ -13,6 +13,9 @@ from pathlib import Path
 import psutil
 
 PROCESS_MIB = 700  # of its limit a training has taken before its net: Keras, TensorFlow, MLflow
+CPU = "cpu"  # a device beside the numbers of the GPUs
+SHARED_MIB = 512  # of a GPU, that nobody's share is taken from: the driver's own
+CORES = 4  # of the machine's, that a training on the CPU makes good use of
 
 
 @dataclass(frozen=True)
@@ -55,25 +58,57 @@ def gpu_count() -> int:
     return len(gpus())
 
 
-def slots(wanted: int) -> list[str | None]:
-    """One entry for each training that may run at once: its CUDA_VISIBLE_DEVICES, None without a GPU.
+def slots(wanted: int) -> list[str]:
+    """One entry for each training that may run at once: the number of a GPU, or `cpu` without one.
 
-    wanted: how many; 0 for one a GPU, or one on a machine without. More slots than GPUs share them in turn.
+    wanted: how many; 0 for one a GPU, or one for every four cores. More slots than GPUs share them in turn.
     """
     count = gpu_count()
-    return [str(slot % count) if count else None for slot in range(wanted or max(1, count))]
+    if not count:
+        return [CPU] * (wanted or cpu_slots())
+    return [str(slot % count) for slot in range(wanted or count)]
 
 
-def free_memory(device: str | None, limit_mib: int = 0) -> int:
+def cpu_slots() -> int:
+    return max(1, (psutil.cpu_count() or 1) // CORES)
+
+
+def surroundings(device: str, shared: int) -> dict[str, str]:
+    """The environment in which a training sees its device alone, and its share of that.
+
+    device: as `slots` names it, several with commas between. shared: how many trainings it may serve at once.
+    """
+    if device == CPU:
+        threads = str(max(1, (psutil.cpu_count() or 1) // shared))
+        found = {} if shared == 1 else {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
+        return found | ({"CUDA_VISIBLE_DEVICES": "-1"} if gpu_count() else {})
+    share = gpu_share(device, shared)
+    return {"CUDA_VISIBLE_DEVICES": device} | ({"ARCHLAB_GPU_MEMORY": str(share)} if share else {})
+
+
+def gpu_share(device: str, shared: int) -> int:
+    """MiB of each GPU that one of the trainings on it may take; 0: whatever is free.
+
+    `ARCHLAB_GPU_MEMORY` says so, else those that share a GPU get equal parts.
+    """
+    totals = [gpu.memory_total for gpu in gpus() if str(gpu.index) in device.split(",")]
+    said = int(os.environ.get("ARCHLAB_GPU_MEMORY") or 0)
+    return said or ((min(totals) - SHARED_MIB) // shared if totals and shared > 1 else 0)
+
+
+def free_memory(device: str | None, limit_mib: int = 0, shared: int = 1) -> int:
     """Bytes that a training may still take: of a GPU, or of the machine, its container and its limit.
 
     device: as `slots` names it, several with commas between; None: what a process gets that was told
-    nothing. limit_mib: of one training on a CPU; 0: no limit.
+    nothing. limit_mib: of one training on a CPU; 0: no limit. shared: how many trainings a GPU may serve at
+    once.
     """
     visible = device or os.environ.get("CUDA_VISIBLE_DEVICES") or "0"
     found = [gpu for gpu in gpus() if str(gpu.index) in visible.split(",")]
     if found:
-        return sum(gpu.memory_total - gpu.memory_used for gpu in found) << 20
+        free = [gpu.memory_total - gpu.memory_used for gpu in found]
+        share = gpu_share(visible, shared)
+        return sum(min(one, share) if share else one for one in free) << 20
     memory = psutil.virtual_memory()
     free = [memory.available, *_of_container()]
     return min([*free, max(0, limit_mib - PROCESS_MIB) << 20] if limit_mib else free)

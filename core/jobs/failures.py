@@ -60,10 +60,11 @@ class Failure:
     fits: int = 0
 
 
-def explain(code: int, log: str, memory: Memory | None, free: int) -> Failure:
-    """Why a process ended. code: negative for a signal; free: bytes that were free before it began."""
+def explain(code: int, log: str, memory: Memory | None, free: int | None) -> Failure:
+    """Why a process ended. code: negative for a signal; free: bytes that were free before, where known."""
     # TensorFlow does not look whether an allocation on a CPU has worked: it then dies of SIGSEGV or SIGABRT.
-    killed = code < 0 and memory is not None and memory.total > MARGIN * free
+    too_large = memory is not None and free is not None and memory.total > MARGIN * free
+    killed = code < 0 and too_large
     if code != 0 and (killed or OUT_OF_MEMORY.search(log)):
         return out_of_memory(memory, free)
     if code < 0:
@@ -78,7 +79,14 @@ def explain(code: int, log: str, memory: Memory | None, free: int) -> Failure:
     return Failure(f"The training process ended with exit code {code}.")
 
 
-def out_of_memory(memory: Memory | None, free: int) -> Failure:
+def out_of_memory(memory: Memory | None, free: int | None) -> Failure:
+    if free is None:
+        taken = (
+            f"batches of {memory.batch_size} take about {size(memory.total)}"
+            if memory
+            else "no net was built"
+        )
+        return Failure(f"Out of memory: {taken}.")
     if memory is None:
         return Failure(f"Out of memory before the net was built; {size(free)} were free.")
     fits = memory.fitting(free)

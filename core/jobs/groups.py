@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from core.config import ConfigError, ExperimentConfig
 from core.tracking import schema
-from core.tracking.store import RunStore, is_alive
+from core.tracking.owners import is_alive
+from core.tracking.store import RunStore
 
 LIMIT = 1000  # runs that one launch may make
 AVERAGED = tuple(name for name in schema.FINAL_METRICS if name.startswith(("test_", "best_val_")))
@@ -49,6 +50,12 @@ def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:
             name = " · ".join([config.title, *parts]) if parts else config.name
             found.append(config.with_values({**changes, "seed": seed, "name": name[:200]}))
     return Group(config.title, tuple(found))
+
+
+def group_of(store: RunStore, parent: str) -> Group:
+    """The experiment of a parent's runs, in the order in which they were launched."""
+    children = sorted(store.children(parent), key=lambda run: run.info.start_time)
+    return Group(store.state(parent).name, tuple(store.config(run.info.run_id) for run in children))
 
 
 def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:

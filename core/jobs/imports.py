@@ -21,7 +21,7 @@ from core.datasets import prepare
 from core.datasets.importer import ImportCancelled, import_images
 from core.jobs.daemon import spawn, write_whole
 from core.settings import Settings
-from core.tracking.store import is_alive, lives_here, process_name
+from core.tracking.owners import is_alive, lives_here, process_name
 
 RUNNING, DONE, REFUSED, CANCELLED = "running", "done", "refused", "cancelled"
 

@@ -12,8 +12,8 @@ from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices
 from core.jobs.groups import Group, conclude_groups, places
-from core.jobs.queue import queue_of
-from core.jobs.slots import limit
+from core.jobs.slots import AUTO, limit
+from core.jobs.slots import choices as choices_of_device
 from core.jobs.supervise import supervise
 from core.jobs.worker import worker_of
 from core.schedules import length
@@ -38,7 +38,13 @@ def check(config: ExperimentConfig) -> None:
             f"training.batch_size must be at most the number of training images, {training} in "
             f"'{info.name}'. Received: {config.training.images_per_step}."
         )
-    most = limit(get_store().settings.slots)
+    settings = get_store().settings
+    if config.training.device not in choices_of_device(settings):
+        raise ConfigError(
+            f"training.device must be one of {', '.join(choices_of_device(settings))} here. "
+            f"Received: '{config.training.device}'."
+        )
+    most = limit(settings)
     if config.training.devices > most:
         raise ConfigError(
             f"training.devices must be at most the number of GPUs that have slots here, {most}. "
@@ -95,12 +101,10 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
             check(config)
     for group in groups:
         obtain(group.configs[0])  # repeats start from the same weights
-    queue = queue_of(store)
     run_ids = []
     for group in groups:
         for config, place in zip(group.configs, places(store, group, tags), strict=True):
             run_ids.append(store.create(config, {**(tags or {}), **place}))
-            queue.put(run_ids[-1])
     worker_of(store.settings).ensure()
     return run_ids
 
@@ -114,7 +118,8 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as on Ctrl-C: the run KILLED
     try:
-        return run_id, supervise(store, run_id)
+        device = config.training.device
+        return run_id, supervise(store, run_id, None if device == AUTO else device)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -145,7 +150,6 @@ def resume(store: RunStore, run_id: str) -> None:
     check(config)
     require_same_images(store, run_id, config)
     store.reopen(run_id)
-    queue_of(store).put(run_id)
     worker_of(store.settings).ensure()
 
 

@@ -1,96 +1,93 @@
-"""The queue: it holds the order of runs and nothing else; what is true of a run stands in the store."""
+"""The queue: which run comes next. It has no memory of its own; order and holds stand in the store.
+
+So there is nothing that a crash could lose, and nothing that could say otherwise than the runs themselves.
+"""
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from typing import Any
+from collections.abc import Sequence
 
-from huey import SqliteHuey
-from huey.registry import Message
-from huey.serializer import Serializer
-
-from core.jobs import devices
-from core.jobs.slots import Slots, limit
-from core.jobs.supervise import stopping, supervise
 from core.tracking import schema
-from core.tracking.states import UnknownRun
-from core.tracking.store import RunStore, get_store
+from core.tracking.states import RunState
+from core.tracking.store import RunStore, home_id
 
 
-class JsonSerializer(Serializer):
-    """Messages as JSON: reading a queue must not be able to run code, as unpickling can."""
+def waiting(store: RunStore) -> list[RunState]:
+    """The runs that wait for a slot of this installation, in the order in which they will start.
 
-    def _serialize(self, data: Any) -> bytes:
-        return json.dumps(data).encode()
-
-    def _deserialize(self, data: bytes) -> Any:
-        return Message(*json.loads(data))
-
-
-class RunQueue:
-    """Runs in the order in which they were submitted, kept in a small database of its own."""
-
-    def __init__(self, store: RunStore):
-        settings = store.settings
-        settings.check_writable()
-        self.huey = SqliteHuey(
-            "archlab",
-            filename=str(settings.queue),
-            results=False,
-            strict_fifo=True,
-            timeout=20,  # several processes submit at once
-            serializer=JsonSerializer(),
-        )
-        slots = Slots(devices.slots(settings.slots))
-
-        @self.huey.task(name="train")
-        def train(run_id: str) -> None:
-            taken = slots.take(
-                _devices(store, run_id), lambda: stopping.is_set() or not _waits(store, run_id)
-            )
-            if taken is None:
-                return
-            try:
-                supervise(store, run_id, ",".join(one for one in taken if one is not None) or None)
-            finally:
-                slots.give(taken)
-
-        self._train = train
-
-    def put(self, run_id: str) -> None:
-        """Add a run at the end."""
-        self._train(run_id)
-
-    def waiting(self) -> list[str]:
-        """Ids of the runs that wait, first the next one."""
-        return [task.args[0] for task in self.huey.pending()]
+    First those of the highest priority; of equals, those submitted first. Held ones keep their place.
+    """
+    here = home_id(store.settings)
+    return in_order(
+        [
+            run
+            for run in store.active()
+            if run.status == schema.SCHEDULED
+            and run.tags.get(schema.HOME) == here
+            and schema.FOREGROUND not in run.tags
+        ]
+    )
 
 
-def _devices(store: RunStore, run_id: str) -> int:
-    """How many devices a run takes; one where nothing can be read of it, which `supervise` then says."""
+def in_order(runs: Sequence[RunState]) -> list[RunState]:
+    """runs: first the one that was submitted first."""
+    return sorted(runs, key=lambda run: -priority(run))
+
+
+def priority(run: RunState) -> int:
+    """0 unless somebody moved it."""
     try:
-        return min(store.config(run_id).training.devices, limit(store.settings.slots))
-    except (ValueError, OSError):
-        return 1
+        return int(run.tags.get(schema.PRIORITY, "0"))
+    except ValueError:
+        return 0
 
 
-def _waits(store: RunStore, run_id: str) -> bool:
-    """Whether a run is still to be trained; yes where the store cannot say."""
-    try:
-        return store.state(run_id).status == schema.SCHEDULED
-    except UnknownRun:
-        return False
-    except Exception:  # busy for a while
-        return True
+def is_held(run: RunState) -> bool:
+    return schema.HELD in run.tags
 
 
-@cache
-def queue_of(store: RunStore) -> RunQueue:
-    """The queue beside a store, opened once a process."""
-    return RunQueue(store)
+def hold(store: RunStore, run_ids: Sequence[str]) -> None:
+    """Let runs wait until they are released; one that has started is left alone."""
+    store.settings.require_trainer("hold a run")
+    for run_id in run_ids:
+        if store.state(run_id).status == schema.SCHEDULED:
+            store.set_tags(run_id, {schema.HELD: "true"})
 
 
-def get_queue() -> RunQueue:
-    """The queue of this process' settings."""
-    return queue_of(get_store())
+def release(store: RunStore, run_ids: Sequence[str]) -> None:
+    """Let held runs start in their turn."""
+    store.settings.require_trainer("release a run")
+    for run_id in run_ids:
+        store.delete_tag(run_id, schema.HELD)
+
+
+def move_up(store: RunStore, run_ids: Sequence[str]) -> None:
+    """Move runs one place up, past the one in front of each."""
+    order = [run.run_id for run in waiting(store)]
+    moved = set(run_ids)
+    for place in range(1, len(order)):
+        if order[place] in moved and order[place - 1] not in moved:
+            order[place - 1], order[place] = order[place], order[place - 1]
+    _arrange(store, order)
+
+
+def move_to_front(store: RunStore, run_ids: Sequence[str]) -> None:
+    """Let runs be the next ones, in the order they have among themselves."""
+    moved = set(run_ids)
+    order = [run.run_id for run in waiting(store)]
+    _arrange(store, sorted(order, key=lambda run_id: run_id not in moved))
+
+
+def _arrange(store: RunStore, wanted: Sequence[str]) -> None:
+    """Raise priorities, of as few runs as needed, until the queue is in the order that is wanted."""
+    store.settings.require_trainer("change the order of the queue")
+    submitted = {run.run_id: place for place, run in enumerate(store.active())}
+    runs = {run.run_id: run for run in waiting(store)}
+    order = [run_id for run_id in wanted if run_id in runs]  # others have started in between
+    least: tuple[int, int] | None = None  # priority and submission of the run behind
+    for run_id in reversed(order):
+        own, place = priority(runs[run_id]), submitted[run_id]
+        if least is not None and (own, -place) < (least[0], -least[1]):
+            own = least[0] if place < least[1] else least[0] + 1
+            store.set_tags(run_id, {schema.PRIORITY: str(own)})
+        least = (own, place)

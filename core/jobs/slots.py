@@ -2,50 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from threading import Condition, Lock
+from collections import Counter
+from collections.abc import Sequence
+from threading import Lock
 
 from core.jobs import devices
+from core.jobs.devices import CPU
+from core.settings import Settings
 
-LOOK_S = 1.0  # how often one that waits looks whether it still should
-
-Device = str | None
+AUTO = "auto"
+CLUSTER = "cluster"  # the device of a run that a cluster has put somewhere
 
 
 class Slots:
-    """What is free, shared between threads. Who came first takes first: nobody starves for want of two."""
+    """What is free, shared between threads. Without a choice a training gets a GPU, where there are any."""
 
-    def __init__(self, free: Sequence[Device]):
+    def __init__(self, free: Sequence[str]):
         self._free = list(free)
-        self._changed = Condition()
-        self._first = Lock()
+        self._count = Counter(free)
+        self._lock = Lock()
 
-    def take(self, count: int, give_up: Callable[[], bool]) -> list[Device] | None:
-        """Wait for so many different devices; None once `give_up` says so.
+    @property
+    def any_free(self) -> bool:
+        return bool(self._free)
 
-        count: at most the number of different devices, see `limit`.
-        """
-        while not self._first.acquire(timeout=LOOK_S):
-            if give_up():
+    def take(self, count: int = 1, wanted: str = AUTO) -> list[str] | None:
+        """So many different devices, or the one that is wanted; None while these are not free."""
+        with self._lock:
+            fitting = [device for device in self._free if fits(device, wanted, self._count)]
+            different = list(dict.fromkeys(fitting))[:count]
+            if len(different) < count:
                 return None
-        try:
-            with self._changed:
-                while len(different := list(dict.fromkeys(self._free))) < count:
-                    if give_up():
-                        return None
-                    self._changed.wait(LOOK_S)
-                for device in different[:count]:
-                    self._free.remove(device)
-                return different[:count]
-        finally:
-            self._first.release()
+            for device in different:
+                self._free.remove(device)
+            return different
 
-    def give(self, taken: Sequence[Device]) -> None:
-        with self._changed:
+    def give(self, taken: Sequence[str]) -> None:
+        with self._lock:
             self._free.extend(taken)
-            self._changed.notify_all()
+
+    def shared(self, device: str) -> int:
+        """How many trainings a device may serve at once."""
+        return self._count[device]
 
 
-def limit(slots: int) -> int:
-    """How many devices one training can have at most. slots: as in the settings."""
-    return len(set(devices.slots(slots)))
+def fits(device: str, wanted: str, all_devices: Counter[str]) -> bool:
+    """Whether a training that wants a device, or `auto`, may have this one."""
+    return device == wanted or (wanted == AUTO and (device != CPU or set(all_devices) == {CPU}))
+
+
+def slots_of(settings: Settings) -> list[str]:
+    """One entry for each training that may run at once; a cluster chooses the devices itself.
+
+    On a machine with GPUs there are some for those that ask for the CPU too.
+    """
+    if settings.executor == "ray":
+        return [CLUSTER] * max(1, settings.slots)
+    found = devices.slots(settings.slots)
+    return found if CPU in found else found + [CPU] * devices.cpu_slots()
+
+
+def choices(settings: Settings) -> list[str]:
+    """What training.device may be here."""
+    return [AUTO, CPU] if settings.executor == "ray" else [AUTO, *dict.fromkeys(slots_of(settings))]
+
+
+def limit(settings: Settings) -> int:
+    """How many devices one training can have at most."""
+    return len(set(slots_of(settings)) - {CPU}) or 1

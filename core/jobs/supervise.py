@@ -8,11 +8,14 @@ from collections.abc import Callable
 from threading import Event, Lock
 from typing import TypeVar
 
-from core.jobs.devices import free_memory
+from core.jobs.devices import CPU, free_memory, surroundings
+from core.jobs.executors import ray
 from core.jobs.executors.local import STARTED, Outcome, run_training
 from core.jobs.failures import Memory, explain
 from core.jobs.logs import log_path, read_log
+from core.jobs.slots import CLUSTER
 from core.tracking import schema
+from core.tracking.owners import this_process
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
@@ -25,44 +28,74 @@ _claiming = Lock()
 T = TypeVar("T")
 
 
-def supervise(store: RunStore, run_id: str, device: str | None = None) -> str:
+def supervise(
+    store: RunStore, run_id: str, device: str | None = None, shared: int = 1, *, attach: bool = False
+) -> str:
     """Train a run that is SCHEDULED and write down how it ended; returns its state then.
 
     A run in any other state is left alone (it was cancelled, or another thread has it), and so is every
-    run once `stopping` is set. device: value of CUDA_VISIBLE_DEVICES for the training.
+    run once `stopping` is set. device: as a slot names it; None: whatever this process would use.
+    shared: how many trainings that device may serve at once. attach: the run is RUNNING as a job of a
+    cluster, whose worker has died.
     """
-    if not _persist(lambda: _claim(store, run_id)):
+    if attach:
+        _persist(lambda: store.own(run_id))
+    elif not _persist(lambda: _claim(store, run_id, device)):
         return store.state(run_id).status
-    log = log_path(store, run_id)
-    free = free_memory(device, store.settings.memory)
-    store.settings.memory_file(run_id).unlink(missing_ok=True)  # of an attempt before this one
+    free = None if device == CLUSTER else free_memory(device, store.settings.memory, shared)
+    if not attach:
+        store.settings.memory_file(run_id).unlink(missing_ok=True)  # of an attempt before this one
     try:
-        outcome = run_training(
-            store.settings,
-            run_id,
-            log,
-            should_stop=lambda: stopping.is_set() or _cancel_requested(store, run_id),
-            on_log=lambda: _upload_log(store, run_id),
-            device=device,
-        )
+        outcome = _carry_out(store, run_id, device, shared, attach)
     except Exception as error:  # whatever it is, nobody else would tell the person
         logger.exception("The run %s could not be carried out.", run_id)
-        reason = f"The training could not be started: {error}"
+        reason = f"The training could not be {'followed' if attach else 'started'}: {error}"
         _persist(lambda: store.fail(run_id, reason))
         return schema.FAILED
     except BaseException:  # Ctrl-C on a command that trains in the foreground
         _persist(lambda: store.set_status(run_id, schema.KILLED))
         raise
+    if outcome is None:
+        return schema.RUNNING
     _upload_log(store, run_id)
     return _persist(lambda: _conclude(store, run_id, outcome, free))
 
 
-def _claim(store: RunStore, run_id: str) -> bool:
+def _carry_out(store: RunStore, run_id: str, device: str | None, shared: int, attach: bool) -> Outcome | None:
+    """None: this process ends, while the job goes on."""
+    settings, log = store.settings, log_path(store, run_id)
+    if device == CLUSTER:
+        return ray.run_training(
+            settings,
+            run_id,
+            log,
+            should_stop=lambda: _cancel_requested(store, run_id),
+            should_leave=stopping.is_set,
+            on_log=lambda: _upload_log(store, run_id),
+            job=store.state(run_id).tags[schema.JOB],
+            gpus=0 if store.config(run_id).training.device == CPU else settings.ray_gpus,
+            attach=attach,
+        )
+    return run_training(
+        settings,
+        run_id,
+        log,
+        should_stop=lambda: stopping.is_set() or _cancel_requested(store, run_id),
+        on_log=lambda: _upload_log(store, run_id),
+        surroundings=surroundings(device, shared) if device else {},
+    )
+
+
+def _claim(store: RunStore, run_id: str, device: str | None) -> bool:
     """Make a SCHEDULED run ours and RUNNING; false when it is not to be trained here and now."""
     with _claiming:
         if stopping.is_set() or store.state(run_id).status != schema.SCHEDULED:
             return False
-        store.own(run_id)
+        started = str(int(time.time() * 1000))
+        where = {schema.DEVICE: device} if device else {}
+        if device == CLUSTER:
+            where = {schema.DEVICE: device, schema.JOB: f"archlab-{run_id}-{started}"}
+        store.set_tags(run_id, {schema.OWNER: this_process(), schema.STARTED: started, **where})
         store.set_status(run_id, schema.RUNNING)
         return True
 
@@ -96,7 +129,7 @@ def _persist(write: Callable[[], T]) -> T:
             time.sleep(1)
 
 
-def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int) -> str:
+def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int | None) -> str:
     state = store.state(run_id)
     if outcome.code == 0:
         store.set_status(run_id, schema.FINISHED)
@@ -104,6 +137,10 @@ def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int) -> str:
     if state.cancel_requested:
         store.set_status(run_id, schema.KILLED)
         return schema.KILLED
+    if outcome.idle:
+        minutes = store.settings.idle_minutes
+        store.fail(run_id, f"The training computed nothing for {minutes:g} minutes, so it was ended.")
+        return schema.FAILED
     if outcome.stopped:
         store.fail(run_id, "The worker was stopped.")
         return schema.FAILED

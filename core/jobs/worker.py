@@ -5,28 +5,24 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import time
+from threading import Thread
 
-from huey.consumer import Consumer
-
-from core.jobs import devices
 from core.jobs.daemon import Daemon
+from core.jobs.dispatcher import Dispatcher, is_left
 from core.jobs.groups import conclude_groups
-from core.jobs.queue import RunQueue, queue_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
 from core.tracking import schema
-from core.tracking.store import RunStore, get_store, home_id, is_alive
+from core.tracking.owners import is_alive
+from core.tracking.states import is_database
+from core.tracking.store import RunStore, get_store
 
 logger = logging.getLogger(__name__)
 
-HEALTH_CHECK_S = 5.0
-
-
-class _Consumer(Consumer):
-    """Huey's consumer in a process that answers signals itself."""
-
-    def _set_signal_handlers(self) -> None:
-        """Leave the process' own handlers in place."""
+LOOK_S, LOOK_FAR_S = 0.25, 2.0  # how often the queue is looked at: in a database, on a server
+RECOVER_S = 5.0
+RETRY_S = 1.0  # after the store did not answer
 
 
 def worker_of(settings: Settings) -> Daemon:
@@ -46,47 +42,43 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal it was started from
     with worker_of(settings).hold():
         store = get_store()
-        queue = queue_of(store)
-        recover(store, queue)
-        consumer = _Consumer(
-            queue.huey,
-            workers=len(devices.slots(settings.slots)),
-            worker_type="thread",
-            periodic=False,
-            max_delay=0.25,
-        )
-        consumer.start()
+        dispatcher = Dispatcher(store)
+        dispatcher.attach()
+        recover(store)
+        Thread(target=lambda: store.client, daemon=True).start()  # MLflow: the first run need not wait for it
         logger.info("The worker serves %s.", settings.home)
-        while not stopping.wait(HEALTH_CHECK_S):
-            consumer.check_worker_health()
-            try:
-                recover(store, queue)
-            except Exception as error:  # a store that is busy for a while is looked at again
-                logger.warning("The tracking store did not answer: %s", error)
-        consumer.stop(graceful=True)
+        _dispatch(store, dispatcher)
 
 
-def recover(store: RunStore, queue: RunQueue) -> None:
-    """Put right what a worker that died left behind.
+def _dispatch(store: RunStore, dispatcher: Dispatcher) -> None:
+    """Until `stopping`; trainings under way are waited for, `supervise` ends them."""
+    look_s = LOOK_S if is_database(store.uri) else LOOK_FAR_S
+    pause, recovered = 0.0, time.monotonic()
+    while not stopping.wait(pause):
+        pause = look_s
+        try:
+            dispatcher.step()
+            if time.monotonic() - recovered > RECOVER_S:
+                recovered = time.monotonic()
+                recover(store)
+        except Exception as error:  # a store that is busy for a while is looked at again
+            logger.warning("The tracking store did not answer: %s", error)
+            pause = RETRY_S
+    dispatcher.join()
 
-    Runs that are RUNNING without a process end FAILED; SCHEDULED ones that the queue lost are queued again.
-    In a store that several installations share, those of another one wait in its queue, not in ours.
-    """
-    here = home_id(store.settings)
+
+def recover(store: RunStore) -> None:
+    """Put right what a worker or a launch that died left behind: runs without a process end FAILED."""
     for run in store.active():
         owner = run.tags.get(schema.OWNER)
         if owner is None or (is_alive(owner) and not _moved(store, owner)):
             continue
+        if is_left(store, run):
+            continue  # its job goes on, and a worker that starts takes it over
         if run.status == schema.RUNNING:
             store.fail(run.run_id, "The process that trained this run died.")
         elif schema.FOREGROUND in run.tags:
             store.fail(run.run_id, "The command that launched this run died before it started.")
-    waiting = set(queue.waiting())
-    for run in store.active():
-        lost = run.status == schema.SCHEDULED and run.run_id not in waiting
-        ours = run.tags.get(schema.HOME) == here
-        if lost and ours and schema.FOREGROUND not in run.tags:
-            queue.put(run.run_id)
     conclude_groups(store)
 
 

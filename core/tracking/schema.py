@@ -55,6 +55,12 @@ FAILURE = "archlab.failure"  # one line: why a run ended FAILED
 OWNER = "archlab.owner"  # host, process id and its start time: who answers for a RUNNING run
 PROGRESS = "archlab.progress"  # JSON, see core.training.callbacks; rewritten about once a second
 HOME = "archlab.home"  # id of the installation in whose queue a run was put
+PRIORITY = "archlab.priority"  # a number, 0 where there is none; higher ones start first
+HELD = "archlab.held"  # it waits until it is released
+DEVICE = "archlab.device"  # what it trains on: CUDA_VISIBLE_DEVICES, or cpu
+STARTED = "archlab.started"  # when it became RUNNING, milliseconds since 1970; the launch was before
+PACE = "archlab.pace"  # JSON: seconds whatever the length, and an epoch or step, as a few steps told
+JOB = "archlab.job"  # its job on a cluster
 FOREGROUND = "archlab.foreground"  # launched outside the queue, by a command that waits for it
 NUMBER = "archlab.number"  # counts the runs of a store; decides the run's colour
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
@@ -66,3 +72,6 @@ REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 EXTENDS = "archlab.extends"  # the run whose training this one goes on with
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
+
+# What a run says of one attempt to train it; forgotten when it is resumed.
+OF_AN_ATTEMPT = (CANCEL, FAILURE, FITS, FOREGROUND, PROGRESS, PRIORITY, HELD, DEVICE, STARTED, JOB)

@@ -6,6 +6,7 @@ A store that is a database is asked by SQL, which takes a hundredth of the time 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,20 @@ def _active(store: RunStore) -> list[RunState]:
     return _active_by_client(store)
 
 
+def next_moment(store: RunStore) -> int:
+    """Milliseconds since 1970, and after the submission of all that waits: a clock may have been set back.
+
+    A server's clients trust their clocks.
+    """
+    now = int(time.time() * 1000)
+    if not is_database(store.uri):
+        return now
+    with connected(store.uri) as connection:
+        query = text("SELECT MAX(start_time) FROM runs WHERE status = :waits AND lifecycle_stage = 'active'")
+        latest = connection.execute(query, {"waits": schema.SCHEDULED}).scalar()
+    return max(now, (latest or 0) + 1)
+
+
 def local_artifacts(store: RunStore, run_id: str) -> Path | None:
     """The folder of a run's artifacts, where a database says that they lie on this machine."""
     if not is_database(store.uri):
@@ -138,7 +153,7 @@ def _by_sql(uri: str, condition: str, wanted: Sequence[str]) -> list[RunState]:
     query = (
         "SELECT runs.run_uuid, runs.name, runs.status, tags.key, tags.value "
         "FROM runs LEFT JOIN tags ON tags.run_uuid = runs.run_uuid "
-        f"WHERE runs.{condition} ORDER BY runs.start_time"
+        f"WHERE runs.{condition} ORDER BY runs.start_time, runs.run_uuid"
     )
     found: dict[str, RunState] = {}
     with connected(uri) as connection:

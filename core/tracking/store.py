@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import socket
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import uuid4
 
-import psutil
 from filelock import FileLock
 
 from core import config as configs
@@ -25,6 +23,7 @@ from core.config import ExperimentConfig
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.moved import follow_home
+from core.tracking.owners import this_process
 from core.tracking.states import RunState, UnknownRun
 
 if TYPE_CHECKING:
@@ -80,6 +79,7 @@ class RunStore:
         """
         run = self.client.create_run(
             self.experiment_id,
+            start_time=states.next_moment(self),
             run_name=config.title,
             tags={
                 schema.OWNER: this_process(),
@@ -128,7 +128,7 @@ class RunStore:
         Its group is open again too.
         """
         tags = self.state(run_id).tags
-        for tag in (schema.CANCEL, schema.FAILURE, schema.FITS, schema.FOREGROUND, schema.PROGRESS):
+        for tag in schema.OF_AN_ATTEMPT:
             if tag in tags:
                 self.client.delete_tag(run_id, tag)
         self.own(run_id)
@@ -166,9 +166,10 @@ class RunStore:
     # What a run says
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.entities import Param
 
-        self.client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
 
     def log_metrics(
         self,
@@ -177,10 +178,11 @@ class RunStore:
         step: int = 0,
         tags: Mapping[str, str] | None = None,
     ) -> None:
+        client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.entities import Metric, RunTag
 
         now = int(time.time() * 1000)
-        self.client.log_batch(
+        client.log_batch(
             run_id,
             metrics=[Metric(key, float(value), now, step) for key, value in metrics.items()],
             tags=[RunTag(key, value) for key, value in (tags or {}).items()],
@@ -188,6 +190,11 @@ class RunStore:
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         self.log_metrics(run_id, {}, tags=tags)
+
+    def delete_tag(self, run_id: str, tag: str) -> None:
+        """Forget a tag; one that is not there is no error."""
+        if tag in self.state(run_id).tags:
+            self.client.delete_tag(run_id, tag)
 
     def log_json(self, run_id: str, value: Any, name: str) -> None:
         self.client.log_text(run_id, json.dumps(value, indent=2, ensure_ascii=False), name)
@@ -245,10 +252,11 @@ class RunStore:
 
     def run(self, run_id: str) -> Run:
         """The MLflow run. Raises UnknownRun."""
+        client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_run(run_id)
+            return client.get_run(run_id)
         except MlflowException as error:
             raise UnknownRun(f"No run has the id '{run_id}'.") from error
 
@@ -329,11 +337,6 @@ def get_store() -> RunStore:
     return _store_for(get_settings())
 
 
-def process_name(pid: int) -> str:
-    """`host:pid:start`, which names a process even after its number was used again."""
-    return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
-
-
 def home_id(settings: Settings) -> str:
     """The id of an installation, to tell it from others that share a store; it moves with its folder."""
     path = settings.home / "home.id"
@@ -344,31 +347,6 @@ def home_id(settings: Settings) -> str:
                 draft.write_text(uuid4().hex)
                 draft.replace(path)  # whole: others read it without the lock
     return path.read_text()
-
-
-def this_process() -> str:
-    return process_name(os.getpid())
-
-
-def is_alive(owner: str) -> bool:
-    """Whether the process that `this_process` named still runs. One on another host counts as alive."""
-    try:
-        host, pid, started = owner.rsplit(":", 2)
-    except ValueError:
-        return False
-    if host != socket.gethostname():
-        return True
-    try:
-        process = psutil.Process(int(pid))
-        same = abs(process.create_time() - float(started)) < 1
-        return same and process.status() != psutil.STATUS_ZOMBIE  # a zombie still has a /proc entry
-    except psutil.NoSuchProcess:
-        return False
-
-
-def lives_here(owner: str) -> bool:
-    """Whether the process that `this_process` named runs on this machine: what may be signalled."""
-    return owner.startswith(f"{socket.gethostname()}:") and is_alive(owner)
 
 
 def tail(path: Path, limit_bytes: int) -> str:

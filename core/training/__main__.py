@@ -1,4 +1,7 @@
-"""`python -m core.training RUN_ID PARENT_PID`: started by the worker, ends when its parent does."""
+"""`python -m core.training RUN_ID PARENT_PID`: started by the worker, and ends when that does.
+
+A cluster starts it with 0 for the parent, and ends it itself.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ def limit_memory(mebibytes: int) -> None:
 
 def main() -> None:
     run_id, parent_pid = sys.argv[1], int(sys.argv[2])
-    die_with_parent(parent_pid)  # before anything slow is imported
+    if parent_pid:
+        die_with_parent(parent_pid)  # before anything slow is imported
     from core.quick_start import import_keras
 
     import_keras()

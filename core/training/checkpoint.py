@@ -94,8 +94,14 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         last = self.model.stop_training or epoch + 1 == self.end
-        if last or time.perf_counter() - self._saved_at > self._cost_s / COST:
+        if not last and time.perf_counter() - self._saved_at <= self._cost_s / COST:
+            return
+        try:
             self.save(epoch + 1)
+        except OSError as error:  # a disk that is full for a while ends no training; the one before is whole
+            if last:
+                raise
+            print(f"the checkpoint after epoch {epoch + 1} was not written: {error}")
 
     def save(self, epoch: int) -> None:
         """Write down the state after so many epochs."""

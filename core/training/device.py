@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from core.config import TrainingConfig
-from core.settings import PROGRAM
+from core.settings import PROGRAM, get_settings
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "mlflow", "pandas", "pillow")
 
@@ -26,12 +26,20 @@ class DeviceError(RuntimeError):
 
 
 def set_up_device(training: TrainingConfig | None = None) -> None:
-    """Let GPUs share their memory; with a config, compute as exactly and as repeatably as it says."""
+    """Take of each GPU what is needed, or the part that the settings allow.
+
+    With a config, compute as exactly and as repeatably as it says.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
+        limit = get_settings().gpu_memory
         for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
+            if limit:
+                part = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
+                tf.config.set_logical_device_configuration(gpu, [part])
+            else:
+                tf.config.experimental.set_memory_growth(gpu, True)
         if training is not None and training.deterministic:
             tf.config.experimental.enable_op_determinism()
     if training is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ from core.datasets.records import Shape
 from core.datasets.splits import Split
 from core.jobs.failures import Memory, size
 from core.schedules import length
+from core.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
@@ -42,6 +44,8 @@ from core.training.pretrained import start_from
 from core.training.regularization import regularized
 from core.training.resident import Resident, resident
 from core.training.views import averaged
+
+SPARE = 64 << 20  # bytes that a training takes besides its weights: predictions, metrics, its log
 
 
 def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -> None:
@@ -73,6 +77,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         writer.call(partial(log_environment, store, run_id))
         macs, memory = counts(net, config, writer)
         memory.write(store.settings.memory_file(run_id))
+        require_disk(store.settings, net, config)
         held = None
         if not config.model.bottleneck:
             held = resident(dataset.images, parts, config.training, memory.total)
@@ -209,6 +214,14 @@ def in_float32(model: keras.Model) -> keras.Model:
     copy = keras.saving.deserialize_keras_object(json.loads(text.replace(f'"{policy}"', '"float32"')))
     copy.set_weights(model.get_weights())
     return copy
+
+
+def require_disk(settings: Settings, net: keras.Model, config: ExperimentConfig) -> None:
+    """Raise OSError when there is no room for what a training writes, rather than lose it half-way."""
+    copies = 2 * (2 + config.optimizer.slots) + 1  # a checkpoint beside the one before it, and the model
+    needed, free = 4 * net.count_params() * copies + SPARE, shutil.disk_usage(settings.home).free
+    if free < needed:
+        raise OSError(f"This training writes up to {size(needed)} to {settings.home}; {size(free)} are free.")
 
 
 def extended(store: RunStore, run_id: str) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,11 +17,12 @@ from core.config import ConfigError
 from core.datasets import load
 from core.jobs.launch import cancel, launch
 from core.jobs.logs import read_log
-from core.jobs.queue import get_queue, queue_of
+from core.jobs.queue import waiting as in_the_queue
 from core.jobs.worker import recover, worker_of
 from core.settings import PROGRAM, NotAllowed, Settings
 from core.tracking import frames, schema
-from core.tracking.store import RunStore, get_store, this_process
+from core.tracking.owners import this_process
+from core.tracking.store import RunStore, get_store
 from tests.conftest import DIVERGING, SMALL, Trained, using
 from tests.waiting import wait_for
 
@@ -114,55 +114,26 @@ def test_a_crashing_training_ends_failed_with_its_traceback(store: RunStore, set
     assert state.tags[schema.FAILURE] in log.splitlines()
 
 
-def test_a_killed_training_ends_failed_and_says_so(store: RunStore) -> None:
-    (run_id,) = launch([LONG])
-    wait_for(lambda: "epoch 1/" in read_log(store, run_id))
-    os.kill(_training_process(run_id), signal.SIGKILL)
-    wait_for(lambda: not store.state(run_id).active, 10)
-    state = store.state(run_id)
-    assert state.status == schema.FAILED
-    assert "ended by SIGKILL" in state.tags[schema.FAILURE]
-
-
-def test_a_killed_worker_takes_its_training_along_and_the_next_one_tells_and_goes_on(
+def test_a_worker_that_is_asked_to_end_says_what_became_of_its_training(
     store: RunStore, settings: Settings
 ) -> None:
-    running, waiting = launch([LONG, LONG])
-    wait_for(lambda: "epoch 1/" in read_log(store, running))
-    training = _training_process(running)
-    os.kill(_worker_pid(settings), signal.SIGKILL)
-    wait_for(lambda: not psutil.pid_exists(training) or _is_zombie(training), 10)
-    assert store.state(running).status == schema.RUNNING  # nobody is left to say otherwise
-    wait_for(lambda: not worker_of(settings).is_running(), 10)
-    worker_of(settings).ensure()
-    wait_for(lambda: not store.state(running).active)
-    assert store.state(running).status == schema.FAILED
-    assert "died" in store.state(running).tags[schema.FAILURE]
-    wait_for(lambda: "epoch 1/" in read_log(store, waiting))
-    worker_of(settings).stop()  # asked to end, a worker says itself what became of its training
-    wait_for(lambda: not store.state(waiting).active, 30)
-    assert store.state(waiting).status == schema.FAILED
-    assert store.state(waiting).tags[schema.FAILURE] == "The worker was stopped."
-
-
-def test_runs_that_the_queue_lost_are_queued_again_once(store: RunStore) -> None:
-    lost = store.create(SMALL)
-    queue = get_queue()
-    kept = store.create(SMALL)
-    queue.put(kept)
-    recover(store, queue)
-    recover(store, queue)
-    assert queue.waiting() == [kept, lost]
+    (run_id,) = launch([LONG])
+    wait_for(lambda: "epoch 1/" in read_log(store, run_id))
+    worker_of(settings).stop()
+    wait_for(lambda: not store.state(run_id).active, 30)
+    assert store.state(run_id).status == schema.FAILED
+    assert store.state(run_id).tags[schema.FAILURE] == "The worker was stopped."
 
 
 def test_a_run_whose_launcher_died_ends_failed(store: RunStore) -> None:
-    host, pid, started = this_process().rsplit(":", 2)
-    gone = f"{host}:{pid}:{float(started) - 100:.2f}"
+    host, pid, birth = this_process().rsplit(":", 2)
+    boot, seconds = birth.split("@")
+    gone = f"{host}:{pid}:{boot}@{float(seconds) - 100:.2f}"
     half = store.create(SMALL, {schema.OWNER: gone})
     store.set_status(half, schema.RUNNING)
     foreground = store.create(SMALL, {schema.OWNER: gone, schema.FOREGROUND: "true"})
     foreign = store.client.create_run(store.experiment_id).info.run_id
-    recover(store, get_queue())
+    recover(store)
     assert store.state(half).status == schema.FAILED
     assert store.state(foreground).status == schema.FAILED
     assert store.state(foreign).status == schema.RUNNING  # somebody else's: left alone
@@ -221,7 +192,7 @@ def test_what_an_old_pid_file_says_keeps_nobody_from_starting(settings: Settings
 def test_the_runs_of_a_machine_that_is_gone_end_failed(store: RunStore) -> None:
     run_id = store.create(SMALL, {schema.OWNER: "elsewhere:1:1.00"})
     store.set_status(run_id, schema.RUNNING)
-    recover(store, get_queue())
+    recover(store)
     assert store.state(run_id).status == schema.FAILED
 
 
@@ -246,7 +217,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
         launch([SMALL, SMALL.with_values(change)])
     assert str(error.value).startswith(sentence)
     assert frames.run_ids(store) == []
-    assert get_queue().waiting() == []
+    assert in_the_queue(store) == []
 
 
 def test_a_viewer_can_neither_launch_nor_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,16 +272,16 @@ def test_runs_in_the_queue_of_another_installation_are_left_to_it(
         second = get_store()
         theirs = second.create(SMALL)
         for one, waiting in ((store, own), (second, theirs)):
-            recover(one, queue_of(one))
-            assert queue_of(one).waiting() == [waiting]
+            recover(one)
+            assert [run.run_id for run in in_the_queue(one)] == [waiting]
 
 
 def test_a_folder_that_was_moved_keeps_its_runs(store: RunStore, tmp_path: Path) -> None:
-    lost = store.create(SMALL)
+    waiting = store.create(SMALL)
     store.settings.home.rename(tmp_path / "moved")
     with using(tmp_path / "moved"):
-        recover(get_store(), get_queue())
-        assert get_queue().waiting() == [lost]
+        recover(get_store())
+        assert [run.run_id for run in in_the_queue(get_store())] == [waiting]
 
 
 def test_a_read_only_server_has_no_worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.config import ExperimentConfig
 from core.settings import PROGRAM, Settings, SettingsError
 from core.tracking import frames, schema, states
-from core.tracking.store import RunStore, UnknownRun, get_store, is_alive, process_name, this_process
+from core.tracking.owners import is_alive, process_name, this_process
+from core.tracking.store import RunStore, UnknownRun, get_store
 from core.tracking.writer import MetricWriter
 from tests.conftest import using
 from tests.waiting import wait_for
@@ -229,8 +230,10 @@ def test_writer_goes_on_when_the_store_is_busy(store: RunStore, settings: Settin
 
 def test_a_process_is_known_by_more_than_its_number() -> None:
     assert is_alive(this_process())
-    host, pid, started = this_process().rsplit(":", 2)
-    assert not is_alive(f"{host}:{pid}:{float(started) - 100:.2f}")
+    host, pid, birth = this_process().rsplit(":", 2)
+    boot, started = birth.split("@")
+    assert not is_alive(f"{host}:{pid}:{boot}@{float(started) - 100:.2f}")
+    assert not is_alive(f"{host}:{pid}:00000000@{started}")  # of another start of the machine
     assert not is_alive("nonsense")
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         name = process_name(child.pid)

@@ -7,25 +7,36 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from core.settings import PROGRAM, Settings
+from core.tracking.store import tail
 
 STARTED = "training process started"  # the first line of each attempt in a run's log
 POLL_S = 0.5  # how often a job is looked at
 GRACE_S = 10.0  # between asking a job to end and ending it
 LOG_UPLOAD_S = 5.0
+LOG_LIMIT, LOG_KEPT = 64 << 20, 1 << 20  # bytes: a log that grows beyond the first is cut to the second
+CUT = "what was printed before is cut"  # how a log that was cut begins
+IDLE_LOOK_S, IDLE_SHARE = 30.0, 0.03  # how often it is asked, and of a core, what counts as computing
+RUN = "ARCHLAB_RUN"  # names the run in the environment of its process, and of all that this starts
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job's process ended: its exit code, negative for a signal, and whether it was told to end."""
+    """How a job's process ended: its exit code, negative for a signal, and whether it was told to end.
+
+    idle: because it had computed nothing for as long as the settings allow.
+    """
 
     code: int
     stopped: bool
+    idle: bool = False
 
 
 def run_training(
@@ -35,23 +46,23 @@ def run_training(
     *,
     should_stop: Callable[[], bool],
     on_log: Callable[[], None],
-    device: str | None = None,
+    surroundings: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Start the training of a run and wait for its end.
 
     log: everything the process prints goes there. should_stop: asked twice a second; once true, the
     process gets SIGTERM, and SIGKILL ten seconds later, with all its children. on_log: called about every
-    five seconds when the log has grown. device: value of CUDA_VISIBLE_DEVICES, None leaves it alone.
+    five seconds when the log has grown. surroundings: of the process, beside what all trainings get.
     """
     environment = {
         **os.environ,
         "ARCHLAB_HOME": str(settings.home),
+        RUN: run_id,
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
         "PYTHONUNBUFFERED": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        **(surroundings or {}),
     }
-    if device is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = device
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         output.write(f"{STARTED}\n".encode())
@@ -66,25 +77,32 @@ def run_training(
             start_new_session=True,
         )
     try:
-        return _watch(process, log, should_stop, on_log)
+        return _watch(process, log, should_stop, on_log, settings.idle_minutes * 60)
     finally:
         _signal_group(process, signal.SIGKILL)  # children it left, and itself when we were interrupted
         process.wait()
+        end_strays(run_id)
 
 
 def _watch(
-    process: subprocess.Popen, log: Path, should_stop: Callable[[], bool], on_log: Callable[[], None]
+    process: subprocess.Popen,
+    log: Path,
+    should_stop: Callable[[], bool],
+    on_log: Callable[[], None],
+    idle_s: float,
 ) -> Outcome:
     stop_at: float | None = None
+    idle = Idle(process.pid, idle_s)
     uploaded_size, uploaded_at = 0, time.monotonic()
     while True:
         try:
-            return Outcome(process.wait(POLL_S), stopped=stop_at is not None)
+            return Outcome(process.wait(POLL_S), stopped=stop_at is not None, idle=idle.too_long)
         except subprocess.TimeoutExpired:
             pass
         now = time.monotonic()
+        cap(log)
         if stop_at is None:
-            if should_stop():
+            if idle.look() or should_stop():
                 stop_at = now
                 _signal_group(process, signal.SIGTERM)
         elif now - stop_at > GRACE_S:
@@ -92,6 +110,58 @@ def _watch(
         if now - uploaded_at > LOG_UPLOAD_S and log.stat().st_size != uploaded_size:
             uploaded_size, uploaded_at = log.stat().st_size, now
             on_log()
+
+
+class Idle:
+    """Notices a training that no longer computes: one that waits for what never comes keeps its slot."""
+
+    def __init__(self, pid: int, limit_s: float):
+        self.too_long = False
+        self._pid, self._limit_s = pid, limit_s
+        self._used, self._looked = 0.0, time.monotonic()
+        self._since = self._looked
+
+    def look(self) -> bool:
+        """Whether it, with all it started, has used next to no processor time for longer than it may."""
+        now = time.monotonic()
+        past = now - self._looked
+        if not self._limit_s or past < min(IDLE_LOOK_S, self._limit_s / 2):
+            return False
+        used = _processor_seconds(self._pid)
+        if abs(used - self._used) > IDLE_SHARE * past:  # less than before: something it started has ended
+            self._since = now
+        self._used, self._looked = used, now
+        self.too_long = now - self._since >= self._limit_s
+        return self.too_long
+
+
+def _processor_seconds(pid: int) -> float:
+    found = 0.0
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                found += sum(one.cpu_times()[:2])
+    return found
+
+
+def cap(log: Path) -> None:
+    """Keep a log from filling the disk: of one that has grown too long, the last lines."""
+    size = log.stat().st_size
+    if size <= LOG_LIMIT:
+        return
+    end = tail(log, LOG_KEPT)
+    os.truncate(log, 0)  # the process appends, so it goes on at the new end
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{CUT}, about {(size - LOG_KEPT) >> 20} MiB\n{end}")
+
+
+def end_strays(run_id: str) -> None:
+    """Kill what a training started and left in sessions of its own."""
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get(RUN) == run_id:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def _signal_group(process: subprocess.Popen, signum: signal.Signals) -> None:

@@ -1,0 +1,122 @@
+"""What does the engine cost, and how soon does it act?
+
+    python -m benchmarks.jobs idle [--seconds 60]
+    python -m benchmarks.jobs start [--rounds 10]
+    python -m benchmarks.jobs queue [--runs 1000] [--rounds 10]
+
+`idle`: processor time and memory of a worker that has nothing to do, in a store with some runs. `start`: from
+the call of `launch` to RUNNING, with a free slot and a worker that was idle before. `queue`: the Queue page's
+script, with so many runs that wait, from its first line to its last; the browser is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+
+import psutil
+
+from core import settings as settings_module
+from core.config import ExperimentConfig
+from core.jobs.launch import cancel, launch
+from core.jobs.worker import worker_of
+from core.tracking import schema
+from core.tracking.store import RunStore, get_store
+
+SETTLE_S = 15.0  # a worker that has just begun still imports
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["idle", "start", "queue"])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=1000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ARCHLAB_HOME"] = folder
+        settings_module.get_settings.cache_clear()
+        store = get_store()
+        for _ in range(5):
+            store.set_status(store.create(ExperimentConfig()), schema.FINISHED)
+        if options.what == "queue":
+            queue(store, options.runs, options.rounds)
+            return
+        worker = worker_of(store.settings)
+        worker.ensure()
+        time.sleep(SETTLE_S)
+        try:
+            if options.what == "idle":
+                idle(store, options.seconds)
+            else:
+                start(store, options.rounds)
+        finally:
+            worker.stop()
+            while worker.is_running():
+                time.sleep(0.1)
+
+
+def idle(store: RunStore, seconds: float) -> None:
+    pid = int((store.settings.home / "worker.pid").read_text().rsplit(":", 2)[1])
+    process = psutil.Process(pid)
+    before = sum(process.cpu_times()[:2])
+    time.sleep(seconds)
+    used = sum(process.cpu_times()[:2]) - before
+    memory = process.memory_full_info()
+    print(
+        f"an idle worker takes {used / seconds:.2%} of a core and {memory.uss / 2**20:.0f} MiB of its own "
+        f"({memory.rss / 2**20:.0f} MiB with what it shares)"
+    )
+
+
+def start(store: RunStore, rounds: int) -> None:
+    found = []
+    for number in range(rounds):
+        began = time.perf_counter()
+        (run_id,) = launch([ExperimentConfig(seed=number)])
+        launched = time.perf_counter()
+        while store.state(run_id).status == schema.SCHEDULED:
+            time.sleep(0.005)
+        found.append(time.perf_counter() - began)
+        print(f"launch {launched - began:.2f} s, RUNNING after {found[-1]:.2f} s", flush=True)
+        cancel(store, run_id)
+        while store.state(run_id).active:
+            time.sleep(0.1)
+    print(f"from launch to RUNNING: median {statistics.median(found):.2f} s of {rounds}")
+
+
+def queue(store: RunStore, runs: int, rounds: int) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    os.environ["ARCHLAB_ROLE"] = "viewer"  # no worker: nothing starts
+    for number in range(runs):
+        store.create(ExperimentConfig(seed=number))
+    settings_module.get_settings.cache_clear()
+    page = AppTest.from_function(_queue_page, default_timeout=120)
+    found = []
+    for _ in range(rounds + 1):
+        time.sleep(1.1)  # what was read is kept for a second
+        began = time.perf_counter()
+        page.run()
+        found.append(time.perf_counter() - began)
+        assert not page.exception, page.exception
+    rows = len(page.dataframe[0].value)
+    print(
+        f"a queue of {rows} is shown in {statistics.median(found[1:]):.2f} s; the first time {found[0]:.2f} s"
+    )
+
+
+def _queue_page() -> None:
+    from core.tracking.store import get_store
+    from core.ui.queue_table import queue_table
+
+    queue_table(get_store())
+
+
+if __name__ == "__main__":
+    main()

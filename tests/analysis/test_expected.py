@@ -1,0 +1,98 @@
+"""When runs will start and end, told by like runs."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from core.analysis.expected import Expected, Experience, Wish, remaining, timetable
+from core.tracking import schema
+
+START = pd.Timestamp("2026-01-01 12:00", tz="UTC")
+
+
+def run(status: str, **changes: object) -> dict:
+    return {
+        "status": status,
+        "ended": START + pd.Timedelta(seconds=30),
+        "last_epoch": 10.0,
+        "params.model.name": "lenet5",
+        "params.data.name": "digits",
+        "params.training.batch_size": "64",
+        "params.model.resize": "0",
+        "params.model.freeze": "none",
+        "params.training.epochs": "10",
+        "params.training.steps": "0",
+        "metrics.train_seconds": 20.0,
+        f"tags.{schema.STARTED}": str(START.timestamp() * 1000),
+        **changes,
+    }
+
+
+def test_like_runs_tell_by_epoch_and_what_they_take_besides() -> None:
+    """10 seconds whatever the length, 2 an epoch."""
+    experience = Experience(pd.DataFrame([run(schema.FINISHED)]))
+    wanted = pd.Series(run(schema.SCHEDULED, **{"params.training.epochs": "30"}))
+    assert experience.seconds(wanted) == pytest.approx(70)
+    other_batch = pd.Series(run(schema.SCHEDULED, **{"params.training.batch_size": "32"}))
+    assert experience.seconds(other_batch) == pytest.approx(30)  # less alike, but the only ones
+
+
+def test_nobody_guesses() -> None:
+    experience = Experience(pd.DataFrame([run(schema.FINISHED), run(schema.FAILED)]))
+    assert experience.seconds(pd.Series(run(schema.SCHEDULED, **{"params.model.name": "vgg11"}))) is None
+    assert experience.seconds(pd.Series(run(schema.SCHEDULED, **{"params.training.steps": "9"}))) is None
+    assert Experience(pd.DataFrame(columns=["status"])).seconds(pd.Series(run(schema.SCHEDULED))) is None
+
+
+def test_a_run_that_trains_says_itself_what_is_left() -> None:
+    experience = Experience(pd.DataFrame([run(schema.FINISHED)]))
+    told = {f"tags.{schema.PROGRESS}": json.dumps({"phase": "training", "remaining_s": 7.5})}
+    now = START.timestamp() + 12
+    assert remaining(pd.Series(run(schema.RUNNING, **told)), experience, now) == 7.5
+    assert remaining(pd.Series(run(schema.RUNNING)), experience, now) == pytest.approx(18)
+    unknown = pd.Series(run(schema.RUNNING, **{"params.model.name": "vgg11"}))
+    assert remaining(unknown, experience, now) is None
+
+
+def test_each_takes_the_slot_that_is_free_first() -> None:
+    waiting = [Wish(10.0), Wish(1.0), Wish(None), Wish(2.0)]
+    assert timetable([(5.0, ["0"])], waiting, ["0", "1"]) == [
+        Expected(0.0, 10.0),
+        Expected(5.0, 6.0),
+        Expected(6.0, None),
+        Expected(10.0, 12.0),
+    ]
+    assert timetable([(None, ["cpu"])], [Wish(1.0)], ["cpu"]) == [Expected(None, None)]
+
+
+def test_some_wait_for_a_device_of_their_choice_or_for_several() -> None:
+    waiting = [
+        Wish(1.0, fits=lambda device: device == "0"),
+        Wish(1.0),
+        Wish(3.0, devices=2),
+        Wish(1.0, devices=3),
+    ]
+    assert timetable([(5.0, ["0"])], waiting, ["0", "1"]) == [
+        Expected(5.0, 6.0),
+        Expected(0.0, 1.0),
+        Expected(6.0, 9.0),
+        Expected(None, None),  # there are only two
+    ]
+
+
+def test_a_few_steps_tell_where_no_like_run_has_finished() -> None:
+    pace = json.dumps({"fixed": 4.0, "per_unit": 0.5})
+    measured = run(schema.SCHEDULED, **{f"tags.{schema.PACE}": pace, "params.model.name": "vgg11"})
+    others = [
+        run(schema.SCHEDULED, **{"params.model.name": name}) for name in ("vgg11", "mlp", "mlp", "lenet5")
+    ]
+    runs = pd.DataFrame([run(schema.FINISHED), measured, *others], index=list("abcdef"))
+    rows = [{"run_id": name, **row} for name, row in runs.loc[list("bcdef")].to_dict("index").items()]
+    experience = Experience(runs)
+    assert experience.seconds(runs.loc["c"]) == pytest.approx(9)  # ten epochs
+    assert experience.seconds(runs.loc["d"]) is None
+    assert experience.unknown(rows) == ["d"]  # one of each kind
+    assert experience.seconds(runs.loc["f"]) == pytest.approx(30)  # what has finished counts more
