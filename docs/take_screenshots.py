@@ -51,6 +51,9 @@ def take_all(page: Page, address: str, home: Path) -> None:
     """Every page, in the order of the README's tour; the Overview while it trains."""
     wait_for_server(page, address)
     page.get_by_role("button", name="Start the quickstart").click()
+    page.get_by_text("2 queued").wait_for(timeout=60_000)
+    shoot(visit(page, address, "Queue"), "queue", height=620)
+    page.goto(address)
     page.get_by_text(" left · ").first.wait_for(timeout=180_000)
     shoot(page, "overview")
     page.get_by_text("Nothing runs and nothing waits.").wait_for(timeout=300_000)

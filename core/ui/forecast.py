@@ -12,6 +12,7 @@ from core.inference.client import inference_of
 from core.inference.descriptions import NetRequest
 from core.jobs import devices
 from core.jobs.failures import MARGIN, Memory, size
+from core.jobs.slots import Slots, slots_of
 from core.settings import get_settings
 
 LIVE_S = 1.0
@@ -45,11 +46,11 @@ def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
 
 def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     settings = get_settings()
-    usable = list(dict.fromkeys(devices.slots(settings.slots)))
+    slots = slots_of(settings)
     waiting = []
     for config in configs:
-        taken = usable[: config.training.devices]
-        free = devices.free_memory(",".join(filter(None, taken)) or None, settings.memory)
+        taken = Slots(slots).take(config.training.devices, config.training.device) or slots[:1]
+        free = devices.free_memory(",".join(taken), settings.memory, slots.count(taken[0]))
         net = request(config, info)
         facts = descriptions.cached(settings, net)
         if facts is None:

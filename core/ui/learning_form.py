@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.ui.fields import field
+from core.jobs.slots import choices
+from core.settings import get_settings
+from core.ui.fields import URL, field
 
 Settings = dict[str, Any]
 
@@ -134,16 +136,22 @@ def stopping() -> Settings:
     return settings
 
 
+DEVICE_HELP = "A GPU by its number. Auto: the first that is free, a GPU where there is one."
+
+
 def computing() -> Settings:
     first, second, third = st.columns(3)
-    rows = (
+    rows: tuple[tuple[Any, str, str, str | None], ...] = (
         (first, "training.precision", "Precision", "Of activations; auto: what the device is fastest in."),
         (second, "training.xla", "XLA", "Auto: on a GPU. On a CPU it costs speed."),
         (third, "training.images_on_device", "Images on the device", "Auto: on a GPU with room for them."),
-        (first, "training.devices", "GPUs", "Of this machine, sharing each batch."),
-        (second, "training.batch_size_is", "Batch size is", None),
+        (second, "training.devices", "GPUs", "Of this machine, sharing each batch."),
+        (third, "training.batch_size_is", "Batch size is", None),
     )
     settings = {path: field(column, path, label, text) for column, path, label, text in rows}
+    settings["training.device"] = first.selectbox(
+        "Device", choices(get_settings()), key="device", bind=URL, help=DEVICE_HELP
+    )
     help_text = "The same bits from the same seed, at the price of speed on a GPU."
     settings["training.deterministic"] = field(st, "training.deterministic", "Deterministic", help_text)
     return settings

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 import streamlit as st
 
 from core.analysis.repeats import PARENT, repeats
 from core.config import ConfigError
-from core.figures import learning_curves
+from core.figures import learning_curves, system_use
 from core.jobs.groups import Group
 from core.jobs.launch import launch_groups
 from core.jobs.logs import read_log
@@ -36,8 +34,7 @@ def progress_bar(run: pd.Series) -> None:
     if run["status"] == schema.SCHEDULED:
         st.progress(0.0, text="waiting in the queue")
         return
-    tag = run.get(f"tags.{schema.PROGRESS}")
-    progress = json.loads(tag) if isinstance(tag, str) else {}
+    progress = words.progress(run)
     if not progress or progress["phase"] == "starting":
         st.progress(0.0, text="starting: loading Keras and the images, compiling")
         return
@@ -129,6 +126,12 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
         style = reads.style_of(run)
         left.plotly_chart(learning_curves.draw_run(history, style, "loss"), key=f"loss-{run_id}")
         right.plotly_chart(learning_curves.draw_run(history, style, "accuracy"), key=f"accuracy-{run_id}")
+    with st.expander("Machine", icon=":material/memory:"):
+        uses = system_use.collect(reads.system_history(run_id))
+        if uses:
+            st.plotly_chart(system_use.draw(uses), key=f"machine-{run_id}")
+        else:
+            st.caption("Nothing is known of the machine; it is looked at every few seconds of a training.")
     log = read_log(store, run_id)
     with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
         st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or "nothing printed yet", language=None)

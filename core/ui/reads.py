@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import datasets
 from core.datasets import DatasetInfo, ImageDataset
+from core.figures import system_use
 from core.figures.style import LineStyle, run_style
 from core.settings import Settings, get_settings
 from core.tracking import frames, schema
@@ -44,6 +45,16 @@ def history(run_ids: list[str]) -> pd.DataFrame:
 @st.cache_data(ttl=1.0, max_entries=16, show_spinner=False)
 def _history(settings: Settings, run_ids: tuple[str, ...]) -> pd.DataFrame:
     return frames.histories(get_store(), run_ids)
+
+
+def system_history(run_id: str) -> pd.DataFrame:
+    """What MLflow noted of the machine while a run trained, at most five seconds old."""
+    return _system_history(get_settings(), run_id)
+
+
+@st.cache_data(ttl=5.0, max_entries=4, show_spinner=False)
+def _system_history(settings: Settings, run_id: str) -> pd.DataFrame:
+    return frames.histories(get_store(), [run_id], tuple(system_use.LABELS))
 
 
 def predictions(run_id: str) -> pd.DataFrame:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pandas as pd
 import streamlit as st
 
 from core.config import ConfigError
-from core.jobs.launch import cancel, extend, launch, resume
+from core.jobs.groups import group_of
+from core.jobs.launch import cancel, extend, launch, launch_groups, resume
 from core.settings import NotAllowed
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import reads, words
+from core.ui.form_url import query
 
 
 def run_actions(store: RunStore, run: pd.Series) -> None:
@@ -30,12 +33,32 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
         if isinstance(fits, str) and st.button(label, key=f"fits-{run_id}", icon=":material/memory_alt:"):
             smaller = {"training.batch_size": int(fits), "training.batch_size_is": "total"}
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
+    if status in schema.ENDED:
+        again(store, run)
     by_epochs = run.get("params.training.steps", "0") == "0" and not words.is_range_test(run)
     if status == schema.FINISHED and by_epochs and store.settings.checkpoint(run_id).exists():
         with st.popover("Train further", icon=":material/forward:"):
             epochs = st.number_input("Further epochs", 1, value=5, step=1, key=f"further-{run_id}")
             if st.button("Launch", key=f"extend-{run_id}", type="primary"):
                 attempt(lambda: extend(store, run_id, int(epochs)), "A longer run is in the queue.")
+
+
+def again(store: RunStore, run: pd.Series) -> None:
+    """The same once more, alone or with its whole group, or with changes in the form."""
+    run_id, parent = run["run_id"], run.get(f"tags.{schema.PARENT}")
+    if st.button("Launch again", key=f"again-{run_id}", icon=":material/replay:"):
+        attempt(lambda: launch([store.config(run_id)]), "A new run is in the queue.")
+    if isinstance(parent, str) and st.button(
+        "Launch its group again", key=f"group-{run_id}", icon=":material/repeat:"
+    ):
+        attempt(lambda: launch_groups([group_of(store, parent)]), "A new group is in the queue.")
+    with suppress(FileNotFoundError, ValueError):  # what is gone, or not as it was, cannot be changed
+        st.page_link(
+            "pages/2_Train.py",
+            label="Change and launch",
+            icon=":material/tune:",
+            query_params=query(store.config(run_id), reads.runs()),
+        )
 
 
 RESUME_HELP = "It goes on from its last checkpoint, or begins anew where it has none."
@@ -45,7 +68,7 @@ def attempt(action: Callable[[], object], done: str) -> None:
     """Do something to runs; a refusal is shown in its words."""
     try:
         action()
-    except (ConfigError, NotAllowed) as error:
+    except (ConfigError, NotAllowed, FileNotFoundError) as error:
         st.error(words.plain(str(error)), icon=":material/block:")
         return
     st.toast(done, icon=":material/check:")

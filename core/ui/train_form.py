@@ -49,7 +49,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     }
     settings |= augmentation_form(info, data, nets)
     settings["name"] = st.text_input(
-        "Name of the runs", key="name", max_chars=200, placeholder="net on dataset"
+        "Name of the runs", key="name", bind=URL, max_chars=200, placeholder="net on dataset"
     )
     seeds, folds = repeats()
     configs, groups, wrong = [], [], []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +58,12 @@ def plain(text: str) -> str:
     return escaped
 
 
+def device_name(device: str) -> str:
+    """What a training runs on: `0,1` as "GPU 0, 1"."""
+    names = {"auto": "auto", "cpu": "CPU", "cluster": "cluster"}
+    return names.get(device) or f"GPU {device.replace(',', ', ')}"
+
+
 def is_ours(run: pd.Series) -> bool:
     """Whether ArchLab trained a run; others in the store were logged by somebody else's program."""
     return isinstance(run.get(f"tags.{schema.NUMBER}"), str)
@@ -64,6 +72,12 @@ def is_ours(run: pd.Series) -> bool:
 def is_range_test(run: pd.Series) -> bool:
     """Whether a run only tried learning rates; it has no net that could be compared or asked."""
     return run.get("params.schedule.name") == "range_test"
+
+
+def progress(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
+    """The last thing a training said of itself, or an empty mapping."""
+    tag = run.get(f"tags.{schema.PROGRESS}")
+    return json.loads(tag) if isinstance(tag, str) else {}
 
 
 def run_label(run: pd.Series) -> str:

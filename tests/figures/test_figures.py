@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from core.figures import class_counts, confusion, image_sizes, learning_curves, light, top_classes
+from core.figures import class_counts, confusion, image_sizes, learning_curves, light, system_use, top_classes
 from core.figures.style import PALETTE, run_style
 
 HISTORY = pd.DataFrame(
@@ -82,3 +82,18 @@ def test_sizes_and_light_hold_what_was_counted() -> None:
     histograms = light.draw(np.array([0.0, 255.0, 100.0]), np.array([3.0, 3.0, 3.0]))
     assert [sum(trace.y) for trace in histograms.data] == [3, 3]
     assert len(image_sizes.draw([]).data[0].x) == 0
+
+
+def test_use_of_the_machine_is_drawn_over_minutes() -> None:
+    began = pd.Timestamp("2026-01-01", tz="UTC")
+    rows = [
+        ("r", "system/cpu_utilization_percentage", 0, 50.0, began),
+        ("r", "system/cpu_utilization_percentage", 1, 75.0, began + pd.Timedelta(seconds=90)),
+        ("r", "system/gpu_0_utilization_percentage", 1, 99.0, began + pd.Timedelta(seconds=60)),
+        ("r", "system/disk_usage_megabytes", 0, 1e6, began),
+    ]
+    history = pd.DataFrame(rows, columns=["run_id", "metric", "step", "value", "time"])
+    uses = system_use.collect(history)
+    assert uses == [system_use.Use("CPU", (0.0, 1.5), (50.0, 75.0)), system_use.Use("GPU 0", (1.0,), (99.0,))]
+    assert [line.name for line in system_use.draw(uses).data] == ["CPU", "GPU 0"]
+    assert system_use.collect(history.iloc[:0]) == []

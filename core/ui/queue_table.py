@@ -1,0 +1,202 @@
+"""The queue as a table: what runs where, what comes next and when, and what can be done about it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.expected import Expected, Experience, Run, Wish, remaining, timetable, whole
+from core.jobs import calibrate, queue
+from core.jobs.executors.ray import cluster_of
+from core.jobs.launch import cancel
+from core.jobs.slots import AUTO, fits, slots_of
+from core.settings import NotAllowed, Settings
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.ui import reads, words
+
+LIVE_S = 2.0
+DEVICE = f"tags.{schema.DEVICE}"
+FROZEN = "queue-frozen"  # ids in the order in which they were shown when some were selected
+
+
+@st.fragment(run_every=LIVE_S)
+def queue_table(store: RunStore) -> None:
+    """The whole queue, lively; while rows are selected they keep their places."""
+    if store.settings.executor == "ray" and (problem := _problem(store.settings)):
+        st.warning(words.plain(problem), icon=":material/cloud_off:")
+    runs = reads.runs().set_index("run_id", drop=False)
+    waiting = queue.waiting(store)
+    running = runs[runs["status"] == schema.RUNNING]
+    ours = pd.Series([words.is_ours(run) for _, run in running.iterrows()], running.index, dtype=bool)
+    running = running[ours]
+    held = {run.run_id for run in waiting if queue.is_held(run)}
+    order = [*running["run_id"][::-1], *(run.run_id for run in waiting if run.run_id in runs.index)]
+    selected = st.session_state.get("queue-table", {}).get("selection", {}).get("rows", [])
+    if selected:
+        order = [one for one in st.session_state.get(FROZEN, order) if one in runs.index]
+    st.session_state[FROZEN] = order
+    if not order:
+        st.caption("Nothing runs and nothing waits.")
+        return
+    experience = Experience(runs)
+    table = rows(runs, running, order, held, slots_of(store.settings), experience)
+    event = st.dataframe(
+        table, key="queue-table", hide_index=True, selection_mode="multi-row", on_select="rerun",
+        column_config=COLUMNS, height="content" if len(table) < 15 else 560,
+    )  # fmt: skip
+    actions(store, [order[row] for row in event["selection"]["rows"] if row < len(order)])
+    waits = runs.loc[[run.run_id for run in waiting if run.run_id in runs.index]]
+    unknown = experience.unknown(waits.to_dict("records"))
+    calibrations(store, runs, unknown)
+
+
+@st.cache_data(ttl=10.0, show_spinner=False)
+def _problem(settings: Settings) -> str:
+    """Why the cluster takes no runs, or nothing."""
+    return cluster_of(settings).problem()
+
+
+COLUMNS = {
+    "place": st.column_config.TextColumn("place", width="small"),
+    "run": st.column_config.TextColumn("run", width="medium"),
+    "done": st.column_config.ProgressColumn("done", min_value=0, max_value=1, format="percent"),
+    "priority": st.column_config.NumberColumn("priority", width="small"),
+    "run page": st.column_config.LinkColumn("", display_text="open", width="small"),
+}
+
+
+def rows(
+    runs: pd.DataFrame,
+    running: pd.DataFrame,
+    order: Sequence[str],
+    held: set[str],
+    slots: Sequence[str],
+    experience: Experience,
+) -> pd.DataFrame:
+    """One row a run, in the order given. runs: all, by id. slots: as `slots_of` has them."""
+    now = time.time()
+    records = dict(zip(order, runs.loc[list(order)].to_dict("records"), strict=True))
+    left = {run_id: remaining(run, experience, now) for run_id, run in running.iterrows()}
+    waits = [one for one in order if records[one]["status"] == schema.SCHEDULED]
+    turn = [one for one in waits if one not in held]
+    busy = [(left[run_id], str(run.get(DEVICE)).split(",")) for run_id, run in running.iterrows()]
+    times = timetable(busy, [wish(records[one], experience, slots) for one in turn], slots)
+    expected = dict(zip(turn, times, strict=True))
+    expected |= {run_id: Expected(None, seconds) for run_id, seconds in left.items()}
+    places = {run_id: str(position) for position, run_id in enumerate(turn, start=1)}
+    found = []
+    for run_id in order:
+        run = records[run_id]
+        when = expected.get(run_id, Expected(None, None))
+        place = places.get(run_id, "held" if run_id in held else words.STATE_WORDS[run["status"]][0])
+        found.append(
+            {
+                "place": place,
+                "run": run["name"],
+                "device": _device(run),
+                "done": _share(run),
+                "priority": _priority(run),
+                "starts": _in(when.starts),
+                "ends": _in(when.ends),
+                "submitted": words.ago(run["started"]),
+                "run page": f"Run?run={run_id}",
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def wish(run: Run, experience: Experience, slots: Sequence[str]) -> Wish:
+    wanted, all_devices = run.get("params.training.device"), Counter(slots)
+    wanted = wanted if isinstance(wanted, str) else AUTO  # launched by an earlier version
+    count = whole(run.get("params.training.devices"), 1)
+    return Wish(experience.seconds(run), count, lambda device: fits(device, wanted, all_devices))
+
+
+def calibrations(store: RunStore, runs: pd.DataFrame, unknown: Sequence[str]) -> None:
+    """Runs of which nobody knows how long they take can be measured by a few steps."""
+    found = calibrate.state(store.settings)
+    if found is not None and found.running:
+        st.caption(f"Measuring, {found.done} of {found.total} done ...")
+        return
+    for run_id, problem in (found.problems if found else {}).items():
+        name = words.plain(runs.at[run_id, "name"] if run_id in runs.index else run_id)
+        st.caption(f":material/error: {name}: {words.plain(problem)}")
+    wanted = [run_id for run_id in unknown if found is None or run_id not in found.problems]
+    if not wanted:
+        return
+    label = f"Measure {len(wanted)} run{'s' if len(wanted) > 1 else ''}"
+    if st.button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
+        try:
+            calibrate.begin(store, wanted)
+        except NotAllowed as error:
+            st.error(words.plain(str(error)), icon=":material/block:")
+            return
+        st.rerun(scope="fragment")
+
+
+MEASURE_HELP = (
+    "Runs without a time are like none that has finished. A few steps of each kind, beside what trains now, "
+    "tell how long they will take."
+)
+
+
+def actions(store: RunStore, chosen: Sequence[str]) -> None:
+    """What can be done with the selected runs; each button says with how many."""
+    if not chosen:
+        st.caption("Select rows to move, hold, release or cancel them.")
+        return
+    states = {one: store.state(one) for one in chosen}
+    waits = [one for one, run in states.items() if run.status == schema.SCHEDULED]
+    free = [one for one in waits if not queue.is_held(states[one])]
+    holds = [one for one in waits if queue.is_held(states[one])]
+    alive = [one for one, run in states.items() if run.active and not run.cancel_requested]
+    with st.container(horizontal=True):
+        _button("Move up", waits, ":material/arrow_upward:", lambda: queue.move_up(store, waits))
+        _button("Next", waits, ":material/vertical_align_top:", lambda: queue.move_to_front(store, waits))
+        _button("Hold", free, ":material/pause:", lambda: queue.hold(store, free))
+        _button("Release", holds, ":material/play_arrow:", lambda: queue.release(store, holds))
+        _button("Cancel", alive, ":material/stop_circle:", lambda: _cancel_all(store, alive))
+
+
+def _button(label: str, chosen: Sequence[str], icon: str, action: Callable[[], None]) -> None:
+    count = f" {len(chosen)} run{'s' if len(chosen) > 1 else ''}" if chosen else ""
+    if st.button(label + count, key=f"queue-{label}", icon=icon, disabled=not chosen):
+        try:
+            action()
+        except NotAllowed as error:
+            st.error(words.plain(str(error)), icon=":material/block:")
+            return
+        st.session_state.pop("queue-table", None)  # the order may have changed: nothing is selected any more
+        reads.forget_runs()
+        st.rerun()
+
+
+def _cancel_all(store: RunStore, run_ids: Sequence[str]) -> None:
+    for run_id in run_ids:
+        cancel(store, run_id)
+
+
+def _device(run: Run) -> str:
+    device = run.get(DEVICE)
+    if run["status"] != schema.RUNNING or not isinstance(device, str):
+        return ""
+    return words.device_name(device)
+
+
+def _share(run: Run) -> float | None:
+    progress = words.progress(run)
+    return min(1.0, progress["step"] / progress["steps"]) if progress.get("steps") else None
+
+
+def _priority(run: Run) -> int:
+    tag = run.get(f"tags.{schema.PRIORITY}")
+    return int(tag) if isinstance(tag, str) and tag.lstrip("-").isdigit() else 0
+
+
+def _in(seconds: float | None) -> str:
+    return "" if seconds is None else "now" if seconds < 1 else f"in {words.duration(seconds)}"

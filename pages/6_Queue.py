@@ -1,0 +1,9 @@
+"""Queue: what runs, what comes next and when; move, hold and cancel."""
+
+from core.ui.frame import open_page
+from core.ui.queue_table import queue_table
+
+ICON = ":material/low_priority:"
+
+store = open_page("Queue", "What runs, what comes next, and when.")
+queue_table(store)

@@ -1,0 +1,77 @@
+"""The Queue page: what runs and waits, in order, and what is done with the rows that are selected."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+from core.analysis.expected import Experience
+from core.jobs import queue
+from core.settings import Settings
+from core.tracking import frames, schema
+from core.tracking.store import RunStore, get_store
+from core.ui import queue_table
+from tests.conftest import SMALL
+from tests.ui.test_pages import opened
+
+
+def table(store: RunStore):
+    """The page's table as it would be drawn now, and the ids of its rows."""
+    runs = frames.runs(store).set_index("run_id", drop=False)
+    running = runs[runs["status"] == schema.RUNNING]
+    waiting = queue.waiting(store)
+    held = {run.run_id for run in waiting if queue.is_held(run)}
+    order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
+    return queue_table.rows(runs, running, order, held, ["cpu"], Experience(runs)), order
+
+
+def test_an_empty_queue_says_so(settings: Settings) -> None:
+    app = opened("pages/6_Queue.py")
+    assert not app.exception
+    assert "Nothing runs and nothing waits." in [caption.value for caption in app.caption]
+
+
+def test_the_table_is_in_the_order_in_which_runs_start(store: RunStore) -> None:
+    first, second, third, fourth = (store.create(SMALL.with_values({"name": name})) for name in "abcd")
+    store.set_status(first, schema.RUNNING)
+    store.set_tags(first, {schema.DEVICE: "0", schema.PROGRESS: '{"step": 3, "steps": 4}'})
+    queue.move_up(store, [fourth])
+    queue.hold(store, [third])
+    found, order = table(store)
+    assert order == [first, second, fourth, third]
+    assert found["place"].tolist() == ["running", "1", "2", "held"]
+    assert found["run"].tolist() == ["a", "b", "d", "c"]
+    assert found["device"].tolist() == ["GPU 0", "", "", ""]
+    assert found["done"].tolist()[0] == 0.75
+    assert found["priority"].tolist() == [0, 1, 1, 0]
+    assert set(found["ends"]) == {""}  # nothing like them has finished
+
+
+def acting(chosen: list[str]) -> AppTest:
+    """The buttons under a table of which some rows are selected."""
+
+    def script(chosen: list[str]) -> None:
+        from core.tracking.store import get_store
+        from core.ui.queue_table import actions
+
+        actions(get_store(), chosen)
+
+    return AppTest.from_function(script, args=(chosen,), default_timeout=30).run()
+
+
+def test_buttons_say_how_many_and_do_it(store: RunStore) -> None:
+    ids = [store.create(SMALL) for _ in range(4)]
+    store.set_status(ids[0], schema.RUNNING)
+    app = acting(ids[:3])
+    labels = {button.label: button for button in app.button}
+    assert {"Move up 2 runs", "Next 2 runs", "Hold 2 runs", "Cancel 3 runs"} <= set(labels)
+    assert labels["Release"].disabled
+    labels["Hold 2 runs"].click().run()
+    assert [run.run_id for run in queue.waiting(store) if queue.is_held(run)] == ids[1:3]
+    cancelling = {button.label: button for button in acting(ids[2:]).button}["Cancel 2 runs"]
+    cancelling.click().run()
+    assert [store.state(run_id).status for run_id in ids[1:]] == [
+        schema.SCHEDULED,
+        schema.KILLED,
+        schema.KILLED,
+    ]
+    assert get_store().state(ids[0]).status == schema.RUNNING
