@@ -22,9 +22,7 @@ ALIKE = (
 
 CALIBRATED = f"tags.{schema.PACE}"
 Kind = tuple[tuple[str, str], ...]
-Run: TypeAlias = (
-    "pd.Series | Mapping[str, Any]"  # of `frames.runs`; dicts are read far faster
-)
+Run: TypeAlias = "pd.Series | Mapping[str, Any]"  # of `frames.runs`; dicts are read far faster
 
 
 @dataclass(frozen=True)
