@@ -151,9 +151,11 @@ def status(run: str | None, as_json: bool) -> None:
     run_id = get_store().resolve(run)
     one = next((one for one in _runs() if one["run_id"] == run_id), None)
     if one is None:  # the parent of a group
-        group = next(group for group in _groups() if group["group"] == run_id)
-        status = {"status": get_store().state(run_id).status}
-        print_rows([group | status], as_json)
+        none = {"group": run_id, "name": get_store().state(run_id).name, "runs": 0, "finished": 0}
+        group = next(
+            (group for group in _groups() if group["group"] == run_id), none
+        )  # none: its launch died
+        print_rows([group | {"status": get_store().state(run_id).status}], as_json)
         return
     if as_json:
         click.echo(json.dumps(one))

@@ -66,6 +66,12 @@ def test_a_group_ends_with_its_last_run(store: RunStore) -> None:
         assert told["test_accuracy"] == pytest.approx(sum(runs) / 2)
 
 
+def test_a_group_whose_launch_died_before_its_first_run_has_a_state(store: RunStore) -> None:
+    parent = store.create_group("none", 2)
+    (told,) = json.loads(CliRunner().invoke(cli, ["status", parent, "--json"]).stdout)
+    assert (told["name"], told["runs"], told["status"]) == ("none", 0, schema.RUNNING)
+
+
 def test_a_group_of_which_a_run_was_cancelled_did_not_finish(store: RunStore) -> None:
     parent = store.create_group("two", 2)
     first, second = (store.create(SMALL, {schema.PARENT: parent}) for _ in range(2))
