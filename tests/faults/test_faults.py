@@ -62,6 +62,13 @@ def end_all(store: RunStore) -> None:
     wait_for(lambda: not store.active(), 60)
 
 
+def assert_all_there_and_none_twice(store: RunStore, launched: list[str]) -> None:
+    assert sorted(runs_of(store)) == sorted(launched)
+    for run_id in launched:
+        log = log_path(store, run_id)
+        assert not log.exists() or log.read_text().count(STARTED) == 1
+
+
 def test_a_training_killed_at_any_moment_ends_failed_with_its_reason_and_the_next_one_starts(
     store: RunStore,
 ) -> None:
@@ -106,10 +113,7 @@ def test_a_worker_killed_at_any_moment_loses_nothing_and_runs_nothing_twice(
             assert not trainings(run_id)
         wait_for(lambda: any(run.status == schema.RUNNING for run in store.active()), 20)
     end_all(store)
-    assert sorted(runs_of(store)) == sorted(launched)
-    for run_id in launched:
-        log = log_path(store, run_id)
-        assert not log.exists() or log.read_text().count(STARTED) == 1
+    assert_all_there_and_none_twice(store, launched)
 
 
 def test_a_launch_killed_at_any_moment_leaves_whole_runs_or_failed_ones(
@@ -177,10 +181,7 @@ def test_all_killed_at_once_lose_nothing(store: RunStore, settings: Settings) ->
                 wait_for(lambda: store.state(run_id).status == schema.FAILED, 20)  # noqa: B023
         wait_for(lambda: any(run.status == schema.RUNNING for run in store.active()), 20)
     end_all(store)
-    assert sorted(runs_of(store)) == sorted(launched)
-    for run_id in launched:
-        log = log_path(store, run_id)
-        assert not log.exists() or log.read_text().count(STARTED) == 1
+    assert_all_there_and_none_twice(store, launched)
 
 
 def processes_of(settings: Settings) -> list[psutil.Process]:
