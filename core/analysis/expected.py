@@ -12,14 +12,24 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from core.tracking import schema
+from core.tracking.states import progress_of
 
 # Runs are like each other when these are equal, and the options of their nets; the first is asked first.
 ALIKE = (
     ("model.name", "data.name", "training.batch_size", "model.resize", "model.freeze"),
     ("model.name", "data.name"),
 )
-
-
+# What is read of each run.
+KEYS = (
+    *ALIKE[0],
+    "model.options.",
+    "training.epochs",
+    "training.steps",
+    "train_seconds",
+    schema.PACE,
+    schema.PROGRESS,
+    schema.STARTED,
+)
 CALIBRATED = f"tags.{schema.PACE}"
 Kind = tuple[tuple[str, str], ...]
 Run: TypeAlias = "pd.Series | Mapping[str, Any]"  # of `frames.runs`; dicts are read far faster
@@ -42,7 +52,7 @@ class Pace:
 
 
 class Experience:
-    """What finished runs took. runs: as `frames.runs` gives them."""
+    """What finished runs took. runs: as `frames.runs` gives them, with `KEYS` at least."""
 
     def __init__(self, runs: pd.DataFrame):
         self._paces: dict[tuple[Any, ...], Pace | None] = {}
@@ -108,8 +118,7 @@ def whole(value: Any, default: int = 0) -> int:
 
 def remaining(run: Run, experience: Experience, now: float) -> float | None:
     """Seconds that a RUNNING run still takes: as it says itself, else by like runs. now: since 1970."""
-    tag = run.get(f"tags.{schema.PROGRESS}")
-    told = json.loads(tag) if isinstance(tag, str) else {}
+    told = progress_of(run.get(f"tags.{schema.PROGRESS}"))
     if "remaining_s" in told:
         return float(told["remaining_s"])
     seconds, started = experience.seconds(run), run.get(f"tags.{schema.STARTED}")
@@ -120,11 +129,16 @@ def remaining(run: Run, experience: Experience, now: float) -> float | None:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a run that waits takes. seconds: None: nobody knows. devices: how many. fits: which may serve."""
+    """What a run that waits takes.
+
+    seconds: None: nobody knows. devices: how many. fits: which may serve. passable: whether others start
+    before it where it has to wait.
+    """
 
     seconds: float | None
     devices: int = 1
     fits: Callable[[str], bool] = lambda device: True
+    passable: bool = False
 
 
 def timetable(
@@ -142,14 +156,15 @@ def timetable(
             with suppress(ValueError):  # a slot that is no more
                 free.remove((0.0, device))
                 free.append((math.inf if left is None else left, device))
-    found = []
+    found, nobody_before = [], 0.0
     for wish in waiting:
         earliest: dict[str, float] = {}
         for at, device in sorted(free):
             if wish.fits(device):
                 earliest.setdefault(device, at)
         taken = list(earliest.items())[: wish.devices]
-        start = max((at for _, at in taken), default=math.inf) if len(taken) == wish.devices else math.inf
+        start = max(nobody_before, *(at for _, at in taken)) if len(taken) == wish.devices else math.inf
+        nobody_before = nobody_before if wish.passable else start
         end = math.inf if wish.seconds is None else start + wish.seconds
         for device, at in taken:
             free.remove((at, device))

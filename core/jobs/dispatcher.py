@@ -94,7 +94,7 @@ class Dispatcher:
             except (ValueError, OSError):
                 return 1, AUTO
             wanted = training.device if self.store.settings.executor == "local" else AUTO
-            self._wishes[run_id] = min(training.devices, limit(self.store.settings)), wanted
+            self._wishes[run_id] = min(training.devices, limit(slots_of(self.store.settings))), wanted
         return self._wishes[run_id]
 
 

@@ -12,7 +12,7 @@ from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices
 from core.jobs.groups import Group, conclude_groups, places
-from core.jobs.slots import AUTO, limit
+from core.jobs.slots import AUTO, limit, slots_of
 from core.jobs.slots import choices as choices_of_device
 from core.jobs.supervise import supervise
 from core.jobs.worker import worker_of
@@ -44,7 +44,7 @@ def check(config: ExperimentConfig) -> None:
             f"training.device must be one of {', '.join(choices_of_device(settings))} here. "
             f"Received: '{config.training.device}'."
         )
-    most = limit(settings)
+    most = limit(slots_of(settings))
     if config.training.devices > most:
         raise ConfigError(
             f"training.devices must be at most the number of GPUs that have slots here, {most}. "

@@ -36,10 +36,12 @@ def in_order(runs: Sequence[RunState]) -> list[RunState]:
 
 def priority(run: RunState) -> int:
     """0 unless somebody moved it."""
-    try:
-        return int(run.tags.get(schema.PRIORITY, "0"))
-    except ValueError:
-        return 0
+    return priority_of(run.tags.get(schema.PRIORITY))
+
+
+def priority_of(tag: object) -> int:
+    """What a tag says, or the lack of one."""
+    return int(tag) if isinstance(tag, str) and tag.lstrip("-").isdecimal() else 0
 
 
 def is_held(run: RunState) -> bool:

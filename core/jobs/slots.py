@@ -67,6 +67,6 @@ def choices(settings: Settings) -> list[str]:
     return [AUTO, CPU] if settings.executor == "ray" else [AUTO, *dict.fromkeys(slots_of(settings))]
 
 
-def limit(settings: Settings) -> int:
-    """How many devices one training can have at most."""
-    return len(set(slots_of(settings)) - {CPU}) or 1
+def limit(slots: Sequence[str]) -> int:
+    """How many devices one training can have at most. slots: as `slots_of` has them."""
+    return len(set(slots) - {CPU}) or 1

@@ -55,7 +55,12 @@ class RunState:
     @property
     def progress(self) -> dict[str, Any]:
         """The last thing the training said of itself, or an empty mapping."""
-        return json.loads(self.tags.get(schema.PROGRESS, "{}"))
+        return progress_of(self.tags.get(schema.PROGRESS))
+
+
+def progress_of(tag: object) -> dict[str, Any]:
+    """What a tag of a run says about its progress; an empty mapping for whatever is no tag."""
+    return json.loads(tag) if isinstance(tag, str) else {}
 
 
 def state(store: RunStore, run_id: str) -> RunState:

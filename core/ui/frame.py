@@ -78,8 +78,8 @@ def _icon(path: Path) -> str:
 def _machine_state(settings: Settings) -> None:
     """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
     _keep_worker(settings)
-    states = reads.runs()["status"]
-    running, waiting = int((states == schema.RUNNING).sum()), int((states == schema.SCHEDULED).sum())
+    states = [run.status for run in reads.active()]
+    running, waiting = states.count(schema.RUNNING), states.count(schema.SCHEDULED)
     with st.container(horizontal=True, gap="small"):
         st.badge(f"{running} running", color="blue" if running else "gray")
         st.badge(f"{waiting} queued", color="orange" if waiting else "gray")

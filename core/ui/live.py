@@ -8,6 +8,7 @@ import streamlit as st
 from core.analysis.repeats import PARENT, repeats
 from core.config import ConfigError
 from core.figures import learning_curves, system_use
+from core.jobs import queue
 from core.jobs.groups import Group
 from core.jobs.launch import launch_groups
 from core.jobs.logs import read_log
@@ -19,6 +20,7 @@ from core.ui.run_actions import cancel_button, run_actions
 
 LIVE_S = 1.0
 SHOWN_LOG_LINES = 40
+NEXT = 5  # of those that wait; the Queue page has them all
 
 
 def state_badge(status: str) -> None:
@@ -32,7 +34,8 @@ def progress_bar(run: pd.Series) -> None:
         st.caption("Another program logs this run; it tells no progress.")
         return
     if run["status"] == schema.SCHEDULED:
-        st.progress(0.0, text="waiting in the queue")
+        held = isinstance(run.get(f"tags.{schema.HELD}"), str)
+        st.progress(0.0, text="held in the queue" if held else "waiting in the queue")
         return
     progress = words.progress(run)
     if not progress or progress["phase"] == "starting":
@@ -57,12 +60,12 @@ def await_first_run() -> None:
 
 @st.fragment(run_every=LIVE_S)
 def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) -> None:
-    """What runs and what waits, in the order in which it will run.
+    """What runs, and what of all that waits will run next.
 
     narrow: bars below the names. follow: the whole page runs again when a run changes its state, for pages
     that show more of it; never for one with a form.
     """
-    runs = reads.runs()
+    runs = reads.queue_runs()
     active = runs[runs["status"].isin(schema.ACTIVE)].iloc[::-1]
     states = dict(zip(active["run_id"], active["status"], strict=True))
     before = st.session_state.get("queue-states", states)
@@ -73,8 +76,9 @@ def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) 
     if active.empty:
         st.caption("Nothing runs and nothing waits.")
         return
-    ordered = pd.concat([active[active["status"] == state] for state in (schema.RUNNING, schema.SCHEDULED)])
-    for _, run in ordered.iterrows():
+    waits = active["status"] == schema.SCHEDULED
+    waiting = next_first(active[waits])
+    for _, run in pd.concat([active[~waits], waiting.head(NEXT)]).iterrows():
         with st.container(border=True):
             if narrow:
                 run_link(run)
@@ -88,6 +92,15 @@ def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) 
                 progress_bar(run)
             with button:
                 cancel_button(store, run)
+    if len(waiting) > NEXT:
+        label = f"{len(waiting) - NEXT:,} more in the queue"
+        st.page_link("pages/6_Queue.py", label=label, icon=":material/low_priority:")
+
+
+def next_first(waiting: pd.DataFrame) -> pd.DataFrame:
+    """Runs that wait, those submitted first coming first, in the order in which they will start."""
+    tags = waiting.get(f"tags.{schema.PRIORITY}", pd.Series(index=waiting.index, dtype=object))
+    return waiting.loc[tags.map(queue.priority_of).sort_values(ascending=False, kind="stable").index]
 
 
 def run_link(run: pd.Series) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +14,7 @@ from core.analysis.expected import Expected, Experience, Run, Wish, remaining, t
 from core.jobs import calibrate, queue
 from core.jobs.executors.ray import cluster_of
 from core.jobs.launch import cancel
-from core.jobs.slots import AUTO, fits, slots_of
+from core.jobs.slots import AUTO, CLUSTER, fits, limit, slots_of
 from core.settings import NotAllowed, Settings
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -29,7 +30,7 @@ def queue_table(store: RunStore) -> None:
     """The whole queue, lively; while rows are selected they keep their places."""
     if store.settings.executor == "ray" and (problem := _problem(store.settings)):
         st.warning(words.plain(problem), icon=":material/cloud_off:")
-    runs = reads.runs().set_index("run_id", drop=False)
+    runs = reads.queue_runs().set_index("run_id", drop=False)
     waiting = queue.waiting(store)
     running = runs[runs["status"] == schema.RUNNING]
     ours = pd.Series([words.is_ours(run) for _, run in running.iterrows()], running.index, dtype=bool)
@@ -98,9 +99,9 @@ def rows(
             {
                 "place": place,
                 "run": run["name"],
-                "device": _device(run),
+                "device": _device(run, slots),
                 "done": _share(run),
-                "priority": _priority(run),
+                "priority": queue.priority_of(run.get(f"tags.{schema.PRIORITY}")),
                 "starts": _in(when.starts),
                 "ends": _in(when.ends),
                 "submitted": words.ago(run["started"]),
@@ -111,10 +112,16 @@ def rows(
 
 
 def wish(run: Run, experience: Experience, slots: Sequence[str]) -> Wish:
-    wanted, all_devices = run.get("params.training.device"), Counter(slots)
-    wanted = wanted if isinstance(wanted, str) else AUTO  # launched by an earlier version
-    count = whole(run.get("params.training.devices"), 1)
-    return Wish(experience.seconds(run), count, lambda device: fits(device, wanted, all_devices))
+    wanted, all_devices = wanted_device(run, slots), Counter(slots)
+    count = min(whole(run.get("params.training.devices"), 1), limit(slots))
+    serves = partial(fits, wanted=wanted, all_devices=all_devices)
+    return Wish(experience.seconds(run), count, serves, passable=wanted != AUTO)
+
+
+def wanted_device(run: Run, slots: Sequence[str]) -> str:
+    """The device that a run was launched for; a cluster chooses for itself, and earlier versions did."""
+    wanted = run.get("params.training.device")
+    return AUTO if not isinstance(wanted, str) or CLUSTER in slots else wanted
 
 
 def calibrations(store: RunStore, runs: pd.DataFrame, unknown: Sequence[str]) -> None:
@@ -181,21 +188,20 @@ def _cancel_all(store: RunStore, run_ids: Sequence[str]) -> None:
         cancel(store, run_id)
 
 
-def _device(run: Run) -> str:
-    device = run.get(DEVICE)
-    if run["status"] != schema.RUNNING or not isinstance(device, str):
+def _device(run: Run, slots: Sequence[str]) -> str:
+    """What a run trains on, or waits for by its own choice."""
+    if run["status"] == schema.RUNNING:
+        device = run.get(DEVICE)
+        return words.device_name(device) if isinstance(device, str) else ""
+    wanted = wanted_device(run, slots)
+    if wanted == AUTO:
         return ""
-    return words.device_name(device)
+    return f"waits for {words.device_name(wanted)}" + ("" if wanted in slots else ", which is not here")
 
 
 def _share(run: Run) -> float | None:
     progress = words.progress(run)
     return min(1.0, progress["step"] / progress["steps"]) if progress.get("steps") else None
-
-
-def _priority(run: Run) -> int:
-    tag = run.get(f"tags.{schema.PRIORITY}")
-    return int(tag) if isinstance(tag, str) and tag.lstrip("-").isdigit() else 0
 
 
 def _in(seconds: float | None) -> str:

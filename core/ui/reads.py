@@ -6,13 +6,26 @@ import pandas as pd
 import streamlit as st
 
 from core import datasets
+from core.analysis import expected
 from core.datasets import DatasetInfo, ImageDataset
 from core.figures import system_use
 from core.figures.style import LineStyle, run_style
 from core.settings import Settings, get_settings
 from core.tracking import frames, schema
+from core.tracking.states import RunState
 from core.tracking.store import get_store
 from core.ui import words
+
+QUEUE_KEYS = (
+    *expected.KEYS,
+    "training.device",
+    "training.devices",
+    schema.CANCEL,
+    schema.DEVICE,
+    schema.HELD,
+    schema.NUMBER,
+    schema.PRIORITY,
+)
 
 
 def runs() -> pd.DataFrame:
@@ -25,6 +38,26 @@ def _runs(settings: Settings) -> pd.DataFrame:
     return frames.runs(get_store())
 
 
+def queue_runs() -> pd.DataFrame:
+    """All runs with what the queue shows of them, at most a second old; read far faster than all of them."""
+    return _queue_runs(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _queue_runs(settings: Settings) -> pd.DataFrame:
+    return frames.runs(get_store(), QUEUE_KEYS)
+
+
+def active() -> list[RunState]:
+    """The runs that wait or run, at most a second old."""
+    return _active(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _active(settings: Settings) -> list[RunState]:
+    return get_store().active()
+
+
 def finished_runs() -> pd.DataFrame:
     """The runs that can predict: finished, and trained by ArchLab."""
     found = runs()
@@ -34,7 +67,8 @@ def finished_runs() -> pd.DataFrame:
 
 def forget_runs() -> None:
     """Read the runs anew at the next question: something was just changed from here."""
-    _runs.clear()
+    for read in (_runs, _queue_runs, _active):
+        read.clear()
 
 
 def history(run_ids: list[str]) -> pd.DataFrame:

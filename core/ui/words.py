@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from core.tracking import schema
+from core.tracking.states import progress_of
 
 STATE_WORDS = {
     schema.SCHEDULED: ("queued", "orange", ":material/schedule:"),
@@ -76,8 +76,7 @@ def is_range_test(run: pd.Series) -> bool:
 
 def progress(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
     """The last thing a training said of itself, or an empty mapping."""
-    tag = run.get(f"tags.{schema.PROGRESS}")
-    return json.loads(tag) if isinstance(tag, str) else {}
+    return progress_of(run.get(f"tags.{schema.PROGRESS}"))
 
 
 def run_label(run: pd.Series) -> str:

@@ -70,7 +70,7 @@ def test_each_takes_the_slot_that_is_free_first() -> None:
 
 def test_some_wait_for_a_device_of_their_choice_or_for_several() -> None:
     waiting = [
-        Wish(1.0, fits=lambda device: device == "0"),
+        Wish(1.0, fits=lambda device: device == "0", passable=True),
         Wish(1.0),
         Wish(3.0, devices=2),
         Wish(1.0, devices=3),
@@ -80,6 +80,18 @@ def test_some_wait_for_a_device_of_their_choice_or_for_several() -> None:
         Expected(0.0, 1.0),
         Expected(6.0, 9.0),
         Expected(None, None),  # there are only two
+    ]
+
+
+def test_nobody_passes_a_run_that_waits_for_several_devices() -> None:
+    """Else it would never find them free together."""
+    assert timetable([(5.0, ["0"])], [Wish(2.0, devices=2), Wish(1.0)], ["0", "1"]) == [
+        Expected(5.0, 7.0),
+        Expected(7.0, 8.0),
+    ]
+    assert timetable([(None, ["0"])], [Wish(2.0, devices=2), Wish(1.0)], ["0", "1"]) == [
+        Expected(None, None),
+        Expected(None, None),
     ]
 
 

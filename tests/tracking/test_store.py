@@ -103,6 +103,22 @@ def test_sql_and_client_read_the_same(store: RunStore) -> None:
     assert losses[2:] == [math.inf, -math.inf]
 
 
+def test_some_keys_of_runs_read_as_in_the_whole_table(store: RunStore) -> None:
+    run_id = store.create(
+        ExperimentConfig().with_values({"model.name": "resnet_cifar", "model.options": {"depth": 8}})
+    )
+    store.create_group("a group", 1)
+    store.log_metrics(run_id, {"loss": 0.5, "val_loss": 0.25}, 7)
+    everything = frames.runs(store)
+    found = frames.runs(store, ["model.options.", "training.epochs", "val_loss", schema.NUMBER, "training_."])
+    options = sorted(column for column in everything if column.startswith("params.model.options."))
+    assert options
+    wanted = ["metrics.val_loss", *options, "params.training.epochs", f"tags.{schema.NUMBER}"]
+    assert list(found) == [*frames.RUN_COLUMNS, *wanted]
+    pd.testing.assert_frame_equal(found, everything[list(found)])
+    assert found["last_epoch"].tolist() == [7.0]
+
+
 def test_a_folder_that_is_moved_takes_its_files_along(store: RunStore, tmp_path: Path) -> None:
     config = ExperimentConfig()
     run_id = store.create(config)

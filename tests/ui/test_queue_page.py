@@ -46,6 +46,13 @@ def test_the_table_is_in_the_order_in_which_runs_start(store: RunStore) -> None:
     assert set(found["ends"]) == {""}  # nothing like them has finished
 
 
+def test_a_run_that_waits_for_a_device_says_for_which(store: RunStore) -> None:
+    store.create(SMALL.with_values({"training.device": "cpu"}))
+    store.create(SMALL.with_values({"training.device": "3"}))
+    found, _ = table(store)
+    assert found["device"].tolist() == ["waits for CPU", "waits for GPU 3, which is not here"]
+
+
 def acting(chosen: list[str]) -> AppTest:
     """The buttons under a table of which some rows are selected."""
 
@@ -75,3 +82,16 @@ def test_buttons_say_how_many_and_do_it(store: RunStore) -> None:
         schema.KILLED,
     ]
     assert get_store().state(ids[0]).status == schema.RUNNING
+
+
+def test_the_overview_shows_what_comes_next_and_counts_the_rest(store: RunStore) -> None:
+    ids = [store.create(SMALL.with_values({"name": f"number {place}"})) for place in range(8)]
+    store.set_status(ids[0], schema.RUNNING)
+    queue.move_to_front(store, [ids[7]])
+    queue.hold(store, [ids[1]])
+    app = opened("streamlit_app.py")
+    assert not app.exception
+    shown = [link.label for link in app.get("page_link") if link.label.startswith("number")]
+    assert shown[:6] == ["number 0", "number 7", "number 1", "number 2", "number 3", "number 4"]
+    assert "2 more in the queue" in [link.label for link in app.get("page_link")]
+    assert "held in the queue" in [one.proto.text for one in app.get("progress")]
