@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from threading import Thread
 
+from core.config import ConfigError
 from core.jobs import queue
 from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
-from core.jobs.supervise import supervise
+from core.jobs.supervise import persist, supervise
 from core.tracking import schema
 from core.tracking.owners import is_alive
 from core.tracking.states import RunState
@@ -25,7 +27,8 @@ class Dispatcher:
 
     def __init__(self, store: RunStore):
         self.store = store
-        self.slots = Slots(slots_of(store.settings))
+        slots = slots_of(store.settings)
+        self.slots, self._most = Slots(slots), limit(slots)
         self._trainings: dict[str, Thread] = {}
         self._wishes: dict[str, tuple[int, str]] = {}
         self._problem, self._ask_again_at = "", 0.0
@@ -38,7 +41,9 @@ class Dispatcher:
         self._trainings = {run_id: one for run_id, one in self._trainings.items() if one.is_alive()}
         if not self.slots.any_free:
             return  # a long queue costs nothing while all is busy
-        for run in queue.waiting(self.store):
+        waiting = queue.waiting(self.store)
+        self._wishes = {run.run_id: self._wishes[run.run_id] for run in waiting if run.run_id in self._wishes}
+        for run in waiting:
             if run.run_id in self._trainings or queue.is_held(run):
                 continue
             if not self._reachable():
@@ -81,20 +86,27 @@ class Dispatcher:
         device, shared = ",".join(taken) or CLUSTER, max(map(self.slots.shared, taken), default=1)
         try:
             supervise(self.store, run_id, device, shared, attach=attach)
-        except Exception:
+        except Exception as error:
             logger.exception("The run %s was given up.", run_id)
+            reason = f"The worker could not follow the training to its end: {error}"
+            with suppress(Exception):  # deleted, or the next worker ends it
+                persist(self.store, run_id, lambda: self.store.fail(run_id, reason))
         finally:
             self.slots.give(taken)
 
     def _wish(self, run_id: str) -> tuple[int, str]:
-        """How many devices a run takes, and which; any one where nothing can be read, as `supervise` says."""
+        """How many devices a run takes, and which; any one where its config cannot be read, as the training
+        will say.
+
+        Raises SettingsError while the store does not answer.
+        """
         if run_id not in self._wishes:
             try:
                 training = self.store.config(run_id).training
-            except (ValueError, OSError):
+            except (ConfigError, OSError):
                 return 1, AUTO
             wanted = training.device if self.store.settings.executor == "local" else AUTO
-            self._wishes[run_id] = min(training.devices, limit(slots_of(self.store.settings))), wanted
+            self._wishes[run_id] = min(training.devices, self._most), wanted
         return self._wishes[run_id]
 
 

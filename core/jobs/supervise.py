@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from threading import Event, Lock
@@ -14,13 +15,14 @@ from core.jobs.executors.local import STARTED, Outcome, run_training
 from core.jobs.failures import Memory, explain
 from core.jobs.logs import log_path, read_log
 from core.jobs.slots import CLUSTER
-from core.tracking import schema
+from core.tracking import frames, schema
 from core.tracking.owners import this_process
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
 
-PERSIST_S = 300.0  # how long a final state is offered to a store that does not take it
+PERSIST_S = 60.0  # how long a process that ends still offers a final state to a store that does not take it
+LONGEST_PAUSE_S = 10.0  # between two tries to write one
 
 stopping = Event()  # set once this process is told to end: its trainings end with it, as FAILED
 _claiming = Lock()
@@ -39,8 +41,8 @@ def supervise(
     cluster, whose worker has died.
     """
     if attach:
-        _persist(lambda: store.own(run_id))
-    elif not _persist(lambda: _claim(store, run_id, device)):
+        persist(store, run_id, lambda: store.own(run_id))
+    elif not persist(store, run_id, lambda: _claim(store, run_id, device)):
         return store.state(run_id).status
     free = None if device == CLUSTER else free_memory(device, store.settings.memory, shared)
     if not attach:
@@ -50,15 +52,15 @@ def supervise(
     except Exception as error:  # whatever it is, nobody else would tell the person
         logger.exception("The run %s could not be carried out.", run_id)
         reason = f"The training could not be {'followed' if attach else 'started'}: {error}"
-        _persist(lambda: store.fail(run_id, reason))
+        persist(store, run_id, lambda: store.fail(run_id, reason))
         return schema.FAILED
     except BaseException:  # Ctrl-C on a command that trains in the foreground
-        _persist(lambda: store.set_status(run_id, schema.KILLED))
+        persist(store, run_id, lambda: store.set_status(run_id, schema.KILLED))
         raise
     if outcome is None:
         return schema.RUNNING
     _upload_log(store, run_id)
-    return _persist(lambda: _conclude(store, run_id, outcome, free))
+    return persist(store, run_id, lambda: _conclude(store, run_id, outcome, free))
 
 
 def _carry_out(store: RunStore, run_id: str, device: str | None, shared: int, attach: bool) -> Outcome | None:
@@ -116,17 +118,37 @@ def _upload_log(store: RunStore, run_id: str) -> None:
         logger.warning("The log of %s was not kept with the run: %s", run_id, error)
 
 
-def _persist(write: Callable[[], T]) -> T:
-    """Write until the store takes it: a final state that is lost would leave a run RUNNING for ever."""
-    give_up = time.monotonic() + PERSIST_S
+def persist(store: RunStore, run_id: str, write: Callable[[], T]) -> T:
+    """Write until the store takes it: a final state that is lost would leave a run RUNNING for ever.
+
+    Raises what `write` raises where waiting is of no use (the run was deleted, or the store takes other
+    things), and a minute after this process was told to end: the next worker ends the run.
+    """
+    pause, give_up = 1.0, math.inf
     while True:
         try:
             return write()
         except Exception as error:
+            if stopping.is_set():
+                give_up = min(give_up, time.monotonic() + PERSIST_S)
             if time.monotonic() > give_up:
                 raise
-            logger.warning("The tracking store did not take a final state, trying again: %s", error)
-            time.sleep(1)
+            if pause > 1 and _is_in_vain(store, run_id):
+                return write()
+            logger.warning("The tracking store did not take a state of %s, trying again: %s", run_id, error)
+            time.sleep(pause)
+            pause = min(1.5 * pause, LONGEST_PAUSE_S)
+
+
+def _is_in_vain(store: RunStore, run_id: str) -> bool:
+    """Whether it is not the store that fails: it has no such run any more, or writes to it succeed."""
+    try:
+        if run_id not in frames.run_ids(store):
+            return True
+        store.own(run_id)
+    except Exception:
+        return False
+    return True
 
 
 def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int | None) -> str:

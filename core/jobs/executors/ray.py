@@ -7,6 +7,7 @@ see the same program folder and the same home as this one, and the tracking stor
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 import time
@@ -21,8 +22,11 @@ from core.jobs.daemon import write_whole
 from core.jobs.executors.local import LOG_KEPT, LOG_UPLOAD_S, RUN, STARTED, Outcome
 from core.settings import PROGRAM, Settings
 
+logger = logging.getLogger(__name__)
+
 POLL_S = 1.0  # how often a job is looked at
 ANSWER_S = 30.0
+PROBE_S = 3.0  # the answer whether it is there at all: others wait meanwhile
 LOST_S = 600.0  # a head that does not answer for so long is given up, and its jobs with it
 NOT_FOUND = 404
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
@@ -76,19 +80,21 @@ class Cluster:
     def problem(self) -> str:
         """Why the head cannot be used, or nothing."""
         try:
-            self._ask("GET", "/api/version")
+            self._ask("GET", "/api/version", wait_s=PROBE_S)
         except RayError as error:
             return str(error)
         return ""
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, wait_s: float = ANSWER_S
+    ) -> Any:
         request = urllib.request.Request(self.address.rstrip("/") + path, method=method)
         request.add_header("Content-Type", "application/json")
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         data = None if body is None else json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(request, data, timeout=ANSWER_S) as answer:
+            with urllib.request.urlopen(request, data, timeout=wait_s) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             said = " ".join(error.read().decode(errors="replace").split())[-300:]
@@ -144,14 +150,13 @@ def _watch(
     should_leave: Callable[[], bool],
     on_log: Callable[[], None],
 ) -> Outcome | None:
-    stopped, heard, uploaded = False, time.monotonic(), 0.0
+    stopped, heard, fetch_at = False, time.monotonic(), 0.0
     while not should_leave():
         try:
             status, code = cluster.status(job)
             heard = time.monotonic()
-            if status in ENDED or heard - uploaded > LOG_UPLOAD_S:
-                uploaded = heard
-                _keep(cluster.log(job), log)
+            if status in ENDED or heard > fetch_at:
+                fetch_at = heard + LOG_UPLOAD_S * (1 + _fetch_log(cluster, job, log) / LOG_KEPT)
                 on_log()
             if status in ENDED:
                 return Outcome(_code(status, code), stopped)
@@ -170,9 +175,16 @@ def _watch(
     return None
 
 
-def _keep(text: str, log: Path) -> None:
+def _fetch_log(cluster: Cluster, job: str, log: Path) -> int:
+    """Keep the end of what a job has printed; returns how much that was, for Ray gives all or nothing."""
+    try:
+        text = cluster.log(job)
+    except RayError as error:  # how the job ends matters more
+        logger.warning("The log of %s cannot be read: %s", job, error)
+        return 0
     log.parent.mkdir(parents=True, exist_ok=True)
     write_whole(log, f"{STARTED}\n{text[-LOG_KEPT:]}")
+    return len(text)
 
 
 def _code(status: str, code: int | None) -> int:
