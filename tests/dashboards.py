@@ -36,10 +36,12 @@ expect.set_options(timeout=60_000)  # Streamlit draws when its script has run, o
 def dashboard() -> Iterator[str]:
     """The dashboard on the home of this process, served on a free port; its address."""
     process, url = start_dashboard()
-    wait_for(lambda: is_served(url))
-    yield url
-    process.terminate()
-    process.wait(30)
+    try:
+        wait_for(lambda: is_served(url))
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def start_dashboard() -> tuple[subprocess.Popen, str]:

@@ -159,6 +159,9 @@ def group_line(run: pd.Series) -> None:
     if parent not in found.index:
         return
     row = found.loc[parent]
+    if not row["finished"]:
+        st.caption(f"One of {row['runs']} repeats, of which none has finished.")
+        return
     test = words.spread(row["test_accuracy"], row["test_accuracy_std"])
     st.caption(
         f"One of {row['runs']} repeats, of which {row['finished']} have finished: test accuracy {test} "

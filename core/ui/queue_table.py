@@ -22,6 +22,7 @@ from core.ui import reads, words
 
 LIVE_S = 2.0
 DEVICE = f"tags.{schema.DEVICE}"
+GENERATION = "queue-generation"  # of the table: how often something was done with selected rows
 FROZEN = "queue-frozen"  # ids in the order in which they were shown when some were selected
 
 
@@ -37,17 +38,21 @@ def queue_table(store: RunStore) -> None:
     running = running[ours]
     held = {run.run_id for run in waiting if queue.is_held(run)}
     order = [*running["run_id"][::-1], *(run.run_id for run in waiting if run.run_id in runs.index)]
-    selected = st.session_state.get("queue-table", {}).get("selection", {}).get("rows", [])
+    key = f"queue-table-{st.session_state.setdefault(GENERATION, 0)}"
+    selected = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
     if selected:
         order = [one for one in st.session_state.get(FROZEN, order) if one in runs.index]
     st.session_state[FROZEN] = order
     if not order:
         st.caption("Nothing runs and nothing waits.")
         return
-    experience = Experience(runs)
-    table = rows(runs, running, order, held, slots_of(store.settings), experience)
+    experience, slots = Experience(runs), slots_of(store.settings)
+    devices(running, slots)
+    table = rows(runs, running, order, held, slots, experience)
+    if not table["priority"].any():
+        table = table.drop(columns="priority")  # a column of zeros says nothing
     event = st.dataframe(
-        table, key="queue-table", hide_index=True, selection_mode="multi-row", on_select="rerun",
+        table, key=key, hide_index=True, selection_mode="multi-row", on_select="rerun",
         column_config=COLUMNS, height="content" if len(table) < 15 else 560,
     )  # fmt: skip
     actions(store, [order[row] for row in event["selection"]["rows"] if row < len(order)])
@@ -63,12 +68,21 @@ def _problem(settings: Settings) -> str:
 
 
 COLUMNS = {
-    "place": st.column_config.TextColumn("place", width="small"),
-    "run": st.column_config.TextColumn("run", width="medium"),
-    "done": st.column_config.ProgressColumn("done", min_value=0, max_value=1, format="percent"),
-    "priority": st.column_config.NumberColumn("priority", width="small"),
-    "run page": st.column_config.LinkColumn("", display_text="open", width="small"),
+    "place": st.column_config.TextColumn("place", width=70),
+    "run": st.column_config.TextColumn("run", width=200),
+    "done": st.column_config.ProgressColumn("done", min_value=0, max_value=100, format="%d %%", width=95),
+    "priority": st.column_config.NumberColumn("priority", width=60),
+    "run page": st.column_config.LinkColumn("", display_text="open", width=55),
 }
+
+
+def devices(running: pd.DataFrame, slots: Sequence[str]) -> None:
+    """How many trainings each device has, of those it may have at once."""
+    busy = Counter(one for device in running.get(DEVICE, ()) for one in str(device).split(","))
+    with st.container(horizontal=True, gap="small"):
+        for device, count in Counter(slots).items():
+            trains = f"{busy[device]} of {count} busy" if count > 1 else "busy" if busy[device] else "free"
+            st.badge(f"{words.device_name(device)}: {trains}", color="blue" if busy[device] else "gray")
 
 
 def rows(
@@ -99,13 +113,13 @@ def rows(
             {
                 "place": place,
                 "run": run["name"],
+                "run page": f"Run?run={run_id}",
                 "device": _device(run, slots),
-                "done": _share(run),
+                "done": _done(run),
                 "priority": queue.priority_of(run.get(f"tags.{schema.PRIORITY}")),
                 "starts": _in(when.starts),
                 "ends": _in(when.ends),
                 "submitted": words.ago(run["started"]),
-                "run page": f"Run?run={run_id}",
             }
         )
     return pd.DataFrame(found)
@@ -178,7 +192,8 @@ def _button(label: str, chosen: Sequence[str], icon: str, action: Callable[[], N
         except NotAllowed as error:
             st.error(words.plain(str(error)), icon=":material/block:")
             return
-        st.session_state.pop("queue-table", None)  # the order may have changed: nothing is selected any more
+        # The order may have changed: in a table of a new name nothing is selected.
+        st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
         reads.forget_runs()
         st.rerun()
 
@@ -199,9 +214,10 @@ def _device(run: Run, slots: Sequence[str]) -> str:
     return f"waits for {words.device_name(wanted)}" + ("" if wanted in slots else ", which is not here")
 
 
-def _share(run: Run) -> float | None:
+def _done(run: Run) -> float | None:
+    """Percent of its steps."""
     progress = words.progress(run)
-    return min(1.0, progress["step"] / progress["steps"]) if progress.get("steps") else None
+    return min(100.0, 100 * progress["step"] / progress["steps"]) if progress.get("steps") else None
 
 
 def _in(seconds: float | None) -> str:

@@ -9,8 +9,10 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from core.datasets import load
+from core.jobs import queue
 from core.tracking import frames, schema
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
+from tests.conftest import SMALL
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -95,6 +97,30 @@ def test_an_unreadable_upload_is_one_sentence(page: Page, trained_address: str, 
     page.locator("input[type=file]").set_input_files(broken)
     expect(page.get_by_test_id("stAlert")).to_contain_text("The image ")
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_rows_of_the_queue_are_selected_moved_and_cancelled(
+    store: RunStore, page: Page, address: str
+) -> None:
+    ids = [store.create(SMALL.with_values({"name": name})) for name in "abcde"]
+    queue.hold(store, ids)
+    page.goto(f"{address}/Queue")
+    choose(page, 3, 4)
+    page.get_by_role("button", name="Next 2 runs").click()
+    expect(page.get_by_text("Select rows to move")).to_be_visible()  # nothing is selected any more
+    assert [run.name for run in queue.waiting(store)] == ["d", "e", "a", "b", "c"]
+    choose(page, 1, 2, 4)  # as they stand now
+    page.get_by_role("button", name="Cancel 3 runs").click()
+    expect(page.get_by_text("Select rows to move")).to_be_visible()
+    assert [run.name for run in queue.waiting(store)] == ["d", "b"]
+
+
+def choose(page: Page, *rows: int) -> None:
+    """Select rows of a table that is drawn on a canvas, counted from 0."""
+    table = page.get_by_test_id("stDataFrame")
+    for chosen, row in enumerate(rows, start=1):
+        table.click(position={"x": 16, "y": 18 + 35 * (row + 1)})
+        expect(page.get_by_role("button", name=f"Cancel {chosen} run")).to_be_visible()
 
 
 def _recognised_image(run_id: str, folder: Path) -> tuple[Path, str]:

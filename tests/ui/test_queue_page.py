@@ -41,7 +41,7 @@ def test_the_table_is_in_the_order_in_which_runs_start(store: RunStore) -> None:
     assert found["place"].tolist() == ["running", "1", "2", "held"]
     assert found["run"].tolist() == ["a", "b", "d", "c"]
     assert found["device"].tolist() == ["GPU 0", "", "", ""]
-    assert found["done"].tolist()[0] == 0.75
+    assert found["done"].tolist()[0] == 75
     assert found["priority"].tolist() == [0, 1, 1, 0]
     assert set(found["ends"]) == {""}  # nothing like them has finished
 
