@@ -15,8 +15,8 @@ from core.jobs.supervise import stopping
 from core.settings import Settings
 from core.tracking import schema
 from core.tracking.owners import is_alive
-from core.tracking.states import is_database
-from core.tracking.store import RunStore, get_store
+from core.tracking.states import RunState, is_database
+from core.tracking.store import RunStore, get_store, home_id
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +73,18 @@ def recover(store: RunStore) -> None:
         owner = run.tags.get(schema.OWNER)
         if owner is None or (is_alive(owner) and not _moved(store, owner)):
             continue
-        if is_left(store, run):
-            continue  # its job goes on, and a worker that starts takes it over
+        if is_left(store, run) or _is_job_of_another(store, run):
+            continue  # its job goes on, and a worker of its installation takes it over
         if run.status == schema.RUNNING:
             store.fail(run.run_id, "The process that trained this run died.")
         elif schema.FOREGROUND in run.tags:
             store.fail(run.run_id, "The command that launched this run died before it started.")
     conclude_groups(store)
+
+
+def _is_job_of_another(store: RunStore, run: RunState) -> bool:
+    """Whether another installation that shares the store has put a run on a cluster."""
+    return schema.JOB in run.tags and run.tags.get(schema.HOME) != home_id(store.settings)
 
 
 def _moved(store: RunStore, owner: str) -> bool:

@@ -125,10 +125,24 @@ def test_a_worker_that_is_asked_to_end_says_what_became_of_its_training(
     assert store.state(run_id).tags[schema.FAILURE] == "The worker was stopped."
 
 
-def test_a_run_whose_launcher_died_ends_failed(store: RunStore) -> None:
+def gone_process() -> str:
+    """The name of a process of this machine that has ended."""
     host, pid, birth = this_process().rsplit(":", 2)
     boot, seconds = birth.split("@")
-    gone = f"{host}:{pid}:{boot}@{float(seconds) - 100:.2f}"
+    return f"{host}:{pid}:{boot}@{float(seconds) - 100:.2f}"
+
+
+def test_a_job_on_a_cluster_is_left_to_the_installation_that_put_it_there(store: RunStore) -> None:
+    """Two on one machine that share a server: the job goes on, although the other's worker has died."""
+    theirs = {schema.OWNER: gone_process(), schema.HOME: "another", schema.JOB: "archlab-1"}
+    run_id = store.create(SMALL, theirs)
+    store.set_status(run_id, schema.RUNNING)
+    recover(store)
+    assert store.state(run_id).status == schema.RUNNING
+
+
+def test_a_run_whose_launcher_died_ends_failed(store: RunStore) -> None:
+    gone = gone_process()
     half = store.create(SMALL, {schema.OWNER: gone})
     store.set_status(half, schema.RUNNING)
     foreground = store.create(SMALL, {schema.OWNER: gone, schema.FOREGROUND: "true"})
