@@ -29,8 +29,9 @@ FROZEN = "queue-frozen"  # ids in the order in which they were shown when some w
 @st.fragment(run_every=LIVE_S)
 def queue_table(store: RunStore) -> None:
     """The whole queue, lively; while rows are selected they keep their places."""
-    if store.settings.executor == "ray" and (problem := _problem(store.settings)):
-        st.warning(words.plain(problem), icon=":material/cloud_off:")
+    problem = _problem(store.settings) if store.settings.executor == "ray" else ""
+    if problem:
+        st.warning(f"{words.plain(problem)} Runs wait for it.", icon=":material/cloud_off:")
     runs = reads.queue_runs().set_index("run_id", drop=False)
     waiting = queue.waiting(store)
     running = runs[runs["status"] == schema.RUNNING]
@@ -48,7 +49,7 @@ def queue_table(store: RunStore) -> None:
         return
     experience, slots = Experience(runs), slots_of(store.settings)
     devices(running, slots)
-    table = rows(runs, running, order, held, slots, experience)
+    table = rows(runs, running, order, held, slots, experience, reachable=not problem)
     if not table["priority"].any():
         table = table.drop(columns="priority")  # a column of zeros says nothing
     event = st.dataframe(
@@ -92,8 +93,13 @@ def rows(
     held: set[str],
     slots: Sequence[str],
     experience: Experience,
+    *,
+    reachable: bool = True,
 ) -> pd.DataFrame:
-    """One row a run, in the order given. runs: all, by id. slots: as `slots_of` has them."""
+    """One row a run, in the order given.
+
+    runs: all, by id. slots: as `slots_of` has them. reachable: whether runs can start at all.
+    """
     now = time.time()
     records = dict(zip(order, runs.loc[list(order)].to_dict("records"), strict=True))
     left = {run_id: remaining(run, experience, now) for run_id, run in running.iterrows()}
@@ -101,7 +107,7 @@ def rows(
     turn = [one for one in waits if one not in held]
     busy = [(left[run_id], str(run.get(DEVICE)).split(",")) for run_id, run in running.iterrows()]
     times = timetable(busy, [wish(records[one], experience, slots) for one in turn], slots)
-    expected = dict(zip(turn, times, strict=True))
+    expected = dict(zip(turn, times, strict=True)) if reachable else {}
     expected |= {run_id: Expected(None, seconds) for run_id, seconds in left.items()}
     places = {run_id: str(position) for position, run_id in enumerate(turn, start=1)}
     found = []

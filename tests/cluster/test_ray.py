@@ -11,10 +11,12 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core import settings as settings_module
@@ -31,6 +33,7 @@ from tests.waiting import wait_for
 RAY = os.environ.get("ARCHLAB_TEST_RAY")
 pytestmark = pytest.mark.skipif(not RAY, reason="make test-cluster installs Ray and names it")
 
+MARK = "ARCHLAB_TEST_HEAD"  # in the environment of all that a head starts
 TOKEN = secrets.token_hex(16)
 LONG = SMALL.with_values({"training.epochs": 100_000})
 
@@ -50,20 +53,36 @@ class Head:
     @contextmanager
     def running(self) -> Iterator[None]:
         assert RAY is not None
-        environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+        environment = {
+            **os.environ,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": TOKEN,
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # docs/cluster.md says what it is for
+            MARK: self.folder,
+        }
         command = [
             RAY, "start", "--head", "--block", "--node-ip-address", "127.0.0.1", "--port", str(self.port),
             "--dashboard-host", "127.0.0.1", "--dashboard-port", str(self.dashboard), "--num-cpus", "2",
+            "--num-gpus", "1",
             "--disable-usage-stats", "--temp-dir", self.folder,
         ]  # fmt: skip
-        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, env=environment)
         try:
             wait_for(lambda: not Cluster(self.address, TOKEN).problem(), 120)
             yield
         finally:
-            subprocess.run([RAY, "stop", "--force"], env=environment, capture_output=True, check=False)
-            os.killpg(process.pid, signal.SIGKILL)
+            for one in self.processes():  # `ray stop` would end every cluster of this machine
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
             process.wait()
+
+    def processes(self) -> list[psutil.Process]:
+        """All that belongs to the head, and the jobs that it has started."""
+        return [
+            process
+            for process in psutil.process_iter(["environ"])
+            if (process.info["environ"] or {}).get(MARK) == self.folder
+        ]
 
 
 def free_port() -> int:
@@ -118,6 +137,17 @@ def store(head: Head, tracking: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         for run in get_store().active():
             cancel(get_store(), run.run_id)
         stop_processes(found)
+
+
+def test_the_head_listens_to_this_machine_alone(head: Head) -> None:
+    listening = [
+        connection.laddr.ip
+        for process in head.processes()
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) > 5
+    assert {ip_address(one.removeprefix("::ffff:")).is_loopback for one in listening} == {True}
 
 
 def worker_pid(settings: Settings) -> int:
@@ -176,10 +206,28 @@ def test_a_head_that_is_away_is_said_and_waited_for(store: RunStore, monkeypatch
         assert "cannot be reached" in Cluster(away.address, TOKEN).problem()
         monkeypatch.setenv("ARCHLAB_RAY_ADDRESS", away.address)
         settings_module.get_settings.cache_clear()
-        (run_id,) = launch([SMALL])
+        (run_id,) = launch([LONG])
         log = store.settings.home / "worker.log"
         wait_for(lambda: log.exists() and "cannot be reached" in log.read_text(), 60)
         assert get_store().state(run_id).status == schema.SCHEDULED
+        with away.running():
+            wait_for(lambda: "epoch 1/" in read_log(get_store(), run_id), 200)
+        with away.running():  # anew: it has forgotten its jobs
+            wait_for(lambda: not get_store().state(run_id).active, 60)
+        state = get_store().state(run_id)
+        assert state.status == schema.FAILED
+        assert "does not know the job any more" in state.tags[schema.FAILURE]
+        assert store.settings.checkpoint(run_id).exists()  # so it can be resumed
+
+
+def test_a_job_gets_the_gpus_that_it_takes(head: Head) -> None:
+    """Of those that the head counts: it was told of one, which this machine may not have."""
+    cluster = Cluster(head.address, TOKEN)
+    for job, gpus in (("with", 1), ("without", 0)):
+        cluster.submit(job, "echo devices: $CUDA_VISIBLE_DEVICES.", {}, gpus)
+    wait_for(lambda: all(cluster.status(job)[0] == "SUCCEEDED" for job in ("with", "without")), 60)
+    assert "devices: 0." in cluster.log("with")
+    assert "devices: 0." not in cluster.log("without")
 
 
 def test_a_wrong_token_is_said(head: Head) -> None:

@@ -104,7 +104,8 @@ class Cluster:
             ) from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise RayError(f"The Ray head at {self.address} cannot be reached: {reason}") from error
+            reason = getattr(reason, "strerror", None) or reason  # without its number
+            raise RayError(f"The Ray head at {self.address} cannot be reached: {reason}.") from error
 
 
 def run_training(
