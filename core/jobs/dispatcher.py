@@ -13,9 +13,10 @@ from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
 from core.jobs.supervise import persist, supervise
 from core.tracking import schema
+from core.tracking.opening import home_id
 from core.tracking.owners import is_alive
 from core.tracking.states import RunState
-from core.tracking.store import RunStore, home_id
+from core.tracking.store import RunStore
 
 ASK_S = 5.0  # how often a cluster's head is asked whether it is there, while runs wait
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.tracking import schema
+from core.tracking.opening import home_id
 from core.tracking.states import RunState
-from core.tracking.store import RunStore, home_id
+from core.tracking.store import RunStore
 
 
 def waiting(store: RunStore) -> list[RunState]:

@@ -14,9 +14,10 @@ from core.jobs.groups import conclude_groups
 from core.jobs.supervise import stopping
 from core.settings import Settings
 from core.tracking import schema
+from core.tracking.opening import home_id
 from core.tracking.owners import is_alive
 from core.tracking.states import RunState, is_database
-from core.tracking.store import RunStore, get_store, home_id
+from core.tracking.store import RunStore, get_store
 
 logger = logging.getLogger(__name__)
 

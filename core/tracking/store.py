@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
-import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
-from uuid import uuid4
-
-from filelock import FileLock
 
 from core import config as configs
 from core.config import ExperimentConfig
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
-from core.tracking.moved import follow_home
+from core.tracking.opening import ensure_store, home_id, is_own_database
 from core.tracking.owners import this_process
 from core.tracking.states import RunState, UnknownRun
 
@@ -40,7 +34,7 @@ class RunStore:
         self.uri = settings.tracking_uri
         self._lock = Lock()
         with states.said_in_words(self.uri):
-            _ensure_store(settings)
+            ensure_store(settings)
         if not self.is_own_database:
             _ = self.client  # what is elsewhere may be out of reach: say so at once
 
@@ -62,13 +56,13 @@ class RunStore:
             mlflow.set_tracking_uri(self.uri)  # logged models and artifacts are resolved through it
             client = MlflowClient(self.uri)
             experiment = client.get_experiment_by_name(schema.EXPERIMENT)
-            assert experiment is not None  # _ensure_store made it
+            assert experiment is not None  # ensure_store made it
             return client, experiment.experiment_id
 
     @property
     def is_own_database(self) -> bool:
         """Whether the store is the database in our own folder."""
-        return _is_own_database(self.settings)
+        return is_own_database(self.settings)
 
     # A run's life
 
@@ -335,74 +329,3 @@ def _store_for(settings: Settings) -> RunStore:
 def get_store() -> RunStore:
     """The store of this process' settings, opened once."""
     return _store_for(get_settings())
-
-
-def home_id(settings: Settings) -> str:
-    """The id of an installation, to tell it from others that share a store; it moves with its folder."""
-    path = settings.home / "home.id"
-    if not path.exists():
-        with _store_lock(settings):
-            if not path.exists():
-                draft = path.with_suffix(".draft")
-                draft.write_text(uuid4().hex)
-                draft.replace(path)  # whole: others read it without the lock
-    return path.read_text()
-
-
-def tail(path: Path, limit_bytes: int) -> str:
-    """The last lines of a text file, at most so many bytes; empty when there is no file."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - limit_bytes))
-            text = file.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    return text if size <= limit_bytes else text.partition("\n")[2]
-
-
-def _ensure_store(settings: Settings) -> None:
-    """Create store and experiment where they are missing, and follow a moved folder, one process at a time.
-
-    Several processes that opened a missing database together each ran MLflow's migrations and broke it.
-    """
-    settings.check_writable()
-    if _is_ready(settings):
-        return
-    with _store_lock(settings):
-        if _is_ready(settings):
-            return
-        from mlflow import MlflowClient
-
-        client = MlflowClient(settings.tracking_uri)
-        if client.get_experiment_by_name(schema.EXPERIMENT) is None:
-            on_disk = settings.tracking_uri.startswith(("sqlite:", "postgresql", "mysql"))
-            location = settings.artifacts.as_uri() if on_disk else None  # a server knows its own place
-            client.create_experiment(schema.EXPERIMENT, artifact_location=location)
-        if _is_own_database(settings):
-            with closing(sqlite3.connect(settings.database)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers never block
-            follow_home(settings)
-
-
-def _store_lock(settings: Settings) -> FileLock:
-    return FileLock(settings.home / "store.lock")
-
-
-def _is_own_database(settings: Settings) -> bool:
-    return settings.tracking_uri == f"sqlite:///{settings.database}"
-
-
-def _is_ready(settings: Settings) -> bool:
-    """Whether our own database is complete and knows where it lies; MLflow, if asked, would create it."""
-    if not _is_own_database(settings) or not settings.database.exists():
-        return False
-    try:
-        with closing(sqlite3.connect(f"file:{settings.database}?mode=ro", uri=True)) as connection:
-            found = connection.execute(
-                "SELECT artifact_location FROM experiments WHERE name = ?", (schema.EXPERIMENT,)
-            ).fetchone()
-            wal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    except sqlite3.OperationalError:
-        return False
-    return found == (settings.artifacts.as_uri(),) and wal

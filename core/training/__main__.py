@@ -1,12 +1,13 @@
 """`python -m core.training RUN_ID PARENT_PID`: started by the worker, and ends when that does.
 
-A cluster starts it with 0 for the parent, and ends it itself.
+A cluster starts it with 0 for the parent, and ends it itself; there it watches itself for idleness too.
 """
 
 from __future__ import annotations
 
 import sys
 
+from core.jobs.idle import end_when_idle
 from core.jobs.lifeline import die_with_parent
 
 
@@ -30,7 +31,8 @@ def main() -> None:
     from core.training.train import train_and_evaluate
 
     limit_memory(get_settings().memory)
-
+    if not parent_pid:
+        end_when_idle(get_settings().idle_minutes * 60)
     store = get_store()
     train_and_evaluate(store.config(run_id), store, run_id)
 

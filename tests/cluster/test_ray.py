@@ -28,6 +28,7 @@ from core.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from tests.conftest import SMALL, stop_processes, using
+from tests.nets import write_net
 from tests.waiting import wait_for
 
 RAY = os.environ.get("ARCHLAB_TEST_RAY")
@@ -218,6 +219,22 @@ def test_a_head_that_is_away_is_said_and_waited_for(store: RunStore, monkeypatch
         assert state.status == schema.FAILED
         assert "does not know the job any more" in state.tags[schema.FAILURE]
         assert store.settings.checkpoint(run_id).exists()  # so it can be resumed
+
+
+def test_a_job_that_computes_nothing_ends_itself(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its net is a user's own: the cluster's machines are told where these lie."""
+    write_net(tmp_path, "waiting", "threading.Event().wait()")
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(tmp_path))
+    monkeypatch.setenv("ARCHLAB_IDLE_MINUTES", "0.1")
+    settings_module.get_settings.cache_clear()
+    store = get_store()
+    (run_id,) = launch([LONG.with_values({"model.name": "waiting"})])
+    wait_for(lambda: not store.state(run_id).active, 120)
+    assert store.state(run_id).tags[schema.FAILURE] == (
+        "The training computed nothing for 0.1 minutes, so it was ended."
+    )
 
 
 def test_a_job_gets_the_gpus_that_it_takes(head: Head) -> None:

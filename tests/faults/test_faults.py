@@ -33,6 +33,7 @@ from core.tracking.owners import is_alive, process_name
 from core.tracking.store import RunStore, get_store
 from tests.conftest import SMALL
 from tests.dashboards import is_served, start_dashboard
+from tests.nets import write_net
 from tests.waiting import wait_for
 
 TIMES = int(os.environ.get("ARCHLAB_FAULTS", "1"))
@@ -291,30 +292,6 @@ def test_a_clock_that_is_set_back_kills_nobody(monkeypatch: pytest.MonkeyPatch) 
     assert is_alive(me)
 
 
-NET = """
-from core.architectures import Architecture, Card, architectures
-from core.lazy import LazyModule
-
-keras = LazyModule("keras")
-
-
-def NAME(input_shape, num_classes):
-    import os, signal, subprocess, threading
-
-    DOES
-    images = keras.Input(input_shape)
-    x = keras.layers.Flatten()(images)
-    return keras.Model(images, keras.layers.Dense(num_classes, activation="softmax")(x), name="NAME")
-
-
-architectures.register(
-    Architecture(
-        name="NAME", family="Mine", build=NAME, input_shape=(28, 28, 1), num_classes=10, min_size=3,
-        card=Card(title="A net", authors="me", year=2026, paper="none", summary="One layer."),
-    )
-)
-"""
-IN_A_TRAINING = "if os.environ.get('ARCHLAB_RUN'): "
 MISBEHAVING = {
     "deaf": "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
     "forking": "subprocess.Popen(['sleep', '1000'], start_new_session=True)",
@@ -329,7 +306,7 @@ def misbehaving(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     own = tmp_path / "nets"
     own.mkdir()
     for name, does in MISBEHAVING.items():
-        (own / f"{name}.py").write_text(NET.replace("NAME", name).replace("DOES", IN_A_TRAINING + does))
+        write_net(own, name, does)
     monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(own))
     settings_module.get_settings.cache_clear()
     yield

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from core.jobs.idle import Idle
+from core.jobs.logs import tail
 from core.settings import PROGRAM, Settings
-from core.tracking.store import tail
 
 STARTED = "training process started"  # the first line of each attempt in a run's log
 POLL_S = 0.5  # how often a job is looked at
@@ -23,7 +24,6 @@ GRACE_S = 10.0  # between asking a job to end and ending it
 LOG_UPLOAD_S = 5.0
 LOG_LIMIT, LOG_KEPT = 64 << 20, 1 << 20  # bytes: a log that grows beyond the first is cut to the second
 CUT = "what was printed before is cut"  # how a log that was cut begins
-IDLE_LOOK_S, IDLE_SHARE = 30.0, 0.03  # how often it is asked, and of a core, what counts as computing
 RUN = "ARCHLAB_RUN"  # names the run in the environment of its process, and of all that this starts
 
 
@@ -110,39 +110,6 @@ def _watch(
         if now - uploaded_at > LOG_UPLOAD_S and log.stat().st_size != uploaded_size:
             uploaded_size, uploaded_at = log.stat().st_size, now
             on_log()
-
-
-class Idle:
-    """Notices a training that no longer computes: one that waits for what never comes keeps its slot."""
-
-    def __init__(self, pid: int, limit_s: float):
-        self.too_long = False
-        self._pid, self._limit_s = pid, limit_s
-        self._used, self._looked = 0.0, time.monotonic()
-        self._since = self._looked
-
-    def look(self) -> bool:
-        """Whether it, with all it started, has used next to no processor time for longer than it may."""
-        now = time.monotonic()
-        past = now - self._looked
-        if not self._limit_s or past < min(IDLE_LOOK_S, self._limit_s / 2):
-            return False
-        used = _processor_seconds(self._pid)
-        if abs(used - self._used) > IDLE_SHARE * past:  # less than before: something it started has ended
-            self._since = now
-        self._used, self._looked = used, now
-        self.too_long = now - self._since >= self._limit_s
-        return self.too_long
-
-
-def _processor_seconds(pid: int) -> float:
-    found = 0.0
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for one in (process, *process.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                found += sum(one.cpu_times()[:2])
-    return found
 
 
 def cap(log: Path) -> None:

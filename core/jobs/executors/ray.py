@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import sys
 import time
@@ -20,6 +21,7 @@ from typing import Any
 
 from core.jobs.daemon import write_whole
 from core.jobs.executors.local import LOG_KEPT, LOG_UPLOAD_S, RUN, STARTED, Outcome
+from core.jobs.idle import EXIT_CODE
 from core.settings import PROGRAM, Settings
 
 logger = logging.getLogger(__name__)
@@ -128,6 +130,7 @@ def run_training(
     cluster = cluster_of(settings)
     if not attach:
         environment = {
+            **{name: value for name, value in os.environ.items() if _is_for_trainings(name)},
             "ARCHLAB_HOME": str(settings.home),
             "MLFLOW_TRACKING_URI": settings.tracking_uri,
             "PYTHONUNBUFFERED": "1",
@@ -137,6 +140,11 @@ def run_training(
         command = shlex.join([sys.executable, "-m", "core.training", run_id, "0"])
         cluster.submit(job, f"cd {shlex.quote(str(PROGRAM))} && exec {command}", environment, gpus)
     return _watch(cluster, job, log, should_stop, should_leave, on_log)
+
+
+def _is_for_trainings(name: str) -> bool:
+    """Whether a variable of the worker concerns its trainings; a token is none of their business."""
+    return name == "KERAS_BACKEND" or (name.startswith("ARCHLAB_") and name != "ARCHLAB_RAY_TOKEN")
 
 
 def cluster_of(settings: Settings) -> Cluster:
@@ -160,7 +168,7 @@ def _watch(
                 fetch_at = heard + LOG_UPLOAD_S * (1 + _fetch_log(cluster, job, log) / LOG_KEPT)
                 on_log()
             if status in ENDED:
-                return Outcome(_code(status, code), stopped)
+                return Outcome(_code(status, code), stopped, idle=code == EXIT_CODE)
             if not stopped and should_stop():
                 cluster.stop(job)
                 stopped = True
