@@ -7,12 +7,14 @@ import socket
 import sys
 
 from core.settings import PROGRAM, Settings, SettingsError
+from core.tracking.patience import be_impatient
 
 
 def serve_dashboard(settings: Settings, host: str, port: int) -> None:
     """Become Streamlit's server. Raises SettingsError when the port is taken or the folder read-only."""
     settings.check_writable()
     check_port(host, port)
+    be_impatient()
     os.chdir(PROGRAM)
     os.execv(
         sys.executable,

@@ -6,6 +6,7 @@ import getpass
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
@@ -18,12 +19,15 @@ from core.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.opening import ensure_store, home_id, is_own_database
 from core.tracking.owners import this_process
+from core.tracking.patience import patiently
 from core.tracking.states import RunState, UnknownRun
 
 if TYPE_CHECKING:
     import keras
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the second: it could be no run's id
 
 
 class RunStore:
@@ -80,6 +84,7 @@ class RunStore:
                 schema.HOME: home_id(self.settings),
                 schema.USER: getpass.getuser(),
                 schema.NUMBER: str(self._next_number()),
+                schema.WANTS: f"{config.training.devices} {config.training.device}",
                 **(tags or {}),
             },
         )
@@ -89,7 +94,8 @@ class RunStore:
             self.client.log_text(run_id, config.to_yaml(), schema.CONFIG)
             self.set_status(run_id, schema.SCHEDULED)
         except BaseException as error:
-            self.fail(run_id, f"The run could not be written down: {error}")  # no other process would end it
+            with suppress(Exception):  # a store that takes nothing at all: it is ended when this process has
+                self.fail(run_id, f"The run could not be written down: {error}")
             raise
         return run_id
 
@@ -124,12 +130,11 @@ class RunStore:
         tags = self.state(run_id).tags
         for tag in schema.OF_AN_ATTEMPT:
             if tag in tags:
-                self.client.delete_tag(run_id, tag)
+                self.delete_tag(run_id, tag)
         self.own(run_id)
         self.set_status(run_id, schema.SCHEDULED)
         if (parent := tags.get(schema.PARENT)) is not None:
-            if schema.FAILURE in self.state(parent).tags:
-                self.client.delete_tag(parent, schema.FAILURE)
+            self.delete_tag(parent, schema.FAILURE)
             self.set_status(parent, schema.RUNNING)
 
     def set_status(self, run_id: str, status: str) -> None:
@@ -187,14 +192,22 @@ class RunStore:
 
     def delete_tag(self, run_id: str, tag: str) -> None:
         """Forget a tag; one that is not there is no error."""
-        if tag in self.state(run_id).tags:
-            self.client.delete_tag(run_id, tag)
+        if tag not in self.state(run_id).tags:
+            return
+        client = self.client  # first: it imports MLflow, one thread at a time
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.delete_tag(run_id, tag)
+        except MlflowException:
+            if tag in self.state(run_id).tags:  # else somebody else was quicker
+                raise
 
     def log_json(self, run_id: str, value: Any, name: str) -> None:
         self.client.log_text(run_id, json.dumps(value, indent=2, ensure_ascii=False), name)
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
-        self.client.log_artifact(run_id, str(path), folder)
+        patiently(lambda: self.client.log_artifact(run_id, str(path), folder))
 
     def log_dataset(self, run_id: str, name: str, digest: str, source: str, profile: Mapping) -> None:
         """Note which data the run saw, as an MLflow dataset input."""
@@ -210,7 +223,7 @@ class RunStore:
         self.client.log_inputs(run_id, [DatasetInput(dataset, [])])
 
     def log_model(self, run_id: str, model: keras.Model) -> int:
-        """Save the net as the run's model; returns its size in bytes."""
+        """Save the net as the run's model, however long the store is busy; returns its size in bytes."""
         import mlflow.keras
         import mlflow.utils.environment
         import numpy as np
@@ -224,35 +237,43 @@ class RunStore:
         import keras
 
         # Created here, because Model.log would put it into MLflow's active experiment.
-        logged = self.client.create_logged_model(
-            self.experiment_id, name=schema.MODEL, source_run_id=run_id, params=self.run(run_id).data.params
+        params = patiently(lambda: self.run(run_id)).data.params
+        logged = patiently(
+            lambda: self.client.create_logged_model(
+                self.experiment_id, name=schema.MODEL, source_run_id=run_id, params=params
+            )
         )
         # Inferring the requirements takes 8 s, and comparing them with all that is installed another second.
         requirements = [f"keras=={keras.__version__}"]
         with patch.object(mlflow.utils.environment, "warn_dependency_requirement_mismatches"):
-            Model.log(
-                None,
-                flavor=mlflow.keras,
-                name=schema.MODEL,
-                run_id=run_id,
-                model_id=logged.model_id,
-                model=model,
-                signature=signature,
-                pip_requirements=requirements,
+            patiently(
+                lambda: Model.log(
+                    None,
+                    flavor=mlflow.keras,
+                    name=schema.MODEL,
+                    run_id=run_id,
+                    model_id=logged.model_id,
+                    model=model,
+                    signature=signature,
+                    pip_requirements=requirements,
+                )
             )
-        return self.model_file(run_id).stat().st_size
+        return patiently(lambda: self.model_file(run_id)).stat().st_size
 
     # Reading
 
     def run(self, run_id: str) -> Run:
-        """The MLflow run. Raises UnknownRun."""
+        """The MLflow run. Raises UnknownRun, and SettingsError for a store that does not answer."""
         client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.exceptions import MlflowException
 
-        try:
-            return client.get_run(run_id)
-        except MlflowException as error:
-            raise UnknownRun(f"No run has the id '{run_id}'.") from error
+        with states.said_in_words(self.uri):
+            try:
+                return client.get_run(run_id)
+            except MlflowException as error:
+                if error.error_code not in NO_SUCH_RUN:
+                    raise
+                raise UnknownRun(f"No run has the id '{run_id}'.") from error
 
     def state(self, run_id: str) -> RunState:
         """Status and tags of a run. Raises UnknownRun."""
@@ -287,7 +308,7 @@ class RunStore:
     def artifact(self, run_id: str, name: str) -> Path:
         """A local path of one artifact; downloaded when the store is elsewhere.
 
-        Raises FileNotFoundError when the run has none of that name.
+        Raises FileNotFoundError when the run has none of that name, SettingsError when the store is away.
         """
         if (folder := states.local_artifacts(self, run_id)) is not None:
             if not (folder / name).exists():
@@ -301,6 +322,7 @@ class RunStore:
                 run_id=run_id, artifact_path=name, tracking_uri=self.uri
             )
         except (MlflowException, OSError) as error:
+            self.run(run_id)  # a store that is away says so
             raise FileNotFoundError(f"The run {run_id} has no '{name}'.") from error
         return Path(path)
 

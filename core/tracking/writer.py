@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from threading import Condition, Thread
 
+from core.tracking.patience import PATIENCE_S
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class MetricWriter:
         with self._condition:
             self._waits = False
 
-    def close(self, timeout_s: float = 60.0) -> None:
+    def close(self, timeout_s: float = PATIENCE_S) -> None:
         """Write what is left. Raises TimeoutError when the store did not take it in time."""
         with self._condition:
             self._closing = True

@@ -27,6 +27,7 @@ from core.jobs.failures import Memory, size
 from core.schedules import length
 from core.settings import Settings
 from core.tracking import schema
+from core.tracking.patience import patiently
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
@@ -97,13 +98,16 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
 
         progress = ProgressReporter(writer, run, len(training.rows))
         progress.phase("starting")
-        logger = EpochLogger(writer, len(training.rows), run.epochs, store.last_step(run_id))
-        checkpoint = Checkpoint(store.settings.checkpoint(run_id), extended(store, run_id))
+        logger = EpochLogger(
+            writer, len(training.rows), run.epochs, patiently(lambda: store.last_step(run_id))
+        )
+        before = patiently(lambda: extended(store, run_id))
+        checkpoint = Checkpoint(store.settings.checkpoint(run_id), before)
         with system_metrics(store, run_id, writer):
             testing_rates = config.schedule.name == "range_test"
             reporters: list[keras.callbacks.Callback] = [progress]
             if testing_rates:
-                logged = store.last_step(run_id, "range_loss")
+                logged = patiently(lambda: store.last_step(run_id, "range_loss"))
                 reporters.append(RangeTest(writer, len(training.rows), batch_size, logged))
             kept = fit(task, logger, reporters, checkpoint)
         if testing_rates:

@@ -1,0 +1,64 @@
+"""A store that does not answer for a while costs no training its result; one that says no is believed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from threading import Timer
+
+import keras
+import pytest
+from mlflow.exceptions import MlflowException
+
+from core.settings import SettingsError
+from core.tracking.patience import IMPATIENT, be_impatient, patiently, without_impatience
+from core.tracking.store import RunStore
+from tests.conftest import SMALL
+
+
+def rename(store: RunStore, name: str, to: str) -> None:
+    with closing(sqlite3.connect(store.settings.database, timeout=30)) as connection, connection:
+        connection.execute(f"ALTER TABLE {name} RENAME TO {to}")
+
+
+def test_a_net_is_saved_when_the_store_is_back(store: RunStore) -> None:
+    run_id = store.create(SMALL)
+    rename(store, "logged_models", "away")
+    back = Timer(4, lambda: rename(store, "away", "logged_models"))
+    back.start()
+    size = store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    back.join()
+    assert store.model_file(run_id).stat().st_size == size
+
+
+def test_a_store_that_says_no_is_not_asked_again(store: RunStore) -> None:
+    run_id, tries = store.create(SMALL), []
+    store.client.delete_run(run_id)
+
+    def write() -> None:
+        tries.append(1)
+        store.log_metrics(run_id, {"loss": 1.0}, 1)
+
+    with pytest.raises(MlflowException, match="deleted"):
+        patiently(write)
+    assert len(tries) == 1
+
+
+def test_a_store_that_is_away_is_not_said_to_have_no_such_run(store: RunStore) -> None:
+    run_id = store.create(SMALL)
+    rename(store, "runs", "away")
+    with pytest.raises(SettingsError, match="cannot be used"):
+        store.run(run_id)
+
+
+def test_a_training_keeps_the_patience_that_its_worker_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in IMPATIENT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "90")  # what a user has set stays
+    be_impatient()
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    left = without_impatience(dict(os.environ))
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in left
+    assert left["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "90"
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
