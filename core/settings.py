@@ -12,7 +12,7 @@
 | `ARCHLAB_EXECUTOR` | where runs train: `local`, or `ray` (docs/cluster.md) | `local` |
 | `ARCHLAB_RAY_ADDRESS` | address of the Ray head's dashboard, `http://host:8265` | none |
 | `ARCHLAB_RAY_TOKEN` | the token of the cluster | none |
-| `ARCHLAB_RAY_GPUS` | how many of the cluster's GPUs a run takes | 1 |
+| `ARCHLAB_RAY_GPUS` | how many of the cluster's GPUs a run takes: 1 or 0 | 1 |
 | `ARCHLAB_ARCHITECTURES` | folder with nets of your own, one Python file a family | none |
 """
 
@@ -23,6 +23,7 @@ import os
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PROGRAM = Path(__file__).resolve().parent.parent
 ROLES = ("trainer", "viewer")
@@ -75,6 +76,10 @@ class Settings:
     def checkpoint(self, run_id: str) -> Path:
         """What an interrupted run goes on from."""
         return self.jobs / run_id / "checkpoint.npz"
+
+    def log(self, run_id: str) -> Path:
+        """What a run's training prints."""
+        return self.jobs / run_id / "log.txt"
 
     def memory_file(self, run_id: str) -> Path:
         """What memory a run takes, as it was estimated: `core.jobs.failures.Memory`."""
@@ -135,14 +140,14 @@ def from_environment() -> Settings:
             f"ARCHLAB_EXECUTOR must be one of {', '.join(EXECUTORS)}. Received: {executor!r}."
         )
     address = os.environ.get("ARCHLAB_RAY_ADDRESS", "")
-    if executor == "ray" and not address.startswith(("http://", "https://")):
+    if executor == "ray" and not _is_web_address(address):
         raise SettingsError(
             "ARCHLAB_RAY_ADDRESS must be the address of the Ray head's dashboard, http://host:8265. "
             f"Received: {address!r}."
         )
     gpus = os.environ.get("ARCHLAB_RAY_GPUS", "1")
-    if not gpus.isdigit() or int(gpus) > 64:
-        raise SettingsError(f"ARCHLAB_RAY_GPUS must be a whole number from 0 to 64. Received: {gpus!r}.")
+    if gpus not in ("0", "1"):
+        raise SettingsError(f"ARCHLAB_RAY_GPUS must be 1 or, on a cluster without, 0. Received: {gpus!r}.")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
     nets = os.environ.get("ARCHLAB_ARCHITECTURES")
     return Settings(
@@ -159,6 +164,14 @@ def from_environment() -> Settings:
         ray_gpus=int(gpus),
         architectures=Path(nets).expanduser().resolve() if nets else None,
     )
+
+
+def _is_web_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets without an address
+        return False
 
 
 @cache

@@ -58,6 +58,7 @@ def using(folder: Path) -> Iterator[Settings]:
             named = variable.startswith("ARCHLAB_") and variable != "ARCHLAB_HOME"
             if named or variable == "MLFLOW_TRACKING_URI":
                 patch.delenv(variable)
+        patch.setenv("ARCHLAB_SLOTS", "1")  # on a machine with many cores too
         settings_module.get_settings.cache_clear()
         yield settings_module.get_settings()
     settings_module.get_settings.cache_clear()

@@ -19,8 +19,10 @@ ALIKE = (
     ("model.name", "data.name", "training.batch_size", "model.resize", "model.freeze"),
     ("model.name", "data.name"),
 )
+DEVICE_KIND = "device_kind"  # a column beside those of the store: runs on a CPU tell nothing of a GPU
 # What is read of each run.
 KEYS = (
+    schema.EXTENDS,
     *ALIKE[0],
     "model.options.",
     "training.epochs",
@@ -30,6 +32,7 @@ KEYS = (
     schema.PROGRESS,
     schema.STARTED,
 )
+EXTENDS = f"tags.{schema.EXTENDS}"
 CALIBRATED = f"tags.{schema.PACE}"
 Kind = tuple[tuple[str, str], ...]
 Run: TypeAlias = "pd.Series | Mapping[str, Any]"  # of `frames.runs`; dicts are read far faster
@@ -57,29 +60,45 @@ class Experience:
     def __init__(self, runs: pd.DataFrame):
         self._paces: dict[tuple[Any, ...], Pace | None] = {}
         options = sorted(column for column in runs if column.startswith("params.model.options."))
-        self._exactly = (*(f"params.{name}" for name in ALIKE[0]), *options)
-        self._nearly = tuple(f"params.{name}" for name in ALIKE[1])
+        device = (DEVICE_KIND,) if DEVICE_KIND in runs else ()
+        self._exactly = (*device, *(f"params.{name}" for name in ALIKE[0]), *options)
+        self._nearly = (*device, *(f"params.{name}" for name in ALIKE[1]))
         took = runs.get("metrics.train_seconds", pd.Series(dtype=float))
-        self._finished = runs[(runs["status"] == schema.FINISHED) & took.reindex(runs.index).notna()]
+        extended = runs.get(EXTENDS, pd.Series(dtype=object)).reindex(runs.index).notna()  # they began late
+        finished = (runs["status"] == schema.FINISHED) & took.reindex(runs.index).notna()
+        self._finished = runs[finished & ~extended]
+        self._running = runs[runs["status"] == schema.RUNNING]
+        ids, epochs = runs.get("run_id", runs.index), runs.get("last_epoch", [])
+        self._epochs = {run_id: epoch for run_id, epoch in zip(ids, epochs, strict=False) if epoch == epoch}
         calibrated = runs.get(CALIBRATED, pd.Series(dtype=object))
         self._calibrated = runs[calibrated.reindex(runs.index).notna()]
 
     def seconds(self, run: Run) -> float | None:
         """How long a run will take from its start to its end; None where nothing is known of its like.
 
-        What finished runs took counts more than what a few steps of a like run told.
+        What finished runs took counts more than how fast one trains now, and that more than what a few steps
+        of a like run told.
         """
         unit, count = work(run)
         of_kind = kind(run, self._exactly)
         for rows, key in (
             (self._finished, of_kind),
+            (self._running, of_kind),
             (self._calibrated, of_kind),
             (self._finished, kind(run, self._nearly)),
         ):
             pace = self._pace(rows, unit, key)
             if pace is not None:
-                return pace.fixed + count * pace.per_unit
+                return pace.fixed + max(0.0, count - self._done(run, unit)) * pace.per_unit
         return None
+
+    def _done(self, run: Run, unit: str) -> float:
+        """Epochs that lie behind a run which waits: of an attempt before, or of the run that it extends."""
+        if unit != "epochs" or run["status"] != schema.SCHEDULED:
+            return 0.0
+        before = run.get(EXTENDS)
+        own = self._epochs.get(run.get("run_id"), 0.0)
+        return max(own, self._epochs.get(before, 0.0) if isinstance(before, str) else 0.0)
 
     def unknown(self, runs: Iterable[Run]) -> list[str]:
         """Of runs of which nothing is known, one of each kind: the ids of those worth measuring."""
@@ -90,13 +109,14 @@ class Experience:
         return list(found.values())
 
     def _pace(self, rows: pd.DataFrame, unit: str, key: Kind) -> Pace | None:
-        wanted = (rows is self._finished, unit, key)
+        wanted = (rows is self._finished, rows is self._running, unit, key)
         if wanted not in self._paces:
             like = rows
             for column, value in key:
                 like = like[like[column].astype(str) == value] if column in like else like.iloc[:0]
             found = [row for _, row in like.iterrows() if work(row)[0] == unit]
-            self._paces[wanted] = _median(found) if rows is self._finished else _told(found)
+            tell = _median if rows is self._finished else _so_far if rows is self._running else _told
+            self._paces[wanted] = tell(found)
         return self._paces[wanted]
 
 
@@ -132,13 +152,14 @@ class Wish:
     """What a run that waits takes.
 
     seconds: None: nobody knows. devices: how many. fits: which may serve. passable: whether others start
-    before it where it has to wait.
+    before it where it has to wait. passes: whether it starts before others that have to.
     """
 
     seconds: float | None
     devices: int = 1
     fits: Callable[[str], bool] = lambda device: True
     passable: bool = False
+    passes: bool = False
 
 
 def timetable(
@@ -163,7 +184,8 @@ def timetable(
             if wish.fits(device):
                 earliest.setdefault(device, at)
         taken = list(earliest.items())[: wish.devices]
-        start = max(nobody_before, *(at for _, at in taken)) if len(taken) == wish.devices else math.inf
+        first = 0.0 if wish.passes else nobody_before
+        start = max(first, *(at for _, at in taken)) if len(taken) == wish.devices else math.inf
         nobody_before = nobody_before if wish.passable else start
         end = math.inf if wish.seconds is None else start + wish.seconds
         for device, at in taken:
@@ -171,6 +193,16 @@ def timetable(
             free.append((end, device))
         found.append(Expected(_known(start), _known(end)))
     return found
+
+
+def _so_far(runs: list[pd.Series]) -> Pace | None:
+    """How fast the latest trains now, by what it says itself; from its start until it trains is not known."""
+    for run in runs:
+        told = progress_of(run.get(f"tags.{schema.PROGRESS}"))
+        left = told.get("steps", 0) - told.get("step", 0)
+        if left > 0 and "remaining_s" in told:
+            return Pace(0.0, told["remaining_s"] / left * told["steps"] / max(1, work(run)[1]))
+    return None
 
 
 def _told(runs: list[pd.Series]) -> Pace | None:

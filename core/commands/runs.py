@@ -99,13 +99,13 @@ def _wait(run_id: str) -> str:
 @cli.command()
 @click.argument("runs", nargs=-1, required=True)
 def cancel(runs: tuple[str, ...]) -> None:
-    """End runs that are queued or training."""
+    """End runs that are queued or training; a group by its id, with all its runs."""
     from core.jobs.launch import cancel as ask
     from core.tracking.store import get_store
 
     store = get_store()
-    for run_id in [store.resolve(run) for run in runs]:
-        ask(store, run_id)
+    count = sum(ask(store, run_id) for run_id in [store.resolve(run) for run in runs])
+    click.echo(f"{count} {'run was' if count == 1 else 'runs were'} asked to end.")
 
 
 @cli.command()

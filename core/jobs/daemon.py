@@ -15,9 +15,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.settings import PROGRAM, Settings
-from core.tracking.owners import lives_here, process_name, this_process
+from core.tracking.owners import is_alive, lives_here, process_name, this_process
 
 START_S = 60.0  # after this long without the lock a process that was started is given up
+END_S = 180.0  # how long a process waits for the one before it that is about to end
 
 
 class DaemonExists(RuntimeError):
@@ -47,12 +48,15 @@ class Daemon:
             return True
 
     def ensure(self) -> None:
-        """Start the process where none runs, without waiting for it. Cheap when one does."""
-        if self.is_running():
+        """Start the process where none runs, without waiting for it. Cheap when one does.
+
+        One that is about to end serves nobody any more: the next one then waits for its lock.
+        """
+        if self._is_serving():
             return
         self.settings.check_writable()
         with FileLock(self._file("start.lock")):
-            if self.is_running() or self._is_starting():
+            if self._is_serving() or self._is_starting():
                 return
             process = spawn(self.settings, list(self.arguments), self._file("log"))
             write_whole(self._file("starting"), process_name(process.pid))
@@ -61,8 +65,7 @@ class Daemon:
         """Ask the process to end; false when none runs. A process of another machine is never signalled."""
         if not self.is_running() and not self._is_starting():
             return False
-        for file in (self._file("pid"), self._file("starting")):
-            owner = file.read_text() if file.exists() else ""
+        for owner in (self._read("pid"), self._read("starting")):
             if lives_here(owner):
                 os.kill(int(owner.rsplit(":", 2)[1]), signal.SIGTERM)
                 return True
@@ -73,19 +76,33 @@ class Daemon:
         """Be the process, for as long as the block runs. Raises DaemonExists when another one is."""
         self.settings.check_writable()
         try:
-            with FileLock(self._file("lock"), timeout=2):
+            with FileLock(self._file("lock"), timeout=END_S if self._is_ending() else 2):
                 write_whole(self._file("pid"), this_process())
                 yield
         except Timeout as error:
             raise DaemonExists(f"A {self.name} already serves {self.settings.home}.") from error
 
+    def say_ending(self) -> None:
+        """Write down that the process, this one, is about to end, if it is the one."""
+        if self._read("pid") == this_process():
+            write_whole(self._file("ending"), this_process())
+
+    def _is_serving(self) -> bool:
+        """Whether a process holds the lock and is neither about to end nor dying, its files still open."""
+        return self.is_running() and not self._is_ending() and is_alive(self._read("pid"))
+
+    def _is_ending(self) -> bool:
+        holder = self._read("pid")
+        return bool(holder) and self._read("ending") == holder
+
     def _is_starting(self) -> bool:
-        file = self._file("starting")
-        try:
-            young = time.time() - file.stat().st_mtime < START_S
-            return young and lives_here(file.read_text())
-        except FileNotFoundError:
-            return False
+        file, name = self._file("starting"), self._read("starting")
+        young = bool(name) and time.time() - file.stat().st_mtime < START_S
+        return young and name != self._read("pid") and lives_here(name)
+
+    def _read(self, suffix: str) -> str:
+        file = self._file(suffix)
+        return file.read_text() if file.exists() else ""
 
     def _file(self, suffix: str) -> Path:
         return self.settings.home / f"{self.name}.{suffix}"

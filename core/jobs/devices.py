@@ -30,10 +30,13 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """The NVIDIA GPUs of this machine as they are now; none when there is no driver."""
+    """The NVIDIA GPUs that this process may use, as they are now; none when there is no driver.
+
+    `CUDA_VISIBLE_DEVICES` says which, as it does to CUDA itself; by number or by UUID.
+    """
     if shutil.which("nvidia-smi") is None:
         return []
-    fields = "index,name,memory.total,memory.used,utilization.gpu"
+    fields = "index,uuid,name,memory.total,memory.used,utilization.gpu"
     try:
         answer = subprocess.run(
             ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"],
@@ -44,18 +47,41 @@ def gpus() -> list[Gpu]:
         )
     except (subprocess.SubprocessError, OSError):
         return []  # a driver without a device answers with an error
-    return [_gpu(line) for line in answer.stdout.splitlines() if line.strip()]
+    return visible(answer.stdout, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def _gpu(line: str) -> Gpu:
-    index, name, *numbers = (field.strip() for field in line.split(","))
+def visible(answer: str, allowed: str | None) -> list[Gpu]:
+    """The GPUs of nvidia-smi's answer that are allowed. allowed: None: all."""
+    found = [_gpu(line) for line in answer.splitlines() if line.strip()]
+    if allowed is None:
+        return [gpu for _, gpu in found]
+    names = [name.strip() for name in allowed.split(",") if name.strip()]
+    return [
+        gpu for uuid, gpu in found if any(name == str(gpu.index) or uuid.startswith(name) for name in names)
+    ]
+
+
+def _gpu(line: str) -> tuple[str, Gpu]:
+    index, uuid, name, *numbers = (field.strip() for field in line.split(","))
     total, used, utilisation = (int(number) if number.isdigit() else 0 for number in numbers)
-    return Gpu(int(index), name, total, used, utilisation)
+    return uuid, Gpu(int(index), name, total, used, utilisation)
 
 
 @cache
-def gpu_count() -> int:
-    return len(gpus())
+def gpu_numbers() -> list[str]:
+    """What the GPUs that may be used are called, in the order of the bus."""
+    return [str(gpu.index) for gpu in gpus()]
+
+
+@cache
+def cores() -> int:
+    """Processor cores that this process may use: those it is bound to, and no more than its container has."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return bound
+    return min(bound, max(1, int(quota) // int(period))) if quota.isdigit() else bound
 
 
 def slots(wanted: int) -> list[str]:
@@ -63,14 +89,14 @@ def slots(wanted: int) -> list[str]:
 
     wanted: how many; 0 for one a GPU, or one for every four cores. More slots than GPUs share them in turn.
     """
-    count = gpu_count()
-    if not count:
+    numbers = gpu_numbers()
+    if not numbers:
         return [CPU] * (wanted or cpu_slots())
-    return [str(slot % count) for slot in range(wanted or count)]
+    return [numbers[slot % len(numbers)] for slot in range(wanted or len(numbers))]
 
 
 def cpu_slots() -> int:
-    return max(1, (psutil.cpu_count() or 1) // CORES)
+    return max(1, cores() // CORES)
 
 
 def surroundings(device: str, shared: int) -> dict[str, str]:
@@ -79,11 +105,12 @@ def surroundings(device: str, shared: int) -> dict[str, str]:
     device: as `slots` names it, several with commas between. shared: how many trainings it may serve at once.
     """
     if device == CPU:
-        threads = str(max(1, (psutil.cpu_count() or 1) // shared))
+        threads = str(max(1, cores() // shared))
         found = {} if shared == 1 else {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
-        return found | ({"CUDA_VISIBLE_DEVICES": "-1"} if gpu_count() else {})
+        return found | ({"CUDA_VISIBLE_DEVICES": "-1"} if gpu_numbers() else {})
     share = gpu_share(device, shared)
-    return {"CUDA_VISIBLE_DEVICES": device} | ({"ARCHLAB_GPU_MEMORY": str(share)} if share else {})
+    where = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": device}  # numbered as nvidia-smi does
+    return where | ({"ARCHLAB_GPU_MEMORY": str(share)} if share else {})
 
 
 def gpu_share(device: str, shared: int) -> int:
@@ -103,11 +130,12 @@ def free_memory(device: str | None, limit_mib: int = 0, shared: int = 1) -> int:
     nothing. limit_mib: of one training on a CPU; 0: no limit. shared: how many trainings a GPU may serve at
     once.
     """
-    visible = device or os.environ.get("CUDA_VISIBLE_DEVICES") or "0"
-    found = [gpu for gpu in gpus() if str(gpu.index) in visible.split(",")]
+    found = gpus() if device is None else [gpu for gpu in gpus() if str(gpu.index) in device.split(",")]
+    if device is None and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        found = found[:1]
     if found:
         free = [gpu.memory_total - gpu.memory_used for gpu in found]
-        share = gpu_share(visible, shared)
+        share = gpu_share(",".join(str(gpu.index) for gpu in found), shared)
         return sum(min(one, share) if share else one for one in free) << 20
     memory = psutil.virtual_memory()
     free = [memory.available, *_of_container()]
@@ -130,7 +158,7 @@ def summary() -> str:
     """The state of the machine in a few words, for the frame of every page."""
     memory = psutil.virtual_memory()
     used, total = (memory.total - memory.available) / 2**30, memory.total / 2**30
-    cpu = f"{psutil.cpu_count()} CPU cores · {used:.1f} of {total:.0f} GiB memory in use"
+    cpu = f"{cores()} CPU cores · {used:.1f} of {total:.0f} GiB memory in use"
     found = gpus()
     if not found:
         return f"{cpu} · no GPU"

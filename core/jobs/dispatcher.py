@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
 
-from core.config import ConfigError
 from core.jobs import queue
+from core.jobs.calibrate import measure
 from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
 from core.jobs.supervise import persist, supervise
 from core.tracking import schema
-from core.tracking.opening import home_id
-from core.tracking.owners import is_alive
+from core.tracking.owners import this_process
 from core.tracking.states import RunState
 from core.tracking.store import RunStore
 
-ASK_S = 5.0  # how often a cluster's head is asked whether it is there, while runs wait
+ASK_S = 5.0  # how often a cluster's head is asked whether it takes jobs, while runs wait
 
 logger = logging.getLogger(__name__)
 
@@ -30,41 +30,44 @@ class Dispatcher:
         self.store = store
         slots = slots_of(store.settings)
         self.slots, self._most = Slots(slots), limit(slots)
-        self._trainings: dict[str, Thread] = {}
-        self._wishes: dict[str, tuple[int, str]] = {}
+        self._threads: dict[str, Thread] = {}
         self._problem, self._ask_again_at = "", 0.0
 
     def step(self) -> None:
         """Start what can start now.
 
-        Others may pass a run that waits for a device of its choice, but none that waits for several.
+        Others may pass a run that waits for a device of its choice. Nobody passes another one, but on a
+        device that it would not take.
         """
-        self._trainings = {run_id: one for run_id, one in self._trainings.items() if one.is_alive()}
+        self._threads = {run_id: one for run_id, one in self._threads.items() if one.is_alive()}
         if not self.slots.any_free:
-            return  # a long queue costs nothing while all is busy
+            return
         waiting = queue.waiting(self.store)
-        self._wishes = {run.run_id: self._wishes[run.run_id] for run in waiting if run.run_id in self._wishes}
+        self._measure(waiting)
+        blocked = False
         for run in waiting:
-            if run.run_id in self._trainings or queue.is_held(run):
+            if run.run_id in self._threads or queue.is_held(run):
                 continue
             if not self._reachable():
                 return
-            count, wanted = self._wish(run.run_id)
+            count, wanted = self._wish(run)
+            if blocked and (wanted == AUTO or self.slots.serves(wanted, AUTO)):
+                continue
             taken = self.slots.take(count, wanted)
             if taken is not None:
-                self._begin(run.run_id, taken, attach=False)
+                self._begin(run.run_id, taken, self._train)
             elif wanted == AUTO:
-                return
+                blocked = True
 
     def attach(self) -> None:
         """Take over the jobs on a cluster that a worker which died has left, each with its slot."""
         for run in self.store.active():
-            if is_left(self.store, run):
-                self._begin(run.run_id, self.slots.take() or [], attach=True)
+            if run.run_id not in self._threads and is_left(self.store, run):
+                self._begin(run.run_id, self.slots.take() or [], self._attach)
 
     def join(self) -> None:
         """Wait until all trainings have ended."""
-        for thread in self._trainings.values():
+        for thread in self._threads.values():
             thread.join()
 
     def _reachable(self) -> bool:
@@ -78,15 +81,22 @@ class Dispatcher:
             self._problem, self._ask_again_at = problem, time.monotonic() + ASK_S
         return not self._problem
 
-    def _begin(self, run_id: str, taken: list[str], attach: bool) -> None:
-        thread = Thread(target=self._train, args=(run_id, taken, attach), name=f"run-{run_id}")
-        self._trainings[run_id] = thread
+    def _measure(self, waiting: Sequence[RunState]) -> None:
+        """Before others start, find out how long those take of which somebody wants to know."""
+        for run in waiting if self.store.settings.executor == "local" else ():
+            if schema.MEASURE in run.tags and run.run_id not in self._threads:
+                taken = self.slots.take(*self._wish(run))
+                if taken is not None:
+                    self._begin(run.run_id, taken, self._calibrate)
+
+    def _begin(self, run_id: str, taken: list[str], action: Callable[[str, list[str]], None]) -> None:
+        thread = Thread(target=self._carry_out, args=(action, run_id, taken), name=f"run-{run_id}")
+        self._threads[run_id] = thread
         thread.start()
 
-    def _train(self, run_id: str, taken: list[str], attach: bool) -> None:
-        device, shared = ",".join(taken) or CLUSTER, max(map(self.slots.shared, taken), default=1)
+    def _carry_out(self, action: Callable[[str, list[str]], None], run_id: str, taken: list[str]) -> None:
         try:
-            supervise(self.store, run_id, device, shared, attach=attach)
+            action(run_id, taken)
         except Exception as error:
             logger.exception("The run %s was given up.", run_id)
             reason = f"The worker could not follow the training to its end: {error}"
@@ -95,28 +105,37 @@ class Dispatcher:
         finally:
             self.slots.give(taken)
 
-    def _wish(self, run_id: str) -> tuple[int, str]:
-        """How many devices a run takes, and which; any one where its config cannot be read, as the training
-        will say.
+    def _train(self, run_id: str, taken: list[str], attach: bool = False) -> None:
+        device, shared = ",".join(taken) or CLUSTER, max(map(self.slots.shared, taken), default=1)
+        status = supervise(self.store, run_id, device, shared, attach=attach)
+        if status == schema.SCHEDULED:  # the cluster could not take it: not again at once
+            self._problem, self._ask_again_at = "The Ray head took no job.", time.monotonic() + ASK_S
 
-        Raises SettingsError while the store does not answer.
-        """
-        if run_id not in self._wishes:
-            try:
-                training = self.store.config(run_id).training
-            except (ConfigError, OSError):
-                return 1, AUTO
-            wanted = training.device if self.store.settings.executor == "local" else AUTO
-            self._wishes[run_id] = min(training.devices, self._most), wanted
-        return self._wishes[run_id]
+    def _attach(self, run_id: str, taken: list[str]) -> None:
+        self._train(run_id, taken, attach=True)
+
+    def _calibrate(self, run_id: str, taken: list[str]) -> None:
+        try:
+            measure(self.store, run_id, ",".join(taken), max(map(self.slots.shared, taken)))
+        except Exception:  # the run itself is none the worse for it
+            logger.exception("The run %s was not measured.", run_id)
+
+    def _wish(self, run: RunState) -> tuple[int, str]:
+        """How many devices a run takes, and which; one, and any, where it says nothing."""
+        count, _, device = run.tags.get(schema.WANTS, "").partition(" ")
+        wanted = device if device and self.store.settings.executor == "local" else AUTO
+        return min(int(count) if count.isdecimal() else 1, self._most), wanted
 
 
 def is_left(store: RunStore, run: RunState) -> bool:
-    """Whether a run trains on a cluster, without the worker of this installation that watched it."""
+    """Whether a run trains on a cluster, without the worker of this installation that watched it.
+
+    For the worker alone: there is no other one.
+    """
     return (
         store.settings.executor == "ray"
         and run.status == schema.RUNNING
         and schema.JOB in run.tags
-        and run.tags.get(schema.HOME) == home_id(store.settings)
-        and not is_alive(run.tags[schema.OWNER])
+        and queue.is_own(store, run)
+        and run.tags[schema.OWNER] != this_process()
     )

@@ -60,8 +60,12 @@ class Failure:
     fits: int = 0
 
 
-def explain(code: int, log: str, memory: Memory | None, free: int | None) -> Failure:
-    """Why a process ended. code: negative for a signal; free: bytes that were free before, where known."""
+def explain(code: int, log: str, memory: Memory | None, free: int | None, message: str = "") -> Failure:
+    """Why a process ended.
+
+    code: negative for a signal. free: bytes that were free before, where known. message: what whoever ran it
+    says, for an end that it does not tell of itself.
+    """
     # TensorFlow does not look whether an allocation on a CPU has worked: it then dies of SIGSEGV or SIGABRT.
     too_large = memory is not None and free is not None and memory.total > MARGIN * free
     killed = code < 0 and too_large
@@ -76,7 +80,7 @@ def explain(code: int, log: str, memory: Memory | None, free: int | None) -> Fai
         for line in last.splitlines():
             if re.match(r"[\w.]+(: |$)", line):  # frames are indented; the error itself is not
                 return Failure(line[:500])
-    return Failure(f"The training process ended with exit code {code}.")
+    return Failure(message or f"The training process ended with exit code {code}.")
 
 
 def out_of_memory(memory: Memory | None, free: int | None) -> Failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from core import datasets
 from core.architectures import check_net
@@ -101,11 +102,26 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
             check(config)
     for group in groups:
         obtain(group.configs[0])  # repeats start from the same weights
-    run_ids = []
-    for group in groups:
+    run_ids: list[str] = []
+    try:
+        for group in groups:
+            run_ids += _create(store, group, tags)
+    finally:
+        worker_of(store.settings).ensure()  # what was created before something broke is trained
+    return run_ids
+
+
+def _create(store: RunStore, group: Group, tags: Mapping[str, str] | None) -> list[str]:
+    run_ids: list[str] = []
+    place: Mapping[str, str] = {}
+    try:
         for config, place in zip(group.configs, places(store, group, tags), strict=True):
             run_ids.append(store.create(config, {**(tags or {}), **place}))
-    worker_of(store.settings).ensure()
+    except BaseException:
+        if schema.PARENT in place:
+            with suppress(Exception):  # else it ends when this process has
+                store.set_tags(place[schema.PARENT], {schema.GROUP: str(len(run_ids))})
+        raise
     return run_ids
 
 
@@ -201,7 +217,14 @@ def require_same_images(store: RunStore, run_id: str, config: ExperimentConfig) 
         )
 
 
-def cancel(store: RunStore, run_id: str) -> None:
-    """Ask a run to end. Raises NotAllowed on a read-only server, UnknownRun."""
+def cancel(store: RunStore, run_id: str) -> int:
+    """Ask a run to end, or all runs of a group; returns how many were asked.
+
+    Raises NotAllowed on a read-only server, UnknownRun.
+    """
     store.settings.require_trainer("cancel a run")
-    store.request_cancel(run_id)
+    state = store.state(run_id)
+    if schema.GROUP not in state.tags:
+        store.request_cancel(run_id)
+        return int(state.active)
+    return sum(cancel(store, child.info.run_id) for child in store.children(run_id))

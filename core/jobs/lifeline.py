@@ -1,4 +1,4 @@
-"""A training must not outlive the worker that answers for it."""
+"""What a training's process and those that watch it agree on: it must not outlive its worker."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import time
 from threading import Thread
 
+STARTED = "training process started"  # the first line of each attempt in a run's log
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 

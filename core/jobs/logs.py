@@ -24,7 +24,7 @@ def readable(text: str) -> str:
 
 def log_path(store: RunStore, run_id: str) -> Path:
     """Where a training of this machine writes its log."""
-    return store.settings.jobs / run_id / schema.LOG
+    return store.settings.log(run_id)
 
 
 def read_log(store: RunStore, run_id: str) -> str:

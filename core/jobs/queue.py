@@ -18,16 +18,18 @@ def waiting(store: RunStore) -> list[RunState]:
 
     First those of the highest priority; of equals, those submitted first. Held ones keep their place.
     """
-    here = home_id(store.settings)
     return in_order(
         [
             run
             for run in store.active()
-            if run.status == schema.SCHEDULED
-            and run.tags.get(schema.HOME) == here
-            and schema.FOREGROUND not in run.tags
+            if run.status == schema.SCHEDULED and is_own(store, run) and schema.FOREGROUND not in run.tags
         ]
     )
+
+
+def is_own(store: RunStore, run: RunState) -> bool:
+    """Whether a run was put into the queue of this installation; others may share the store."""
+    return run.tags.get(schema.HOME) == home_id(store.settings)
 
 
 def in_order(runs: Sequence[RunState]) -> list[RunState]:
@@ -87,10 +89,14 @@ def _arrange(store: RunStore, wanted: Sequence[str]) -> None:
     submitted = {run.run_id: place for place, run in enumerate(store.active())}
     runs = {run.run_id: run for run in waiting(store)}
     order = [run_id for run_id in wanted if run_id in runs]  # others have started in between
+    raised: list[tuple[str, int]] = []
     least: tuple[int, int] | None = None  # priority and submission of the run behind
     for run_id in reversed(order):
         own, place = priority(runs[run_id]), submitted[run_id]
         if least is not None and (own, -place) < (least[0], -least[1]):
             own = least[0] if place < least[1] else least[0] + 1
-            store.set_tags(run_id, {schema.PRIORITY: str(own)})
+            raised.append((run_id, own))
         least = (own, place)
+    # The worker may look at any moment: written from the front, no run is ever before one it does not pass.
+    for run_id, own in reversed(raised):
+        store.set_tags(run_id, {schema.PRIORITY: str(own)})

@@ -41,6 +41,10 @@ class Slots:
         with self._lock:
             self._free.extend(taken)
 
+    def serves(self, device: str, wanted: str) -> bool:
+        """Whether a device, free or not, would do for a training that wants one, or `auto`."""
+        return fits(device, wanted, self._count)
+
     def shared(self, device: str) -> int:
         """How many trainings a device may serve at once."""
         return self._count[device]

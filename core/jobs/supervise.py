@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -11,9 +12,10 @@ from typing import TypeVar
 
 from core.jobs.devices import CPU, free_memory, surroundings
 from core.jobs.executors import ray
-from core.jobs.executors.local import STARTED, Outcome, run_training
+from core.jobs.executors.local import Outcome, run_training
 from core.jobs.failures import Memory, explain
-from core.jobs.logs import log_path, read_log
+from core.jobs.lifeline import STARTED
+from core.jobs.logs import read_log
 from core.jobs.slots import CLUSTER
 from core.tracking import frames, schema
 from core.tracking.owners import this_process
@@ -39,6 +41,9 @@ def supervise(
     run once `stopping` is set. device: as a slot names it; None: whatever this process would use.
     shared: how many trainings that device may serve at once. attach: the run is RUNNING as a job of a
     cluster, whose worker has died.
+
+    It is SCHEDULED again where a cluster could not take it, and still RUNNING where this process ends while a
+    cluster's job goes on.
     """
     if attach:
         persist(store, run_id, lambda: store.own(run_id))
@@ -48,7 +53,13 @@ def supervise(
     if not attach:
         store.settings.memory_file(run_id).unlink(missing_ok=True)  # of an attempt before this one
     try:
-        outcome = _carry_out(store, run_id, device, shared, attach)
+        carry_out = _on_cluster if device == CLUSTER else _on_this_machine
+        outcome = carry_out(store, run_id, device, shared, attach)
+    except ray.NotTaken as error:
+        logger.warning("The run %s waits on: %s", run_id, error)
+        reason = str(error)
+        persist(store, run_id, lambda: _put_back(store, run_id, reason))
+        return schema.SCHEDULED
     except Exception as error:  # whatever it is, nobody else would tell the person
         logger.exception("The run %s could not be carried out.", run_id)
         reason = f"The training could not be {'followed' if attach else 'started'}: {error}"
@@ -63,29 +74,54 @@ def supervise(
     return persist(store, run_id, lambda: _conclude(store, run_id, outcome, free))
 
 
-def _carry_out(store: RunStore, run_id: str, device: str | None, shared: int, attach: bool) -> Outcome | None:
-    """None: this process ends, while the job goes on."""
-    settings, log = store.settings, log_path(store, run_id)
-    if device == CLUSTER:
-        return ray.run_training(
-            settings,
-            run_id,
-            log,
-            should_stop=lambda: _cancel_requested(store, run_id),
-            should_leave=stopping.is_set,
-            on_log=lambda: _upload_log(store, run_id),
-            job=store.state(run_id).tags[schema.JOB],
-            gpus=0 if store.config(run_id).training.device == CPU else settings.ray_gpus,
-            attach=attach,
-        )
+def _on_this_machine(store: RunStore, run_id: str, device: str | None, shared: int, attach: bool) -> Outcome:
     return run_training(
-        settings,
+        store.settings,
         run_id,
-        log,
+        store.settings.log(run_id),
         should_stop=lambda: stopping.is_set() or _cancel_requested(store, run_id),
         on_log=lambda: _upload_log(store, run_id),
         surroundings=surroundings(device, shared) if device else {},
     )
+
+
+def _on_cluster(
+    store: RunStore, run_id: str, device: str | None, shared: int, attach: bool
+) -> Outcome | None:
+    """None: this process ends, while the job goes on."""
+    settings = store.settings
+    job = persist(store, run_id, lambda: store.state(run_id)).tags[schema.JOB]
+    if not attach:
+        gpus = 0 if store.config(run_id).training.device == CPU else settings.ray_gpus
+        ray.submit_training(settings, run_id, job, gpus)
+        persist(store, run_id, lambda: store.delete_tag(run_id, schema.NOT_TAKEN))
+    watcher = ray.Watcher(
+        should_stop=lambda: _cancel_requested(store, run_id),
+        should_leave=stopping.is_set,
+        on_log=lambda: _upload_log(store, run_id),
+        on_pending=lambda: _say_pending(store, run_id),
+    )
+    try:
+        return ray.watch_training(settings, job, settings.log(run_id), watcher)
+    except Exception:
+        ray.stop_training(settings, job)  # a run that FAILED must not train on
+        raise
+
+
+def _put_back(store: RunStore, run_id: str, reason: str) -> None:
+    """Into the queue again, at its place, as if it had never been taken."""
+    for tag in (schema.DEVICE, schema.JOB, schema.STARTED):
+        store.delete_tag(run_id, tag)
+    store.set_tags(run_id, {schema.NOT_TAKEN: reason})
+    ended = store.state(run_id).cancel_requested
+    store.set_status(run_id, schema.KILLED if ended else schema.SCHEDULED)
+
+
+def _say_pending(store: RunStore, run_id: str) -> None:
+    try:
+        store.set_tags(run_id, {schema.PROGRESS: json.dumps({"phase": schema.PENDING})})
+    except Exception as error:  # a word less
+        logger.warning("The tracking store did not take a tag: %s", error)
 
 
 def _claim(store: RunStore, run_id: str, device: str | None) -> bool:
@@ -168,7 +204,7 @@ def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int | None) 
         return schema.FAILED
     memory = Memory.read(store.settings.memory_file(run_id))
     printed = read_log(store, run_id).rpartition(STARTED)[2]
-    failure = explain(outcome.code, printed, memory, free)
+    failure = explain(outcome.code, printed, memory, free, outcome.message)
     if failure.fits:
         store.set_tags(run_id, {schema.FITS: str(failure.fits)})
     store.fail(run_id, failure.reason)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import signal
-import socket
 import time
+from dataclasses import dataclass
 from threading import Thread
 
-from core.jobs.daemon import Daemon
-from core.jobs.dispatcher import Dispatcher, is_left
-from core.jobs.groups import conclude_groups
+from core.jobs.daemon import Daemon, write_whole
+from core.jobs.dispatcher import Dispatcher
+from core.jobs.recovery import recover
+from core.jobs.slots import slots_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
-from core.tracking import schema
-from core.tracking.opening import home_id
-from core.tracking.owners import is_alive
-from core.tracking.states import RunState, is_database
+from core.tracking.patience import be_impatient
+from core.tracking.states import is_database
 from core.tracking.store import RunStore, get_store
 
 logger = logging.getLogger(__name__)
@@ -37,57 +38,65 @@ def serve(settings: Settings) -> None:
     Raises DaemonExists when another worker serves this folder, NotAllowed on a read-only server.
     """
     settings.require_trainer("train")
+    be_impatient()
+    daemon = worker_of(settings)
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        daemon.say_ending()
+
     # Before the lock is ours: whoever holds it can be told to end.
     for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stopping.set())
+        signal.signal(signum, stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal it was started from
-    with worker_of(settings).hold():
+    with daemon.hold():
+        if stopping.is_set():
+            return
         store = get_store()
-        dispatcher = Dispatcher(store)
-        dispatcher.attach()
-        recover(store)
         Thread(target=lambda: store.client, daemon=True).start()  # MLflow: the first run need not wait for it
+        Served.of(settings).write(settings)
         logger.info("The worker serves %s.", settings.home)
-        _dispatch(store, dispatcher)
+        _dispatch(store, Dispatcher(store))
 
 
 def _dispatch(store: RunStore, dispatcher: Dispatcher) -> None:
     """Until `stopping`; trainings under way are waited for, `supervise` ends them."""
     look_s = LOOK_S if is_database(store.uri) else LOOK_FAR_S
-    pause, recovered = 0.0, time.monotonic()
+    pause, recovered = 0.0, -math.inf
     while not stopping.wait(pause):
         pause = look_s
         try:
-            dispatcher.step()
             if time.monotonic() - recovered > RECOVER_S:
+                dispatcher.attach()
+                recover(store, serving=True)
                 recovered = time.monotonic()
-                recover(store)
+            dispatcher.step()
         except Exception as error:  # a store that is busy for a while is looked at again
             logger.warning("The tracking store did not answer: %s", error)
             pause = RETRY_S
     dispatcher.join()
 
 
-def recover(store: RunStore) -> None:
-    """Put right what a worker or a launch that died left behind: runs without a process end FAILED."""
-    for run in store.active():
-        owner = run.tags.get(schema.OWNER)
-        if owner is None or (is_alive(owner) and not _moved(store, owner)):
-            continue
-        if is_left(store, run) or _is_job_of_another(store, run):
-            continue  # its job goes on, and a worker of its installation takes it over
-        if run.status == schema.RUNNING:
-            store.fail(run.run_id, "The process that trained this run died.")
-        elif schema.FOREGROUND in run.tags:
-            store.fail(run.run_id, "The command that launched this run died before it started.")
-    conclude_groups(store)
+@dataclass(frozen=True)
+class Served:
+    """What a worker was started with, for those who were started with something else."""
 
+    executor: str
+    slots: tuple[str, ...]
 
-def _is_job_of_another(store: RunStore, run: RunState) -> bool:
-    """Whether another installation that shares the store has put a run on a cluster."""
-    return schema.JOB in run.tags and run.tags.get(schema.HOME) != home_id(store.settings)
+    @classmethod
+    def of(cls, settings: Settings) -> Served:
+        """What a worker would be started with now."""
+        return cls(settings.executor, tuple(slots_of(settings)))
 
+    @classmethod
+    def by_worker(cls, settings: Settings) -> Served:
+        """What the worker that runs was started with; where none runs, what one would be."""
+        file = settings.home / "worker.json"
+        if not file.exists() or not worker_of(settings).is_running():
+            return cls.of(settings)
+        found = json.loads(file.read_text())
+        return cls(found["executor"], tuple(found["slots"]))
 
-def _moved(store: RunStore, owner: str) -> bool:
-    """Whether a database of one machine was opened on another: whoever owned its runs there has gone."""
-    return store.is_own_database and not owner.startswith(f"{socket.gethostname()}:")
+    def write(self, settings: Settings) -> None:
+        write_whole(settings.home / "worker.json", json.dumps(vars(self)))

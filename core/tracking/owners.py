@@ -36,7 +36,7 @@ def is_alive(owner: str) -> bool:
         process = psutil.Process(int(pid))
         here = _birth(process)
         same = here[0] == named[0] and abs(here[1] - named[1]) < APART_S
-        return same and process.status() != psutil.STATUS_ZOMBIE  # a zombie still has a /proc entry
+        return same and not _is_dying(process)
     except psutil.NoSuchProcess:
         return False
 
@@ -44,6 +44,14 @@ def is_alive(owner: str) -> bool:
 def lives_here(owner: str) -> bool:
     """Whether the process that `process_name` named runs on this machine: what may be signalled."""
     return owner.startswith(f"{socket.gethostname()}:") and is_alive(owner)
+
+
+def _is_dying(process: psutil.Process) -> bool:
+    """Whether a process is dead but for its entry, or has given up its memory and will do nothing more."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE or not process.cmdline()
+    except psutil.AccessDenied:  # somebody else's
+        return False
 
 
 def _birth(process: psutil.Process) -> tuple[str, float]:

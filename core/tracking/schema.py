@@ -57,10 +57,14 @@ PROGRESS = "archlab.progress"  # JSON, see core.training.callbacks; rewritten ab
 HOME = "archlab.home"  # id of the installation in whose queue a run was put
 PRIORITY = "archlab.priority"  # a number, 0 where there is none; higher ones start first
 HELD = "archlab.held"  # it waits until it is released
+WANTS = "archlab.wants"  # how many devices, and which: "1 auto", "2 auto", "1 cpu"
 DEVICE = "archlab.device"  # what it trains on: CUDA_VISIBLE_DEVICES, or cpu
 STARTED = "archlab.started"  # when it became RUNNING, milliseconds since 1970; the launch was before
 PACE = "archlab.pace"  # JSON: seconds whatever the length, and an epoch or step, as a few steps told
+NOT_TAKEN = "archlab.not_taken"  # one line: why a cluster could not take it yet
 JOB = "archlab.job"  # its job on a cluster
+MEASURE = "archlab.measure"  # a few steps of it are to tell how long it would take
+UNMEASURED = "archlab.unmeasured"  # one line: why these told nothing
 FOREGROUND = "archlab.foreground"  # launched outside the queue, by a command that waits for it
 NUMBER = "archlab.number"  # counts the runs of a store; decides the run's colour
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
@@ -73,5 +77,7 @@ FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 EXTENDS = "archlab.extends"  # the run whose training this one goes on with
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
 
+PENDING = "waiting on the cluster"  # a phase of its progress, before the training's own
+
 # What a run says of one attempt to train it; forgotten when it is resumed.
-OF_AN_ATTEMPT = (CANCEL, FAILURE, FITS, FOREGROUND, PROGRESS, PRIORITY, HELD, DEVICE, STARTED, JOB)
+OF_AN_ATTEMPT = (CANCEL, FAILURE, FITS, FOREGROUND, PROGRESS, PRIORITY, HELD, DEVICE, STARTED, JOB, NOT_TAKEN)

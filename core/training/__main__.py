@@ -5,10 +5,13 @@ A cluster starts it with 0 for the parent, and ends it itself; there it watches 
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from core.jobs.idle import end_when_idle
-from core.jobs.lifeline import die_with_parent
+from core.jobs.lifeline import STARTED, die_with_parent
+from core.settings import get_settings
 
 
 def limit_memory(mebibytes: int) -> None:
@@ -19,22 +22,35 @@ def limit_memory(mebibytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, mebibytes << 20))
 
 
+def write_to(log: Path) -> None:
+    """Have all that this process prints, and what it starts, in a file instead."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    print(f"It prints into {log}.", flush=True)
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for descriptor in (1, 2):
+        os.dup2(file, descriptor)
+    print(STARTED, flush=True)
+
+
 def main() -> None:
     run_id, parent_pid = sys.argv[1], int(sys.argv[2])
+    settings = get_settings()
     if parent_pid:
         die_with_parent(parent_pid)  # before anything slow is imported
+    else:
+        write_to(settings.log(run_id))
+        end_when_idle(settings.idle_minutes * 60)
     from core.quick_start import import_keras
 
     import_keras()
-    from core.settings import get_settings
+    from core.tracking.patience import patiently
     from core.tracking.store import get_store
     from core.training.train import train_and_evaluate
 
-    limit_memory(get_settings().memory)
-    if not parent_pid:
-        end_when_idle(get_settings().idle_minutes * 60)
-    store = get_store()
-    train_and_evaluate(store.config(run_id), store, run_id)
+    limit_memory(settings.memory)
+
+    store = patiently(get_store)
+    train_and_evaluate(patiently(lambda: store.config(run_id)), store, run_id)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings, SettingsError, get_settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
-from core.ui import reads
+from core.ui import guard, reads
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
@@ -77,6 +77,11 @@ def _icon(path: Path) -> str:
 @st.fragment(run_every=LIVE_S)
 def _machine_state(settings: Settings) -> None:
     """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
+    with guard.said():
+        _machine_words(settings)
+
+
+def _machine_words(settings: Settings) -> None:
     _keep_worker(settings)
     states = [run.status for run in reads.active()]
     running, waiting = states.count(schema.RUNNING), states.count(schema.SCHEDULED)

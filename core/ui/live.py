@@ -6,16 +6,14 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.repeats import PARENT, repeats
-from core.config import ConfigError
 from core.figures import learning_curves, system_use
 from core.jobs import queue
 from core.jobs.groups import Group
 from core.jobs.launch import launch_groups
 from core.jobs.logs import read_log
-from core.settings import NotAllowed
 from core.tracking import schema
 from core.tracking.store import RunStore
-from core.ui import reads, words
+from core.ui import guard, reads, words
 from core.ui.run_actions import cancel_button, run_actions
 
 LIVE_S = 1.0
@@ -38,6 +36,9 @@ def progress_bar(run: pd.Series) -> None:
         st.progress(0.0, text="held in the queue" if held else "waiting in the queue")
         return
     progress = words.progress(run)
+    if progress.get("phase") == schema.PENDING:
+        st.progress(0.0, text=schema.PENDING)
+        return
     if not progress or progress["phase"] == "starting":
         st.progress(0.0, text="starting: loading Keras and the images, compiling")
         return
@@ -65,6 +66,11 @@ def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) 
     narrow: bars below the names. follow: the whole page runs again when a run changes its state, for pages
     that show more of it; never for one with a form.
     """
+    with guard.said():
+        _queue_panel(store, narrow, follow)
+
+
+def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
     runs = reads.queue_runs()
     active = runs[runs["status"].isin(schema.ACTIVE)].iloc[::-1]
     states = dict(zip(active["run_id"], active["status"], strict=True))
@@ -120,6 +126,11 @@ def run_panel(store: RunStore, run_id: str) -> None:
 
 
 def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
+    with guard.said():
+        _draw_run(store, run_id, was_active)
+
+
+def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
     run = _row(run_id)
     if was_active and run["status"] not in schema.ACTIVE:
         st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
@@ -176,8 +187,6 @@ def _row(run_id: str) -> pd.Series:
 
 def launch_all(groups: list[Group], tags: dict[str, str] | None = None) -> list[str]:
     """Launch from a page: a refusal is shown in its words, nothing is written then and [] returned."""
-    try:
+    with guard.said():
         return launch_groups(groups, tags)
-    except (ConfigError, NotAllowed) as error:
-        st.error(words.plain(str(error)), icon=":material/block:")
-        return []
+    return []

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from core.analysis.expected import Expected, Experience, Run, Wish, remaining, timetable, whole
+from core.analysis.expected import DEVICE_KIND, Expected, Experience, Run, Wish, remaining, timetable, whole
 from core.jobs import calibrate, queue
+from core.jobs.devices import CPU
 from core.jobs.executors.ray import cluster_of
 from core.jobs.launch import cancel
-from core.jobs.slots import AUTO, CLUSTER, fits, limit, slots_of
-from core.settings import NotAllowed, Settings
+from core.jobs.slots import AUTO, CLUSTER, fits, limit
+from core.jobs.worker import Served
+from core.settings import Settings
 from core.tracking import schema
+from core.tracking.opening import home_id
 from core.tracking.store import RunStore
-from core.ui import reads, words
+from core.ui import guard, reads, words
 
 LIVE_S = 2.0
-DEVICE = f"tags.{schema.DEVICE}"
+DEVICE, HOME = f"tags.{schema.DEVICE}", f"tags.{schema.HOME}"
 GENERATION = "queue-generation"  # of the table: how often something was done with selected rows
 FROZEN = "queue-frozen"  # ids in the order in which they were shown when some were selected
 
@@ -29,16 +32,26 @@ FROZEN = "queue-frozen"  # ids in the order in which they were shown when some w
 @st.fragment(run_every=LIVE_S)
 def queue_table(store: RunStore) -> None:
     """The whole queue, lively; while rows are selected they keep their places."""
-    problem = _problem(store.settings) if store.settings.executor == "ray" else ""
+    with guard.said():
+        _queue_table(store)
+
+
+def _queue_table(store: RunStore) -> None:
+    served = Served.by_worker(store.settings)
+    if served != Served.of(store.settings):
+        st.warning(OTHER_WORKER, icon=":material/sync_problem:")
+    runs = own_runs(store, served.slots)
+    waiting = [run for run in queue.waiting(store) if run.run_id in runs.index]
+    problem = _problem(store.settings) if served.executor == "ray" else ""
+    problem = problem or next(
+        (run.tags[schema.NOT_TAKEN] for run in waiting if schema.NOT_TAKEN in run.tags), ""
+    )
     if problem:
         st.warning(f"{words.plain(problem)} Runs wait for it.", icon=":material/cloud_off:")
-    runs = reads.queue_runs().set_index("run_id", drop=False)
-    waiting = queue.waiting(store)
     running = runs[runs["status"] == schema.RUNNING]
-    ours = pd.Series([words.is_ours(run) for _, run in running.iterrows()], running.index, dtype=bool)
-    running = running[ours]
     held = {run.run_id for run in waiting if queue.is_held(run)}
-    order = [*running["run_id"][::-1], *(run.run_id for run in waiting if run.run_id in runs.index)]
+    order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
+    turn = [run.run_id for run in waiting if run.run_id not in held]
     key = f"queue-table-{st.session_state.setdefault(GENERATION, 0)}"
     selected = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
     if selected:
@@ -47,9 +60,10 @@ def queue_table(store: RunStore) -> None:
     if not order:
         st.caption("Nothing runs and nothing waits.")
         return
-    experience, slots = Experience(runs), slots_of(store.settings)
-    devices(running, slots)
-    table = rows(runs, running, order, held, slots, experience, reachable=not problem)
+    experience = Experience(runs)
+    devices(running, served.slots)
+    expected = {} if problem else expectations(runs, running, turn, served.slots, experience)
+    table = rows(runs, order, turn, held, served.slots, expected)
     if not table["priority"].any():
         table = table.drop(columns="priority")  # a column of zeros says nothing
     event = st.dataframe(
@@ -57,9 +71,34 @@ def queue_table(store: RunStore) -> None:
         column_config=COLUMNS, height="content" if len(table) < 15 else 560,
     )  # fmt: skip
     actions(store, [order[row] for row in event["selection"]["rows"] if row < len(order)])
-    waits = runs.loc[[run.run_id for run in waiting if run.run_id in runs.index]]
-    unknown = experience.unknown(waits.to_dict("records"))
-    calibrations(store, runs, unknown)
+    if served.executor == "local":
+        calibrations(store, runs.loc[[run.run_id for run in waiting]].to_dict("records"), experience)
+
+
+OTHER_WORKER = (
+    "The worker was started with other settings than this dashboard, and goes on with them: what is below is "
+    "what it does. `core worker --stop` ends it, with what it trains; the next one has the new settings."
+)
+
+
+def own_runs(store: RunStore, slots: Sequence[str]) -> pd.DataFrame:
+    """The runs of this installation, by id, with the kind of device each has or will have."""
+    runs = reads.queue_runs()
+    if HOME not in runs:
+        return runs.iloc[:0].set_index("run_id", drop=False)
+    runs = runs[runs[HOME] == home_id(store.settings)].set_index("run_id", drop=False)
+    kinds = [device_kind(run, slots) for run in runs.to_dict("records")]
+    return runs.assign(**{DEVICE_KIND: kinds})
+
+
+def device_kind(run: Run, slots: Sequence[str]) -> str:
+    """`cpu`, `cluster` or `gpu`: what it trained on, or will by its own choice or the worker's."""
+    device = run.get(DEVICE)
+    if not isinstance(device, str) or run["status"] == schema.SCHEDULED:
+        device = wanted_device(run, slots)
+        if device == AUTO:
+            device = next((slot for slot in slots if fits(slot, AUTO, Counter(slots))), AUTO)
+    return device if device in (CPU, CLUSTER) else "gpu"
 
 
 @st.cache_data(ttl=10.0, show_spinner=False)
@@ -86,38 +125,43 @@ def devices(running: pd.DataFrame, slots: Sequence[str]) -> None:
             st.badge(f"{words.device_name(device)}: {trains}", color="blue" if busy[device] else "gray")
 
 
-def rows(
+def expectations(
     runs: pd.DataFrame,
     running: pd.DataFrame,
-    order: Sequence[str],
-    held: set[str],
+    turn: Sequence[str],
     slots: Sequence[str],
     experience: Experience,
-    *,
-    reachable: bool = True,
+) -> dict[str, Expected]:
+    """When what runs ends, and what waits starts and ends. turn: ids in the order in which they start."""
+    now = time.time()
+    left = {run_id: remaining(run, experience, now) for run_id, run in running.iterrows()}
+    busy = [(left[run_id], str(run.get(DEVICE)).split(",")) for run_id, run in running.iterrows()]
+    wishes = [wish(run, experience, slots) for run in runs.loc[list(turn)].to_dict("records")]
+    found = dict(zip(turn, timetable(busy, wishes, slots), strict=True))
+    return found | {run_id: Expected(None, seconds) for run_id, seconds in left.items()}
+
+
+def rows(
+    runs: pd.DataFrame,
+    order: Sequence[str],
+    turn: Sequence[str],
+    held: set[str],
+    slots: Sequence[str],
+    expected: Mapping[str, Expected],
 ) -> pd.DataFrame:
     """One row a run, in the order given.
 
-    runs: all, by id. slots: as `slots_of` has them. reachable: whether runs can start at all.
+    runs: all, by id. turn: ids in the order in which they will start. slots: as `slots_of` has them.
     """
-    now = time.time()
-    records = dict(zip(order, runs.loc[list(order)].to_dict("records"), strict=True))
-    left = {run_id: remaining(run, experience, now) for run_id, run in running.iterrows()}
-    waits = [one for one in order if records[one]["status"] == schema.SCHEDULED]
-    turn = [one for one in waits if one not in held]
-    busy = [(left[run_id], str(run.get(DEVICE)).split(",")) for run_id, run in running.iterrows()]
-    times = timetable(busy, [wish(records[one], experience, slots) for one in turn], slots)
-    expected = dict(zip(turn, times, strict=True)) if reachable else {}
-    expected |= {run_id: Expected(None, seconds) for run_id, seconds in left.items()}
     places = {run_id: str(position) for position, run_id in enumerate(turn, start=1)}
     found = []
-    for run_id in order:
-        run = records[run_id]
+    for run_id, run in zip(order, runs.loc[list(order)].to_dict("records"), strict=True):
         when = expected.get(run_id, Expected(None, None))
-        place = places.get(run_id, "held" if run_id in held else words.STATE_WORDS[run["status"]][0])
         found.append(
             {
-                "place": place,
+                "place": places.get(
+                    run_id, "held" if run_id in held else words.STATE_WORDS[run["status"]][0]
+                ),
                 "run": run["name"],
                 "run page": f"Run?run={run_id}",
                 "device": _device(run, slots),
@@ -135,7 +179,8 @@ def wish(run: Run, experience: Experience, slots: Sequence[str]) -> Wish:
     wanted, all_devices = wanted_device(run, slots), Counter(slots)
     count = min(whole(run.get("params.training.devices"), 1), limit(slots))
     serves = partial(fits, wanted=wanted, all_devices=all_devices)
-    return Wish(experience.seconds(run), count, serves, passable=wanted != AUTO)
+    passes = wanted != AUTO and not fits(wanted, AUTO, all_devices)
+    return Wish(experience.seconds(run), count, serves, passable=wanted != AUTO, passes=passes)
 
 
 def wanted_device(run: Run, slots: Sequence[str]) -> str:
@@ -144,31 +189,32 @@ def wanted_device(run: Run, slots: Sequence[str]) -> str:
     return AUTO if not isinstance(wanted, str) or CLUSTER in slots else wanted
 
 
-def calibrations(store: RunStore, runs: pd.DataFrame, unknown: Sequence[str]) -> None:
+def calibrations(store: RunStore, waits: Sequence[Run], experience: Experience) -> None:
     """Runs of which nobody knows how long they take can be measured by a few steps."""
-    found = calibrate.state(store.settings)
-    if found is not None and found.running:
-        st.caption(f"Measuring, {found.done} of {found.total} done ...")
+    problems = {}
+    for run in waits:
+        if isinstance(problem := run.get(f"tags.{schema.UNMEASURED}"), str):
+            problems[run["run_id"]] = problem
+            st.caption(
+                f":material/error: {words.plain(run['name'])} was not measured: {words.plain(problem)}"
+            )
+    asked = [run["run_id"] for run in waits if isinstance(run.get(f"tags.{schema.MEASURE}"), str)]
+    if asked:
+        st.caption(f"{words.count(asked)} will be measured as soon as a device is free.")
+    wanted = [one for one in experience.unknown(waits) if one not in problems and one not in asked]
+    if not wanted or asked:
         return
-    for run_id, problem in (found.problems if found else {}).items():
-        name = words.plain(runs.at[run_id, "name"] if run_id in runs.index else run_id)
-        st.caption(f":material/error: {name}: {words.plain(problem)}")
-    wanted = [run_id for run_id in unknown if found is None or run_id not in found.problems]
-    if not wanted:
-        return
-    label = f"Measure {len(wanted)} run{'s' if len(wanted) > 1 else ''}"
+    label = f"Measure {words.count(wanted)}"
     if st.button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
-        try:
-            calibrate.begin(store, wanted)
-        except NotAllowed as error:
-            st.error(words.plain(str(error)), icon=":material/block:")
-            return
-        st.rerun(scope="fragment")
+        with guard.said():
+            calibrate.ask(store, wanted)
+            reads.forget_runs()
+            st.rerun(scope="fragment")
 
 
 MEASURE_HELP = (
-    "Runs without a time are like none that has finished. A few steps of each kind, beside what trains now, "
-    "tell how long they will take."
+    "Runs without a time are like none that has finished or trains. A few steps of each kind, as soon as a "
+    "device is free and before others start there, tell how long they will take."
 )
 
 
@@ -191,13 +237,11 @@ def actions(store: RunStore, chosen: Sequence[str]) -> None:
 
 
 def _button(label: str, chosen: Sequence[str], icon: str, action: Callable[[], None]) -> None:
-    count = f" {len(chosen)} run{'s' if len(chosen) > 1 else ''}" if chosen else ""
-    if st.button(label + count, key=f"queue-{label}", icon=icon, disabled=not chosen):
-        try:
-            action()
-        except NotAllowed as error:
-            st.error(words.plain(str(error)), icon=":material/block:")
-            return
+    count = f" {words.count(chosen)}" if chosen else ""
+    if not st.button(label + count, key=f"queue-{label}", icon=icon, disabled=not chosen):
+        return
+    with guard.said():
+        action()
         # The order may have changed: in a table of a new name nothing is selected.
         st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
         reads.forget_runs()

@@ -23,8 +23,12 @@ QUEUE_KEYS = (
     schema.CANCEL,
     schema.DEVICE,
     schema.HELD,
+    schema.HOME,
+    schema.MEASURE,
+    schema.NOT_TAKEN,
     schema.NUMBER,
     schema.PRIORITY,
+    schema.UNMEASURED,
 )
 
 

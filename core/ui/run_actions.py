@@ -8,13 +8,11 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
-from core.config import ConfigError
 from core.jobs.groups import group_of
 from core.jobs.launch import cancel, extend, launch, launch_groups, resume
-from core.settings import NotAllowed
 from core.tracking import schema
 from core.tracking.store import RunStore
-from core.ui import reads, words
+from core.ui import guard, reads, words
 from core.ui.form_url import query
 
 
@@ -66,14 +64,11 @@ RESUME_HELP = "It goes on from its last checkpoint, or begins anew where it has 
 
 def attempt(action: Callable[[], object], done: str) -> None:
     """Do something to runs; a refusal is shown in its words."""
-    try:
+    with guard.said():
         action()
-    except (ConfigError, NotAllowed, FileNotFoundError) as error:
-        st.error(words.plain(str(error)), icon=":material/block:")
-        return
-    st.toast(done, icon=":material/check:")
-    reads.forget_runs()
-    st.rerun()
+        st.toast(done, icon=":material/check:")
+        reads.forget_runs()
+        st.rerun()
 
 
 def cancel_button(store: RunStore, run: pd.Series) -> None:
@@ -83,11 +78,8 @@ def cancel_button(store: RunStore, run: pd.Series) -> None:
     asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
     label = "Cancelling" if asked else "Cancel"
     if st.button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):
-        try:
+        with guard.said():
             cancel(store, run["run_id"])
-        except NotAllowed as error:
-            st.error(str(error))
-            return
-        st.toast(f"Asked {words.plain(run['name'])} to end.")
-        reads.forget_runs()
-        st.rerun(scope="fragment")
+            st.toast(f"Asked {words.plain(run['name'])} to end.")
+            reads.forget_runs()
+            st.rerun(scope="fragment")

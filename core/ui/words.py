@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +41,11 @@ def ago(moment: Any) -> str:
 def percent(value: Any) -> str:
     """A fraction as a percentage with two decimals; a dash when there is none."""
     return "–" if value is None or pd.isna(value) else f"{value:.2%}"
+
+
+def count(things: Sized, one: str = "run") -> str:
+    """`3 runs`, `1 run`."""
+    return f"{len(things):,} {one}{'' if len(things) == 1 else 's'}"
 
 
 def spread(mean: float, deviation: float) -> str:

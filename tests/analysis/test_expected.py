@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -93,6 +94,40 @@ def test_nobody_passes_a_run_that_waits_for_several_devices() -> None:
         Expected(None, None),
         Expected(None, None),
     ]
+
+
+def test_a_run_for_the_cpu_starts_while_others_wait_for_a_gpu() -> None:
+    waiting = [
+        Wish(2.0, fits=lambda device: device == "0"),
+        Wish(1.0, fits=lambda device: device == "cpu", passes=True),
+    ]
+    assert timetable([(5.0, ["0"])], waiting, ["0", "cpu"]) == [Expected(5.0, 7.0), Expected(0.0, 1.0)]
+
+
+def test_one_that_trains_tells_how_long_its_likes_take() -> None:
+    """40 of 100 steps are done, and the other 60 take 12 seconds: 2 an epoch."""
+    told = json.dumps({"phase": "training", "step": 40, "steps": 100, "remaining_s": 12.0})
+    runs = pd.DataFrame([run(schema.RUNNING, **{f"tags.{schema.PROGRESS}": told})])
+    wanted = run(schema.SCHEDULED, **{"params.training.epochs": "30"})
+    assert Experience(runs).seconds(wanted) == pytest.approx(60)
+    assert Experience(runs).seconds({**wanted, "params.training.batch_size": "32"}) is None
+
+
+def test_what_lies_behind_a_run_that_goes_on_is_not_waited_for_again() -> None:
+    resumed = run(schema.SCHEDULED, run_id="b", last_epoch=4.0)
+    extended = run(
+        schema.SCHEDULED, run_id="c", last_epoch=math.nan,
+        **{"params.training.epochs": "13", f"tags.{schema.EXTENDS}": "a"},
+    )  # fmt: skip
+    experience = Experience(pd.DataFrame([run(schema.FINISHED, run_id="a"), resumed, extended]))
+    assert experience.seconds(resumed) == pytest.approx(10 + 6 * 2)
+    assert experience.seconds(extended) == pytest.approx(10 + 3 * 2)
+
+
+def test_a_cpu_tells_nothing_of_a_gpu() -> None:
+    experience = Experience(pd.DataFrame([run(schema.FINISHED, device_kind="cpu")]))
+    assert experience.seconds(run(schema.SCHEDULED, device_kind="cpu")) == pytest.approx(30)
+    assert experience.seconds(run(schema.SCHEDULED, device_kind="gpu")) is None
 
 
 def test_a_few_steps_tell_where_no_like_run_has_finished() -> None:

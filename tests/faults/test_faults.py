@@ -23,10 +23,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from core import settings as settings_module
 from core.jobs import queue
-from core.jobs.executors.local import CUT, LOG_LIMIT, RUN, STARTED
+from core.jobs.executors.local import CUT, LOG_LIMIT, RUN
 from core.jobs.launch import cancel, launch, resume
+from core.jobs.lifeline import STARTED
 from core.jobs.logs import log_path, read_log
-from core.jobs.worker import recover, worker_of
+from core.jobs.recovery import recover
+from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.owners import is_alive, process_name
@@ -333,6 +335,21 @@ def test_what_a_training_started_ends_with_it(misbehaving: None) -> None:
         if process.name() != "sleep":
             process.kill()
     wait_for(lambda: not store.state(run_id).active, 10)
+    assert not trainings(run_id)
+
+
+def test_what_a_training_started_ends_when_its_worker_is_killed(
+    misbehaving: None, settings: Settings
+) -> None:
+    store = get_store()
+    (run_id,) = launch([LONG.with_values({"model.name": "forking"})])
+    wait_for(lambda: "epoch 1/" in read_log(store, run_id))
+    worker = int((settings.home / "worker.pid").read_text().rsplit(":", 2)[1])
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: not worker_of(settings).is_running(), 10)
+    assert {process.name() for process in trainings(run_id)} <= {"sleep", "python", "python3"}
+    worker_of(settings).ensure()
+    wait_for(lambda: not store.state(run_id).active, 20)
     assert not trainings(run_id)
 
 

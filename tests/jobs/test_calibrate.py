@@ -5,25 +5,38 @@ from __future__ import annotations
 import json
 
 from core.analysis.expected import Experience
-from core.jobs import calibrate
+from core.jobs import calibrate, queue
+from core.jobs.worker import worker_of
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
 from tests.conftest import SMALL
 from tests.waiting import wait_for
 
 
-def test_runs_are_measured_one_after_another_in_the_background(store: RunStore) -> None:
+def test_runs_are_measured_in_a_slot_of_the_worker(store: RunStore) -> None:
     run_id = store.create(SMALL.with_values({"training.epochs": 7}))
     head = {"model.name": "vgg11", "model.resize": 32, "model.head": "gap", "model.freeze": "all"}
     bottleneck = store.create(SMALL.with_values({**head, "model.bottleneck": True}))
-    found = calibrate.begin(store, [bottleneck, run_id])
-    assert calibrate.begin(store, [run_id]) is found  # one at a time
-    wait_for(lambda: not found.running, 250)  # what else goes on comes first
-    assert found.done == 2
-    assert set(found.problems) == {bottleneck}
-    assert "Runs on bottleneck features are not measured" in found.problems[bottleneck]
+    queue.hold(store, [bottleneck, run_id])
+    calibrate.ask(store, [bottleneck, run_id])
+    worker_of(store.settings).ensure()
+    wait_for(lambda: not any(schema.MEASURE in run.tags for run in queue.waiting(store)), 250)
+    problem = store.state(bottleneck).tags[schema.UNMEASURED]
+    assert "Runs on bottleneck features are not measured" in problem
+    assert schema.UNMEASURED not in store.state(run_id).tags
     pace = json.loads(store.state(run_id).tags[schema.PACE])
     assert 0 < pace["per_unit"] < pace["fixed"]  # an epoch of the digits against a start of Keras
     runs = frames.runs(store).set_index("run_id", drop=False)
     assert Experience(runs).seconds(runs.loc[run_id]) == pace["fixed"] + 7 * pace["per_unit"]
     assert store.state(run_id).status == schema.SCHEDULED
+    assert schema.STARTED not in store.state(run_id).tags
+
+
+def test_a_run_is_measured_before_others_start_and_starts_after_that(store: RunStore) -> None:
+    others, run_id = store.create(SMALL), store.create(SMALL)
+    calibrate.ask(store, [run_id])
+    worker_of(store.settings).ensure()
+    wait_for(lambda: schema.PACE in store.state(run_id).tags, 120)
+    assert store.state(others).status == schema.SCHEDULED  # there is one slot
+    wait_for(lambda: not store.active(), 120)
+    assert [store.state(one).status for one in (others, run_id)] == [schema.FINISHED] * 2

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from mlflow.exceptions import MlflowException
 
 from core import settings as settings_module
 from core.config import ConfigError
 from core.datasets import load
-from core.jobs.launch import cancel, launch
+from core.jobs.groups import repeated
+from core.jobs.launch import cancel, launch, launch_groups
 from core.jobs.logs import read_log
 from core.jobs.queue import waiting as in_the_queue
-from core.jobs.worker import recover, worker_of
+from core.jobs.recovery import recover
+from core.jobs.worker import worker_of
 from core.settings import PROGRAM, NotAllowed, Settings
 from core.tracking import frames, schema
 from core.tracking.owners import this_process
@@ -139,6 +145,89 @@ def test_a_job_on_a_cluster_is_left_to_the_installation_that_put_it_there(store:
     store.set_status(run_id, schema.RUNNING)
     recover(store)
     assert store.state(run_id).status == schema.RUNNING
+
+
+@pytest.mark.parametrize(("cancelled", "status"), [(False, schema.RUNNING), (True, schema.KILLED)])
+def test_a_job_on_a_cluster_is_not_failed_by_a_worker_that_asks_no_cluster(
+    store: RunStore, cancelled: bool, status: str
+) -> None:
+    run_id = store.create(SMALL, {schema.OWNER: gone_process(), schema.JOB: "archlab-1", schema.STARTED: "1"})
+    store.set_status(run_id, schema.RUNNING)
+    if cancelled:
+        cancel(store, run_id)
+    recover(store, serving=True)
+    assert store.state(run_id).status == status
+
+
+def test_a_worker_ends_what_the_one_before_it_left_on_another_machine(settings: Settings) -> None:
+    """Whoever holds the lock of a home is its worker, so that no other one answers for its runs."""
+    shared = replace(settings, tracking_uri=f"sqlite:///{settings.home}/shared.db")
+    store = RunStore(shared)
+    tags = {schema.OWNER: "elsewhere:1:1.00", schema.STARTED: "1"}
+    ours, theirs = store.create(SMALL, tags), store.create(SMALL, {**tags, schema.HOME: "another"})
+    for run_id in (ours, theirs):
+        store.set_status(run_id, schema.RUNNING)
+    recover(store)
+    assert store.state(ours).status == schema.RUNNING  # nobody knows who serves this home
+    recover(store, serving=True)
+    assert store.state(ours).status == schema.FAILED
+    assert store.state(theirs).status == schema.RUNNING
+
+
+def refuse(settings: Settings, table: str, condition: str) -> None:
+    """Have the store take no such row."""
+    with closing(sqlite3.connect(settings.database)) as connection, connection:
+        connection.execute(
+            f"CREATE TRIGGER refused_{table} BEFORE INSERT ON {table} WHEN {condition} "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+
+
+def test_a_launch_that_breaks_in_the_middle_of_a_group_leaves_one_of_fewer_runs(
+    store: RunStore, settings: Settings
+) -> None:
+    refuse(settings, "runs", "(SELECT COUNT(*) FROM runs) >= 3")  # the parent and two
+    with pytest.raises(MlflowException, match="disk is full"):
+        launch_groups([repeated(SMALL, seeds=4)])
+    (parent,) = store.open_groups()
+    assert len(store.active()) == 2
+    wait_for(lambda: not store.open_groups())  # the worker was started all the same
+    assert store.state(parent.run_id).status == schema.FINISHED
+
+
+def test_a_run_that_could_not_even_be_failed_can_be_cancelled(store: RunStore, settings: Settings) -> None:
+    refuse(settings, "params", "TRUE")
+    refuse(settings, "tags", f"NEW.key = '{schema.FAILURE}'")
+    with pytest.raises(MlflowException, match="disk is full"):
+        store.create(SMALL)
+    (run,) = store.active()
+    recover(store)
+    assert store.state(run.run_id).status == schema.RUNNING  # its owner, this process, is alive
+    cancel(store, run.run_id)
+    recover(store)
+    assert store.state(run.run_id).status == schema.KILLED
+
+
+def test_a_group_is_cancelled_by_its_id(store: RunStore) -> None:
+    run_ids = launch_groups([repeated(LONG, seeds=3)])
+    (parent,) = store.open_groups()
+    assert cancel(store, parent.run_id) == 3
+    wait_for(lambda: not store.active(), 60)
+    assert {store.state(run_id).status for run_id in run_ids} == {schema.KILLED}
+    wait_for(lambda: not store.open_groups())
+    assert store.state(parent.run_id).status == schema.FAILED
+
+
+def test_what_is_launched_while_a_worker_ends_is_trained_by_the_next_one(
+    store: RunStore, settings: Settings
+) -> None:
+    (first,) = launch([LONG])
+    wait_for(lambda: "epoch 1/" in read_log(store, first))
+    assert worker_of(settings).stop()
+    (second,) = launch([SMALL])  # the first worker still holds its lock, and waits for its training
+    wait_for(lambda: not store.state(second).active)
+    assert store.state(first).status == schema.FAILED
+    assert store.state(second).status == schema.FINISHED
 
 
 def test_a_run_whose_launcher_died_ends_failed(store: RunStore) -> None:

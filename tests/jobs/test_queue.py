@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -44,6 +45,24 @@ def test_moving_changes_as_few_runs_as_it_can(store: RunStore, names: dict[str, 
     priorities = {letter: queue.priority(store.state(run_id)) for letter, run_id in names.items()}
     assert order(store, names) == "abced"
     assert priorities == {"a": 1, "b": 1, "c": 1, "d": 0, "e": 1}
+
+
+class Watched(RunStore):
+    """Notes the order of the queue after each write, as a worker might see it."""
+
+    seen: list[str]
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        super().set_tags(run_id, tags)
+        self.seen.append("".join(run.name for run in queue.waiting(self)))
+
+
+def test_a_run_that_is_moved_is_never_further_in_front_than_it_should_be(store: RunStore) -> None:
+    ids = {letter: store.create(SMALL.with_values({"name": letter})) for letter in "abcde"}
+    watched = Watched(store.settings)
+    watched.seen = []
+    queue.move_up(watched, [ids["e"]])
+    assert watched.seen == ["abcde", "abcde", "abcde", "abced"]
 
 
 def test_a_held_run_keeps_its_place(store: RunStore, names: dict[str, str]) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.analysis.expected import Experience
 from core.jobs import queue
-from core.settings import Settings
+from core.jobs.worker import worker_of
+from core.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.ui import queue_table
 from tests.conftest import SMALL
 from tests.ui.test_pages import opened
+from tests.waiting import wait_for
 
 
 def table(store: RunStore):
@@ -21,7 +27,9 @@ def table(store: RunStore):
     waiting = queue.waiting(store)
     held = {run.run_id for run in waiting if queue.is_held(run)}
     order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
-    return queue_table.rows(runs, running, order, held, ["cpu"], Experience(runs)), order
+    turn = [run.run_id for run in waiting if run.run_id not in held]
+    expected = queue_table.expectations(runs, running, turn, ["cpu"], Experience(runs))
+    return queue_table.rows(runs, order, turn, held, ["cpu"], expected), order
 
 
 def test_an_empty_queue_says_so(settings: Settings) -> None:
@@ -95,3 +103,32 @@ def test_the_overview_shows_what_comes_next_and_counts_the_rest(store: RunStore)
     assert shown[:6] == ["number 0", "number 7", "number 1", "number 2", "number 3", "number 4"]
     assert "2 more in the queue" in [link.label for link in app.get("page_link")]
     assert "held in the queue" in [one.proto.text for one in app.get("progress")]
+
+
+def test_a_store_that_does_not_answer_is_a_sentence_on_the_page(store: RunStore) -> None:
+    store.create(SMALL)
+    get_store()
+    with closing(sqlite3.connect(store.settings.database)) as connection:
+        connection.execute("ALTER TABLE params RENAME TO away")
+    app = opened("pages/6_Queue.py")
+    assert not app.exception
+    assert any("The tracking store does not answer." in error.value for error in app.error)
+
+
+def test_a_worker_with_other_settings_is_named(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker_of(store.settings).ensure()
+    wait_for(lambda: (store.settings.home / "worker.json").exists())
+    monkeypatch.setenv("ARCHLAB_SLOTS", "3")
+    get_settings.cache_clear()
+    app = opened("pages/6_Queue.py")
+    assert any("other settings than this dashboard" in warning.value for warning in app.warning)
+
+
+def test_runs_of_another_installation_are_not_in_the_queue(store: RunStore) -> None:
+    theirs = store.create(SMALL.with_values({"name": "theirs"}), {schema.HOME: "another"})
+    store.set_tags(theirs, {schema.DEVICE: "cpu"})
+    store.set_status(theirs, schema.RUNNING)
+    queue.hold(store, [store.create(SMALL.with_values({"name": "ours"}))])
+    app = opened("pages/6_Queue.py")
+    assert app.dataframe[0].value["run"].tolist() == ["ours"]
+    assert ":gray-badge[CPU: free]" in [one.value for one in app.markdown]

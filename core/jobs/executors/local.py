@@ -15,10 +15,11 @@ from pathlib import Path
 import psutil
 
 from core.jobs.idle import Idle
+from core.jobs.lifeline import STARTED
 from core.jobs.logs import tail
 from core.settings import PROGRAM, Settings
+from core.tracking.patience import without_impatience
 
-STARTED = "training process started"  # the first line of each attempt in a run's log
 POLL_S = 0.5  # how often a job is looked at
 GRACE_S = 10.0  # between asking a job to end and ending it
 LOG_UPLOAD_S = 5.0
@@ -31,12 +32,14 @@ RUN = "ARCHLAB_RUN"  # names the run in the environment of its process, and of a
 class Outcome:
     """How a job's process ended: its exit code, negative for a signal, and whether it was told to end.
 
-    idle: because it had computed nothing for as long as the settings allow.
+    idle: because it had computed nothing for as long as the settings allow. message: what a cluster says
+    of an end that was not the training's own.
     """
 
     code: int
     stopped: bool
     idle: bool = False
+    message: str = ""
 
 
 def run_training(
@@ -55,7 +58,7 @@ def run_training(
     five seconds when the log has grown. surroundings: of the process, beside what all trainings get.
     """
     environment = {
-        **os.environ,
+        **without_impatience(dict(os.environ)),
         "ARCHLAB_HOME": str(settings.home),
         RUN: run_id,
         "MLFLOW_TRACKING_URI": settings.tracking_uri,

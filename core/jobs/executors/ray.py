@@ -16,12 +16,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from core.jobs.daemon import write_whole
-from core.jobs.executors.local import LOG_KEPT, LOG_UPLOAD_S, RUN, STARTED, Outcome
+from core.jobs.executors.local import GRACE_S, LOG_KEPT, LOG_UPLOAD_S, RUN, Outcome, cap
 from core.jobs.idle import EXIT_CODE
+from core.jobs.lifeline import STARTED
 from core.settings import PROGRAM, Settings
 
 logger = logging.getLogger(__name__)
@@ -29,8 +30,8 @@ logger = logging.getLogger(__name__)
 POLL_S = 1.0  # how often a job is looked at
 ANSWER_S = 30.0
 PROBE_S = 3.0  # the answer whether it is there at all: others wait meanwhile
-LOST_S = 600.0  # a head that does not answer for so long is given up, and its jobs with it
-NOT_FOUND = 404
+NOT_FOUND, SERVER_ERROR = 404, 500
+PENDING = "PENDING"
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 
 
@@ -43,6 +44,24 @@ class RayError(RuntimeError):
     def __init__(self, message: str, code: int = 0):
         super().__init__(message)
         self.code = code
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the head was away or in trouble; else it has understood, and says no."""
+        return self.code == 0 or self.code >= SERVER_ERROR
+
+
+class NotTaken(RuntimeError):
+    """The head could not take a job, and has none of that name: it may be offered again."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the head says of a job: its state in Ray's words, its exit code once it has one, and why."""
+
+    status: str
+    code: int | None
+    message: str
 
 
 @dataclass(frozen=True)
@@ -66,10 +85,9 @@ class Cluster:
             },
         )
 
-    def status(self, job: str) -> tuple[str, int | None]:
-        """The state of a job in Ray's words, and its exit code once it has one."""
+    def job(self, job: str) -> Job:
         found = self._ask("GET", f"/api/jobs/{job}")
-        return found["status"], found.get("driver_exit_code")
+        return Job(found["status"], found.get("driver_exit_code"), found.get("message") or "")
 
     def log(self, job: str) -> str:
         """All that it has printed."""
@@ -90,12 +108,12 @@ class Cluster:
     def _ask(
         self, method: str, path: str, body: dict[str, Any] | None = None, wait_s: float = ANSWER_S
     ) -> Any:
-        request = urllib.request.Request(self.address.rstrip("/") + path, method=method)
-        request.add_header("Content-Type", "application/json")
-        if self.token:
-            request.add_header("Authorization", f"Bearer {self.token}")
         data = None if body is None else json.dumps(body).encode()
         try:
+            request = urllib.request.Request(self.address.rstrip("/") + path, method=method)
+            request.add_header("Content-Type", "application/json")
+            if self.token:
+                request.add_header("Authorization", f"Bearer {self.token}")
             with urllib.request.urlopen(request, data, timeout=wait_s) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
@@ -104,42 +122,122 @@ class Cluster:
             raise RayError(
                 f"The Ray head at {self.address} refused ({error.code}): {said}{hint}", error.code
             ) from error
+        except HTTPException as error:
+            raise RayError(
+                f"What answers at {self.address} is not the dashboard of a Ray head: {error!r}."
+            ) from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             reason = getattr(reason, "strerror", None) or reason  # without its number
             raise RayError(f"The Ray head at {self.address} cannot be reached: {reason}.") from error
 
 
-def run_training(
-    settings: Settings,
-    run_id: str,
-    log: Path,
-    *,
-    should_stop: Callable[[], bool],
-    should_leave: Callable[[], bool],
-    on_log: Callable[[], None],
-    job: str,
-    gpus: int,
-    attach: bool,
-) -> Outcome | None:
-    """Run a training as a job of the cluster and wait for its end; as `local.run_training` does.
+@dataclass(frozen=True)
+class Watcher:
+    """What a job is watched with.
 
-    should_leave: asked every second; once true the job is left to itself and None returned. job: the id that
-    it gets there. gpus: that it takes. attach: it runs already, a worker that watched it has died.
+    should_stop: asked every second; once true, the job is asked to end. should_leave: once true, it is left
+    to itself. on_log: called when its log has grown. on_pending: called once when the cluster lets it wait.
+    """
+
+    should_stop: Callable[[], bool]
+    should_leave: Callable[[], bool]
+    on_log: Callable[[], None]
+    on_pending: Callable[[], None]
+
+
+def submit_training(settings: Settings, run_id: str, job: str, gpus: int) -> None:
+    """Hand a training to the cluster. Raises NotTaken, and RayError for a head that says no.
+
+    job: the id that it gets there. gpus: that it takes.
     """
     cluster = cluster_of(settings)
-    if not attach:
-        environment = {
-            **{name: value for name, value in os.environ.items() if _is_for_trainings(name)},
-            "ARCHLAB_HOME": str(settings.home),
-            "MLFLOW_TRACKING_URI": settings.tracking_uri,
-            "PYTHONUNBUFFERED": "1",
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            RUN: run_id,
-        }
-        command = shlex.join([sys.executable, "-m", "core.training", run_id, "0"])
+    environment = {
+        **{name: value for name, value in os.environ.items() if _is_for_trainings(name)},
+        "ARCHLAB_HOME": str(settings.home),
+        "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        RUN: run_id,
+    }
+    command = shlex.join([sys.executable, "-m", "core.training", run_id, "0"])
+    try:
         cluster.submit(job, f"cd {shlex.quote(str(PROGRAM))} && exec {command}", environment, gpus)
-    return _watch(cluster, job, log, should_stop, should_leave, on_log)
+    except RayError as error:
+        if not error.may_pass:
+            raise
+        _require_taken(cluster, job, error)
+
+
+def _require_taken(cluster: Cluster, job: str, error: RayError) -> None:
+    """Whether an answer that was lost was a yes. Raises NotTaken where the head knows no such job."""
+    try:
+        cluster.job(job)
+    except RayError as again:
+        if again.code == NOT_FOUND:
+            raise NotTaken(str(error)) from error  # else it is watched: it will be known, or forgotten
+
+
+def stop_training(settings: Settings, job: str) -> None:
+    """Ask a job to end that nobody will watch any more; a head that is away has lost it anyway."""
+    try:
+        cluster_of(settings).stop(job)
+    except RayError as error:
+        logger.warning("The job %s was not stopped: %s", job, error)
+
+
+def watch_training(settings: Settings, job: str, log: Path, watcher: Watcher) -> Outcome | None:
+    """Wait for the end of a job; None once it is left to itself.
+
+    log: where the training writes what it prints; the cluster's machines see the same folder. A head that
+    does not answer is waited for. Raises RayError when it does not know the job.
+    """
+    cluster, before = cluster_of(settings), _size(log)
+    grown_to, uploaded, pending = before, time.monotonic(), False
+    stop_at: float | None = None
+    while not watcher.should_leave():
+        if stop_at is None and watcher.should_stop():
+            stop_at = time.monotonic()
+        try:
+            found = cluster.job(job)
+            if found.status in ENDED:
+                if _size(log) == before:
+                    _keep_early(cluster, job, log)  # it ended before it could write there
+                return Outcome(_code(found), stop_at is not None, found.code == EXIT_CODE, _first(found))
+            if found.status == PENDING and not pending:
+                pending = True
+                watcher.on_pending()
+            if stop_at is not None:
+                cluster.stop(job)
+        except RayError as error:
+            if error.code == NOT_FOUND:
+                raise RayError(
+                    f"The Ray head at {cluster.address} does not know the job any more: it was started anew.",
+                    NOT_FOUND,
+                ) from error
+            if stop_at is not None and time.monotonic() - stop_at > GRACE_S:
+                return Outcome(1, stopped=True)  # whoever cancels need not wait for a head that is away
+        if time.monotonic() - uploaded > LOG_UPLOAD_S and _size(log) != grown_to:
+            cap(log)
+            grown_to, uploaded = _size(log), time.monotonic()
+            watcher.on_log()
+        time.sleep(POLL_S)
+    return None
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def _keep_early(cluster: Cluster, job: str, log: Path) -> None:
+    """Keep what Ray caught of a job that never came to write its own log."""
+    try:
+        text = cluster.log(job)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{STARTED}\n{text[-LOG_KEPT:]}")
+    except (RayError, OSError) as error:  # how the job has ended matters more
+        logger.warning("The log of %s cannot be read: %s", job, error)
 
 
 def _is_for_trainings(name: str) -> bool:
@@ -147,56 +245,14 @@ def _is_for_trainings(name: str) -> bool:
     return name == "KERAS_BACKEND" or (name.startswith("ARCHLAB_") and name != "ARCHLAB_RAY_TOKEN")
 
 
+def _code(job: Job) -> int:
+    return 0 if job.status == "SUCCEEDED" else job.code or 1
+
+
+def _first(job: Job) -> str:
+    """The first line of what Ray says of an end that was none of the training's own."""
+    return "" if job.status == "SUCCEEDED" else job.message.strip().partition("\n")[0][:300]
+
+
 def cluster_of(settings: Settings) -> Cluster:
     return Cluster(settings.ray_address, settings.ray_token)
-
-
-def _watch(
-    cluster: Cluster,
-    job: str,
-    log: Path,
-    should_stop: Callable[[], bool],
-    should_leave: Callable[[], bool],
-    on_log: Callable[[], None],
-) -> Outcome | None:
-    stopped, heard, fetch_at = False, time.monotonic(), 0.0
-    while not should_leave():
-        try:
-            status, code = cluster.status(job)
-            heard = time.monotonic()
-            if status in ENDED or heard > fetch_at:
-                fetch_at = heard + LOG_UPLOAD_S * (1 + _fetch_log(cluster, job, log) / LOG_KEPT)
-                on_log()
-            if status in ENDED:
-                return Outcome(_code(status, code), stopped, idle=code == EXIT_CODE)
-            if not stopped and should_stop():
-                cluster.stop(job)
-                stopped = True
-        except RayError as error:
-            if error.code == NOT_FOUND:
-                raise RayError(
-                    f"The Ray head at {cluster.address} does not know the job any more: it was started anew.",
-                    NOT_FOUND,
-                ) from error
-            if time.monotonic() - heard > LOST_S:
-                raise
-        time.sleep(POLL_S)
-    return None
-
-
-def _fetch_log(cluster: Cluster, job: str, log: Path) -> int:
-    """Keep the end of what a job has printed; returns how much that was, for Ray gives all or nothing."""
-    try:
-        text = cluster.log(job)
-    except RayError as error:  # how the job ends matters more
-        logger.warning("The log of %s cannot be read: %s", job, error)
-        return 0
-    log.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(log, f"{STARTED}\n{text[-LOG_KEPT:]}")
-    return len(text)
-
-
-def _code(status: str, code: int | None) -> int:
-    if status == "SUCCEEDED":
-        return 0
-    return code or 1

@@ -1,0 +1,93 @@
+"""Which GPUs and cores may be used, and what trains on which of several GPUs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.jobs import devices
+from core.jobs.launch import launch
+from core.jobs.worker import Served
+from core.settings import get_settings
+from core.tracking import schema
+from core.tracking.store import RunStore
+from tests.conftest import SMALL
+from tests.waiting import wait_for
+
+ANSWER = """0, GPU-aa11, Card A, 24576, 100, 3
+1, GPU-bb22, Card B, 81920, 500, 97
+3, GPU-cc33, Card C, [N/A], 500, [N/A]
+"""
+LONG = SMALL.with_values({"training.epochs": 100_000})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "numbers"),
+    [(None, [0, 1, 3]), ("3,0", [0, 3]), ("GPU-bb", [1]), ("", []), ("-1", []), ("NoDevFiles", [])],
+)
+def test_only_gpus_that_are_allowed_are_used(allowed: str | None, numbers: list[int]) -> None:
+    assert [gpu.index for gpu in devices.visible(ANSWER, allowed)] == numbers
+
+
+def test_what_a_driver_does_not_tell_is_nothing() -> None:
+    *_, last = devices.visible(ANSWER, None)
+    assert last == devices.Gpu(3, "Card C", 0, 500, 0)
+
+
+def test_cores_are_those_that_this_process_is_bound_to() -> None:
+    before = os.sched_getaffinity(0)
+    devices.cores.cache_clear()
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert devices.cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+        devices.cores.cache_clear()
+    assert 1 <= devices.cores() <= (psutil.cpu_count() or 1)
+
+
+@pytest.fixture
+def two_gpus(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
+    """A driver that names two GPUs; what trains on them has the CPU."""
+    driver = tmp_path / "bin" / "nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text("#!/bin/sh\nprintf '0, GPU-a, Card, 8000, 0, 0\\n1, GPU-b, Card, 8000, 0, 0\\n'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{driver.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ARCHLAB_SLOTS", "0")
+    get_settings.cache_clear()
+    devices.gpu_numbers.cache_clear()
+    yield store
+    devices.gpu_numbers.cache_clear()
+
+
+def test_each_gpu_trains_one_and_the_cpu_does_not_wait_for_them(two_gpus: RunStore) -> None:
+    store = two_gpus
+    assert set(Served.of(get_settings()).slots) == {"0", "1", "cpu"}
+    on_cpu = LONG.with_values({"training.device": "cpu"})
+    first, second, third, fourth = launch([LONG, LONG, LONG, on_cpu])
+    running = (first, second, fourth)
+    wait_for(lambda: all(store.state(run_id).status == schema.RUNNING for run_id in running))
+    assert [store.state(run_id).tags[schema.DEVICE] for run_id in running] == ["0", "1", "cpu"]
+    assert store.state(third).status == schema.SCHEDULED
+    seen = {run_id: environment_of(run_id).get("CUDA_VISIBLE_DEVICES") for run_id in running}
+    assert list(seen.values()) == ["0", "1", "-1"]
+
+
+def environment_of(run_id: str) -> dict[str, str]:
+    """Of the process that trains a run."""
+    found: list[dict[str, str]] = []
+
+    def look() -> bool:
+        found[:] = [
+            process.info["environ"]
+            for process in psutil.process_iter(["environ"])
+            if (process.info["environ"] or {}).get("ARCHLAB_RUN") == run_id
+        ]
+        return bool(found)
+
+    wait_for(look)
+    return found[0]
