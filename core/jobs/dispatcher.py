@@ -61,6 +61,8 @@ class Dispatcher:
 
     def attach(self) -> None:
         """Take over the jobs on a cluster that a worker which died has left, each with its slot."""
+        if self.store.settings.executor != "ray":
+            return
         for run in self.store.active():
             if run.run_id not in self._threads and is_left(self.store, run):
                 self._begin(run.run_id, self.slots.take() or [], self._attach)
@@ -128,13 +130,9 @@ class Dispatcher:
 
 
 def is_left(store: RunStore, run: RunState) -> bool:
-    """Whether a run trains on a cluster, without the worker of this installation that watched it.
-
-    For the worker alone: there is no other one.
-    """
+    """Whether a run trains on a cluster for this installation, and no longer for a worker; for that alone."""
     return (
-        store.settings.executor == "ray"
-        and run.status == schema.RUNNING
+        run.status == schema.RUNNING
         and schema.JOB in run.tags
         and queue.is_own(store, run)
         and run.tags[schema.OWNER] != this_process()

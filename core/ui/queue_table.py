@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from core.analysis.expected import DEVICE_KIND, Expected, Experience, Run, Wish, remaining, timetable, whole
+from core.analysis.expected import Expected, Experience, Run
 from core.jobs import calibrate, queue
-from core.jobs.devices import CPU
 from core.jobs.executors.ray import cluster_of
 from core.jobs.launch import cancel
-from core.jobs.slots import AUTO, CLUSTER, fits, limit
-from core.jobs.worker import Served
+from core.jobs.slots import AUTO
+from core.jobs.worker import Served, worker_of
 from core.settings import Settings
 from core.tracking import schema
-from core.tracking.opening import home_id
+from core.tracking.states import RunState
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
+from core.ui.queue_times import DEVICE, expectations, own_runs, wanted_device
 
 LIVE_S = 2.0
-DEVICE, HOME = f"tags.{schema.DEVICE}", f"tags.{schema.HOME}"
 GENERATION = "queue-generation"  # of the table: how often something was done with selected rows
 FROZEN = "queue-frozen"  # ids in the order in which they were shown when some were selected
 
@@ -42,12 +39,9 @@ def _queue_table(store: RunStore) -> None:
         st.warning(OTHER_WORKER, icon=":material/sync_problem:")
     runs = own_runs(store, served.slots)
     waiting = [run for run in queue.waiting(store) if run.run_id in runs.index]
-    problem = _problem(store.settings) if served.executor == "ray" else ""
-    problem = problem or next(
-        (run.tags[schema.NOT_TAKEN] for run in waiting if schema.NOT_TAKEN in run.tags), ""
-    )
+    problem = obstacle(store.settings, served, waiting)
     if problem:
-        st.warning(f"{words.plain(problem)} Runs wait for it.", icon=":material/cloud_off:")
+        st.warning(words.plain(problem), icon=":material/pause_circle:")
     running = runs[runs["status"] == schema.RUNNING]
     held = {run.run_id for run in waiting if queue.is_held(run)}
     order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
@@ -81,29 +75,20 @@ OTHER_WORKER = (
 )
 
 
-def own_runs(store: RunStore, slots: Sequence[str]) -> pd.DataFrame:
-    """The runs of this installation, by id, with the kind of device each has or will have."""
-    runs = reads.queue_runs()
-    if HOME not in runs:
-        return runs.iloc[:0].set_index("run_id", drop=False)
-    runs = runs[runs[HOME] == home_id(store.settings)].set_index("run_id", drop=False)
-    kinds = [device_kind(run, slots) for run in runs.to_dict("records")]
-    return runs.assign(**{DEVICE_KIND: kinds})
-
-
-def device_kind(run: Run, slots: Sequence[str]) -> str:
-    """`cpu`, `cluster` or `gpu`: what it trained on, or will by its own choice or the worker's."""
-    device = run.get(DEVICE)
-    if not isinstance(device, str) or run["status"] == schema.SCHEDULED:
-        device = wanted_device(run, slots)
-        if device == AUTO:
-            device = next((slot for slot in slots if fits(slot, AUTO, Counter(slots))), AUTO)
-    return device if device in (CPU, CLUSTER) else "gpu"
+def obstacle(settings: Settings, served: Served, waiting: Sequence[RunState]) -> str:
+    """Why nothing of what waits can start now, or nothing."""
+    refusals = [run.tags[schema.NOT_TAKEN] for run in waiting if schema.NOT_TAKEN in run.tags]
+    problem = _head_problem(settings) if served.executor == "ray" else ""
+    if problem or refusals:
+        return f"{problem or refusals[0]} Runs wait for it."
+    if waiting and settings.role != "trainer" and not worker_of(settings).is_running():
+        return "No worker runs, and this server, which is read-only, starts none: what waits goes on waiting."
+    return ""
 
 
 @st.cache_data(ttl=10.0, show_spinner=False)
-def _problem(settings: Settings) -> str:
-    """Why the cluster takes no runs, or nothing."""
+def _head_problem(settings: Settings) -> str:
+    """Why the cluster cannot be asked, or nothing."""
     return cluster_of(settings).problem()
 
 
@@ -123,22 +108,6 @@ def devices(running: pd.DataFrame, slots: Sequence[str]) -> None:
         for device, count in Counter(slots).items():
             trains = f"{busy[device]} of {count} busy" if count > 1 else "busy" if busy[device] else "free"
             st.badge(f"{words.device_name(device)}: {trains}", color="blue" if busy[device] else "gray")
-
-
-def expectations(
-    runs: pd.DataFrame,
-    running: pd.DataFrame,
-    turn: Sequence[str],
-    slots: Sequence[str],
-    experience: Experience,
-) -> dict[str, Expected]:
-    """When what runs ends, and what waits starts and ends. turn: ids in the order in which they start."""
-    now = time.time()
-    left = {run_id: remaining(run, experience, now) for run_id, run in running.iterrows()}
-    busy = [(left[run_id], str(run.get(DEVICE)).split(",")) for run_id, run in running.iterrows()]
-    wishes = [wish(run, experience, slots) for run in runs.loc[list(turn)].to_dict("records")]
-    found = dict(zip(turn, timetable(busy, wishes, slots), strict=True))
-    return found | {run_id: Expected(None, seconds) for run_id, seconds in left.items()}
 
 
 def rows(
@@ -173,20 +142,6 @@ def rows(
             }
         )
     return pd.DataFrame(found)
-
-
-def wish(run: Run, experience: Experience, slots: Sequence[str]) -> Wish:
-    wanted, all_devices = wanted_device(run, slots), Counter(slots)
-    count = min(whole(run.get("params.training.devices"), 1), limit(slots))
-    serves = partial(fits, wanted=wanted, all_devices=all_devices)
-    passes = wanted != AUTO and not fits(wanted, AUTO, all_devices)
-    return Wish(experience.seconds(run), count, serves, passable=wanted != AUTO, passes=passes)
-
-
-def wanted_device(run: Run, slots: Sequence[str]) -> str:
-    """The device that a run was launched for; a cluster chooses for itself, and earlier versions did."""
-    wanted = run.get("params.training.device")
-    return AUTO if not isinstance(wanted, str) or CLUSTER in slots else wanted
 
 
 def calibrations(store: RunStore, waits: Sequence[Run], experience: Experience) -> None:

@@ -15,6 +15,7 @@ from core.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.ui import queue_table
+from core.ui.queue_times import expectations
 from tests.conftest import SMALL
 from tests.ui.test_pages import opened
 from tests.waiting import wait_for
@@ -28,7 +29,7 @@ def table(store: RunStore):
     held = {run.run_id for run in waiting if queue.is_held(run)}
     order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
     turn = [run.run_id for run in waiting if run.run_id not in held]
-    expected = queue_table.expectations(runs, running, turn, ["cpu"], Experience(runs))
+    expected = expectations(runs, running, turn, ["cpu"], Experience(runs))
     return queue_table.rows(runs, order, turn, held, ["cpu"], expected), order
 
 
@@ -132,3 +133,14 @@ def test_runs_of_another_installation_are_not_in_the_queue(store: RunStore) -> N
     app = opened("pages/6_Queue.py")
     assert app.dataframe[0].value["run"].tolist() == ["ours"]
     assert ":gray-badge[CPU: free]" in [one.value for one in app.markdown]
+
+
+def test_where_no_worker_runs_nothing_is_expected_to_start(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create(SMALL)
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    get_settings.cache_clear()
+    app = opened("pages/6_Queue.py")
+    assert any("No worker runs" in warning.value for warning in app.warning)
+    assert app.dataframe[0].value["starts"].tolist() == [""]
