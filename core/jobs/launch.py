@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from core import datasets
 from core.architectures import check_net
@@ -15,7 +15,7 @@ from core.datasets import choices
 from core.jobs.groups import Group, conclude_groups, places
 from core.jobs.slots import AUTO, limit, slots_of
 from core.jobs.slots import choices as choices_of_device
-from core.jobs.supervise import supervise
+from core.jobs.supervise import interrupted, supervise
 from core.jobs.worker import worker_of
 from core.schedules import length
 from core.tracking import schema
@@ -132,12 +132,29 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     check(config)
     obtain(config)
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as on Ctrl-C: the run KILLED
+    device = config.training.device
+    with _interrupts():
+        status = supervise(store, run_id, None if device == AUTO else device)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return run_id, status
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Within it SIGINT and SIGTERM are noted, once: raised somewhere in a library they may be lost."""
+
+    def note(*_: object) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
-        device = config.training.device
-        return run_id, supervise(store, run_id, None if device == AUTO else device)
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def train_group_here(group: Group, tags: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,7 @@ PERSIST_S = 60.0  # how long a process that ends still offers a final state to a
 LONGEST_PAUSE_S = 10.0  # between two tries to write one
 
 stopping = Event()  # set once this process is told to end: its trainings end with it, as FAILED
+interrupted = Event()  # set once the person who waits for a training here has had enough: it ends KILLED
 _claiming = Lock()
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ def supervise(
         reason = f"The training could not be {'followed' if attach else 'started'}: {error}"
         persist(store, run_id, lambda: store.fail(run_id, reason))
         return schema.FAILED
-    except BaseException:  # Ctrl-C on a command that trains in the foreground
+    except BaseException:  # interrupted once more
         persist(store, run_id, lambda: store.set_status(run_id, schema.KILLED))
         raise
     if outcome is None:
@@ -79,7 +80,7 @@ def _on_this_machine(store: RunStore, run_id: str, device: str | None, shared: i
         store.settings,
         run_id,
         store.settings.log(run_id),
-        should_stop=lambda: stopping.is_set() or _cancel_requested(store, run_id),
+        should_stop=lambda: stopping.is_set() or interrupted.is_set() or _cancel_requested(store, run_id),
         on_log=lambda: _upload_log(store, run_id),
         surroundings=surroundings(device, shared) if device else {},
     )
@@ -192,7 +193,7 @@ def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int | None) 
     if outcome.code == 0:
         store.set_status(run_id, schema.FINISHED)
         return schema.FINISHED
-    if state.cancel_requested:
+    if state.cancel_requested or interrupted.is_set():
         store.set_status(run_id, schema.KILLED)
         return schema.KILLED
     if outcome.idle:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+_EXITING = 0x4  # linux/sched.h, PF_EXITING
 APART_S = 0.05  # the kernel counts in hundredths of a second
 
 
@@ -47,10 +48,16 @@ def lives_here(owner: str) -> bool:
 
 
 def _is_dying(process: psutil.Process) -> bool:
-    """Whether a process is dead but for its entry, or has given up its memory and will do nothing more."""
+    """Whether a process is dead but for its entry, or is being taken down and will do nothing more.
+
+    The second takes Linux some hundredths of a second, in which the process still holds its locks.
+    """
+    if process.status() == psutil.STATUS_ZOMBIE:
+        return True
     try:
-        return process.status() == psutil.STATUS_ZOMBIE or not process.cmdline()
-    except psutil.AccessDenied:  # somebody else's
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        return bool(int(fields[6]) & _EXITING)
+    except (OSError, ValueError, IndexError):  # another system, or gone meanwhile
         return False
 
 

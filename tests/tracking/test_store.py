@@ -251,6 +251,10 @@ def test_a_process_is_known_by_more_than_its_number() -> None:
     assert not is_alive(f"{host}:{pid}:{boot}@{float(started) - 100:.2f}")
     assert not is_alive(f"{host}:{pid}:00000000@{started}")  # of another start of the machine
     assert not is_alive("nonsense")
+    for _ in range(30):  # one that has just begun is alive from its first moment
+        with subprocess.Popen(["sleep", "10"]) as child:
+            assert is_alive(process_name(child.pid))
+            child.kill()
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         name = process_name(child.pid)
         while child.poll() is None and is_alive(name):
