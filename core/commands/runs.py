@@ -87,10 +87,11 @@ def _read(path: Path) -> str:
 
 def _wait(run_id: str) -> str:
     from core.jobs.worker import worker_of
+    from core.tracking.patience import patiently
     from core.tracking.store import get_store
 
     store = get_store()
-    while (state := store.state(run_id)).active:
+    while (state := patiently(lambda: store.state(run_id))).active:
         worker_of(store.settings).ensure()
         time.sleep(0.5)
     return state.status
