@@ -41,6 +41,7 @@ from tests.waiting import wait_for
 TIMES = int(os.environ.get("ARCHLAB_FAULTS", "1"))
 OFTEN = TIMES >= 20
 LINES = 1_100_000 if OFTEN else 120_000  # of 1,000 characters: a gigabyte
+MANY = 100  # runs take seconds to write down
 LONG = SMALL.with_values({"training.epochs": 100_000})
 SHORTEST = SMALL.with_values({"training.epochs": 1})
 
@@ -126,12 +127,13 @@ def test_a_launch_killed_at_any_moment_leaves_whole_runs_or_failed_ones(
     config.write_text(LONG.to_yaml())
     for _ in range(TIMES):
         known = set(runs_of(store))
-        command = [sys.executable, "-m", "core", "train", str(config), "--seeds", "30"]
+        command = [sys.executable, "-m", "core", "train", str(config), "--seeds", str(MANY)]
         launcher = subprocess.Popen(command, cwd=PROGRAM, stdout=subprocess.DEVNULL)
         wait_for(lambda: len(set(runs_of(store)) - known) > 1)  # noqa: B023
         time.sleep(random.uniform(0, 0.5))
         launcher.kill()
         launcher.wait()
+        assert len(set(runs_of(store)) - known) < MANY, "it was killed too late to mean anything"
         recover(store)
         for run in store.active():
             assert store.config(run.run_id).training == LONG.training
@@ -143,11 +145,10 @@ def test_a_launch_killed_at_any_moment_leaves_whole_runs_or_failed_ones(
 def test_a_dashboard_killed_while_it_launches_leaves_whole_runs_or_failed_ones(
     empty_home: Settings, page: Page
 ) -> None:
-    """Thirty seeds take some seconds to write down."""
     for _ in range(max(1, TIMES // 4)):
         server, url = start_dashboard()
         wait_for(lambda: is_served(url))  # noqa: B023
-        page.goto(f"{url}/Train?epochs=100000&seeds=30")
+        page.goto(f"{url}/Train?epochs=100000&seeds={MANY}")
         launch_button = page.get_by_role("button", name="Launch")
         expect(launch_button).to_be_enabled()
         store = get_store()
@@ -157,7 +158,7 @@ def test_a_dashboard_killed_while_it_launches_leaves_whole_runs_or_failed_ones(
         time.sleep(random.uniform(0, 1))
         server.kill()
         server.wait()
-        assert len(set(runs_of(store)) - known) < 30, "it was killed too late to mean anything"
+        assert len(set(runs_of(store)) - known) < MANY, "it was killed too late to mean anything"
         recover(store)
         for run in store.active():
             assert store.config(run.run_id).training.epochs == LONG.training.epochs
