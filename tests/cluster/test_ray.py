@@ -221,7 +221,7 @@ def test_a_head_that_is_away_is_said_and_waited_for(store: RunStore, monkeypatch
         wait_for(lambda: log.exists() and "cannot be reached" in log.read_text(), 60)
         assert get_store().state(run_id).status == schema.SCHEDULED
         with away.running():
-            wait_for(lambda: "epoch 1/" in read_log(get_store(), run_id), 200)
+            wait_for(store.settings.checkpoint(run_id).exists, 200)
         with away.running():  # anew: it has forgotten its jobs
             wait_for(lambda: not get_store().state(run_id).active, 60)
         state = get_store().state(run_id)
