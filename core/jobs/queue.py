@@ -18,11 +18,14 @@ def waiting(store: RunStore) -> list[RunState]:
 
     First those of the highest priority; of equals, those submitted first. Held ones keep their place.
     """
+    here = home_id(store.settings)  # once: it is read from a file, and the worker looks four times a second
     return in_order(
         [
             run
             for run in store.active()
-            if run.status == schema.SCHEDULED and is_own(store, run) and schema.FOREGROUND not in run.tags
+            if run.status == schema.SCHEDULED
+            and run.tags.get(schema.HOME) == here
+            and schema.FOREGROUND not in run.tags
         ]
     )
 

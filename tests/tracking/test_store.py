@@ -158,7 +158,7 @@ def test_a_password_of_a_store_is_not_said() -> None:
     sentence = r"^The tracking store postgresql://me:\*\*\*@there/runs cannot be used: away$"
     with pytest.raises(SettingsError, match=sentence), states.said_in_words("postgresql://me:key@there/runs"):
         raise SQLAlchemyError("away")
-    for path in ("mlruns", "http://there:port/", "sqlite:////tmp/a file.db"):
+    for path in ("mlruns", "http://there:port/", "sqlite:////srv/a file.db"):
         assert states.shown(path) == path
 
 
