@@ -17,6 +17,16 @@ POLICIES = ("stretch", "pad", "crop")
 GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
 DEEP_MODES = frozenset(("I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
 EXIF_ORIENTATION = 0x0112
+UPRIGHT = {  # what undoes each orientation; 1 is upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))  # these exchange the sides
 
 # Pillow warns of large images; whoever exceeds MAX_PIXELS is refused here before a pixel is decoded.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -82,11 +92,11 @@ def _decoded(image: Image.Image, target: Target) -> Decoded:
     side = 2 * max(target.width, target.height)
     if min(width, height) > side:  # a large JPEG is decoded at a fraction of its size, still twice the target
         image.draft(None, (side, side))
-    turned = image.getexif().get(EXIF_ORIENTATION, 1) if "exif" in image.info or image.format == "TIFF" else 1
-    if turned in (5, 6, 7, 8):
-        width, height = height, width
-    if turned in range(2, 9):
-        image = ImageOps.exif_transpose(image)
+    turned = UPRIGHT.get(_orientation(image))
+    if turned is not None:
+        if turned in SIDEWAYS:
+            width, height = height, width
+        image = image.transpose(turned)
     grey = image.mode in GREY_MODES
     transparent = image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
     converted = _resized(_eight_bit(image, grey, transparent), target)
@@ -97,6 +107,21 @@ def _decoded(image: Image.Image, target: Target) -> Decoded:
     elif target.channels == 3 and grey:
         pixels = np.asarray(converted.convert("RGB"))
     return Decoded(pixels.reshape(target[:3]), height, width, grey, transparent, frames)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The orientation that remains to be undone; 1 where there is none, or where the EXIF block is damaged.
+
+    Read and undone here, not by Pillow's `exif_transpose`: that writes the whole EXIF block again and fails
+    on what no writer accepts, such as a negative resolution. Pillow turns a TIFF itself when it loads the
+    pixels, and its size is that of the turned image from the start.
+    """
+    if image.format == "TIFF" or "exif" not in image.info:
+        return 1
+    try:
+        return image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # a damaged EXIF block raises nearly anything in Pillow; it costs no image
+        return 1
 
 
 def _eight_bit(image: Image.Image, grey: bool, transparent: bool) -> Image.Image:

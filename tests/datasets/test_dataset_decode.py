@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -61,27 +62,62 @@ def test_palette_cmyk_and_bilevel_become_rgb():
     assert pixels(encoded(Image.new("1", (4, 4), 1)))[0, 0].tolist() == [255, 255, 255]
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_exif_orientation_is_undone(orientation: int):
+STORED = {  # how each orientation stores an image that is looked at upright
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+def turned(upright: np.ndarray, orientation: int) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(STORED[orientation](upright)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "TIFF", "compressed TIFF"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_the_orientation_is_undone_in_every_format(orientation: int, kind: str):
     # The corner that a viewer shows top left is white; each orientation stores it somewhere else.
-    upright = np.zeros((4, 6), np.uint8)
-    upright[:2, :2] = 255
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.T,
-        6: np.rot90(upright),
-        7: upright[::-1, ::-1].T,
-        8: np.rot90(upright, -1),
-    }[orientation]
+    upright = np.zeros((16, 24, 3), np.uint8)
+    upright[:8, :8] = 255
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = encoded(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
-    decoded = decode_image(data, Target(4, 6, 1))
-    assert (decoded.height, decoded.width) == (4, 6)
-    assert (decoded.pixels[..., 0] == upright).all()
+    options = {
+        "TIFF": {"tiffinfo": {0x0112: orientation}},
+        "compressed TIFF": {"tiffinfo": {0x0112: orientation}, "compression": "tiff_lzw"},
+    }.get(kind, {"exif": exif})
+    data = encoded(turned(upright, orientation), kind.removeprefix("compressed "), **options)
+    decoded = decode_image(data, Target(16, 24, 3))
+    assert (decoded.height, decoded.width) == (16, 24)
+    assert np.abs(decoded.pixels.astype(int) - upright).mean() < 2  # WebP and AVIF are not exact
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_resolution_that_no_writer_accepts_costs_no_photo(kind: str):
+    # An EXIF block of two entries: orientation 6, and a horizontal resolution of -72/1 as signed numbers.
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHII", 0x011A, 10, 1, 38)
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<Iii", 0, -72, 1)
+    sideways = turned(np.zeros((16, 24, 3), np.uint8), 6)
+    decoded = decode_image(encoded(sideways, kind, exif=block), Target(16, 24, 3))
+    assert (decoded.height, decoded.width) == (16, 24)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of each entry that it cannot read
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_damaged_exif_block_costs_no_photo(kind: str):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A], exif[0x010F] = 6, 72.0, "maker"
+    block = exif.tobytes()
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        damaged = bytearray(block[: generator.integers(8, len(block))])
+        damaged[generator.integers(6, len(damaged))] ^= generator.integers(1, 256)
+        data = encoded(Image.new("RGB", (12, 8)), kind, exif=bytes(damaged))
+        assert decode_image(data, Target(8, 8, 3)).pixels.shape == (8, 8, 3)
 
 
 def test_reducing_averages_instead_of_picking():
