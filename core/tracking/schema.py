@@ -41,6 +41,10 @@ FINAL_METRICS = (
     "latency_ms",
 )
 
+# Parameters that a run logs beside its config, when it begins to train.
+FINGERPRINT = "data.fingerprint"  # of the dataset with its edits: changes with any pixel, label or class
+SPLIT = "data.split_fingerprint"  # which of its images train, validate and test
+
 # Artifacts.
 CONFIG = "config.yaml"
 DATA = "data.json"

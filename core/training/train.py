@@ -23,6 +23,7 @@ from core.config import ExperimentConfig
 from core.datasets import ImageDataset, choices
 from core.datasets.records import Shape
 from core.datasets.splits import Split
+from core.datasets.versions import split_fingerprint
 from core.jobs.failures import Memory, size
 from core.schedules import length
 from core.settings import Settings
@@ -74,6 +75,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
             f"data {config.data.name}: "
             + ", ".join(f"{len(rows)} {part}" for part, rows in vars(parts).items())
         )
+        require_same_data(store, run_id, dataset, parts)
         writer.call(partial(log_data, store, run_id, config, dataset, parts))
         writer.call(partial(log_environment, store, run_id))
         macs, memory = counts(net, config, writer)
@@ -239,6 +241,23 @@ def extended(store: RunStore, run_id: str) -> Path | None:
     return path
 
 
+def require_same_data(store: RunStore, run_id: str, dataset: ImageDataset, parts: Split) -> None:
+    """Raise ValueError when an earlier attempt of the run was made on other images.
+
+    What it has logged would belong to two datasets, and its fingerprints would be those of one.
+    """
+    try:
+        before = json.loads(patiently(lambda: store.read_text(run_id, schema.DATA)))
+    except FileNotFoundError:
+        return
+    now = {"fingerprint": dataset.info.fingerprint, "split_fingerprint": split_fingerprint(parts)}
+    if any(key in before and before[key] != value for key, value in now.items()):
+        raise ValueError(
+            f"The dataset '{dataset.info.name}' or its split has changed since this run began, so it cannot "
+            "be continued. Launch it again as a new run."
+        )
+
+
 def log_data(
     store: RunStore, run_id: str, config: ExperimentConfig, dataset: ImageDataset, parts: Split
 ) -> None:
@@ -248,9 +267,11 @@ def log_data(
         part: np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist()
         for part, rows in vars(parts).items()
     }
+    split = split_fingerprint(parts)
     facts = {
         "name": info.name,
         "fingerprint": info.fingerprint,
+        "split_fingerprint": split,
         "shape": list(info.shape),
         "policy": info.options.get(
             "policy", "stretch"
@@ -259,6 +280,7 @@ def log_data(
         "counts": counts,
         **config.data.model_dump(exclude={"name"}),
     }
+    store.log_params(run_id, {schema.FINGERPRINT: info.fingerprint, schema.SPLIT: split})
     store.log_json(run_id, facts, schema.DATA)
     sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
     store.log_dataset(run_id, info.name, info.fingerprint, info.source, sizes)

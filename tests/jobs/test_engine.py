@@ -41,7 +41,12 @@ def test_a_run_through_queue_and_worker_ends_finished_with_the_whole_schema(trai
     assert state.status == schema.FINISHED, read_log(store, run_id)
 
     assert set(schema.FINAL_METRICS) <= set(run.data.metrics)
-    assert run.data.params == {key: str(value) for key, value in SMALL.flat().items()}
+    data = json.loads(store.read_text(run_id, schema.DATA))
+    assert run.data.params == {
+        **{key: str(value) for key, value in SMALL.flat().items()},
+        schema.FINGERPRINT: data["fingerprint"],
+        schema.SPLIT: data["split_fingerprint"],
+    }
     history = frames.histories(store, [run_id])
     assert {name: group["step"].tolist() for name, group in history.groupby("metric")} == {
         name: [1, 2] for name in schema.EPOCH_METRICS
@@ -63,7 +68,6 @@ def test_a_run_through_queue_and_worker_ends_finished_with_the_whole_schema(trai
     accuracy = (probabilities.argmax(axis=1) == dataset.labels[test]).mean()
     assert metrics["test_accuracy"] == pytest.approx(accuracy)
 
-    data = json.loads(store.read_text(run_id, schema.DATA))
     assert data["fingerprint"] == dataset.info.fingerprint
     assert data["classes"] == list("0123456789")
     assert json.loads(store.read_text(run_id, schema.ENVIRONMENT))["packages"]["keras"]

@@ -8,9 +8,13 @@ import keras
 import numpy as np
 import pytest
 
+from core import datasets
 from core.architectures import build_model
 from core.config import AugmentationConfig, ExperimentConfig
+from core.datasets import choices, curate
+from core.datasets.versions import split_fingerprint
 from core.schedules import Length
+from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
@@ -19,7 +23,7 @@ from core.training.callbacks import KeepBest, ProgressReporter
 from core.training.fitting import compile_model
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, fed, steps_per_execution
-from core.training.train import wrap
+from core.training.train import log_data, require_same_data, wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
 LABELS = np.arange(40) % 4
@@ -223,3 +227,24 @@ def test_steps_between_two_words_of_progress(steps: int, macs: int, expected: in
 def test_one_sigmoid_unit_becomes_two_columns() -> None:
     both = evaluation.both_columns(np.array([[0.25], [1.0]]))
     assert both.tolist() == [[0.75, 0.25], [0.0, 1.0]]
+
+
+def test_a_run_is_not_continued_on_a_dataset_that_changed(store: RunStore) -> None:
+    config = ExperimentConfig()
+    run_id, dataset = store.create(config), datasets.load("digits")
+    parts = choices.choose(dataset, config.data)
+    require_same_data(store, run_id, dataset, parts)  # a first attempt has nothing to agree with
+    log_data(store, run_id, config, dataset, parts)
+    params = store.run(run_id).data.params
+    assert params[schema.FINGERPRINT] == dataset.info.fingerprint
+    assert params[schema.SPLIT] == split_fingerprint(parts)
+    require_same_data(store, run_id, dataset, parts)
+    log_data(store, run_id, config, dataset, parts)  # as a resumed run does
+    curate.merge_classes("digits", "1", "7")
+    merged = datasets.load("digits")
+    changed = "has changed since this run began"
+    with pytest.raises(ValueError, match=changed):
+        require_same_data(store, run_id, merged, choices.choose(merged, config.data))
+    with pytest.raises(ValueError, match=changed):
+        other = config.with_values({"data.validation_fraction": 0.2})
+        require_same_data(store, run_id, dataset, choices.choose(dataset, other.data))
