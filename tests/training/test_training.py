@@ -245,6 +245,6 @@ def test_a_run_is_not_continued_on_a_dataset_that_changed(store: RunStore) -> No
     changed = "has changed since this run began"
     with pytest.raises(ValueError, match=changed):
         require_same_data(store, run_id, merged, choices.choose(merged, config.data))
+    other = choices.choose(dataset, config.with_values({"data.validation_fraction": 0.2}).data)
     with pytest.raises(ValueError, match=changed):
-        other = config.with_values({"data.validation_fraction": 0.2})
-        require_same_data(store, run_id, dataset, choices.choose(dataset, other.data))
+        require_same_data(store, run_id, dataset, other)
