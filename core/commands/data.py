@@ -25,6 +25,7 @@ from core.commands.group import cli
     metavar="ROLE=NAME",
     help="A table's column: image, label, part or group is called NAME.",
 )
+@click.option("--encoding", help="Of names in a zip that are not marked as UTF-8, as cp932. [the likeliest]")
 @click.option("--replace", is_flag=True, help="Replace a dataset of the same name.")
 def import_(
     name: str,
@@ -35,6 +36,7 @@ def import_(
     policy: str,
     mirror: tuple[str, str] | None,
     columns: tuple[str, ...],
+    encoding: str | None,
     replace: bool,
 ) -> None:
     """Import a folder, zip or table of images: a folder a class, or a table of files and labels."""
@@ -56,6 +58,7 @@ def import_(
         policy=policy,
         mirror=mirror or None,
         columns=parse_columns(columns),
+        encoding=encoding,
         replace=replace,
         progress=progress,
     )

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import zipfile
 import zlib
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from core.datasets.decode import MAX_FILE_BYTES, Unreadable
+from core.datasets.name_encoding import Guess, guess_encoding, read_as
 
 MAX_ENTRIES = 1_000_000
 MAX_RATIO = 100  # pictures are compressed already; a zip that unpacks to a hundred times its size is a bomb
 MAX_RATIO_FREE_BYTES = 1024**3  # up to so many bytes in all, any ratio is harmless
 LOCAL_HEADER_BYTES = 30
+UTF8_FLAG = 0x800
+UNICODE_PATH = 0x7075  # the extra field in which Info-ZIP and WinRAR keep a name in UTF-8
 EMPTY_FOLDER = "is an empty folder: no class was made of it"
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
@@ -33,17 +39,32 @@ class ArchiveRefused(ValueError):
     """The archive as a whole is not read; the message says why."""
 
 
-def list_archive(path: Path) -> tuple[list[tuple[str, Member]], list[tuple[str, str]]]:
-    """All readable members by name, in the archive's order, and (name, reason) of those that are not read.
+class Contents(NamedTuple):
+    """What an archive holds: readable members by name, in its order, and (name, reason) of what is not read.
 
-    Raises ArchiveRefused when it is no zip archive, or one that is too large, packed to explode or encrypted.
+    notes: sentences about the names. guess: how names were read that do not say their encoding; None when all
+    do.
+    """
+
+    members: list[tuple[str, Member]]
+    problems: list[tuple[str, str]]
+    notes: tuple[str, ...] = ()
+    guess: Guess | None = None
+
+
+def list_archive(path: Path, encoding: str | None = None) -> Contents:
+    """List an archive without unpacking it.
+
+    encoding: of the names that are not marked as UTF-8; default: UTF-8 where they are, else the likeliest.
+    Raises ArchiveRefused when it is no zip archive, when its names are not in `encoding`, or when it is too
+    large, packed to explode or encrypted.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            folders = [entry.filename for entry in archive.infolist() if entry.is_dir()]
+            listed = archive.infolist()
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise ArchiveRefused(f"{path.name} is not a zip archive, or it is damaged ({error}).") from error
+    entries = [entry for entry in listed if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
         raise ArchiveRefused(
             f"{path.name} has {len(entries):,} entries; at most {MAX_ENTRIES:,} are read from an archive. "
@@ -57,6 +78,7 @@ def list_archive(path: Path) -> tuple[list[tuple[str, Member]], list[tuple[str, 
         )
     if entries and all(entry.flag_bits & 1 for entry in entries):
         raise ArchiveRefused(f"{path.name} is encrypted. Import it without a password.")
+    guess = _decode_names(listed, encoding)
     readable: dict[str, Member] = {}
     problems: list[tuple[str, str]] = []
     for entry in entries:
@@ -68,13 +90,15 @@ def list_archive(path: Path) -> tuple[list[tuple[str, Member]], list[tuple[str, 
             readable[name] = Member(
                 entry.header_offset, entry.compress_size, entry.file_size, entry.compress_type, entry.CRC
             )
+    folders = [entry.filename for entry in listed if entry.is_dir()]
     used = (
         {name[: i + 1] for name in readable for i, sign in enumerate(name) if sign == "/"}
         if folders
         else set()
     )
     problems.extend((name.rstrip("/"), EMPTY_FOLDER) for name in folders if name not in used)
-    return list(readable.items()), problems
+    notes = (*((guess.sentence,) if guess else ()), *_coinciding(listed))
+    return Contents(list(readable.items()), problems, notes, guess)
 
 
 def read_member(file: int, member: Member) -> bytes:
@@ -95,6 +119,71 @@ def read_member(file: int, member: Member) -> bytes:
     if len(data) != member.size or zlib.crc32(data) != member.crc:
         raise Unreadable("is damaged in the archive (size or checksum differ)")
     return data
+
+
+def _decode_names(entries: Sequence[zipfile.ZipInfo], encoding: str | None) -> Guess | None:
+    """Put each entry's name right, of which zipfile takes all that are not marked for CP437.
+
+    Returns how the names were read that are in no known encoding; None when there are none.
+    """
+    unmarked = []
+    for entry in entries:
+        if entry.flag_bits & UTF8_FLAG or entry.filename.isascii():
+            continue
+        name = _unicode_path(entry)
+        if name is None:
+            unmarked.append(entry)
+        else:
+            entry.filename = name
+    if not unmarked:
+        return None
+    names = [_raw_name(entry) for entry in unmarked]
+    if encoding is None:
+        guess = guess_encoding(names)
+    else:
+        try:
+            guess = read_as(names, encoding)
+        except ValueError as error:
+            raise ArchiveRefused(str(error)) from None
+    for entry, raw in zip(unmarked, names, strict=True):
+        entry.filename = raw.decode(guess.encoding if guess else "utf-8")
+    return guess
+
+
+def _raw_name(entry: zipfile.ZipInfo) -> bytes:
+    """The name of an entry that is not marked as UTF-8, as its bytes stand in the archive."""
+    return entry.orig_filename.partition("\0")[0].encode("cp437")
+
+
+def _unicode_path(entry: zipfile.ZipInfo) -> str | None:
+    """The name in UTF-8 that some packers add; None when there is none, or it belongs to another name."""
+    extra = entry.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        if kind == UNICODE_PATH and size > 5:
+            _, checksum = struct.unpack("<BL", extra[4:9])
+            if checksum == zlib.crc32(entry.orig_filename.encode("cp437")):
+                try:
+                    return extra[9 : 4 + size].decode("utf-8")
+                except UnicodeDecodeError:
+                    return None
+        extra = extra[4 + size :]
+    return None
+
+
+def _coinciding(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """A sentence for each folder whose name is written in the archive in several encodings."""
+    spellings: defaultdict[str, set[bytes]] = defaultdict(set)
+    for entry in entries:
+        if not entry.filename.isascii():
+            marked = entry.flag_bits & UTF8_FLAG
+            raw = entry.orig_filename.encode("utf-8") if marked else entry.orig_filename.encode("cp437")
+            spellings[entry.filename.rpartition("/")[0]].add(raw.rpartition(b"/")[0])
+    return [
+        f"The folder '{name}' is written in {len(raw)} encodings in the archive, and was read as one folder."
+        for name, raw in spellings.items()
+        if len(raw) > 1
+    ]
 
 
 def _refusal(entry: zipfile.ZipInfo, name: str) -> str:

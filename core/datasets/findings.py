@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,11 +92,15 @@ def label_findings(dataset: ImageDataset) -> list[Finding]:
             found.append(Finding("missing class", sentence, classes=tuple(missing), serious=part == "train"))
     alike = defaultdict(list)
     for name in info.classes:
-        alike[re.sub(r"[\W_]+", "", name.casefold()) or name].append(name)
+        composed = unicodedata.normalize("NFC", name).casefold()
+        alike[re.sub(r"[\W_]+", "", composed) or composed].append(name)
     for names in alike.values():
         for other in names[1:]:
             few, many = sorted((names[0], other), key=lambda name: totals[info.classes.index(name)])
-            sentence = f"Classes {few!r} and {many!r} differ only in case, spaces or signs."
+            how = "case, spaces or signs"
+            if unicodedata.normalize("NFC", few) == unicodedata.normalize("NFC", many):
+                how = "their Unicode form (composed and decomposed characters)"
+            sentence = f"Classes {few!r} and {many!r} differ only in {how}."
             found.append(Finding("similar names", sentence, classes=(few, many), actions=(MERGE,)))
     return found
 

@@ -50,6 +50,7 @@ def import_images(
     mirror: tuple[str, str] | None = None,
     seed: int = 0,
     columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
     replace: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -66,6 +67,7 @@ def import_images(
     policy: `stretch` to the size, `pad` (fit, black around) or `crop` (cover, cut).
     mirror: (one, other): images of class `one` are flipped left to right and counted as class `other`.
     columns: for a table, its columns named otherwise than usual, by role: image, label, part, group.
+    encoding: of the names in an archive that are not marked as UTF-8, as `cp932`; default: the likeliest one.
     replace: the name may be taken; the old dataset is replaced when the new one is complete.
     workers: decoding processes; default one a core.
     progress: called with (images done, images in all, seconds left), from this thread.
@@ -77,7 +79,7 @@ def import_images(
     get_settings().require_trainer("import datasets")
     request = checked_request(size, channels, test_fraction, policy, mirror, seed)
     _check_name(name, replace)
-    listing = _listed(Path(path).expanduser(), columns)
+    listing = _listed(Path(path).expanduser(), columns, encoding)
     check_source(listing, request)
     report = _Reporter(len(listing.items), progress, cancelled)
     try:
@@ -269,7 +271,7 @@ def _classes(
     return tuple(classes)
 
 
-def _listed(path: Path, columns: Mapping[str, str] | None) -> Listing:
+def _listed(path: Path, columns: Mapping[str, str] | None, encoding: str | None) -> Listing:
     if not path.exists():
         raise ImportRefused(f"There is no folder or file {path}.")
     readable = path.is_dir() or (path.is_file() and (path.suffix.lower() in SUFFIXES or is_zipfile(path)))
@@ -280,7 +282,7 @@ def _listed(path: Path, columns: Mapping[str, str] | None) -> Listing:
         )
     try:
         with _collector_paused():
-            return list_source(path.resolve(), columns)
+            return list_source(path.resolve(), columns, encoding)
     except (ArchiveRefused, LayoutRefused, TableRefused, Unreadable) as error:
         raise ImportRefused(str(error)) from error
     except OSError as error:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from core.datasets import tables
 from core.datasets.archive import EMPTY_FOLDER, list_archive
 from core.datasets.layout import Place, Steps, is_ignored, natural_order, understand
+from core.datasets.name_encoding import Guess
 from core.datasets.reader import Reader, Where
 from core.datasets.records import PARTS, Problem
 
@@ -31,6 +34,7 @@ class Listing:
     """The images of a source in the order of their rows, and the problems found so far.
 
     root: the folder or archive that the items are read from. title: what a person calls it.
+    guess: the encoding in which an archive's names were read, where it does not say it.
     """
 
     root: Path
@@ -38,19 +42,21 @@ class Listing:
     items: list[Item]
     problems: list[Problem]
     notes: tuple[str, ...] = ()
+    guess: Guess | None = None
 
 
-def list_source(path: Path, columns: Mapping[str, str] | None = None) -> Listing:
+def list_source(path: Path, columns: Mapping[str, str] | None = None, encoding: str | None = None) -> Listing:
     """List a folder, a zip archive or a table; hidden files, __MACOSX and the like are passed over.
 
     A table (CSV, Parquet) that names images and labels is believed before the folders are. columns: the
-    table's columns by role, where they have unusual names.
+    table's columns by role, where they have unusual names. encoding: of the names in an archive that are not
+    marked as UTF-8, where it is guessed wrong.
     Raises ArchiveRefused, LayoutRefused or TableRefused when it makes no dataset as a whole.
     """
     wanted = columns or {}
     if path.is_file() and path.suffix.lower() in tables.SUFFIXES:
         return _from_tables(path.parent, path.name, None, [(path.name, path.name)], wanted, {})
-    found, problems = _found(path)
+    found, problems, notes, guess = _found(path, encoding)
     candidates = [(name, where) for name, where in found if name.lower().endswith(tables.SUFFIXES)]
     top = min((name.count("/") for name, _ in candidates), default=0)
     with closing(Reader(path)) as reader:
@@ -61,8 +67,10 @@ def list_source(path: Path, columns: Mapping[str, str] | None = None) -> Listing
         ]
     if meant:
         members = dict(found) if path.is_file() else None
-        return _from_tables(path, path.name, members, meant, wanted, dict(problems))
-    return _from_folders(path, found, problems)
+        listing = _from_tables(path, path.name, members, meant, wanted, dict(problems))
+    else:
+        listing = _from_folders(path, found, problems)
+    return replace(listing, notes=listing.notes + notes, guess=guess)
 
 
 def ordered(items: list[Item]) -> list[Item]:
@@ -86,8 +94,20 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _found(root: Path) -> tuple[list[tuple[str, Where]], list[Problem]]:
-    """Every file of a folder or archive that may be read, without litter, and what may not."""
+def class_name(text: str) -> str:
+    """A class, group or folder name as it is compared and stored: as text, in Unicode's composed form (NFC).
+
+    macOS writes é as e and an accent, other systems as one character; both are one name.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", shown(text))
+
+
+def _found(
+    root: Path, encoding: str | None
+) -> tuple[list[tuple[str, Where]], list[Problem], tuple[str, ...], Guess | None]:
+    """Every file of a folder or archive without litter, what cannot be read, and notes on names."""
+    notes: tuple[str, ...] = ()
+    guess: Guess | None = None
     found: list[tuple[str, Where]] = []
     problems: list[Problem] = []
     if root.is_dir():
@@ -97,7 +117,7 @@ def _found(root: Path) -> tuple[list[tuple[str, Where]], list[Problem]]:
             else:
                 found.append((path, path))
     else:
-        members, refused = list_archive(root)
+        members, refused, notes, guess = list_archive(root, encoding)
         problems.extend(
             Problem(shown(name), reason)
             for name, reason in refused
@@ -107,7 +127,7 @@ def _found(root: Path) -> tuple[list[tuple[str, Where]], list[Problem]]:
             steps = _steps(name)
             if steps and not is_ignored(steps):
                 found.append(("/".join(steps), member))
-    return found, problems
+    return found, problems, notes, guess
 
 
 def _from_folders(root: Path, found: list[tuple[str, Where]], problems: list[Problem]) -> Listing:
@@ -115,11 +135,26 @@ def _from_folders(root: Path, found: list[tuple[str, Where]], problems: list[Pro
     places, misplaced = understand(paths)
     problems.extend(Problem(shown(problem.name), problem.reason) for problem in misplaced)
     items = [
-        Item(shown(path), Place(place.part, shown(place.label)), where)
+        Item(shown(path), Place(place.part, class_name(place.label)), where)
         for (path, where), place in zip(found, places, strict=True)
         if place is not None
     ]
-    return Listing(root, root.name, ordered(items), problems)
+    notes = _unicode_notes(place.label for place in places if place is not None)
+    return Listing(root, root.name, ordered(items), problems, notes)
+
+
+def _unicode_notes(labels: Iterable[str]) -> tuple[str, ...]:
+    """A sentence about classes whose names are written in several Unicode forms."""
+    forms: defaultdict[str, set[str]] = defaultdict(set)
+    for label in set(labels):
+        forms[class_name(label)].add(label)
+    mixed = class_order({name for name, written in forms.items() if len(written) > 1})
+    if not mixed:
+        return ()
+    return (
+        "Names in composed and in decomposed Unicode characters, as Windows and macOS write them, "
+        f"were read as one class: {', '.join(map(repr, mixed))}.",
+    )
 
 
 def _from_tables(
@@ -137,12 +172,14 @@ def _from_tables(
     items: list[Item] = []
     problems: list[Problem] = []
     seen: set[str] = set()
+    labels: set[str] = set()
     with closing(Reader(root)) as reader:
         for path, where in sorted(found):
             try:
                 for entry in tables.read_entries(path, _table(root, reader, where), wanted):
                     image: Where | None = entry.image
-                    label, source = shown(entry.label), entry.name
+                    label, source = class_name(entry.label), entry.name
+                    labels.add(entry.label)
                     reason = "" if label else "has no label"
                     if isinstance(image, str):
                         base = path.rpartition("/")[0]
@@ -157,14 +194,20 @@ def _from_tables(
                         problems.append(Problem(shown(source), reason))
                     else:
                         items.append(
-                            Item(shown(source), Place(entry.part or None, label), image, entry.group)
+                            Item(
+                                shown(source),
+                                Place(entry.part or None, label),
+                                image,
+                                class_name(entry.group),
+                            )
                         )
             except tables.TableRefused as error:
                 raise tables.TableRefused(f"The table {shown(path)} cannot be used: {error}") from error
     if not any(isinstance(where, tables.Row) for _, _, where, _ in items):
         items = ordered(items)  # images inside tables stay in the tables' order: it is how they can be read
     names = ", ".join(shown(path) for path, _ in sorted(found))
-    return Listing(root, title, items, problems, (f"Labels were read from {names}.",))
+    notes = (f"Labels were read from {names}.", *_unicode_notes(labels))
+    return Listing(root, title, items, problems, notes)
 
 
 def _table(root: Path, reader: Reader, where: Where) -> bytes | Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.datasets.decode import POLICIES
-from core.datasets.listing import Item, Listing, class_order
+from core.datasets.listing import Item, Listing, class_name, class_order
 from core.datasets.records import Problem
 
 MAX_SIDE = 1024
@@ -55,6 +55,8 @@ def checked_request(
         raise ImportRefused(f"`policy` must be one of {', '.join(POLICIES)}. Received: {policy!r}.")
     if mirror is not None and (len(mirror) != 2 or mirror[0] == mirror[1]):
         raise ImportRefused(f"`mirror` must name two different classes. Received: {mirror}.")
+    if mirror is not None:
+        mirror = (class_name(mirror[0]), class_name(mirror[1]))
     if seed < 0:
         raise ImportRefused(f"`seed` must not be negative. Received: {seed}.")
     return Request(sides, channels, test_fraction, policy, mirror, seed)
