@@ -85,20 +85,29 @@ def auto_contrast(images: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def equalize(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Values of each channel replaced by the share of pixels that are not brighter, of 255.
+    """Spread the values of each channel evenly over 0-255, as `PIL.ImageOps.equalize` does.
+
+    A value becomes the number of darker pixels, divided by a step: 1/255 of all pixels that are not of the
+    brightest value. The darkest value therefore stays at 0, whatever its share of the image. A channel that
+    is flat, or too small to fill a step, is returned unchanged.
 
     The histogram is a product of two one-hot matrices of sixteen columns each: that needs no scattering,
     which is slow or missing on accelerators.
     """
     height, width, channels = images.shape[1:]
-    values = ops.cast(ops.round(images), "int32")
-    values = ops.reshape(ops.transpose(values, (0, 3, 1, 2)), (-1, channels, height * width))
+    planes = ops.reshape(ops.transpose(images, (0, 3, 1, 2)), (-1, channels, height * width))
+    values = ops.cast(ops.round(planes), "int32")
     coarse = ops.one_hot(values // 16, 16, dtype="float32")
     fine = ops.one_hot(values % 16, 16, dtype="float32")
-    histogram = ops.matmul(ops.transpose(coarse, (0, 1, 3, 2)), fine)
-    below = ops.cumsum(ops.reshape(histogram, (-1, channels, LEVELS)), axis=2)
-    share = ops.take_along_axis(below, values, axis=2) / (height * width)
-    return ops.transpose(ops.reshape(share * 255, (-1, channels, height, width)), (0, 2, 3, 1))
+    histogram = ops.reshape(ops.matmul(ops.transpose(coarse, (0, 1, 3, 2)), fine), (-1, channels, LEVELS))
+    darker = ops.take_along_axis(ops.cumsum(histogram, axis=2) - histogram, values, axis=2)
+    brightest = values == ops.max(values, axis=2, keepdims=True)
+    others = height * width - ops.sum(ops.cast(brightest, "float32"), axis=2, keepdims=True)
+    step = ops.floor(others / (LEVELS - 1))
+    divisor = ops.maximum(step, 1.0)
+    spread = ops.minimum(ops.floor((ops.floor(step / 2) + darker) / divisor), LEVELS - 1.0)
+    equalized = ops.where(step > 0, spread, planes)
+    return ops.transpose(ops.reshape(equalized, (-1, channels, height, width)), (0, 2, 3, 1))
 
 
 def solarize(images: keras.KerasTensor, threshold: float) -> keras.KerasTensor:
@@ -120,11 +129,16 @@ def luminance(images: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def smooth(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Each value averaged with its eight neighbours, itself counting five times; the border goes on."""
-    padded = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+    """Average each value with its eight neighbours, itself counting five times.
+
+    Pixels of the border keep their values, as in `PIL.ImageFilter.SMOOTH`.
+    """
     height, width = images.shape[1], images.shape[2]
-    total = 4 * images
+    if min(height, width) < 3:
+        return images
+    total = 4 * images[:, 1:-1, 1:-1]
     for down in range(3):
         for right in range(3):
-            total = total + padded[:, down : down + height, right : right + width]
-    return total / 13
+            total = total + images[:, down : height - 2 + down, right : width - 2 + right]
+    rows = ops.concatenate([images[:, 1:-1, :1], total / 13, images[:, 1:-1, -1:]], axis=2)
+    return ops.concatenate([images[:, :1], rows, images[:, -1:]], axis=1)
