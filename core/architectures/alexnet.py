@@ -7,7 +7,7 @@ NIPS 2012.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.architectures import Architecture, Card, Option, Shape, architectures
 from core.lazy import LazyModule
@@ -38,25 +38,35 @@ def alexnet(
     each GPU saw its own half of the maps. Weights start normal with deviation 0.01; the biases of those
     convolutions and of the hidden dense layers start at 1, as published. images: `(N, H, W, C)`.
     """
-    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)}
-    ones = {**start, "bias_initializer": "ones"}
+
+    def start(bias: str = "zeros") -> dict[str, Any]:
+        # One initializer object a layer: it is stateless, so layers that share one begin with equal weights.
+        return {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "bias_initializer": bias}
 
     images = keras.Input(input_shape)
-    x = layers.Conv2D(96, 11, strides=4, activation="relu", name="conv1", **start)(images)
+    x = layers.Conv2D(96, 11, strides=4, activation="relu", name="conv1", **start())(images)
     x = own_layers.LocalResponseNormalization(name="norm1")(x)
     x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)
-    x = layers.Conv2D(256, 5, padding="same", groups=groups, activation="relu", name="conv2", **ones)(x)
+    x = layers.Conv2D(
+        256, 5, padding="same", groups=groups, activation="relu", name="conv2", **start("ones")
+    )(x)
     x = own_layers.LocalResponseNormalization(name="norm2")(x)
     x = layers.MaxPooling2D(3, strides=2, name="pool2")(x)
-    x = layers.Conv2D(384, 3, padding="same", activation="relu", name="conv3", **start)(x)
-    x = layers.Conv2D(384, 3, padding="same", groups=groups, activation="relu", name="conv4", **ones)(x)
-    x = layers.Conv2D(256, 3, padding="same", groups=groups, activation="relu", name="conv5", **ones)(x)
+    x = layers.Conv2D(384, 3, padding="same", activation="relu", name="conv3", **start())(x)
+    x = layers.Conv2D(
+        384, 3, padding="same", groups=groups, activation="relu", name="conv4", **start("ones")
+    )(x)
+    x = layers.Conv2D(
+        256, 3, padding="same", groups=groups, activation="relu", name="conv5", **start("ones")
+    )(x)
     x = layers.MaxPooling2D(3, strides=2, name="pool5")(x)
     x = layers.Flatten()(x)
     for number in (6, 7):
-        x = layers.Dense(dense_units, activation="relu", name=f"fc{number}", **ones)(x)
+        x = layers.Dense(dense_units, activation="relu", name=f"fc{number}", **start("ones"))(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
-    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="predictions", **start)(x)
+    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="predictions", **start())(
+        x
+    )
     return keras.Model(images, outputs, name=name)
 
 
