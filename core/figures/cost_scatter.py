@@ -81,7 +81,7 @@ def draw(costs: Sequence[Cost], where: str) -> go.Figure:
     )
     figure.update_xaxes(type="log", showgrid=True, dtick=1, exponentformat="SI")
     figure.update_yaxes(type="log", dtick=1, exponentformat="SI")
-    figure.update_layout(hovermode="closest", legend_y=-0.18)
+    figure.update_layout(hovermode="closest")
     return figure
 
 

@@ -42,15 +42,17 @@ def plain(text: str) -> str:
 
 
 def finish(figure: go.Figure, title: str, x: str, y: str, height: int = HEIGHT) -> go.Figure:
-    """Give a figure its question, the names of its axes, and the margins of the house."""
+    """Give a figure its question, the names of its axes, and the margins of the house.
+
+    height: of the figure without its legend, in pixels. `core.ui.chart` adds the room that the legend takes.
+    """
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},
         xaxis_title=x,
         yaxis_title=y,
         height=height,
         margin={"l": 60, "r": 20, "t": 48, "b": 48},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.3, "x": 0},
         hovermode="x unified",
-        uirevision="keep",  # a zoom survives the next update
+        uirevision="keep",  # a zoom is kept when the figure is updated
     )
     return figure

@@ -11,6 +11,7 @@ from core.analysis.repeats import repeats
 from core.figures import learning_curves
 from core.tracking import schema
 from core.ui import reads, tables, words
+from core.ui.chart import chart
 
 URL: Final = "query-params"
 CHOSEN_AT_FIRST = 8
@@ -97,7 +98,8 @@ def _draw(run_ids: list[str], metrics: list[str]) -> None:
     columns = st.columns(2)
     for position, metric in enumerate(metrics):
         figure = learning_curves.draw(learning_curves.collect(history, names, metric), styles, metric)
-        columns[position % 2].plotly_chart(figure, key=f"curve-{metric}")
+        with columns[position % 2]:
+            chart(figure, f"curve-{metric}")
 
 
 def groups(runs: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from core import datasets
 from core.datasets import DatasetInfo
 from core.figures import class_counts
 from core.ui import reads, words
+from core.ui.chart import chart
 from core.ui.images import image_grid
 
 SAMPLES_A_CLASS = 6
@@ -33,7 +34,7 @@ def facts(info: DatasetInfo) -> None:
         st.caption(info.description)
     for note in info.notes:
         st.caption(words.plain(note))
-    st.plotly_chart(class_counts.draw(info.classes, info.counts))
+    chart(class_counts.draw(info.classes, info.counts), f"classes-{info.name}")
 
 
 def samples(info: DatasetInfo) -> None:

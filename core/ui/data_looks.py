@@ -9,6 +9,7 @@ from core.datasets import DatasetInfo, findings
 from core.figures import image_sizes, light
 from core.settings import Settings, get_settings
 from core.ui import reads
+from core.ui.chart import chart
 from core.ui.images import image_grid
 
 MAX_CLASSES_SHOWN = 50
@@ -39,14 +40,14 @@ def _sizes(settings: Settings, name: str, fingerprint: str) -> None:
         height, width, count = sizes[0]
         st.markdown(f"All {count:,} images were {height}×{width} pixels.")
         return
-    st.plotly_chart(image_sizes.draw(sizes[:MAX_SIZES_SHOWN]))
+    chart(image_sizes.draw(sizes[:MAX_SIZES_SHOWN]), f"sizes-{name}")
     ratios = [width / height for height, width, _ in sizes]
     st.caption(f"{len(sizes):,} sizes; aspect ratios from {min(ratios):.2f} to {max(ratios):.2f}.")
 
 
 def _brightness(info: DatasetInfo, settings: Settings, name: str, fingerprint: str) -> None:
     values = _light(settings, name, fingerprint)
-    st.plotly_chart(light.draw(values.brightness, values.contrast))
+    chart(light.draw(values.brightness, values.contrast), f"light-{name}")
     dataset = reads.dataset(info.name)
     for title, rows in (
         ("The darkest", values.darkest()),

@@ -14,6 +14,7 @@ from core.jobs import devices
 from core.jobs.failures import MARGIN, Memory, size
 from core.jobs.slots import Slots, slots_of
 from core.settings import get_settings
+from core.ui.chart import chart
 
 LIVE_S = 1.0
 
@@ -23,7 +24,7 @@ def rate_curve(config: ExperimentConfig, info: DatasetInfo) -> None:
     if config.schedule.name == "constant" and not config.schedule.warmup_epochs:
         return
     images, _ = choices.sizes(info, config.data)
-    st.plotly_chart(rate_schedule.draw(rate_schedule.collect(config, images)), key="rate-curve")
+    chart(rate_schedule.draw(rate_schedule.collect(config, images)), "rate-curve")
     if config.schedule.plateau_patience:
         st.caption("A plateau lowers the rate further.")
 

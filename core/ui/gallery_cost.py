@@ -11,6 +11,7 @@ from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.tracking import schema
 from core.ui import reads, words
+from core.ui.chart import chart
 from core.ui.fields import URL
 
 OWN = "each net's own"
@@ -74,7 +75,7 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
     costs = cost_scatter.collect(known, families, reads.runs(), dataset)
     where = "At each net's own input and classes" if dataset is None else f"On {dataset}"
     if known:
-        st.plotly_chart(cost_scatter.draw(costs, where), key="cost")
+        chart(cost_scatter.draw(costs, where), f"cost-{dataset}")
     elif not running:
         st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
     if refusing:

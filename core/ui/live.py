@@ -14,6 +14,7 @@ from core.jobs.logs import read_log
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
+from core.ui.chart import chart
 from core.ui.run_actions import cancel_button, run_actions
 
 LIVE_S = 1.0
@@ -138,27 +139,36 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         state_badge(run["status"])
         st.caption(f"submitted {words.ago(run['started'])}")
         run_actions(store, run)
-    group_line(run)
-    if run["status"] in schema.ACTIVE:
-        progress_bar(run)
-    failure = run.get(f"tags.{schema.FAILURE}")
-    if isinstance(failure, str):
-        st.error(words.plain(failure), icon=":material/error:")
-    history = reads.history([run_id])
-    if len(history):
-        left, right = st.columns(2)
-        style = reads.style_of(run)
-        left.plotly_chart(learning_curves.draw_run(history, style, "loss"), key=f"loss-{run_id}")
-        right.plotly_chart(learning_curves.draw_run(history, style, "accuracy"), key=f"accuracy-{run_id}")
+    # In containers, so that the charts keep their place on the page, and with it their zoom, whatever
+    # comes and goes above them.
+    with st.container():
+        group_line(run)
+        if run["status"] in schema.ACTIVE:
+            progress_bar(run)
+        failure = run.get(f"tags.{schema.FAILURE}")
+        if isinstance(failure, str):
+            st.error(words.plain(failure), icon=":material/error:")
+    with st.container():
+        _curves(run)
     with st.expander("Machine", icon=":material/memory:"):
         uses = system_use.collect(reads.system_history(run_id))
         if uses:
-            st.plotly_chart(system_use.draw(uses), key=f"machine-{run_id}")
+            chart(system_use.draw(uses), f"machine-{run_id}")
         else:
             st.caption("Nothing is known of the machine; it is looked at every few seconds of a training.")
     log = read_log(store, run_id)
     with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
         st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or "nothing printed yet", language=None)
+
+
+def _curves(run: pd.Series) -> None:
+    history = reads.history([run["run_id"]])
+    if history.empty:
+        return
+    style = reads.style_of(run)
+    for column, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        with column:
+            chart(learning_curves.draw_run(history, style, metric), f"{metric}-{run['run_id']}")
 
 
 def group_line(run: pd.Series) -> None:

@@ -16,6 +16,7 @@ from core.inference.client import InferenceError, predict
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import reads, words
+from core.ui.chart import chart
 from core.ui.images import enlarged
 
 SHOWN_PX = 240
@@ -65,7 +66,7 @@ def _answer(store: RunStore, run_id: str, blob: bytes, invert: bool, top_k: int)
         return
     best, probability = prediction.classes[0], prediction.probabilities[0]
     st.markdown(f"### {words.plain(best)} · {probability:.1%}")
-    st.plotly_chart(top_classes.draw(prediction.classes, prediction.probabilities))
+    chart(top_classes.draw(prediction.classes, prediction.probabilities), "top-classes")
 
 
 def _uploaded() -> tuple[bytes | None, str | None]:

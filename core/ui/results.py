@@ -16,6 +16,7 @@ from core.figures import rate_range as rate_range_figure
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
 from core.ui import reads, words
+from core.ui.chart import chart
 from core.ui.images import image_grid
 
 SHOWN_MISTAKES = 24
@@ -58,7 +59,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         st.info("This run kept no test predictions.", icon=":material/info:")
         return
     classes = data["classes"]
-    st.plotly_chart(confusion.draw(confusion_matrix(predictions), classes))
+    chart(confusion.draw(confusion_matrix(predictions), classes), f"confusion-{run['run_id']}")
     with st.expander("Precision and recall by class", icon=":material/target:"):
         st.dataframe(
             per_class(probabilities(predictions), predictions["label"].to_numpy(), classes),
@@ -96,7 +97,7 @@ def rate_range(store: RunStore, run: pd.Series) -> None:
         return
     suggested = suggestion(rates, losses)
     st.subheader("Learning-rate range test")
-    st.plotly_chart(rate_range_figure.draw(rates, losses, suggested))
+    chart(rate_range_figure.draw(rates, losses, suggested), f"range-{run['run_id']}")
     if suggested:
         st.caption(f"The loss falls fastest at a rate of about {suggested:.2g}; a third of it is safe.")
     elif run["status"] not in schema.ACTIVE:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from core.datasets import load
 from core.jobs import queue
@@ -85,8 +86,25 @@ def test_a_run_is_launched_watched_and_cancelled_in_the_browser(page: Page, trai
     wait_for(points)
     first = points()
     wait_for(lambda: points() > first, 60)  # the curves grow while it trains
+
+    # An axis that was zoomed by hand stays so, in the very plot that was zoomed, while new epochs arrive.
+    plots.first.evaluate("plot => { plot.zoomed = true }")
+    area = box(plots.first.locator(".nsewdrag"))
+    left, right, middle = area["x"] + 0.2 * area["width"], area["x"] + 0.6 * area["width"], area["y"] + 60
+    page.mouse.move(left, middle)
+    page.mouse.down()
+    page.mouse.move(right, middle, steps=5)
+    page.mouse.up()
+    zoomed = plots.first.evaluate("plot => plot.layout.xaxis.range")
+    assert zoomed[0] > 0
+    drawn = points()
+    wait_for(lambda: points() > drawn + 2, 60)
+    assert plots.first.evaluate("plot => plot.layout.xaxis.range") == zoomed
+    assert plots.first.evaluate("plot => plot.zoomed")
+
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_test_id("stMain").get_by_text("cancelled")).to_be_visible()
+    assert plots.first.evaluate("plot => plot.zoomed")
     assert frames.runs(get_store())["status"].tolist()[0] == schema.KILLED
 
 
@@ -113,6 +131,31 @@ def test_rows_of_the_queue_are_selected_moved_and_cancelled(
     page.get_by_role("button", name="Cancel 3 runs").click()
     expect(page.get_by_text("Select rows to move")).to_be_visible()
     assert [run.name for run in queue.waiting(store)] == ["d", "b"]
+
+
+def test_a_legend_takes_no_room_from_the_plot(store: RunStore, page: Page, address: str) -> None:
+    ids = []
+    for seed in range(30):
+        ids.append(store.create(SMALL.with_values({"seed": seed})))
+        store.log_metrics(ids[-1], {"val_accuracy": seed / 30, "loss": 1.0}, 1)
+        store.set_status(ids[-1], schema.FINISHED)
+    for width, count in itertools.product((1440, 390), (2, 7, 11, 30)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{address}/Compare?" + "&".join(f"runs={one}" for one in ids[:count]))
+        chart = page.locator(".js-plotly-plot").first
+        expect(chart.locator(".legend .traces")).to_have_count(count)
+        plot, title, legend = (box(chart.locator(part)) for part in (".nsewdrag", ".xtitle", ".legend .bg"))
+        assert plot["height"] > 230
+        assert title["y"] >= plot["y"] + plot["height"]
+        assert legend["y"] >= title["y"] + title["height"]
+        assert legend["y"] + legend["height"] <= box(chart)["y"] + box(chart)["height"]
+
+
+def box(locator: Locator) -> FloatRect:
+    """Where an element stands on the page, in pixels."""
+    found = locator.bounding_box()
+    assert found is not None
+    return found
 
 
 def choose(page: Page, *rows: int) -> None:

@@ -44,8 +44,8 @@ def test_settings_of_the_address_reach_the_run(settings: Settings) -> None:
 
 
 def test_a_schedule_is_drawn_before_the_launch(settings: Settings) -> None:
-    assert not opened("pages/2_Train.py").get("plotly_chart")
-    assert len(opened("pages/2_Train.py", schedule="cosine").get("plotly_chart")) == 1
+    assert not opened("pages/2_Train.py").get("bidi_component")
+    assert len(opened("pages/2_Train.py", schedule="cosine").get("bidi_component")) == 1
 
 
 def test_a_schedule_that_cannot_be_is_said(settings: Settings) -> None:
