@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from core.analysis.comparable import experiment_name
 from core.tracking import schema
 
 PARENT = f"tags.{schema.PARENT}"
@@ -23,7 +24,7 @@ def repeats(runs: pd.DataFrame) -> pd.DataFrame:
             finished = children[children["status"] == schema.FINISHED]
             row = {
                 "group": parent,
-                "name": str(children["name"].iloc[-1]).partition(" · ")[0],
+                "name": experiment_name(str(children["name"].iloc[-1])),
                 "runs": len(children),
                 "finished": len(finished),
             }

@@ -6,12 +6,12 @@ MLflow's own tables; one behind HTTP is read by the client. A test holds both eq
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from core.tracking import schema
 from core.tracking.states import connected, is_database
@@ -96,7 +96,28 @@ def _runs_by_sql(store: RunStore, keys: Sequence[str] | None = None) -> pd.DataF
                 wide.append(losses.set_index("run_uuid")["step"].astype(float).rename("last_epoch"))
             pivoted = long.pivot(index="run_uuid", columns="key", values="value")
             wide.append(pivoted.add_prefix(f"{kind}."))
-    return _typed(pd.concat(wide, axis=1).rename_axis("run_id").reset_index())
+        digests = _digests_by_sql(connection) if keys is None or schema.FINGERPRINT in keys else {}
+    return _typed(_with_digests(pd.concat(wide, axis=1).rename_axis("run_id").reset_index(), digests))
+
+
+def _digests_by_sql(connection: Connection) -> dict[str, str]:
+    """The digest of the dataset that each run noted as its input."""
+    query = text(
+        "SELECT inputs.destination_id, MAX(datasets.digest) FROM inputs JOIN datasets "
+        "ON datasets.dataset_uuid = inputs.source_id "
+        "WHERE inputs.source_type = 'DATASET' AND inputs.destination_type = 'RUN' "
+        "GROUP BY inputs.destination_id"
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _with_digests(frame: pd.DataFrame, digests: Mapping[str, str]) -> pd.DataFrame:
+    """Runs of older versions noted the fingerprint of their dataset as its digest, not as a parameter."""
+    column = f"params.{schema.FINGERPRINT}"
+    if not digests:
+        return frame
+    logged = frame.get(column, pd.Series(index=frame.index, dtype=object))
+    return frame.assign(**{column: logged.where(logged.notna(), frame["run_id"].map(digests))})
 
 
 def _is_wanted(column: str, keys: Sequence[str]) -> bool:
@@ -118,6 +139,7 @@ def _among(keys: Iterable[str]) -> tuple[str, dict[str, str]]:
 
 def _runs_by_client(store: RunStore) -> pd.DataFrame:
     experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    digests: dict[str, str] = {}
     rows, token = [], None
     while True:
         page = store.client.search_runs(experiments, max_results=1000, page_token=token)
@@ -136,13 +158,15 @@ def _runs_by_client(store: RunStore) -> pd.DataFrame:
             row |= {f"metrics.{key}": value for key, value in data.metrics.items()}
             row |= {f"tags.{key}": value for key, value in data.tags.items()}
             rows.append(row)
+            if run.inputs is not None and run.inputs.dataset_inputs:
+                digests[info.run_id] = max(one.dataset.digest for one in run.inputs.dataset_inputs)
         token = page.token
         if not token:
             break
     frame = pd.DataFrame(rows, columns=None if rows else RUN_COLUMNS)
     for column in frame.columns[frame.columns.str.startswith("metrics.")]:
         frame[column] = _with_infinity(frame[column])
-    return _typed(frame)
+    return _typed(_with_digests(frame, digests))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -79,6 +79,7 @@ GROUP = "archlab.group"  # on a parent, which trains nothing: of how many runs
 REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 EXTENDS = "archlab.extends"  # the run whose training this one goes on with
+LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
 
 PENDING = "waiting on the cluster"  # a phase of its progress, before the training's own

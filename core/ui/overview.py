@@ -5,37 +5,87 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.tracking import schema
-from core.ui import words
+from core.analysis.comparable import Basis, Comparison, Competitor
+from core.ui import reads, words
 from core.ui.live import run_link, state_badge
 
 LATEST = 8
+SHOWN_BASES = 3  # of a dataset, the newest; a dataset that is edited often has one for each version
 
 
 def best_runs(runs: pd.DataFrame) -> None:
-    """For every dataset the finished run with the best validation accuracy: the test part chooses nothing."""
+    """For every dataset the best of the runs that may be compared: `core.analysis.comparable` decides."""
     st.subheader("Best run of each dataset")
-    if "metrics.best_val_accuracy" not in runs or "params.data.name" not in runs:
+    comparison = reads.comparison()
+    by_dataset: dict[str, list[Basis]] = {}
+    rankings = comparison.rankings()
+    for basis in rankings:
+        by_dataset.setdefault(basis.dataset, []).append(basis)
+    if rankings:
+        st.caption(
+            "Ranked by validation accuracy among runs on the same images; repeats of one experiment count by "
+            "their mean. The test accuracy chooses nothing."
+        )
+    elif not comparison.excluded:
         st.caption("No run has finished yet.")
-        return
-    compared = runs[[not words.is_range_test(run) for _, run in runs.iterrows()]]
-    finished = compared[
-        (compared["status"] == schema.FINISHED) & compared["metrics.best_val_accuracy"].notna()
-    ]
-    if finished.empty:
-        st.caption("No run has finished yet.")
-        return
-    st.caption("Chosen by validation accuracy; the test accuracy beside it chose nothing.")
-    best = finished.sort_values("metrics.best_val_accuracy", ascending=False).groupby("params.data.name")
     columns = st.columns(2)
-    for position, (dataset, group) in enumerate(best):
-        run = group.iloc[0]
+    for position, (dataset, bases) in enumerate(sorted(by_dataset.items())):
         with columns[position % 2], st.container(border=True):
             st.markdown(f"**{words.plain(dataset)}**")
-            validation, test = st.columns(2)
-            validation.metric("validation", words.percent(run["metrics.best_val_accuracy"]))
-            test.metric("test", words.percent(run.get("metrics.test_accuracy")))
-            run_link(run)
+            for basis in bases[:SHOWN_BASES]:
+                _best(runs, rankings[basis], None if len(bases) == 1 else basis)
+            if len(bases) > SHOWN_BASES:
+                hidden = len(bases) - SHOWN_BASES
+                st.caption(f"{hidden} older version{'s' if hidden > 1 else ''} or splits are not shown.")
+    _excluded(runs, comparison)
+
+
+def _best(runs: pd.DataFrame, ranked: list[Competitor], basis: Basis | None) -> None:
+    """The best of one basis. basis: told where the dataset has several."""
+    best = ranked[0]
+    if basis is not None:
+        st.caption(words.plain(reads.basis_words(basis)))
+    validation, test = st.columns(2)
+    validation.metric("validation", words.spread(best.validation, best.validation_std))
+    test.metric("test", words.spread(best.test, best.test_std))
+    run = runs[runs["run_id"] == best.run_ids[0]].iloc[0]
+    if len(best.run_ids) == 1:
+        run_link(run)
+    else:
+        st.page_link(
+            "pages/3_Compare.py",
+            label=words.plain(best.name),
+            icon=":material/query_stats:",
+            query_params={"runs": list(best.run_ids)},
+        )
+    st.caption(_standing(best, len(ranked)))
+
+
+def _standing(best: Competitor, competitors: int) -> str:
+    """How the best came to be it: of how many, by the mean of how many runs."""
+    among = f"best of {competitors}" if competitors > 1 else "nothing to compare it with yet"
+    if len(best.run_ids) == 1:
+        return among
+    failed = f", {best.unfinished} more did not finish" if best.unfinished else ""
+    return f"{among} · mean ± standard deviation of {len(best.run_ids)} runs{failed}"
+
+
+def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
+    """The finished runs that are not ranked, and why."""
+    if not comparison.excluded:
+        return
+    table = runs.loc[runs["run_id"].isin(comparison.excluded), ["run_id", "name"]]
+    with st.expander(f"Not ranked: {words.count(table)}", icon=":material/info:"):
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "run": [words.run_label(run) for _, run in table.iterrows()],
+                    "why": [comparison.excluded[run_id] for run_id in table["run_id"]],
+                }
+            ),
+            hide_index=True,
+            height="content" if len(table) < 10 else 400,
+        )
 
 
 def latest_runs(runs: pd.DataFrame) -> None:

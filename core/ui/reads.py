@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from core import datasets
-from core.analysis import expected
+from core.analysis import comparable, expected
+from core.analysis.comparable import Basis, Comparison
 from core.datasets import DatasetInfo, ImageDataset
 from core.figures import system_use
 from core.figures.style import LineStyle, run_style
@@ -42,6 +43,31 @@ def _runs(settings: Settings) -> pd.DataFrame:
     return frames.runs(get_store())
 
 
+def comparison() -> Comparison:
+    """Which finished runs compete with which (`core.analysis.comparable`), at most a second old."""
+    return _comparison(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _comparison(settings: Settings) -> Comparison:
+    return comparable.compare(_runs(settings))
+
+
+def basis_words(basis: Basis) -> str:
+    """The version and the split of a dataset that runs were measured on, for people."""
+    info = next((info for info in dataset_infos() if info.name == basis.dataset), None)
+    if not basis.fingerprint:
+        version = "dataset version not logged"
+    elif info is not None and info.fingerprint == basis.fingerprint:
+        version = "current version of the dataset"
+    else:
+        version = f"earlier version {basis.fingerprint[:8]} of the dataset"
+    own = info is not None and info.fingerprint == basis.fingerprint and info.part_size("validation")
+    if own and "fold" not in basis.how:
+        return f"{version}, its own validation set"
+    return f"{version}, {basis.how}"
+
+
 def queue_runs() -> pd.DataFrame:
     """All runs with what the queue shows of them, at most a second old; read far faster than all of them."""
     return _queue_runs(get_settings())
@@ -71,7 +97,7 @@ def finished_runs() -> pd.DataFrame:
 
 def forget_runs() -> None:
     """Read the runs anew at the next question: something was just changed from here."""
-    for read in (_runs, _queue_runs, _active):
+    for read in (_runs, _comparison, _queue_runs, _active):
         read.clear()
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from core.analysis.comparable import is_ours as is_ours
+from core.analysis.comparable import not_a_fraction
 from core.tracking import schema
 from core.tracking.states import progress_of
 
@@ -39,8 +41,13 @@ def ago(moment: Any) -> str:
 
 
 def percent(value: Any) -> str:
-    """A fraction as a percentage with two decimals; a dash when there is none."""
-    return "–" if value is None or pd.isna(value) else f"{value:.2%}"
+    """A fraction as a percentage with two decimals; a dash when there is none.
+
+    What another program logged may be infinite or a percentage already: it is shown as what it is.
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.2%}" if not_a_fraction("", value) is None else f"{value:g} (not a fraction)"
 
 
 def count(things: Sized, one: str = "run") -> str:
@@ -67,11 +74,6 @@ def device_name(device: str) -> str:
     """What a training runs on: `0,1` as "GPU 0, 1"."""
     names = {"auto": "auto", "cpu": "CPU", "cluster": "cluster"}
     return names.get(device) or f"GPU {device.replace(',', ', ')}"
-
-
-def is_ours(run: pd.Series) -> bool:
-    """Whether ArchLab trained a run; others in the store were logged by somebody else's program."""
-    return isinstance(run.get(f"tags.{schema.NUMBER}"), str)
 
 
 def is_range_test(run: pd.Series) -> bool:

@@ -15,7 +15,7 @@ def run(parent: str | None, status: str, accuracy: float | None) -> dict:
     return {
         PARENT: parent,
         f"tags.{schema.NUMBER}": "1",
-        "name": "lenet5 on digits · seed 3",
+        "name": "lenet5 · wide · fold 2 of 5 · seed 3",
         "status": status,
         "metrics.test_accuracy": accuracy,
     }
@@ -30,7 +30,7 @@ def test_a_group_is_told_by_its_finished_runs() -> None:
     rows += [run("old", schema.FINISHED, 0.8), run("old", schema.FAILED, None)]
     found = repeats(pd.DataFrame(rows)).set_index("group")
     assert list(found.index) == ["new", "old"]
-    assert found.loc["old", ["name", "runs", "finished"]].tolist() == ["lenet5 on digits", 3, 2]
+    assert found.loc["old", ["name", "runs", "finished"]].tolist() == ["lenet5 · wide", 3, 2]
     assert found.loc["old", "test_accuracy"] == pytest.approx(0.85)
     assert found.loc["old", "test_accuracy_std"] == pytest.approx(0.1 / math.sqrt(2))
     assert math.isnan(found.loc["new", "test_accuracy_std"])  # one run has no deviation

@@ -75,6 +75,9 @@ def test_sql_and_client_read_the_same(store: RunStore) -> None:
     for step, loss in enumerate((1.0, math.nan, math.inf, -math.inf), start=1):
         store.log_metrics(logged, {"loss": loss, "val_accuracy": 0.25 * step}, step)
     store.set_status(logged, schema.FINISHED)
+    store.log_dataset(logged, "digits", "of an older version", "here", {})
+    store.log_params(bare, {schema.FINGERPRINT: "logged"})
+    store.log_dataset(bare, "digits", "not asked", "here", {})
     store.client.delete_run(deleted)
     foreign = store.client.create_run("0", run_name="logged elsewhere").info.run_id
 
@@ -85,6 +88,8 @@ def test_sql_and_client_read_the_same(store: RunStore) -> None:
     pd.testing.assert_frame_equal(by_sql, by_client)
     assert set(by_sql["run_id"]) == {logged, bare, foreign}
     assert by_sql.set_index("run_id").loc[logged, "last_epoch"] == 4
+    fingerprints = by_sql.set_index("run_id")[f"params.{schema.FINGERPRINT}"].dropna().to_dict()
+    assert fingerprints == {logged: "of an older version", bare: "logged"}
 
     waiting, running = store.create(ExperimentConfig()), store.create(ExperimentConfig())
     store.set_status(running, schema.RUNNING)

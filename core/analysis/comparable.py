@@ -1,0 +1,305 @@
+"""Which runs may be compared, and which of them is best: the one place that decides it.
+
+Accuracies are ranked only when they were measured on the same images: the same version of a dataset and the
+same split of it. Runs that repeat one experiment with other seeds, or on other folds, compete together by
+their mean, so that no run wins because its seed or fold was lucky.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from core.architectures import architectures
+from core.config import ExperimentConfig
+from core.tracking import schema
+
+# Settings in which repeats of one experiment may differ: they change its luck or its place, not its method.
+REPEATED = ("name", "seed", "data.fold", "training.device", "training.images_on_device")
+SPLIT_SETTINGS = ("data.validation_fraction", "data.split_seed", "data.folds", "data.fold")
+OPTIONS = "model.options."
+PER_REPEAT = re.compile(r"( · fold \d+ of \d+)?( · seed \d+)?$")  # what a group adds to the names of its runs
+TOLERANCE = 1e-6  # accuracies are sums of float32
+
+FINGERPRINT, SPLIT = f"params.{schema.FINGERPRINT}", f"params.{schema.SPLIT}"
+# The columns of the runs by which it is decided.
+DECIDING = (
+    "run_id",
+    "name",
+    "status",
+    "params.data.name",
+    *(f"params.{name}" for name in SPLIT_SETTINGS),
+    "params.schedule.name",
+    "params.training.keep",
+    FINGERPRINT,
+    SPLIT,
+    f"tags.{schema.NUMBER}",
+    f"tags.{schema.LEAK}",
+    "metrics.best_val_accuracy",
+    "metrics.val_accuracy",
+    "metrics.test_accuracy",
+)
+
+DEFAULTS = {name: str(value) for name, value in ExperimentConfig().flat().items()}
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The images that a score was measured on. Scores are ranked only within one basis.
+
+    fingerprint: of the dataset's version; empty when it was not logged. splits: the split fingerprints of all
+    runs that a score is the mean of, several for folds. how: the split in words.
+    """
+
+    dataset: str
+    fingerprint: str
+    splits: frozenset[str]
+    how: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """One run, or all finished repeats of one experiment.
+
+    run_ids: newest first. validation, test: mean accuracies from 0 to 1; NaN without a test set. The `_std`
+    are sample standard deviations, NaN for one run. unfinished: repeats that failed or were cancelled.
+    """
+
+    name: str
+    run_ids: tuple[str, ...]
+    basis: Basis
+    validation: float
+    validation_std: float
+    test: float
+    test_std: float
+    unfinished: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """competitors: the newest first. excluded: finished runs that do not compete, and why."""
+
+    competitors: tuple[Competitor, ...]
+    excluded: Mapping[str, str]
+
+    def rankings(self) -> dict[Basis, list[Competitor]]:
+        """The competitors of each basis, the best validation accuracy first; the newest basis first."""
+        found: dict[Basis, list[Competitor]] = {}
+        for one in self.competitors:
+            found.setdefault(one.basis, []).append(one)
+        return {
+            basis: sorted(those, key=lambda one: one.validation, reverse=True)
+            for basis, those in found.items()
+        }
+
+
+def compare(runs: pd.DataFrame) -> Comparison:
+    """Decide which finished runs compete with which. runs: as `frames.runs` gives them, newest first."""
+    ended = runs[runs["status"].isin(schema.ENDED)]
+    excluded: dict[str, str] = {}
+    finished: dict[Hashable, list[dict[str, Any]]] = {}
+    unfinished = Counter[Hashable]()
+    rows = ended.loc[:, [name for name in DECIDING if name in ended]].to_dict("records")
+    for key, row in zip(experiments(ended), rows, strict=True):
+        if row["status"] != schema.FINISHED:
+            unfinished[key] += 1
+        elif (reason := why_not(row)) is not None:
+            excluded[row["run_id"]] = reason
+        else:
+            finished.setdefault(key, []).append(row)
+    competitors = tuple(
+        _competitor(repeats, unfinished[key] if len(repeats) > 1 else 0) for key, repeats in finished.items()
+    )
+    return Comparison(competitors, excluded)
+
+
+def why_not(run: Mapping[str, Any]) -> str | None:
+    """Return why a finished run cannot be the best of anything, in a sentence; None when it can."""
+    if run.get("params.schedule.name") == "range_test":
+        return "It tried learning rates only and has no result."
+    if (leak := text(run, f"tags.{schema.LEAK}")) is not None:
+        return leak
+    if text(run, "params.data.name") is None:
+        return "It does not say which dataset it used."
+    if not is_ours(run) and None in (text(run, FINGERPRINT), text(run, SPLIT)):
+        return "Another program logged it, without saying which images it was trained and validated on."
+    accuracy = validation_accuracy(run)
+    if math.isnan(accuracy):
+        return "It has no validation accuracy to be ranked by."
+    return not_a_fraction("validation accuracy", accuracy)
+
+
+def is_ours(run: Mapping[str, Any] | pd.Series) -> bool:
+    """Whether ArchLab trained a run; others in the store were logged by another program."""
+    return text(run, f"tags.{schema.NUMBER}") is not None
+
+
+def validation_accuracy(run: Mapping[str, Any] | pd.Series) -> float:
+    """Return the validation accuracy of the weights that a run kept; NaN when it has none."""
+    kept = "val_accuracy" if text(run, "params.training.keep") == "last" else "best_val_accuracy"
+    return number(run, f"metrics.{kept}")
+
+
+def not_a_fraction(what: str, value: float) -> str | None:
+    """Return a sentence for an accuracy that is not in 0 to 1; None for one that is, and for NaN."""
+    if math.isnan(value) or -TOLERANCE <= value <= 1 + TOLERANCE:
+        return None
+    hint = " It looks like a percentage." if 1 < value <= 100 else ""
+    return f"Its {what} is {value:g}, not a fraction from 0 to 1.{hint}"
+
+
+def basis_of(run: Mapping[str, Any]) -> Basis:
+    """The images that one run was measured on. A run of an older version is known by its split's settings."""
+    split = text(run, SPLIT)
+    if split is None:
+        split = " ".join(normal(run.get(f"params.{name}"), DEFAULTS[name]) for name in SPLIT_SETTINGS)
+    dataset, fingerprint = text(run, "params.data.name") or "", text(run, FINGERPRINT) or ""
+    return Basis(dataset, fingerprint, frozenset([split]), split_in_words([run]))
+
+
+def split_in_words(runs: list[Mapping[str, Any]]) -> str:
+    """The split of repeats of one experiment, as their settings describe it."""
+    first = runs[0]
+    folds = int(number(first, "params.data.folds", 0.0))
+    seed = normal(first.get("params.data.split_seed"), DEFAULTS["data.split_seed"])
+    if folds:
+        used = sorted({int(number(run, "params.data.fold", 0.0)) + 1 for run in runs})
+        which = f"all {folds} folds" if len(used) == folds else f"fold {_listed(used)} of {folds}"
+        return f"{which}, split seed {seed}"
+    fraction = number(first, "params.data.validation_fraction", float(DEFAULTS["data.validation_fraction"]))
+    return f"{fraction:.0%} held out, split seed {seed}"
+
+
+def experiments(runs: pd.DataFrame) -> list[Hashable]:
+    """A key for each run that repeats of one experiment share.
+
+    It holds all settings but those in `REPEATED`, with defaults filled in and numbers in one spelling.
+    """
+    settings = {}
+    for column in runs.columns:
+        name = column.removeprefix("params.")
+        if column.startswith("params.") and name not in (*REPEATED, schema.SPLIT):
+            values = runs[column].fillna(default_of(name, runs)).fillna("")
+            settings[name] = values.map({value: normal(value) for value in values.unique()})
+    folds = runs.get("params.data.folds", pd.Series("0", index=runs.index)).fillna("0")
+    split = runs.get(SPLIT, pd.Series(index=runs.index, dtype=object))
+    # Folds are repeats. Where no split was logged, an older version ran: those runs are averaged apart.
+    settings["split"] = split.where((folds == "0") | split.isna(), "logged").fillna("")
+    for tag in (schema.NUMBER, schema.EXTENDS):
+        settings[tag] = runs.get(f"tags.{tag}", pd.Series(index=runs.index, dtype=object)).notna()
+    return list(zip(*settings.values(), strict=True))
+
+
+def default_of(setting: str, runs: pd.DataFrame) -> Any:
+    """What a setting is where a run does not say it: one value, or one for each run's architecture."""
+    if not setting.startswith(OPTIONS):
+        return DEFAULTS.get(setting, "")
+    models = runs.get("params.model.name", pd.Series(index=runs.index, dtype=object))
+    return models.map({model: default_options(model).get(setting, "") for model in models.dropna().unique()})
+
+
+def default_options(model: str) -> dict[str, str]:
+    """The options of a registered architecture by their dotted setting; none for an unknown one."""
+    if model not in architectures.names():
+        return {}
+    return {f"{OPTIONS}{option.name}": str(option.default) for option in architectures.get(model).options}
+
+
+def differences(runs: pd.DataFrame) -> list[str]:
+    """Why some runs cannot be ranked against each other, in sentences; none when they can.
+
+    runs: rows of `frames.runs` that somebody looks at together, whatever their state.
+    """
+    rows = runs.loc[:, [name for name in DECIDING if name in runs]].to_dict("records")
+    silent = sum(text(row, "params.data.name") is None for row in rows)
+    known = [basis_of(row) for row in rows if text(row, "params.data.name") is not None]
+    found = []
+    datasets = Counter(basis.dataset for basis in known)
+    if len(datasets) > 1:
+        found.append(f"They used different datasets: {_counted(datasets)}.")
+    for dataset in datasets:
+        of_this = [basis for basis in known if basis.dataset == dataset]
+        versions = Counter(basis.fingerprint for basis in of_this)
+        if len(versions) > 1:
+            short = {one[:8] or "not logged": count for one, count in versions.items()}
+            found.append(f"They used different versions of the dataset '{dataset}': {_counted(short)}.")
+        splits = {basis.splits for basis in of_this}
+        if len(splits) > 1 and len(versions) == 1:
+            hows = Counter(basis.how for basis in of_this)
+            how = f": {_counted(hows)}" if len(hows) > 1 else ""
+            found.append(f"They validated on different images of '{dataset}'{how}.")
+    if silent and len(rows) > 1:
+        found.append(f"The dataset of {silent} of them was not logged.")
+    return found
+
+
+def text(run: Mapping[str, Any] | pd.Series, key: str) -> str | None:
+    """A parameter or tag of a run; None when it has none."""
+    value = run.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def number(run: Mapping[str, Any] | pd.Series, key: str, default: float = math.nan) -> float:
+    """A metric or a numeric parameter of a run; `default` when it has none or it is not a number."""
+    try:
+        value = float(run.get(key, default))
+    except (TypeError, ValueError):
+        return default
+    return default if math.isnan(value) else value
+
+
+def normal(value: Any, default: str = "") -> str:
+    """A setting's value in one spelling: `1e-3` and `0.0010` alike, `True` and `true` too."""
+    given = value if isinstance(value, str) else default
+    try:
+        return f"{float(given):.12g}"
+    except ValueError:
+        return given.lower() if given.lower() in ("true", "false") else given
+
+
+def _competitor(repeats: list[dict[str, Any]], unfinished: int) -> Competitor:
+    bases = [basis_of(run) for run in repeats]
+    splits = frozenset().union(*(basis.splits for basis in bases))
+    by_split = pd.DataFrame(
+        {
+            "split": [next(iter(basis.splits)) for basis in bases],
+            "validation": [validation_accuracy(run) for run in repeats],
+            "test": [_test_accuracy(run) for run in repeats],
+        }
+    )
+    means = by_split.groupby("split")[["validation", "test"]].mean().mean()  # every fold counts alike
+    deviations = by_split[["validation", "test"]].std()
+    return Competitor(
+        name=experiment_name(str(repeats[0]["name"])) if len(repeats) > 1 else str(repeats[0]["name"]),
+        run_ids=tuple(run["run_id"] for run in repeats),
+        basis=Basis(bases[0].dataset, bases[0].fingerprint, splits, split_in_words(list(repeats))),
+        validation=float(means["validation"]),
+        validation_std=float(deviations["validation"]),
+        test=float(means["test"]),
+        test_std=float(deviations["test"]),
+        unfinished=unfinished,
+    )
+
+
+def experiment_name(run_name: str) -> str:
+    """The name of an experiment, from that of one of its repeats."""
+    return PER_REPEAT.sub("", run_name)
+
+
+def _test_accuracy(run: Mapping[str, Any]) -> float:
+    accuracy = number(run, "metrics.test_accuracy")
+    return math.nan if not_a_fraction("", accuracy) else accuracy
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _counted(things: Mapping[str, int]) -> str:
+    return ", ".join(f"{thing} ({count} run{'' if count == 1 else 's'})" for thing, count in things.items())

@@ -1,0 +1,98 @@
+"""The Overview: which run is called the best, and what is said of those that cannot be."""
+
+from __future__ import annotations
+
+import math
+
+from streamlit.testing.v1 import AppTest
+
+from core.config import ExperimentConfig
+from core.datasets import load
+from core.tracking import schema
+from core.tracking.store import RunStore
+from tests.ui.test_pages import opened
+
+PAGE = "streamlit_app.py"
+
+
+def finished(store: RunStore, name: str, accuracy: float, fingerprint: str, **settings: object) -> str:
+    """A run as the training logs it, without a training."""
+    config = ExperimentConfig().with_values({"name": name, **settings})
+    run_id = store.create(config)
+    split = f"fold {config.data.fold} of {config.data.folds}"
+    store.log_params(run_id, {schema.FINGERPRINT: fingerprint, schema.SPLIT: split})
+    values = {"best_val_accuracy": accuracy, "val_accuracy": accuracy, "test_accuracy": accuracy - 0.01}
+    store.log_metrics(run_id, values, 1)
+    store.set_status(run_id, schema.FINISHED)
+    return run_id
+
+
+def shown(app: AppTest) -> list[tuple[str, str]]:
+    return [(metric.label, metric.value) for metric in app.metric]
+
+
+def captions(app: AppTest) -> list[str]:
+    return [caption.value.replace("\\", "") for caption in app.caption]
+
+
+def test_folds_win_by_their_mean_and_older_versions_stand_apart(store: RunStore) -> None:
+    now = load("digits").info.fingerprint
+    finished(store, "easier version", 0.999, "0123456789abcdef")
+    for fold, accuracy in enumerate((0.99, 0.70)):
+        finished(
+            store, f"lucky · fold {fold + 1} of 2", accuracy, now, **{"data.folds": 2, "data.fold": fold}
+        )
+    for fold, accuracy in enumerate((0.90, 0.92)):
+        changes = {"model.name": "conv3", "data.folds": 2, "data.fold": fold}
+        finished(store, f"steady · fold {fold + 1} of 2", accuracy, now, **changes)
+    app = opened(PAGE)
+    assert not app.exception
+    assert shown(app) == [
+        ("validation", "91.00 ± 1.41 %"),
+        ("test", "90.00 ± 1.41 %"),
+        ("validation", "99.90%"),
+        ("test", "98.90%"),
+    ]
+    assert "best of 2 · mean ± standard deviation of 2 runs" in captions(app)
+    assert "current version of the dataset, all 2 folds, split seed 0" in captions(app)
+    assert "earlier version 01234567 of the dataset, 10% held out, split seed 0" in captions(app)
+
+
+def test_an_accuracy_that_is_no_fraction_is_never_best(store: RunStore) -> None:
+    fingerprint = load("digits").info.fingerprint
+    finished(store, "ours", 0.5, fingerprint)
+    names = ("infinite", "percent", "silent")
+    for name, accuracy in zip(names, (math.inf, 64.0, 0.9), strict=True):
+        foreign = store.client.create_run("0", run_name=name).info.run_id
+        store.log_params(foreign, {"data.name": "digits"})
+        if name != "silent":
+            store.log_params(foreign, {schema.FINGERPRINT: fingerprint, schema.SPLIT: "fold 0 of 0"})
+        store.log_metrics(foreign, {"best_val_accuracy": accuracy, "test_accuracy": accuracy})
+        store.set_status(foreign, schema.FINISHED)
+    app = opened(PAGE)
+    assert not app.exception
+    assert shown(app) == [("validation", "50.00%"), ("test", "49.00%")]
+    (table,) = [frame.value for frame in app.dataframe if "why" in frame.value]
+    why = dict(zip(table["run"].str.partition(" · ")[0], table["why"], strict=True))
+    assert why == {
+        "infinite": "Its validation accuracy is inf, not a fraction from 0 to 1.",
+        "percent": "Its validation accuracy is 64, not a fraction from 0 to 1. It looks like a percentage.",
+        "silent": "Another program logged it, without saying which images it was trained and validated on.",
+    }
+    texts = [text.value for text in app.markdown]
+    assert "test accuracy 64 (not a fraction)" in texts
+    assert "test accuracy inf (not a fraction)" in texts
+    assert not any("6400" in text or "inf%" in text for text in texts)
+
+
+def test_compare_says_which_runs_cannot_be_ranked(store: RunStore) -> None:
+    one = finished(store, "one", 0.5, "1111")
+    other = finished(store, "other", 0.6, "2222222222")
+    app = opened("pages/3_Compare.py", runs=[one, other])
+    (said,) = [text for text in captions(app) if "do not rank" in text]
+    assert said.endswith(
+        "They used different versions of the dataset 'digits': 22222222 (1 run), 1111 (1 run)."
+    )
+    same = finished(store, "same", 0.6, "1111", seed=1)
+    app = opened("pages/3_Compare.py", runs=[one, same])
+    assert not [text for text in captions(app) if "do not rank" in text]
