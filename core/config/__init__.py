@@ -22,6 +22,7 @@ from core.config.learning import (
     TrainingConfig,
 )
 from core.config.parts import (
+    DEFAULT_PREPROCESSING,
     FILLS,
     FREEZES,
     HEADS,
@@ -35,6 +36,7 @@ from core.config.parts import (
 from core.config.text import as_number, as_text
 
 __all__ = [
+    "DEFAULT_PREPROCESSING",
     "FILLS",
     "FREEZES",
     "HEADS",

@@ -23,6 +23,7 @@ HEADS: tuple[Head, ...] = get_args(Head)
 FREEZES: tuple[Freeze, ...] = get_args(Freeze)
 IMBALANCE: tuple[Imbalance, ...] = get_args(Imbalance)
 PREPROCESSING: tuple[Preprocessing, ...] = get_args(Preprocessing)
+DEFAULT_PREPROCESSING: Preprocessing = "scale"  # where neither a person nor the weights choose
 FILLS: tuple[Fill, ...] = get_args(Fill)
 TEST_TIME: tuple[TestTime, ...] = get_args(TestTime)
 
@@ -44,7 +45,8 @@ class DataConfig(Part):
     grey: bool = False  # read colour images as one channel
     imbalance: Imbalance = "as_is"
     at_most: int = Field(100, ge=1)  # training images a class; counts for imbalance at_most alone
-    preprocessing: Preprocessing = "scale"  # 0-255 to what nets get
+    # 0-255 to what the model gets. auto: what the weights to start from expect, `scale` where they do not say
+    preprocessing: Literal["auto", Preprocessing] = "auto"
 
     @model_validator(mode="after")
     def _fold_exists(self) -> DataConfig:

@@ -68,7 +68,8 @@ def check(config: ExperimentConfig, info: DatasetInfo) -> None:
             f"augmentation.pad_and_crop must be smaller than the images, {height}×{width}. "
             f"Received: {margin}."
         )
-    if config.data.preprocessing in COLOUR_ONLY and channels != 3:
+    # ImageNet's weights get grey images as three equal channels.
+    if config.data.preprocessing in COLOUR_ONLY and channels != 3 and config.model.weights != "imagenet":
         raise ValueError(
             f"data.preprocessing '{config.data.preprocessing}' is made for images of 3 channels. "
             f"Received: {channels}."

@@ -73,6 +73,11 @@ def check(config: ExperimentConfig) -> None:
         )
 
 
+def chosen(config: ExperimentConfig, store: RunStore) -> dict[str, str]:
+    """Return the settings that a checked config leaves to be chosen, by dotted name, as they will be used."""
+    return {"data.preprocessing": check_weights(config, store)}
+
+
 def obtain(config: ExperimentConfig) -> None:
     """Raise ConfigError when weights that are to be downloaded are out of reach; asks the network."""
     try:
@@ -116,7 +121,7 @@ def _create(store: RunStore, group: Group, tags: Mapping[str, str] | None) -> li
     place: Mapping[str, str] = {}
     try:
         for config, place in zip(group.configs, places(store, group, tags), strict=True):
-            run_ids.append(store.create(config, {**(tags or {}), **place}))
+            run_ids.append(store.create(config, {**(tags or {}), **place}, chosen(config, store)))
     except BaseException:
         if schema.PARENT in place:
             with suppress(Exception):  # else it ends when this process has
@@ -131,7 +136,7 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     store.settings.require_trainer("launch a training")
     check(config)
     obtain(config)
-    run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})})
+    run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})}, chosen(config, store))
     device = config.training.device
     with _interrupts():
         status = supervise(store, run_id, None if device == AUTO else device)

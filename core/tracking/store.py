@@ -70,8 +70,16 @@ class RunStore:
 
     # A run's life
 
-    def create(self, config: ExperimentConfig, tags: Mapping[str, str] | None = None) -> str:
+    def create(
+        self,
+        config: ExperimentConfig,
+        tags: Mapping[str, str] | None = None,
+        chosen: Mapping[str, Any] | None = None,
+    ) -> str:
         """A new run with its config attached, SCHEDULED; returns its id.
+
+        chosen: values, by dotted name, of settings that the config leaves to be chosen. Params have these, so
+        that runs can be compared; the config keeps what the person wrote.
 
         Until it is scheduled this process is its owner: should it die in between, the run ends FAILED.
         """
@@ -90,7 +98,7 @@ class RunStore:
         )
         run_id: str = run.info.run_id
         try:
-            self.log_params(run_id, config.flat())
+            self.log_params(run_id, config.flat() | dict(chosen or {}))
             self.client.log_text(run_id, config.to_yaml(), schema.CONFIG)
             self.set_status(run_id, schema.SCHEDULED)
         except BaseException as error:
@@ -300,7 +308,21 @@ class RunStore:
         return ids[0]
 
     def config(self, run_id: str) -> ExperimentConfig:
-        return configs.from_yaml(self.read_text(run_id, schema.CONFIG))
+        """The config that a run was launched with. Raises FileNotFoundError when its files are gone.
+
+        Older versions had no `data.preprocessing: auto`: weights overruled the default, which then stands in
+        the config although the run used another preprocessing. It is read as `auto`.
+        """
+        config = configs.from_yaml(self.read_text(run_id, schema.CONFIG))
+        if config.model.weights == "none" or config.data.preprocessing != configs.DEFAULT_PREPROCESSING:
+            return config
+        try:
+            used = json.loads(self.read_text(run_id, schema.DATA)).get("preprocessing")
+        except FileNotFoundError:
+            return config
+        if used in (None, config.data.preprocessing):
+            return config
+        return config.with_values({"data.preprocessing": "auto"})
 
     def read_text(self, run_id: str, name: str) -> str:
         return self.artifact(run_id, name).read_text(encoding="utf-8", errors="replace")

@@ -32,13 +32,14 @@ def training_mean(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def preprocessing(name: str, shape: tuple[int, int, int], mean: np.ndarray | None = None) -> Tensors:
     """A function on tensors `(N, H, W, C)` of 0-255; call it as often as needed, its layers are shared.
 
-    name: `scale` to 0-1; `standardize` each image: mean 0, deviation 1; `mean` of each channel, or
-        `mean_image`, of the training part subtracted, in units of 255; `caffe` (BGR, ImageNet's mean
-        subtracted), `tf` (-1 to 1), `torch` (0-1, ImageNet's mean and deviation): as pretrained nets want it.
+    name: `scale` to 0-1, as `auto` is where no weights choose; `standardize` each image: mean 0, deviation 1;
+        `mean` of each channel, or `mean_image`, of the training part subtracted, in units of 255; `caffe`
+        (BGR, ImageNet's mean subtracted), `tf` (-1 to 1), `torch` (0-1, ImageNet's mean and deviation): as
+        pretrained nets want it.
     shape: what the net gets. mean: `(H, W, C)` of the training part; a larger one is cut to its middle.
     """
     match name:
-        case "scale":
+        case "scale" | "auto":
             return layers.Rescaling(1 / 255, name="scale")
         case "standardize":
             named = layers.Identity(name="standardize")  # a saved net tells it by this name

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.architectures.imagenet import TWINS, NamedWeights, imagenet_weights
 from core.architectures.transfer import backbone_layers, backbone_of, named_layers
-from core.config import PREPROCESSING, DataConfig, ExperimentConfig, ModelConfig
+from core.config import DEFAULT_PREPROCESSING, PREPROCESSING, ExperimentConfig, ModelConfig
 from core.datasets.keras_source import keras_home
 from core.lazy import LazyModule
 from core.settings import Settings
@@ -50,13 +50,13 @@ class Pretrained:
 
 
 def check_weights(config: ExperimentConfig, store: RunStore) -> str:
-    """Return the preprocessing that images will go through: what the weights expect, or the config's.
+    """Return the preprocessing that images will go through; never `auto`.
 
     Raises WeightsError, or UnknownRun, when `model.weights` names nothing that could be loaded.
     """
     model = config.model
     if model.weights == "none":
-        return config.data.preprocessing
+        return expected_preprocessing(config, None)
     if model.weights == "imagenet":
         if model.name not in TWINS:
             raise WeightsError(
@@ -122,12 +122,12 @@ def weights_file(name: str, settings: Settings) -> Path:
 
 
 def start_from(net: keras.Model, config: ExperimentConfig, store: RunStore) -> ExperimentConfig:
-    """Give the net the weights that its config names; returns the config with the preprocessing they expect.
+    """Give the net the weights that its config names; returns the config with the preprocessing chosen.
 
     Raises WeightsError when they cannot be had, or a layer has other shapes there than here.
     """
     if config.model.weights == "none":
-        return config
+        return config.with_values({"data.preprocessing": expected_preprocessing(config, None)})
     found = load(net, config, store)
     taken = take_weights(net, found, config.model.weights_layers)
     preprocessing = expected_preprocessing(config, found.preprocessing)
@@ -139,16 +139,18 @@ def start_from(net: keras.Model, config: ExperimentConfig, store: RunStore) -> E
 
 
 def expected_preprocessing(config: ExperimentConfig, expected: str | None) -> str:
-    """What weights want, or the config's where they do not say. Raises WeightsError when it asks for another.
+    """Return the config's preprocessing; for `auto` what the weights expect, `scale` where they do not say.
 
-    The config's default stands for whatever the weights expect.
+    expected: what the weights expect; None: not said. Raises WeightsError when the config names another one.
     """
     chosen = config.data.preprocessing
-    if chosen not in (expected or chosen, DataConfig().preprocessing):
+    if chosen == "auto":
+        return expected or DEFAULT_PREPROCESSING
+    if chosen != (expected or chosen):
         raise WeightsError(
             f"These weights expect images with data.preprocessing {expected}. Received: {chosen}."
         )
-    return expected or chosen
+    return chosen
 
 
 def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrained:
@@ -179,7 +181,7 @@ def logged(store: RunStore, run_id: str) -> str:
     except (FileNotFoundError, KeyError):
         pass  # logged before runs wrote it down
     try:
-        return store.config(run_id).data.preprocessing
+        return expected_preprocessing(store.config(run_id), None)
     except FileNotFoundError as error:
         raise WeightsError(f"{error} Its files are gone, so there are no weights to take.") from None
 

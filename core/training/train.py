@@ -66,11 +66,11 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
     dataset = datasets.load(config.data.name, grey=config.data.grey)
     parts = choices.choose(dataset, config.data)
     run = length(config, len(parts.train))
-    mean = training_mean(dataset.images, parts.train) if needs_mean(config.data.preprocessing) else None
     with across_devices(config.training.devices):
         net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
         net = regularized(net, config.regularization)
-        config = start_from(net, config, store)
+        config = start_from(net, config, store)  # decides the preprocessing
+        mean = training_mean(dataset.images, parts.train) if needs_mean(config.data.preprocessing) else None
         print(
             f"data {config.data.name}: "
             + ", ".join(f"{len(rows)} {part}" for part, rows in vars(parts).items())

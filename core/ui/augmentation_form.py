@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from core.config import FILLS, PREPROCESSING, AugmentationConfig, ConfigError, ExperimentConfig
+from core.config import FILLS, AugmentationConfig, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.ui import words
 from core.ui.augmentation_preview import preview
@@ -19,6 +19,7 @@ TEST_TIME_WORDS = {
     "ten_crops": "ten crops",
 }
 PREPROCESSING_WORDS = {
+    "auto": "automatic",
     "scale": "scale to 0–1",
     "standardize": "standardise each image",
     "mean": "subtract the training mean of each channel",
@@ -81,9 +82,10 @@ def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any
     settings: dict[str, Any] = {}
     first, second, third = st.columns([2, 1, 1])
     settings["data.preprocessing"] = first.selectbox(
-        "Preprocessing", PREPROCESSING, format_func=PREPROCESSING_WORDS.__getitem__, key="preprocessing",
-        bind=URL,
-        help="What becomes of pixels of 0–255; part of the model. Weights to start from bring their own.",
+        "Preprocessing", PREPROCESSING_WORDS, format_func=PREPROCESSING_WORDS.__getitem__,
+        key="preprocessing", bind=URL,
+        help="How pixels of 0–255 are transformed; part of the model. Automatic: what the weights to start "
+        "from expect, scaled to 0–1 without. Any other choice must be the one that the weights expect.",
     )  # fmt: skip
     shorter = min(info.shape[:2])
     settings["augmentation.random_crop"] = second.number_input(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import datasets
-from core.config import ExperimentConfig
+from core.config import DEFAULT_PREPROCESSING, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.inference import client
 from core.inference.client import InferenceError
@@ -37,7 +37,8 @@ def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
         return
     image_grid_png(images)
     if config.model.weights != "none":
-        why = ": as the weights to start from want it" if chosen != config.data.preprocessing else ""
+        by_weights = config.data.preprocessing == "auto" and chosen != DEFAULT_PREPROCESSING
+        why = ": as the weights to start from want it" if by_weights else ""
         st.caption(f"{words.plain(config.model.name)}, preprocessing {words.plain(chosen)}{why}.")
 
 

@@ -13,12 +13,27 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from core.architectures.transfer import assemble, backbone_layers
-from core.config import PREPROCESSING, ConfigError, ExperimentConfig, ModelConfig
+from core.config import (
+    PREPROCESSING,
+    ConfigError,
+    ExperimentConfig,
+    ModelConfig,
+    from_yaml,
+    parse_assignments,
+)
+from core.jobs.groups import repeated
 from core.jobs.launch import check, launch, train_here
 from core.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.training.pretrained import WeightsError, check_weights, from_model, start_from, weights_file
+from core.training.pretrained import (
+    WeightsError,
+    check_weights,
+    from_model,
+    saved_preprocessing,
+    start_from,
+    weights_file,
+)
 from core.training.train import wrap
 from tests.conftest import SMALL, Trained
 
@@ -158,6 +173,53 @@ def test_preprocessing_that_the_weights_do_not_expect_is_refused(saved: dict, st
     with pytest.raises(WeightsError, match="expect images with data"):  # before a launch too
         check_weights(config, store)
     assert check_weights(ExperimentConfig(model=model), store) == "tf"
+
+
+@pytest.mark.parametrize("written", PREPROCESSING)
+def test_a_preprocessing_that_is_written_down_is_never_overruled(store: RunStore, written: str) -> None:
+    """From YAML, `--set` and for every run of a group; `scale`, once the default, as any other."""
+    text = f"data: {{preprocessing: {written}}}\nmodel: {{name: vgg16, weights: imagenet, resize: 32}}"
+    by_yaml = from_yaml(text).with_values({"seed": 1})
+    by_set = from_yaml("model: {name: vgg16, weights: imagenet, resize: 32}").with_values(
+        parse_assignments([f"data.preprocessing={written}"])
+    )
+    for config in (by_yaml, by_set, *repeated(by_yaml, seeds=2).configs, *repeated(by_set, folds=2).configs):
+        if written == "caffe":
+            check(config)
+            assert check_weights(config, store) == "caffe"
+            continue
+        with pytest.raises(ConfigError) as error:
+            check(config)
+        rule = "These weights expect images with data.preprocessing caffe."
+        assert str(error.value) == f"{rule} Received: {written}."
+
+
+def test_automatic_preprocessing_is_logged_as_it_was_chosen(trained: Trained) -> None:
+    """Weights that expect the mean of the training set subtracted get it, though nobody named it."""
+    folder, store = trained.settings.weights, get_store()
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (28, 28, 1)
+    subtracted = ExperimentConfig().with_values({"data.preprocessing": "mean"})
+    _, kept = wrap(assemble(lenet(), shape, 10), subtracted, shape, np.full(shape, 9.0, "float32"))
+    kept.save(folder / "mean.keras")
+    run_id, state = train_here(FEW.with_values({"model.weights": "mean.keras", "training.epochs": 1}))
+    assert state == schema.FINISHED, store.read_text(run_id, schema.LOG)
+    assert store.config(run_id).data.preprocessing == "auto"
+    assert store.run(run_id).data.params["data.preprocessing"] == "mean"
+    assert saved_preprocessing(store.model_file(run_id), "the run") == "mean"
+
+
+@pytest.mark.parametrize(("used", "read_as"), [("caffe", "auto"), ("scale", "scale")])
+def test_a_run_of_an_older_version_keeps_the_preprocessing_that_it_had(
+    store: RunStore, used: str, read_as: str
+) -> None:
+    """Its config says `scale`, the default then, which the weights had overruled without a word."""
+    model = ModelConfig(name="vgg16", weights="imagenet")
+    old = ExperimentConfig(model=model).with_values({"data.preprocessing": "scale"})
+    run_id = store.create(old)
+    assert store.config(run_id).data.preprocessing == "scale"  # not trained yet
+    store.log_json(run_id, {"name": "digits", "preprocessing": used}, schema.DATA)
+    assert store.config(run_id).data.preprocessing == read_as
 
 
 def test_a_file_in_a_folder_below_is_found(settings: Settings) -> None:

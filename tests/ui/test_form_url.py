@@ -39,7 +39,7 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, CHANGED])
+@pytest.mark.parametrize("changes", [{}, CHANGED, {"data.preprocessing": "scale"}])
 def test_the_form_launches_what_the_run_was(settings: Settings, changes: dict) -> None:
     config = ExperimentConfig().with_values(changes)
     app = opened("pages/2_Train.py", **query(config))
