@@ -90,16 +90,21 @@ def test_predict_names_the_class_of_an_image_file(trained: Trained, tmp_path: Pa
     assert first["class"] in "0123456789"
 
 
-def test_import_then_train_in_the_foreground(settings: Settings, tmp_path: Path) -> None:
+def test_images_of_12_bits_are_imported_trained_on_and_predicted(settings: Settings, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    for name, level in (("dark", 40), ("bright", 200)):
+
+    def shade(level: int) -> Image.Image:
+        return Image.fromarray(np.clip(generator.normal(level, 300, (24, 24)), 0, 4095).astype("uint16"))
+
+    for name, level in (("dark", 600), ("bright", 3200)):
         (tmp_path / "images" / name).mkdir(parents=True)
         for number in range(30):
-            pixels = np.clip(generator.normal(level, 20, (24, 24)), 0, 255).astype("uint8")
-            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
-    imported = run("import", "shades", str(tmp_path / "images"))
+            shade(level).save(tmp_path / "images" / name / f"{number}.png")
+    imported = run("import", "shades", str(tmp_path / "images"), "--value-range", "0", "4095")
     assert imported.returncode == 0, imported.stderr
     assert imported.stdout.startswith("shades: 2 classes, 24×24×1, ")
+    assert "60 images are deeper than 8 bits." in imported.stdout
+    assert "as given: 0 became black and 4,095 white." in imported.stdout
 
     config = tmp_path / "config.yaml"
     config.write_text(
@@ -111,6 +116,14 @@ def test_import_then_train_in_the_foreground(settings: Settings, tmp_path: Path)
     state = get_store().run(run_id)
     assert state.info.status == schema.FINISHED
     assert state.data.metrics["test_accuracy"] == 1.0  # the two shades do not overlap
+
+    files = [tmp_path / f"{name}.png" for name in ("dark", "bright", "glaring")]
+    for file, image in zip(files, (shade(600), shade(3200), shade(3200).point(lambda v: v * 2)), strict=True):
+        image.save(file)
+    answers = json.loads(run("predict", run_id, *map(str, files), "--json").stdout)
+    assert [answer["predictions"][0]["class"] for answer in answers] == ["dark", "bright", "bright"]
+    assert [bool(answer["notes"]) for answer in answers] == [False, False, True]
+    assert "lie outside the dataset's value range, 0 to 4,095" in answers[2]["notes"][0]
 
 
 def test_a_failed_run_exits_with_1(settings: Settings, tmp_path: Path) -> None:

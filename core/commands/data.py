@@ -19,6 +19,13 @@ from core.commands.group import cli
 @click.option("--policy", type=click.Choice(["stretch", "pad", "crop"]), default="stretch")
 @click.option("--mirror", nargs=2, metavar="ONE OTHER", help="Flip class ONE and count it as class OTHER.")
 @click.option(
+    "--value-range",
+    nargs=2,
+    type=float,
+    metavar="BLACK WHITE",
+    help="Values of images deeper than 8 bits that become black and white; default: found over all images.",
+)
+@click.option(
     "--column",
     "columns",
     multiple=True,
@@ -35,6 +42,7 @@ def import_(
     test_fraction: float | None,
     policy: str,
     mirror: tuple[str, str] | None,
+    value_range: tuple[float, float] | None,
     columns: tuple[str, ...],
     encoding: str | None,
     replace: bool,
@@ -57,6 +65,7 @@ def import_(
         test_fraction=test_fraction,
         policy=policy,
         mirror=mirror or None,
+        value_range=value_range or None,
         columns=parse_columns(columns),
         encoding=encoding,
         replace=replace,

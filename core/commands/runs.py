@@ -162,10 +162,16 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
     pairs = [list(zip(one.classes, one.probabilities, strict=True)) for one in answers]
     if as_json:
         rows = [
-            {"image": str(path), "predictions": [{"class": c, "probability": p} for c, p in pair]}
-            for path, pair in zip(images, pairs, strict=True)
+            {
+                "image": str(path),
+                "predictions": [{"class": c, "probability": p} for c, p in pair],
+                "notes": list(answer.notes),
+            }
+            for path, pair, answer in zip(images, pairs, answers, strict=True)
         ]
         click.echo(json.dumps(rows))
         return
-    for path, pair in zip(images, pairs, strict=True):
+    for path, pair, answer in zip(images, pairs, answers, strict=True):
+        for note in answer.notes:
+            click.echo(f"{path}: {note}", err=True)
         click.echo(f"{path}: " + ", ".join(f"{name} {probability:.3f}" for name, probability in pair))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from core.datasets import deep, value_range
+from core.datasets.value_range import Measured, Rule
 
 # Named, because Pillow would also hand some formats to other programs (PostScript to Ghostscript).
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -15,7 +20,6 @@ MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 256 * 1024**2
 POLICIES = ("stretch", "pad", "crop")
 GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
-DEEP_MODES = frozenset(("I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
 EXIF_ORIENTATION = 0x0112
 UPRIGHT = {  # what undoes each orientation; 1 is upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,6 +31,8 @@ UPRIGHT = {  # what undoes each orientation; 1 is upright
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))  # these exchange the sides
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Pillow warns of large images; whoever exceeds MAX_PIXELS is refused here before a pixel is decoded.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -40,12 +46,21 @@ class Target(NamedTuple):
     """What every image becomes: height and width in pixels, 1 or 3 channels, and how it is made to fit.
 
     policy: `stretch` to the size, `pad` (fit inside, black around) or `crop` (cover, cut off the rest).
+    values: which values of images deeper than 8 bits become black and white.
     """
 
     height: int
     width: int
     channels: int
     policy: str = "stretch"
+    values: Rule = value_range.FULL
+
+    @classmethod
+    def of_run(cls, facts: Mapping[str, Any]) -> Target:
+        """What the images of a run became. facts: what it wrote down of its data (`schema.DATA`)."""
+        height, width, channels = facts["shape"]
+        rule = value_range.rule_from_json(facts.get("value_range"))
+        return cls(height, width, channels, facts["policy"], rule)
 
 
 class Decoded(NamedTuple):
@@ -53,6 +68,8 @@ class Decoded(NamedTuple):
 
     grey: the image has no colour (a colour image is only looked at for that when the target has one channel).
     transparent: it was laid on white. frames: more than one means that the first was taken.
+    deep: it has more than 8 bits. value_range: then the values that became 0 and 255, unless the rule is
+    `value_range.FULL`; outside: the share of its values outside of them, which was clipped.
     """
 
     pixels: np.ndarray
@@ -61,6 +78,9 @@ class Decoded(NamedTuple):
     grey: bool
     transparent: bool
     frames: int
+    deep: bool = False
+    value_range: tuple[float, float] | None = None
+    outside: float = 0.0
 
 
 def decode_image(data: bytes, target: Target) -> Decoded:
@@ -68,14 +88,35 @@ def decode_image(data: bytes, target: Target) -> Decoded:
 
     Raises Unreadable when it is no image, is damaged, or is larger than MAX_PIXELS.
     """
+    with _opened(data) as image:
+        return _decoded(image, data, target)
+
+
+def measure_image(data: bytes) -> Measured | None:
+    """The values of an image that is deeper than 8 bits; None for any other, whose pixels are not decoded.
+
+    Raises Unreadable as `decode_image` does.
+    """
+    with _opened(data) as image:
+        _check_size(image)
+        return value_range.measure(deep.read_samples(image, data)) if deep.is_deep(image) else None
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
+    """The image in the bytes; whatever Pillow raises while it is used becomes Unreadable."""
     if not data:
         raise Unreadable("is empty (0 bytes)")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _decoded(image, target)
+            yield image
     except Unreadable:
         raise
+    except deep.Unsupported as error:
+        raise Unreadable(str(error)) from None
     except UnidentifiedImageError:
+        if data[:4] in TIFF_STARTS:
+            raise Unreadable("is a TIFF with samples of a kind that is not read here") from None
         raise Unreadable("is not an image of a format that is read here") from None
     except Image.DecompressionBombError:
         raise Unreadable(f"has more than the {MAX_PIXELS:,} pixels that are read") from None
@@ -84,32 +125,48 @@ def decode_image(data: bytes, target: Target) -> Decoded:
         raise Unreadable(f"is damaged ({reason})") from error
 
 
-def _decoded(image: Image.Image, target: Target) -> Decoded:
+def _check_size(image: ImageFile.ImageFile) -> None:
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        raise Unreadable(f"has {pixels:,} pixels; at most {MAX_PIXELS:,} are read")
+
+
+def _decoded(image: ImageFile.ImageFile, data: bytes, target: Target) -> Decoded:
+    _check_size(image)
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise Unreadable(f"has {width * height:,} pixels; at most {MAX_PIXELS:,} are read")
     frames = getattr(image, "n_frames", 1)
     side = 2 * max(target.width, target.height)
     if min(width, height) > side:  # a large JPEG is decoded at a fraction of its size, still twice the target
         image.draft(None, (side, side))
     turned = UPRIGHT.get(_orientation(image))
-    if turned is not None:
-        if turned in SIDEWAYS:
-            width, height = height, width
-        image = image.transpose(turned)
+    if turned in SIDEWAYS:
+        width, height = height, width
     grey = image.mode in GREY_MODES
     transparent = image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
-    converted = _resized(_eight_bit(image, grey, transparent), target)
+    shown: Image.Image = image
+    is_deep, used, outside = deep.is_deep(image), None, 0.0
+    if is_deep and target.values != value_range.FULL:
+        samples = deep.read_samples(image, data)
+        grey = samples.values.shape[-1] == 1
+        used = value_range.range_of_one(samples) if target.values == value_range.IMAGE else target.values
+        outside = value_range.share_outside(samples.visible, *used)
+        shown = _reduced(samples, used)
+        transparent = samples.alpha is not None
+    if turned is not None:
+        shown = shown.transpose(turned)
+    converted = _resized(_eight_bit(shown, grey, transparent), target)
     pixels = np.asarray(converted)
     if target.channels == 1 and not grey:
         grey = bool((pixels == pixels[..., :1]).all())
         pixels = np.asarray(converted.convert("L"))
     elif target.channels == 3 and grey:
         pixels = np.asarray(converted.convert("RGB"))
-    return Decoded(pixels.reshape(target[:3]), height, width, grey, transparent, frames)
+    return Decoded(
+        pixels.reshape(target[:3]), height, width, grey, transparent, frames, is_deep, used, outside
+    )
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: ImageFile.ImageFile) -> int:
     """The orientation that remains to be undone; 1 where there is none, or where the EXIF block is damaged.
 
     Read and undone here, not by Pillow's `exif_transpose`: that writes the whole EXIF block again and fails
@@ -126,8 +183,8 @@ def _orientation(image: Image.Image) -> int:
 
 def _eight_bit(image: Image.Image, grey: bool, transparent: bool) -> Image.Image:
     """The image in mode L or RGB; what shines through is white."""
-    if image.mode in DEEP_MODES:
-        return Image.fromarray(_scaled(np.asarray(image)))
+    if image.mode in deep.GREY:
+        return Image.fromarray(_full_range(np.asarray(image)))
     mode = "L" if grey else "RGB"
     if not transparent:
         return image if image.mode == mode else image.convert(mode)
@@ -136,8 +193,20 @@ def _eight_bit(image: Image.Image, grey: bool, transparent: bool) -> Image.Image
     return Image.alpha_composite(ground, layer).convert(mode)
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
-    """16-bit integers, or floats of 0 to 1, 255 or 65,535, as uint8: scaled, never clipped."""
+def _reduced(samples: deep.Samples, used: tuple[float, float]) -> Image.Image:
+    """Deep samples as an image of 8 bits, with its transparency if it has any."""
+    values = value_range.scaled(samples.values, *used)
+    if samples.inverted:
+        values = 255 - values
+    if samples.alpha is not None:
+        values = np.concatenate([values, samples.alpha[..., None]], axis=-1)
+    mode = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA", (4, False): "CMYK"}
+    kind = mode[samples.values.shape[-1], samples.alpha is not None]
+    return Image.frombytes(kind, values.shape[1::-1], np.ascontiguousarray(values).tobytes())
+
+
+def _full_range(values: np.ndarray) -> np.ndarray:
+    """16-bit integers, or floats of 0 to 1, 255 or 65,535, as uint8, as `value_range.FULL` demands."""
     low, high = float(values.min()), float(values.max())
     if not 0 <= low <= high <= 65535:
         raise Unreadable(f"has grey values from {low:g} to {high:g}; 0 to 65,535 are read")

@@ -16,10 +16,11 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from core.datasets.decode import Target
 from core.datasets.reader import Where
+from core.datasets.value_range import Measured
 from core.settings import PROGRAM
 
 WORKER = "core.datasets.decode_worker"
@@ -27,6 +28,9 @@ CHUNK_IMAGES = 64
 CHUNK_BYTES = 8 * 1024**2  # of pixels, so that large images do not fill the memory
 MAX_WORKERS = 16
 POLL_S = 0.2
+
+
+Answer = TypeVar("Answer")
 
 
 class DiskFull(OSError):
@@ -86,9 +90,45 @@ def decode_all(
     A worker that dies of an image (a crash in a decoder) costs that image alone.
     Raises DiskFull, or Cancelled soon after `cancelled()` turns true. Closing the iterator stops the workers.
     """
+    per_image = target.height * target.width * target.channels
+    step = max(1, min(CHUNK_IMAGES, CHUNK_BYTES // per_image))
+    return _work(root, places, mirrored, target, folder, images, step, workers, cancelled, _result)
+
+
+def measure_all(
+    root: Path,
+    places: Sequence[Where],
+    folder: Path,
+    *,
+    workers: int,
+    cancelled: Callable[[], bool],
+) -> Generator[list[Measured | Failure | None], None, None]:
+    """The values of every image deeper than 8 bits, chunk by chunk; None for any other. As `decode_all`."""
+    target = Target(1, 1, 1)  # no pixels are kept
+    return _work(root, places, (), target, folder, None, CHUNK_IMAGES, workers, cancelled, _measured)
+
+
+def _work(
+    root: Path,
+    places: Sequence[Where],
+    mirrored: Collection[int],
+    target: Target,
+    folder: Path,
+    images: Path | None,
+    step: int,
+    workers: int,
+    cancelled: Callable[[], bool],
+    read: Callable[[int, Any], Answer],
+) -> Generator[list[Answer | Failure], None, None]:
+    """Hand the places out in chunks of `step` and yield the answers. read: an answer for a row, from JSON."""
     plan = folder / "plan.jsonl"
-    waiting = deque(_write_plan(plan, places, mirrored, target))
-    job = {"root": str(root), "plan": str(plan), "images": str(images), "target": list(target)}
+    waiting = deque(_write_plan(plan, places, mirrored, step))
+    job = {
+        "root": str(root),
+        "plan": str(plan),
+        "images": None if images is None else str(images),
+        "target": list(target),
+    }
     with selectors.DefaultSelector() as selector:
 
         def start() -> None:
@@ -110,12 +150,15 @@ def decode_all(
                             raise DiskFull(answer["fatal"])
                         chunk = worker.held.popleft()
                         worker.take(waiting)
-                        yield _results(chunk, answer["results"])
+                        yield [
+                            Failure(row, one) if isinstance(one, str) else read(row, one)
+                            for row, one in enumerate(answer["results"], start=chunk.first)
+                        ]
                     if worker.died or not worker.held:
                         selector.unregister(worker.stdout)
                         worker.stop()
                         if worker.held:
-                            yield from _after_crash(worker, waiting, plan)
+                            yield [*_after_crash(worker, waiting, plan)]
                         if worker.died and waiting:
                             start()
         finally:
@@ -180,11 +223,7 @@ class Worker:
             self.stdin.flush()
 
 
-def _write_plan(
-    path: Path, places: Sequence[Where], mirrored: Collection[int], target: Target
-) -> list[Chunk]:
-    per_image = target.height * target.width * target.channels
-    step = max(1, min(CHUNK_IMAGES, CHUNK_BYTES // per_image))
+def _write_plan(path: Path, places: Sequence[Where], mirrored: Collection[int], step: int) -> list[Chunk]:
     chunks = []
     with open(path, "wb") as file:
         for first in range(0, len(places), step):
@@ -196,13 +235,12 @@ def _write_plan(
     return chunks
 
 
-def _after_crash(worker: Worker, waiting: deque[Chunk], plan: Path) -> Iterator[list[Result | Failure]]:
+def _after_crash(worker: Worker, waiting: deque[Chunk], plan: Path) -> list[Failure]:
     """Hand out again what a dead worker held; the chunk it was at image by image, to find the culprit."""
     culprit, *others = worker.held
     waiting.extendleft(reversed(others))
     if culprit.count == 1:
-        yield [Failure(culprit.first, f"ends the decoder (exit status {worker.process.returncode})")]
-        return
+        return [Failure(culprit.first, f"ends the decoder (exit status {worker.process.returncode})")]
     with open(plan, "r+b") as file:
         file.seek(culprit.offset)
         chunk = json.loads(file.read(culprit.length))
@@ -214,14 +252,13 @@ def _after_crash(worker: Worker, waiting: deque[Chunk], plan: Path) -> Iterator[
             line = json.dumps(alone).encode()
             waiting.appendleft(Chunk(row, 1, file.tell(), len(line)))
             file.write(line + b"\n")
+    return []
 
 
-def _results(chunk: Chunk, answers: list[Any]) -> list[Result | Failure]:
-    found: list[Result | Failure] = []
-    for row, answer in enumerate(answers, start=chunk.first):
-        if isinstance(answer, str):
-            found.append(Failure(row, answer))
-        else:
-            digest, height, width, flags = answer
-            found.append(Result(row, bytes.fromhex(digest), height, width, flags))
-    return found
+def _result(row: int, answer: list[Any]) -> Result:
+    digest, height, width, flags = answer
+    return Result(row, bytes.fromhex(digest), height, width, flags)
+
+
+def _measured(row: int, answer: list[Any] | None) -> Measured | None:
+    return None if answer is None else Measured(*answer)

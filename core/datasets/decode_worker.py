@@ -1,8 +1,8 @@
 """The process that decodes: `python -m core.datasets.decode_worker`, started by `core.datasets.decode_pool`.
 
 The first line of stdin is the job, answered once it can be done; every further line names a chunk of the
-plan and is answered by one line of JSON. The pixels go straight into the image file. It ends when stdin does,
-so it never outlives the process that started it.
+plan and is answered by one line of JSON. The pixels go straight into the image file; a job without one only
+measures the values of deep images. It ends when stdin does, so it never outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.decode import Target, Unreadable, decode_image
+from core.datasets.decode import Target, Unreadable, decode_image, measure_image
 from core.datasets.reader import Reader, where_from_json
 from core.datasets.store import HEADER_BYTES, pixel_digest
+from core.datasets.value_range import rule_from_json
 
-GREY, TRANSPARENT, ANIMATED = 1, 2, 4
+GREY, TRANSPARENT, ANIMATED, DEEP, CLIPPED = 1, 2, 4, 8, 16
 
 
 def main() -> None:
     """Answer chunks until stdin ends. A write that fails (a full disk) is answered as `fatal`."""
     job = json.loads(sys.stdin.readline())
     target = Target(*job["target"])
+    target = target._replace(values=rule_from_json(target.values))
     reader = Reader(Path(job["root"]))
     plan = os.open(job["plan"], os.O_RDONLY)
-    images = os.open(job["images"], os.O_WRONLY)
+    images = None if job["images"] is None else os.open(job["images"], os.O_WRONLY)
     _say({"ready": True})
     # A collector that looks through everything after a few hundred images costs a tenth of the time.
     gc.freeze()
@@ -38,7 +40,10 @@ def main() -> None:
         offset, length = map(int, line.split())
         chunk = json.loads(os.pread(plan, length, offset))
         try:
-            answer: dict[str, Any] = {"results": decode_chunk(reader, chunk, target, images)}
+            if images is None:
+                answer: dict[str, Any] = {"results": measure_chunk(reader, chunk)}
+            else:
+                answer = {"results": decode_chunk(reader, chunk, target, images)}
         except OSError as error:
             answer = {"fatal": error.strerror}
         _say(answer)
@@ -64,8 +69,21 @@ def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: 
         image = pixels[position]
         image[:] = decoded.pixels[:, ::-1] if position in mirrored else decoded.pixels
         flags = GREY * decoded.grey | TRANSPARENT * decoded.transparent | ANIMATED * (decoded.frames > 1)
+        flags |= DEEP * decoded.deep | CLIPPED * (decoded.outside > 0)
         results.append([pixel_digest(image).hex(), decoded.height, decoded.width, flags])
     os.pwrite(images, pixels.data.cast("B"), HEADER_BYTES + chunk["first"] * pixels[0].nbytes)
+    return results
+
+
+def measure_chunk(reader: Reader, chunk: dict[str, Any]) -> list[Any]:
+    """For every image of the chunk its `value_range.Measured` as a list, None for one of 8 bits, or the
+    reason why it is not readable."""
+    results: list[Any] = []
+    for where in chunk["where"]:
+        try:
+            results.append(measure_image(reader.read(where_from_json(where))))
+        except Unreadable as error:
+            results.append(str(error))
     return results
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from zipfile import is_zipfile
@@ -15,15 +15,23 @@ import numpy as np
 from core.datasets import datasets, store
 from core.datasets.archive import ArchiveRefused
 from core.datasets.decode import Unreadable
-from core.datasets.decode_pool import Cancelled, Failure, Result, decode_all, default_workers
-from core.datasets.decode_worker import ANIMATED, TRANSPARENT
+from core.datasets.decode_pool import (
+    Cancelled,
+    Failure,
+    Result,
+    decode_all,
+    default_workers,
+    measure_all,
+)
+from core.datasets.decode_worker import ANIMATED, CLIPPED, DEEP, TRANSPARENT
 from core.datasets.layout import LayoutRefused
 from core.datasets.listing import Item, Listing, class_order, list_source
 from core.datasets.records import PARTS, DatasetError, DatasetInfo, Problem, count_parts
 from core.datasets.request import ImportRefused, Request, check_source, checked_request, example, some
-from core.datasets.sizing import Choice, NotAlike, NotGrey, choose, look
+from core.datasets.sizing import Choice, NotAlike, NotGrey, NotShallow, choose, look
 from core.datasets.splits import hold_out
 from core.datasets.tables import SUFFIXES, TableRefused
+from core.datasets.value_range import IMAGE, Measured, Rule, Spread, find_range, number, range_notes, spread
 from core.registry import UnknownName
 from core.settings import get_settings
 
@@ -49,6 +57,7 @@ def import_images(
     policy: str = "stretch",
     mirror: tuple[str, str] | None = None,
     seed: int = 0,
+    value_range: Sequence[float] | None = None,
     columns: Mapping[str, str] | None = None,
     encoding: str | None = None,
     replace: bool = False,
@@ -66,6 +75,8 @@ def import_images(
         sources that bring no test part.
     policy: `stretch` to the size, `pad` (fit, black around) or `crop` (cover, cut).
     mirror: (one, other): images of class `one` are flipped left to right and counted as class `other`.
+    value_range: of images deeper than 8 bits, the value that becomes black and the one that becomes white.
+        Default: one range found over all of them. Images of 8 bits are kept as they are.
     columns: for a table, its columns named otherwise than usual, by role: image, label, part, group.
     encoding: of the names in an archive that are not marked as UTF-8, as `cp932`; default: the likeliest one.
     replace: the name may be taken; the old dataset is replaced when the new one is complete.
@@ -77,7 +88,7 @@ def import_images(
     NotAllowed on a read-only server; what was there before is then still there.
     """
     get_settings().require_trainer("import datasets")
-    request = checked_request(size, channels, test_fraction, policy, mirror, seed)
+    request = checked_request(size, channels, test_fraction, policy, mirror, seed, value_range)
     _check_name(name, replace)
     listing = _listed(Path(path).expanduser(), columns, encoding)
     check_source(listing, request)
@@ -110,8 +121,9 @@ def _import(
     name: str, listing: Listing, request: Request, folder: Path, workers: int, report: _Reporter
 ) -> DatasetInfo:
     """Decode, drop what failed, hold out a test part; index and manifest come last."""
-    choice, results, failures = _decoded(listing, request, folder, workers, report)
+    choice, found, results, failures = _decoded(listing, request, folder, workers, report)
     target = choice.target
+    values = _values_notes(target.values, found, results, listing, request)
     shape = (target.height, target.width, target.channels)
     if failures:
         store.keep_rows(folder / store.IMAGES, np.array([r.row for r in results], dtype=np.int64), shape)
@@ -124,7 +136,7 @@ def _import(
     groups = np.array([item.group or f"(image {row})" for row, item in enumerate(items)], dtype=object)
     grouped = any(item.group for item in items)
     parts = np.array([PARTS.index(item.place.part or "train") for item in items], dtype=np.int8)
-    notes = listing.notes + choice.notes + _notes(results, classes, listing, request)
+    notes = listing.notes + choice.notes + values + _notes(results, classes, listing, request)
     if not (parts == TEST).any():
         fraction = request.test_fraction or DEFAULT_TEST_FRACTION
         pool = np.flatnonzero(parts == TRAIN)
@@ -159,23 +171,70 @@ def _import(
         notes=notes,
         grouped=grouped,
         options={"policy": request.policy, "mirror": request.mirror, "seed": request.seed},
+        value_range=target.values,
     )
     return store.write_manifest(folder, info)
 
 
 def _decoded(
     listing: Listing, request: Request, folder: Path, workers: int, report: _Reporter
-) -> tuple[Choice, list[Result], list[Failure]]:
-    """Decode everything into the draft, rows in the order of the listing. Once, unless the look deceived."""
-    common, grey = look(listing)
+) -> tuple[Choice, Spread | None, list[Result], list[Failure]]:
+    """Decode everything into the draft, rows in the order of the listing. Once, unless the look deceived.
+
+    Images deeper than 8 bits are read twice: first for the range of values that all of them share.
+    """
+    common, grey, deep = look(listing)
+    found: Spread | None = None
+    values: Rule = request.value_range or IMAGE
     while True:
-        choice = choose(request.size, request.channels, request.policy, common, grey)
+        if deep and values == IMAGE:
+            found = _measured(listing, folder, workers, report)
+            values = find_range(found)
+        choice = choose(request.size, request.channels, request.policy, common, grey, values)
         try:
-            return choice, *_decode_as(choice, listing, request, folder, workers, report)
+            return choice, found, *_decode_as(choice, listing, request, folder, workers, report)
         except NotAlike:
             common = None
         except NotGrey:
             grey = False
+        except NotShallow:
+            deep = True
+
+
+def _measured(listing: Listing, folder: Path, workers: int, report: _Reporter) -> Spread | None:
+    """The values of all images deeper than 8 bits."""
+    chunks = measure_all(
+        listing.root,
+        [item.where for item in listing.items],
+        folder,
+        workers=workers,
+        cancelled=report.cancelled,
+    )
+    found: list[Measured] = []
+    done = 0
+    report.start()
+    with closing(chunks):
+        for chunk in chunks:
+            found.extend(one for one in chunk if isinstance(one, Measured))
+            done += len(chunk)
+            report.tell(done)
+    return spread(found)
+
+
+def _values_notes(
+    values: Rule, found: Spread | None, results: list[Result], listing: Listing, request: Request
+) -> tuple[str, ...]:
+    """What became of images deeper than 8 bits. Raises ImportRefused for a given range that none needs."""
+    deep = sum(bool(result.flags & DEEP) for result in results)
+    if not deep and request.value_range is not None:
+        raise ImportRefused(
+            f"`value_range` is for images deeper than 8 bits, and {listing.title} has none that can be read. "
+            f"Received: {number(request.value_range[0])}, {number(request.value_range[1])}."
+        )
+    if not deep or not isinstance(values, tuple):
+        return ()
+    clipped = sum(bool(result.flags & CLIPPED) for result in results)
+    return range_notes(found, values, deep, len(results) - deep, clipped, request.value_range is not None)
 
 
 def _decode_as(

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.datasets.value_range import FULL, Rule, rule_from_json
+
 PARTS = ("train", "validation", "test")
 LEFT_OUT = -1  # the part code of an image that somebody left out
 
@@ -32,6 +34,7 @@ class DatasetInfo:
     shape: `(H, W, C)` in pixels. counts: images a class, for every part.
     fingerprint: changes with any pixel, label or part; empty while the dataset is not `prepared`.
     notes: sentences about choices that the import made. options: what it was asked for.
+    value_range: what became of images deeper than 8 bits, and becomes of later ones (the demo's).
     """
 
     name: str
@@ -49,6 +52,7 @@ class DatasetInfo:
     grouped: bool = False
     created: str = ""
     prepared: bool = True
+    value_range: Rule = FULL  # of a manifest that says nothing
 
     @property
     def size(self) -> int:
@@ -82,6 +86,7 @@ class DatasetInfo:
         known["counts"] = {part: tuple(values["counts"][part]) for part in PARTS}
         known["problems"] = tuple(Problem(p["name"], p["reason"]) for p in values["problems"])
         known["notes"] = tuple(values["notes"])
+        known["value_range"] = rule_from_json(values.get("value_range"))
         return cls(**known)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.datasets.decode import POLICIES
 from core.datasets.listing import Item, Listing, class_name, class_order
 from core.datasets.records import Problem
+from core.datasets.value_range import check_range
 
 MAX_SIDE = 1024
 
@@ -26,6 +27,7 @@ class Request:
     policy: str
     mirror: tuple[str, str] | None
     seed: int
+    value_range: tuple[float, float] | None = None
 
     def label(self, item: Item) -> str:
         """The class an image is counted in."""
@@ -42,6 +44,7 @@ def checked_request(
     policy: str,
     mirror: tuple[str, str] | None,
     seed: int,
+    value_range: Sequence[float] | None = None,
 ) -> Request:
     """The request in its own types. Raises ImportRefused with the rule and the value received."""
     sides = (size, size) if isinstance(size, int) else size
@@ -59,7 +62,11 @@ def checked_request(
         mirror = (class_name(mirror[0]), class_name(mirror[1]))
     if seed < 0:
         raise ImportRefused(f"`seed` must not be negative. Received: {seed}.")
-    return Request(sides, channels, test_fraction, policy, mirror, seed)
+    try:
+        values = check_range(value_range)
+    except ValueError as error:
+        raise ImportRefused(str(error)) from None
+    return Request(sides, channels, test_fraction, policy, mirror, seed, values)
 
 
 def parse_columns(assignments: Iterable[str]) -> dict[str, str] | None:
@@ -71,6 +78,18 @@ def parse_columns(assignments: Iterable[str]) -> dict[str, str] | None:
             raise ImportRefused(f"A column must be written role=name, as label=kind. Received: {text!r}.")
         columns[role] = name
     return columns or None
+
+
+def parse_range(text: str) -> tuple[float, float] | None:
+    """`"0, 4095"` as two numbers; None when there is no text. Raises ImportRefused."""
+    words = text.replace(",", " ").replace(";", " ").split()
+    try:
+        return check_range([float(word) for word in words]) if words else None
+    except ValueError:
+        raise ImportRefused(
+            "A value range must be two numbers, the value that becomes black and a larger one that becomes "
+            f"white, as 0, 4095. Received: {text.strip()!r}."
+        ) from None
 
 
 def check_source(listing: Listing, request: Request) -> None:

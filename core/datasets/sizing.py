@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from core.datasets.decode import Target, Unreadable, decode_image
 from core.datasets.decode_pool import Failure, Result
-from core.datasets.decode_worker import GREY
+from core.datasets.decode_worker import DEEP, GREY
 from core.datasets.listing import Listing
 from core.datasets.reader import Reader
+from core.datasets.value_range import IMAGE, Rule
 
 DEFAULT_SIDE = 96
 LARGEST_KEPT_SIDE = 256  # images that are all alike keep their size up to here
@@ -28,6 +30,21 @@ class NotGrey(Exception):
     """An image has colour, unlike those that were looked at."""
 
 
+class NotShallow(Exception):
+    """An image is deeper than 8 bits, unlike those that were looked at."""
+
+
+class Look(NamedTuple):
+    """What some images of a source have in common.
+
+    common: the size that they share, or None. grey: none has colour. deep: one has more than 8 bits.
+    """
+
+    common: Size | None
+    grey: bool
+    deep: bool
+
+
 @dataclass(frozen=True)
 class Choice:
     """What every image becomes, and why. common, grey: must hold for all images, or the choice was wrong."""
@@ -38,7 +55,7 @@ class Choice:
     notes: tuple[str, ...]
 
     def check(self, results: list[Result | Failure]) -> None:
-        """Raise NotAlike or NotGrey when an image contradicts the choice."""
+        """Raise NotAlike, NotGrey or NotShallow when an image contradicts the choice."""
         for result in results:
             if isinstance(result, Failure):
                 continue
@@ -46,26 +63,33 @@ class Choice:
                 raise NotAlike
             if self.grey and not result.flags & GREY:
                 raise NotGrey
+            if self.target.values == IMAGE and result.flags & DEEP:
+                raise NotShallow
 
 
-def look(listing: Listing) -> tuple[Size | None, bool]:
-    """The size that some images, spread over the source, share (or None), and whether all are grey."""
+def look(listing: Listing) -> Look:
+    """Look at some images, spread over the source."""
     sizes: set[Size] = set()
-    grey = True
+    grey, deep = True, False
     with closing(Reader(listing.root)) as reader:
         for row in np.unique(np.linspace(0, len(listing.items) - 1, LOOKED_AT, dtype=int)):
             try:
-                decoded = decode_image(reader.read(listing.items[row].where), Target(32, 32, 1))
+                decoded = decode_image(reader.read(listing.items[row].where), Target(32, 32, 1, values=IMAGE))
             except Unreadable:
                 continue
             sizes.add((decoded.height, decoded.width))
-            grey = grey and decoded.grey
+            grey, deep = grey and decoded.grey, deep or decoded.deep
     common = sizes.pop() if len(sizes) == 1 else None
-    return (common if common and max(common) <= LARGEST_KEPT_SIDE else None), grey
+    return Look(common if common and max(common) <= LARGEST_KEPT_SIDE else None, grey, deep)
 
 
-def choose(size: Size | None, channels: int | None, policy: str, common: Size | None, grey: bool) -> Choice:
-    """Complete a request by what the images have in common; the notes say what was chosen and why."""
+def choose(
+    size: Size | None, channels: int | None, policy: str, common: Size | None, grey: bool, values: Rule
+) -> Choice:
+    """Complete a request by what the images have in common; the notes say what was chosen and why.
+
+    values: what is done with images deeper than 8 bits.
+    """
     notes = []
     if size is None:
         if common:
@@ -79,7 +103,7 @@ def choose(size: Size | None, channels: int | None, policy: str, common: Size | 
         notes.append("No image has colour: one channel is kept." if grey else "Images are kept in RGB.")
     height, width = size or common or (DEFAULT_SIDE, DEFAULT_SIDE)
     return Choice(
-        target=Target(height, width, channels or (1 if grey else 3), policy),
+        target=Target(height, width, channels or (1 if grey else 3), policy, values),
         common=None if size else common,
         grey=grey and channels is None,
         notes=tuple(notes),

@@ -24,6 +24,7 @@ import numpy as np
 
 from core.datasets import edits
 from core.datasets.records import Arrays, DatasetError, DatasetInfo, ImageDataset, Shape, count_parts
+from core.datasets.value_range import IMAGE
 from core.settings import get_settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -190,6 +191,7 @@ def write_arrays(folder: Path, info: DatasetInfo, arrays: Arrays) -> DatasetInfo
         counts=count_parts(labels, arrays.parts, len(info.classes)),
         fingerprint=fingerprint(shape, info.classes, labels, arrays.parts, digests),
         prepared=True,
+        value_range=IMAGE,
     )
     return write_manifest(folder, info)
 

@@ -24,10 +24,14 @@ class InferenceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one net says of one image: the most probable classes first."""
+    """What one net says of one image: the most probable classes first.
+
+    notes: sentences about how the image was read, where a person should know.
+    """
 
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
+    notes: tuple[str, ...] = ()
 
 
 def predict(
@@ -39,7 +43,7 @@ def predict(
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
     answer = _ask(settings, {"do": "predict", "run_id": run_id, "top_k": top_k, "invert": invert}, images)
-    return [Prediction(tuple(one["classes"]), tuple(one["probabilities"])) for one in answer]
+    return [Prediction(*(tuple(one[key]) for key in ("classes", "probabilities", "notes"))) for one in answer]
 
 
 def describe(

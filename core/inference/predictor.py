@@ -11,7 +11,8 @@ import keras
 import numpy as np
 
 from core.architectures import load_layers
-from core.datasets.decode import Target, Unreadable, decode_image
+from core.datasets.decode import Decoded, Target, Unreadable, decode_image
+from core.inference.notes import value_notes
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.evaluation import both_columns
@@ -49,18 +50,21 @@ def predict(
             f"'{state.name}' is {state.status} and has no saved model; only a finished run can predict."
         ) from error
     data = json.loads(store.read_text(run_id, schema.DATA))
-    height, width, channels = data["shape"]
-    target = Target(height, width, channels, data["policy"])
-    images = np.stack([_pixels(blob, target, number) for number, blob in enumerate(blobs, start=1)])
+    target = Target.of_run(data)
+    decoded = [_decoded(blob, target, number) for number, blob in enumerate(blobs, start=1)]
+    images = np.stack([image.pixels for image in decoded])
     if invert:
         images = 255 - images
     outputs = model.predict(images.astype("float32"), batch_size=BATCH, verbose=0)
-    return [_top(probabilities, data["classes"], top_k) for probabilities in both_columns(outputs)]
+    return [
+        {**_top(probabilities, data["classes"], top_k), "notes": value_notes(target.values, image)}
+        for probabilities, image in zip(both_columns(outputs), decoded, strict=True)
+    ]
 
 
-def _pixels(blob: bytes, target: Target, number: int) -> np.ndarray:
+def _decoded(blob: bytes, target: Target, number: int) -> Decoded:
     try:
-        return decode_image(blob, target).pixels
+        return decode_image(blob, target)
     except Unreadable as error:
         raise ValueError(f"Image {number} {error}.") from error
 

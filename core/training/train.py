@@ -276,6 +276,7 @@ def log_data(
         "policy": info.options.get(
             "policy", "stretch"
         ),  # how an image was made to fit, at import and in the demo
+        "value_range": info.value_range,  # what became of images deeper than 8 bits, in the demo as well
         "classes": list(info.classes),
         "counts": counts,
         **config.data.model_dump(exclude={"name"}),

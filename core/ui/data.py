@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import datasets
-from core.datasets import DatasetInfo
+from core.datasets import DatasetInfo, value_range
 from core.figures import class_counts
 from core.ui import reads, words
 from core.ui.chart import chart
@@ -34,6 +34,8 @@ def facts(info: DatasetInfo) -> None:
         st.caption(info.description)
     for note in info.notes:
         st.caption(words.plain(note))
+    if info.value_range == value_range.FULL and info.source.startswith("imported"):
+        st.caption(value_range.UNRECORDED)
     chart(class_counts.draw(info.classes, info.counts), f"classes-{info.name}")
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import streamlit as st
 
 from core.datasets.decode import POLICIES
-from core.datasets.request import ImportRefused, parse_columns
+from core.datasets.request import ImportRefused, parse_columns, parse_range
 from core.jobs import imports
 from core.settings import NotAllowed, Settings
 from core.ui import reads, words
@@ -67,12 +67,17 @@ def _form(settings: Settings) -> None:
             "Made to fit by", POLICIES, help="Stretch; pad: fit inside; crop: cover and cut."
         )
         channels = colour.selectbox("Channels", CHANNELS)
-        one, other, table = st.columns(3)
+        one, other, table, values = st.columns(4)
         mirrored = one.text_input("Mirror this class", help="Its images are flipped left to right …")
         counted = other.text_input("and count it as this class", help="… and counted in this one.")
         columns = table.text_input(
             "Columns of a table", placeholder="image=path, label=kind, group=patient",
             help="Only where they are called otherwise than usual: image, label, part, group.",
+        )  # fmt: skip
+        value_range = values.text_input(
+            "Value range of deep images", placeholder="0, 4095",
+            help="Of images with more than 8 bits: the values that become black and white. "
+            "Left empty, one range is found over all images.",
         )  # fmt: skip
         replaces = st.checkbox("Replace a dataset of this name")
         if not st.form_submit_button("Import", icon=":material/upload:"):
@@ -81,6 +86,7 @@ def _form(settings: Settings) -> None:
         options: dict[str, Any] = {"policy": fit, "replace": replaces, "channels": CHANNELS[channels]}
         options |= {"size": pixels} if pixels else {}
         options |= {"test_fraction": test} if test else {}
+        options["value_range"] = parse_range(value_range)
         options["columns"] = parse_columns(part for part in columns.split(",") if part.strip())
         if bool(mirrored.strip()) != bool(counted.strip()):
             raise ImportRefused("To mirror a class, name both it and the class that it is counted as.")

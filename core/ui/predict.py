@@ -42,7 +42,7 @@ def demo(store: RunStore, run_id: str) -> None:
         help="For dark strokes on a light ground, when the net learned light on dark.",
     )
     try:
-        pixels = decode_image(blob, Target(height, width, channels, data["policy"])).pixels
+        pixels = decode_image(blob, Target.of_run(data)).pixels
     except Unreadable as error:
         st.error(f"The image {error}.", icon=":material/broken_image:")
         return
@@ -64,6 +64,8 @@ def _answer(store: RunStore, run_id: str, blob: bytes, invert: bool, top_k: int)
     except InferenceError as error:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
+    for note in prediction.notes:
+        st.warning(words.plain(note), icon=":material/info:")
     best, probability = prediction.classes[0], prediction.probabilities[0]
     st.markdown(f"### {words.plain(best)} · {probability:.1%}")
     chart(top_classes.draw(prediction.classes, prediction.probabilities), "top-classes")

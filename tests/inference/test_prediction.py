@@ -51,6 +51,21 @@ def test_inverted_image_is_recognised_when_inverted_again(trained: Trained) -> N
     np.testing.assert_allclose(plain.probabilities, inverted.probabilities, atol=1e-6)
 
 
+def test_a_deep_image_is_read_by_its_own_range_where_training_had_none(trained: Trained) -> None:
+    dataset = load("digits")
+    pixels = dataset.images[dataset.indices("test")[0]]
+    deep = pixels.astype("uint16") * 16 + 15  # 12 bits, in a file of 16
+    (plain,) = predict(trained.settings, trained.run_id, [png(pixels)], top_k=3)
+    (answer,) = predict(trained.settings, trained.run_id, [png(deep)], top_k=3)
+    assert answer.classes == plain.classes
+    np.testing.assert_allclose(answer.probabilities, plain.probabilities, atol=0.01)
+    assert not plain.notes
+    assert answer.notes == (
+        "The image is deeper than 8 bits and the training images are not. "
+        "The range of its own values was used: 0 became black and 4,095 white.",
+    )
+
+
 def test_an_unreadable_image_is_one_sentence(trained: Trained) -> None:
     good = png(np.zeros((28, 28, 1), "uint8"))
     with pytest.raises(InferenceError, match=r"^Image 2 .*\.$") as error:

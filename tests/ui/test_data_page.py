@@ -132,6 +132,30 @@ def test_a_known_dataset_is_prepared_in_the_background_or_says_what_to_do(
     assert "mnist" in [info.name for info in [datasets.info("mnist")] if not info.prepared]
 
 
+def test_a_value_range_is_given_in_the_form(settings: Settings, tmp_path: Path) -> None:
+    for label in ("dim", "bright"):
+        (tmp_path / "scans" / label).mkdir(parents=True)
+        for number in range(2):
+            pixels = np.full((8, 8), 1000 + number, np.uint16)
+            Image.fromarray(pixels).save(tmp_path / "scans" / label / f"{number}.png")
+
+    def submitted(value_range: str) -> AppTest:
+        app = opened("pages/1_Data.py")
+        fields = {field.label: field for field in app.text_input}
+        fields["Name of the dataset"].set_value("scans")
+        fields["or a path on the server"].set_value(str(tmp_path / "scans"))
+        fields["Value range of deep images"].set_value(value_range)
+        return next(button for button in app.button if button.label == "Import").click().run()
+
+    refused = submitted("4095")
+    assert "A value range must be two numbers" in refused.error[0].value
+    assert not imports.jobs(settings)
+    submitted("0, 4095")
+    wait_for(lambda: all(job.state != imports.RUNNING for job in imports.jobs(settings).values()))
+    assert datasets.info("scans").value_range == (0, 4095)
+    assert "as given: 0 became black and 4,095 white." in " ".join(datasets.info("scans").notes)
+
+
 def test_the_train_form_shows_balance_in_counts(pets: Path) -> None:
     app = opened("pages/2_Train.py", dataset="pets", validation_fraction="0.0")
     app.selectbox(key="imbalance").set_value("balanced").run()

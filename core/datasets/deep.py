@@ -1,0 +1,158 @@
+"""Samples of more than 8 bits, as the file stores them.
+
+Pillow hands out one channel at full depth and keeps only the first byte of each sample of several. Here such
+a file is read a second time for the other byte, by naming the raw mode of the opposite byte order.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from PIL import Image, ImageFile
+
+GREY = frozenset(("I", "F", "I;16", "I;16B", "I;16L", "I;16N"))  # Pillow's modes of one deep channel
+COLOUR = re.compile(r"(LA|RGB|RGBX|RGBA|RGBa|CMYK);16([BLN])")  # its raw modes of several: layout, order
+# libtiff hands out the bytes in this machine's order (little-endian wherever TensorFlow runs), which Pillow
+# knows only for unsigned samples.
+NATIVE = {"I;16BS": "I;16S", "I;32BS": "I;32S", "F;32BF": "F;32F"}
+BITS_PER_SAMPLE, PHOTOMETRIC, PLANAR, SAMPLE_FORMAT = 258, 262, 284, 339  # TIFF tags
+WHITE_IS_ZERO, UNSIGNED, SEPARATE = 0, 1, 2
+
+
+class Unsupported(ValueError):
+    """The file stores its samples in a way that is not read; the message says which."""
+
+
+class Samples(NamedTuple):
+    """values: integers or floats `(H, W, C)` as stored, C = 1 (grey), 3 (RGB) or 4 (CMYK).
+
+    alpha: uint8 `(H, W)`, 255 is opaque; None when nothing is transparent. inverted: the largest value is
+    black.
+    """
+
+    values: np.ndarray
+    alpha: np.ndarray | None
+    inverted: bool
+
+    @property
+    def visible(self) -> np.ndarray:
+        """The values that are not wholly transparent: `(n, C)`."""
+        flat = self.values.reshape(-1, self.values.shape[-1])
+        return flat if self.alpha is None else flat[self.alpha.reshape(-1) > 0]
+
+
+def is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether an opened image stores more than 8 bits a sample, as far as they can be read. Decodes nothing.
+
+    What a format reduces by the depth that it declares (JPEG 2000 and AVIF in colour) counts as 8 bits.
+    """
+    if image.mode in GREY or COLOUR.fullmatch(_raw_mode(image)) is not None or _is_deep_ppm(image):
+        return True
+    return _tag(image, PLANAR) == SEPARATE and _tag(image, BITS_PER_SAMPLE) > 8
+
+
+def read_samples(image: ImageFile.ImageFile, data: bytes) -> Samples:
+    """The samples of an opened deep image. data: the bytes of its file.
+
+    Raises Unsupported for colour in separate planes and for values that are not finite numbers.
+    """
+    if _tag(image, PLANAR) == SEPARATE and image.mode not in GREY:
+        raise Unsupported("stores its colours of 16 bits in separate planes; save it with them interleaved")
+    if image.mode in GREY:
+        values, alpha = _grey(image, data), None
+    elif _is_deep_ppm(image):
+        values, alpha = _ppm(image, data), None
+    else:
+        values, alpha = _colour(image, data)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise Unsupported("has values that are not finite numbers")
+    if alpha is None and "transparency" in image.info:  # a PNG names one value or colour that is transparent
+        key = np.asarray(image.info["transparency"])
+        alpha = np.where((values == key).all(axis=-1), 0, 255).astype(np.uint8)
+    inverted = image.mode in GREY and _tag(image, PHOTOMETRIC) == WHITE_IS_ZERO
+    return Samples(values, alpha, inverted)
+
+
+def _grey(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
+    raw, codec = _raw_mode(image), image.tile[0].codec_name if image.tile else ""
+    if codec in ("ppm", "ppm_plain"):
+        limit = _ppm_limit(image)  # Pillow scales to 65,535 whatever the file takes for white
+        return np.round(np.asarray(image)[..., None] * (limit / 65535)).astype(np.uint16)
+    swapped = codec == "libtiff" and raw in NATIVE
+    values = _read(image, data, NATIVE[raw]) if swapped else np.asarray(image)
+    if raw == "I;32N" and _tag(image, SAMPLE_FORMAT) == UNSIGNED:
+        values = values.view(np.uint32)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)[..., None]
+
+
+def _colour(image: ImageFile.ImageFile, data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+    match = COLOUR.fullmatch(_raw_mode(image))
+    assert match is not None
+    layout, byte_order = match.groups()
+    if layout == "LA":  # two samples of two bytes: four bytes, as RGBA has them
+        first, second = np.split(_read(image, data, "RGBA").reshape(*image.size[::-1], 2, 2), 2, axis=-1)
+        both = _joined(first[..., 0], second[..., 0])
+        return both[..., :1], (both[..., 1] >> 8).astype(np.uint8)
+    stored = "RGBA" if layout == "RGBa" else layout
+    first, second = (_read(image, data, f"{stored};16{order}") for order in "BL")
+    both = _joined(first, second) if byte_order == "B" else _joined(second, first)
+    if image.mode != "RGBA":
+        return both, None
+    values, alpha = both[..., :3], both[..., 3]
+    if layout == "RGBa":  # the colours are stored multiplied by their opacity
+        opaque = np.maximum(alpha, 1)[..., None]
+        values = np.minimum(values * (65535 / opaque), 65535).round().astype(np.uint16)
+    return values, (alpha >> 8).astype(np.uint8)
+
+
+def _joined(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    return high.astype(np.uint16) << 8 | low
+
+
+def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:
+    if image.format != "PPM" or image.mode != "RGB" or not image.tile:
+        return False
+    return image.tile[0].codec_name == "ppm" and _ppm_limit(image) > 255
+
+
+def _ppm_limit(image: ImageFile.ImageFile) -> int:
+    """The value that a PPM or PGM file takes for white."""
+    _, limit = cast(tuple[str, int], image.tile[0].args)
+    return limit
+
+
+def _ppm(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
+    shape = (*image.size[::-1], 3)
+    count = int(np.prod(shape))
+    stored = data[image.tile[0].offset :][: 2 * count]
+    if len(stored) < 2 * count:
+        raise Unsupported("is damaged (it ends too early)")
+    return np.frombuffer(stored, ">u2").reshape(shape).astype(np.uint16)
+
+
+def _read(opened: ImageFile.ImageFile, data: bytes, raw_mode: str) -> np.ndarray:
+    """The pixels of an image file, its bytes taken as another raw mode than Pillow chose."""
+    with Image.open(io.BytesIO(data), formats=[str(opened.format)]) as image:
+        image.tile = [tile._replace(args=_with_raw_mode(tile.args, raw_mode)) for tile in image.tile]
+        return np.asarray(image)
+
+
+def _with_raw_mode(args: Any, raw_mode: str) -> Any:
+    return raw_mode if isinstance(args, str) else (raw_mode, *args[1:])
+
+
+def _raw_mode(image: ImageFile.ImageFile) -> str:
+    if not image.tile:
+        return ""
+    args = image.tile[0].args
+    raw = args if isinstance(args, str) else args[0] if args else ""
+    return raw if isinstance(raw, str) else ""
+
+
+def _tag(image: ImageFile.ImageFile, tag: int) -> Any:
+    """The value of a TIFF's tag; None for other formats. A tag of several equal values gives one."""
+    value = image.tag_v2.get(tag) if image.format == "TIFF" else None  # type: ignore[attr-defined]
+    return value[0] if isinstance(value, tuple) else value
