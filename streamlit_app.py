@@ -8,22 +8,21 @@ from core.tracking import schema
 from core.ui import live, overview, reads
 from core.ui.frame import open_page
 
-store = open_page("Overview", "Compare convolutional architectures: train, look, predict.")
-
-runs = reads.runs()
-if runs.empty:
-    quickstart = recipes.get("quickstart")
-    with st.container(border=True):
-        st.subheader("Nothing has been trained here yet")
-        st.write(quickstart.description)
-        groups = [repeated(config) for config in quickstart.configs]
-        if st.button(
-            "Start the quickstart", type="primary", icon=":material/rocket_launch:"
-        ) and live.launch_all(groups, {schema.RECIPE: quickstart.name}):
-            st.rerun()
-        live.await_first_run()
-        st.caption("Or import images of your own on the Data page, and choose nets on the Train page.")
-else:
-    live.queue_panel(store, follow=True)
-    overview.best_runs(runs)
-    overview.latest_runs(runs)
+with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
+    runs = reads.runs()
+    if runs.empty:
+        quickstart = recipes.get("quickstart")
+        with st.container(border=True):
+            st.subheader("Nothing has been trained here yet")
+            st.write(quickstart.description)
+            groups = [repeated(config) for config in quickstart.configs]
+            if st.button(
+                "Start the quickstart", type="primary", icon=":material/rocket_launch:"
+            ) and live.launch_all(groups, {schema.RECIPE: quickstart.name}):
+                st.rerun()
+            live.await_first_run()
+            st.caption("Or import images of your own on the Data page, and choose nets on the Train page.")
+    else:
+        live.queue_panel(store, follow=True)
+        overview.best_runs(runs)
+        overview.latest_runs(runs)

@@ -61,10 +61,11 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _store(settings: Settings) -> Finding:
-    from core.tracking import frames, states
+    from core.tracking import frames
+    from core.tracking.errors import shown
     from core.tracking.store import get_store
 
-    where = states.shown(settings.tracking_uri)
+    where = shown(settings.tracking_uri)
     try:
         count = len(frames.run_ids(get_store()))
     except Exception as error:  # whatever is wrong with the store, this is the place to say it

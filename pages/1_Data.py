@@ -8,11 +8,10 @@ from core.ui.frame import open_page
 
 ICON = ":material/photo_library:"
 
-store = open_page("Data", "Images to train on: what there is, and images of your own.")
-
-import_panel(store.settings)
-info = data.choose_dataset()
-data.facts(info)
-findings_panel(info)
-looks(info)
-data.samples(info)
+with open_page("Data", "Images to train on: what there is, and images of your own.") as store:
+    import_panel(store.settings)
+    info = data.choose_dataset()
+    data.facts(info)
+    findings_panel(info)
+    looks(info)
+    data.samples(info)

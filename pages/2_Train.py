@@ -8,16 +8,15 @@ from core.ui.train_form import experiment_form
 
 ICON = ":material/model_training:"
 
-store = open_page("Train", "Choose images and nets; each net becomes a run in the queue.")
-
-form, queue = st.columns([3, 2], gap="large")
-with form:
-    groups = experiment_form(reads.dataset_infos())
-    count = sum(len(group.configs) for group in groups)
-    label = f"Launch {count} runs" if count > 1 else "Launch"
-    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not groups):
-        run_ids = live.launch_all(groups)
-        if run_ids:
-            st.toast(f"{len(run_ids)} in the queue.", icon=":material/check:")
-with queue:
-    live.queue_panel(store, narrow=True)
+with open_page("Train", "Choose images and nets; each net becomes a run in the queue.") as store:
+    form, queue = st.columns([3, 2], gap="large")
+    with form:
+        groups = experiment_form(reads.dataset_infos())
+        count = sum(len(group.configs) for group in groups)
+        label = f"Launch {count} runs" if count > 1 else "Launch"
+        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not groups):
+            run_ids = live.launch_all(groups)
+            if run_ids:
+                st.toast(f"{len(run_ids)} in the queue.", icon=":material/check:")
+    with queue:
+        live.queue_panel(store, narrow=True)

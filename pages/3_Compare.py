@@ -7,13 +7,12 @@ from core.ui.frame import open_page
 
 ICON = ":material/query_stats:"
 
-open_page("Compare", "Runs side by side; the same colour is the same run on every page.")
-
-runs = reads.runs()
-if runs.empty:
-    st.info("No run to compare yet: start some on the Train page.", icon=":material/info:")
-    st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
-else:
-    chosen = compare.table(runs)
-    compare.curves(runs, chosen)
-    compare.groups(runs)
+with open_page("Compare", "Runs side by side; the same colour is the same run on every page."):
+    runs = reads.runs()
+    if runs.empty:
+        st.info("No run to compare yet: start some on the Train page.", icon=":material/info:")
+        st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
+    else:
+        chosen = compare.table(runs)
+        compare.curves(runs, chosen)
+        compare.groups(runs)

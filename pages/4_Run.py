@@ -9,17 +9,16 @@ from core.ui.frame import open_page
 
 ICON = ":material/monitoring:"
 
-store = open_page("Run", "One training: its progress, its result, its mistakes.")
-
-run_id = choose_run(reads.runs())
-if run_id:
-    live.run_panel(store, run_id)
-    runs = reads.runs().set_index("run_id", drop=False)
-    run = runs.loc[run_id]
-    if words.is_range_test(run):
-        results.rate_range(store, run)
-    elif run["status"] == schema.FINISHED:
-        results.headline(run)
-        results.mistakes(store, run)
-    with st.expander("Settings", icon=":material/tune:"):
-        results.settings(run)
+with open_page("Run", "One training: its progress, its result, its mistakes.") as store:
+    run_id = choose_run(reads.runs())
+    if run_id:
+        live.run_panel(store, run_id)
+        runs = reads.runs().set_index("run_id", drop=False)
+        run = runs.loc[run_id]
+        if words.is_range_test(run):
+            results.rate_range(store, run)
+        elif run["status"] == schema.FINISHED:
+            results.headline(run)
+            results.mistakes(store, run)
+        with st.expander("Settings", icon=":material/tune:"):
+            results.settings(run)

@@ -6,8 +6,7 @@ from core.ui.frame import open_page
 
 ICON = ":material/image_search:"
 
-store = open_page("Predict", "Show a trained net an image, and see what it takes it for.")
-
-run_id = choose_run(reads.finished_runs(), "Model of a finished run")
-if run_id:
-    predict.demo(store, run_id)
+with open_page("Predict", "Show a trained net an image, and see what it takes it for.") as store:
+    run_id = choose_run(reads.finished_runs(), "Model of a finished run")
+    if run_id:
+        predict.demo(store, run_id)

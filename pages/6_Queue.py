@@ -5,5 +5,5 @@ from core.ui.queue_table import queue_table
 
 ICON = ":material/low_priority:"
 
-store = open_page("Queue", "What runs, what comes next, and when.")
-queue_table(store)
+with open_page("Queue", "What runs, what comes next, and when.") as store:
+    queue_table(store)

@@ -6,13 +6,12 @@ from core.ui.net_options import broken_files
 
 ICON = ":material/account_tree:"
 
-open_page("Architectures", "Every net: its paper, its layers, what it costs.")
-
-broken_files()
-draw = {
-    gallery.CARDS: gallery.cards,
-    gallery.COSTS: gallery_cost.cost,
-    gallery.ONE: gallery_net.one_net,
-    gallery.TWO: gallery_net.two_nets,
-}
-draw[gallery.choose_view()]()
+with open_page("Architectures", "Every net: its paper, its layers, what it costs."):
+    broken_files()
+    draw = {
+        gallery.CARDS: gallery.cards,
+        gallery.COSTS: gallery_cost.cost,
+        gallery.ONE: gallery_net.one_net,
+        gallery.TWO: gallery_net.two_nets,
+    }
+    draw[gallery.choose_view()]()

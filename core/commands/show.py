@@ -162,8 +162,10 @@ def status(run: str | None, as_json: bool) -> None:
         return
     for key, value in _summary(one).items():
         click.echo(f"{key}: {value}")
-    if failure := get_store().state(run_id).tags.get(schema.FAILURE):
-        click.echo(f"reason: {failure}")
+    tags = get_store().state(run_id).tags
+    for name, tag in (("reason", schema.FAILURE), ("not logged", schema.NOT_LOGGED)):
+        if tag in tags:
+            click.echo(f"{name}: {tags[tag]}")
     for key, value in one["metrics"].items():
         click.echo(f"{key}: {value:g}")
 

@@ -17,14 +17,17 @@ from core.jobs.failures import Memory, explain
 from core.jobs.lifeline import STARTED
 from core.jobs.logs import read_log
 from core.jobs.slots import CLUSTER
-from core.tracking import frames, schema
+from core.tracking import schema
+from core.tracking.errors import Fault, fault_of
 from core.tracking.owners import this_process
+from core.tracking.patience import accepts
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
 
 PERSIST_S = 60.0  # how long a process that ends still offers a final state to a store that does not take it
 LONGEST_PAUSE_S = 10.0  # between two tries to write one
+TRIES = 3  # to write one that the store refuses, or does not take while it takes other writes
 
 stopping = Event()  # set once this process is told to end: its trainings end with it, as FAILED
 interrupted = Event()  # set once the person who waits for a training here has had enough: it ends KILLED
@@ -158,34 +161,26 @@ def _upload_log(store: RunStore, run_id: str) -> None:
 def persist(store: RunStore, run_id: str, write: Callable[[], T]) -> T:
     """Write until the store takes it: a final state that is lost would leave a run RUNNING for ever.
 
-    Raises what `write` raises where waiting is of no use (the run was deleted, or the store takes other
-    things), and a minute after this process was told to end: the next worker ends the run.
+    Raises what `write` raises: at once when the store is not to blame, after a few tries when it refuses (the
+    run was deleted) or takes other writes, and a minute after this process was told to end: the next worker
+    ends the run.
     """
-    pause, give_up = 1.0, math.inf
+    pause, give_up, in_vain = 1.0, math.inf, 0
     while True:
         try:
             return write()
         except Exception as error:
             if stopping.is_set():
                 give_up = min(give_up, time.monotonic() + PERSIST_S)
-            if time.monotonic() > give_up:
+            fault = fault_of(error)
+            if fault is None or time.monotonic() > give_up:
                 raise
-            if pause > 1 and _is_in_vain(store, run_id):
-                return write()
+            in_vain += fault is Fault.REFUSED or accepts(lambda: store.touch(run_id))
+            if in_vain >= TRIES:
+                raise
             logger.warning("The tracking store did not take a state of %s, trying again: %s", run_id, error)
             time.sleep(pause)
             pause = min(1.5 * pause, LONGEST_PAUSE_S)
-
-
-def _is_in_vain(store: RunStore, run_id: str) -> bool:
-    """Whether it is not the store that fails: it has no such run any more, or writes to it succeed."""
-    try:
-        if run_id not in frames.run_ids(store):
-            return True
-        store.own(run_id)
-    except Exception:
-        return False
-    return True
 
 
 def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int | None) -> str:

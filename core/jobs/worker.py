@@ -16,8 +16,8 @@ from core.jobs.recovery import recover
 from core.jobs.slots import slots_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
+from core.tracking.connections import is_database
 from core.tracking.patience import be_impatient
-from core.tracking.states import is_database
 from core.tracking.store import RunStore, get_store
 
 logger = logging.getLogger(__name__)

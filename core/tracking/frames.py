@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from core.tracking import schema
-from core.tracking.states import connected, is_database
+from core.tracking.connections import connected, is_database
 
 if TYPE_CHECKING:
     from core.tracking.store import RunStore

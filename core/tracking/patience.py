@@ -1,4 +1,4 @@
-"""A store that is busy or away for a while must cost no training its result."""
+"""A store that is busy or away for a while must cost no training its result; one that refuses is believed."""
 
 from __future__ import annotations
 
@@ -8,49 +8,66 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from core.settings import SettingsError
-from core.tracking.states import UNUSABLE
+from core.tracking.errors import Refused, is_away
 
 logger = logging.getLogger(__name__)
 
 PATIENCE_S, PAUSE_S = 300.0, 1.0
-REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST", "PERMISSION_DENIED")
-# MLflow's own patience with a server, minutes a question, is for trainings; a page or a worker has other
+TRIES = 5  # of a request that keeps failing while the store accepts others
+# Retrying is this program's own business: MLflow's seven tries of one request take four minutes.
+RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+# MLflow waits two minutes for an answer, which suits the upload of a model. A page or a worker has other
 # things to do meanwhile, and asks again by itself.
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "PGCONNECT_TIMEOUT": "4"}
 
 T = TypeVar("T")
 
 
-def patiently(action: Callable[[], T]) -> T:
-    """What an action returns that asks the store or writes to it, tried again for five minutes.
+def patiently(action: Callable[[], T], others: Callable[[], object] | None = None) -> T:
+    """Return what `action` returns, retrying it for up to five minutes while the store is away.
 
-    It must bear being tried again. Raises what it raises, at once where the store is not to blame.
+    Args:
+        action: asks the store or writes to it; idempotent.
+        others: another write. If that succeeds while `action` fails again and again, the store is not away.
+
+    Raises:
+        Refused: the store accepted `others` five times and `action` never.
+        Exception: what `action` raised, at once when the store refused or is not to blame.
     """
-    give_up = time.monotonic() + PATIENCE_S
+    give_up, in_vain = time.monotonic() + PATIENCE_S, 0
     while True:
         try:
             return action()
         except Exception as error:
-            if not is_of_the_store(error) or time.monotonic() > give_up:
+            if not is_away(error) or time.monotonic() > give_up:
                 raise
+            in_vain += others is not None and accepts(others)
+            if in_vain >= TRIES:
+                raise Refused(error) from error
             logger.warning("The tracking store did not answer, trying again: %s", error)
             time.sleep(PAUSE_S)
 
 
-def is_of_the_store(error: BaseException) -> bool:
-    """Whether it is the store that failed, and did not just say no.
-
-    Its classes are named, because asking for them imports MLflow.
-    """
-    if getattr(error, "error_code", "") in REFUSALS:
+def accepts(write: Callable[[], object]) -> bool:
+    """Whether the store takes a write now."""
+    try:
+        write()
+    except Exception as error:
+        if not is_away(error):
+            raise
         return False
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, SettingsError | ConnectionError) or bool(names & {*UNUSABLE, "SQLAlchemyError"})
+    return True
+
+
+def retry_here() -> None:
+    """Have MLflow leave retries to this process; what the user has set counts."""
+    for name, value in RETRIES.items():
+        os.environ.setdefault(name, value)
 
 
 def be_impatient() -> None:
-    """Have this process wait seconds for a server that is away, not minutes; what the user has set counts."""
+    """Have this process wait seconds for a store that is away, not minutes; what the user has set counts."""
+    retry_here()
     for name, value in IMPATIENT.items():
         os.environ.setdefault(name, value)
 

@@ -80,9 +80,26 @@ REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 EXTENDS = "archlab.extends"  # the run whose training this one goes on with
 LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on
+TOUCHED = "archlab.touched"  # milliseconds since 1970: when it was last tried whether the store takes writes
+NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to take, and why
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
 
 PENDING = "waiting on the cluster"  # a phase of its progress, before the training's own
 
 # What a run says of one attempt to train it; forgotten when it is resumed.
-OF_AN_ATTEMPT = (CANCEL, FAILURE, FITS, FOREGROUND, PROGRESS, PRIORITY, HELD, DEVICE, STARTED, JOB, NOT_TAKEN)
+OF_AN_ATTEMPT = (
+    *(
+        CANCEL,
+        FAILURE,
+        FITS,
+        FOREGROUND,
+        PROGRESS,
+        PRIORITY,
+        HELD,
+        DEVICE,
+        STARTED,
+        JOB,
+        NOT_TAKEN,
+        NOT_LOGGED,
+    ),
+)

@@ -7,28 +7,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import bindparam, text
 
-from core.settings import SettingsError
 from core.tracking import schema
+from core.tracking.connections import connected, is_database
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from core.tracking.store import RunStore
-
-# Named, because asking for their class imports MLflow and pandas.
-UNUSABLE = ("MlflowException", "RestException", "DatabaseError")
 
 
 class UnknownRun(ValueError):
@@ -113,44 +107,6 @@ def local_artifacts(store: RunStore, run_id: str) -> Path | None:
         query = text("SELECT artifact_uri FROM runs WHERE run_uuid = :run")
         uri = connection.execute(query, {"run": run_id}).scalar()
     return Path(url2pathname(urlsplit(uri).path)) if uri and uri.startswith("file:") else None
-
-
-def is_database(uri: str) -> bool:
-    """Whether MLflow keeps the store in a database that can be asked without it."""
-    return uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
-
-
-@contextmanager
-def connected(uri: str) -> Iterator[Connection]:
-    """A connection to a store that is a database. Raises SettingsError when it cannot be used."""
-    with said_in_words(uri), _engine(uri).connect() as connection:
-        yield connection
-
-
-@contextmanager
-def said_in_words(uri: str) -> Iterator[None]:
-    """Raises SettingsError for what a store that cannot be used raises."""
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(error, SQLAlchemyError) and type(error).__name__ not in UNUSABLE:
-            raise
-        reason = str(error).splitlines()[0]
-        raise SettingsError(f"The tracking store {shown(uri)} cannot be used: {reason}") from error
-
-
-def shown(uri: str) -> str:
-    """A store's address as it may be read by anybody: without its password."""
-    try:
-        return make_url(uri).render_as_string(hide_password=True)
-    except (SQLAlchemyError, ValueError):  # a path, which has none
-        return uri
-
-
-@cache
-def _engine(uri: str) -> Engine:
-    """The connections of this process; each is tried first, for a server closes those that were idle."""
-    return create_engine(uri, pool_pre_ping=True)
 
 
 def _by_sql(uri: str, condition: str, wanted: Sequence[str]) -> list[RunState]:

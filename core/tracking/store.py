@@ -17,6 +17,8 @@ from core import config as configs
 from core.config import ExperimentConfig
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
+from core.tracking.connections import check_uri, require_answer
+from core.tracking.errors import store_errors
 from core.tracking.opening import ensure_store, home_id, is_own_database
 from core.tracking.owners import this_process
 from core.tracking.patience import patiently
@@ -37,14 +39,20 @@ class RunStore:
         self.settings = settings
         self.uri = settings.tracking_uri
         self._lock = Lock()
-        with states.said_in_words(self.uri):
+        check_uri(self.uri)
+        require_answer(self.uri)
+        with store_errors(self.uri):
             ensure_store(settings)
         if not self.is_own_database:
             _ = self.client  # what is elsewhere may be out of reach: say so at once
 
     @property
     def client(self) -> MlflowClient:
-        """The MLflow client, made when it is first asked for: what SQL alone reads never waits for it."""
+        """The MLflow client, made when it is first asked for: what SQL alone reads never waits for it.
+
+        Raises StoreError, within seconds, when the store is a server or a database that does not answer.
+        """
+        require_answer(self.uri)
         return self._client_and_experiment[0]
 
     @property
@@ -53,7 +61,8 @@ class RunStore:
 
     @cached_property
     def _client_and_experiment(self) -> tuple[MlflowClient, str]:
-        with self._lock, states.said_in_words(self.uri):
+        require_answer(self.uri)
+        with self._lock, store_errors(self.uri):
             import mlflow
             from mlflow import MlflowClient
 
@@ -198,6 +207,10 @@ class RunStore:
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         self.log_metrics(run_id, {}, tags=tags)
 
+    def touch(self, run_id: str) -> None:
+        """Write a tag of no meaning: it works exactly when the store takes writes to this run."""
+        self.set_tags(run_id, {schema.TOUCHED: str(int(time.time() * 1000))})
+
     def delete_tag(self, run_id: str, tag: str) -> None:
         """Forget a tag; one that is not there is no error."""
         if tag not in self.state(run_id).tags:
@@ -215,7 +228,7 @@ class RunStore:
         self.client.log_text(run_id, json.dumps(value, indent=2, ensure_ascii=False), name)
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
-        patiently(lambda: self.client.log_artifact(run_id, str(path), folder))
+        self.client.log_artifact(run_id, str(path), folder)
 
     def log_dataset(self, run_id: str, name: str, digest: str, source: str, profile: Mapping) -> None:
         """Note which data the run saw, as an MLflow dataset input."""
@@ -264,7 +277,8 @@ class RunStore:
                     model=model,
                     signature=signature,
                     pip_requirements=requirements,
-                )
+                ),
+                others=lambda: self.touch(run_id),
             )
         return patiently(lambda: self.model_file(run_id)).stat().st_size
 
@@ -275,7 +289,7 @@ class RunStore:
         client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.exceptions import MlflowException
 
-        with states.said_in_words(self.uri):
+        with store_errors(self.uri):
             try:
                 return client.get_run(run_id)
             except MlflowException as error:

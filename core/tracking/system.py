@@ -32,7 +32,7 @@ def system_metrics(store: RunStore, run_id: str, writer: MetricWriter) -> Iterat
                 monitor.start()
                 monitors.append(monitor)
 
-    writer.call(start)
+    writer.call(start, "the use of the machine")
     try:
         yield
     finally:

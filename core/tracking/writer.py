@@ -5,19 +5,37 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from threading import Condition, Thread
+from typing import TypeVar
 
-from core.tracking.patience import PATIENCE_S
+from core.tracking import schema
+from core.tracking.errors import Fault, fault_of, first_line, is_away
+from core.tracking.patience import PATIENCE_S, TRIES, accepts, patiently
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+REASON_LENGTH, NOTE_LENGTH = 300, 4000  # characters of a reason, and of all that are kept with a run
+
+
+@dataclass
+class Call:
+    """Something else to be written. tries: how often it failed while the store took other writes."""
+
+    name: str
+    write: Callable[[], object]
+    tries: int = 0
 
 
 class MetricWriter:
     """Collects metrics and tags, and writes them in batches; training never waits for the store.
 
-    A write that fails (a busy or absent store) is tried again until it works or `close` gives up. As a
-    context it closes itself, after an error too: what was measured before a crash is kept.
+    A write that fails because the store is busy or away is tried again until it works or `close` gives up.
+    One that the store refuses is logged, noted with the run (the tag `archlab.not_logged`) and left out;
+    everything else is written all the same. As a context it closes itself, after an error too: what was
+    measured before a crash is kept.
 
     waits: nothing is written before `begin`, or before it closes. Importing MLflow takes seconds, which no
     training should wait for.
@@ -29,7 +47,8 @@ class MetricWriter:
         self.interval_s = interval_s
         self._steps: dict[int, dict[str, float]] = {}
         self._tags: dict[str, str] = {}
-        self._calls: list[Callable[[], object]] = []
+        self._calls: list[Call] = []
+        self._left_out: dict[str, str] = {}  # the reason, by what was not logged
         self._waits = waits
         self._closing = False
         self._condition = Condition()
@@ -52,10 +71,26 @@ class MetricWriter:
         with self._condition:
             self._tags.update(values)
 
-    def call(self, write: Callable[[], object]) -> None:
-        """Have something else written, before the metrics; it must bear being tried again."""
+    def call(self, write: Callable[[], object], name: str = "an artifact") -> None:
+        """Have something else written, before the metrics, by the writer's thread.
+
+        write: idempotent. name: what it writes, for a note in case that fails.
+        """
         with self._condition:
-            self._calls.append(write)
+            self._calls.append(Call(name, write))
+
+    def attempt(self, name: str, write: Callable[[], T]) -> T | None:
+        """Write something at once, on the caller's thread; returns None when the store refuses it.
+
+        Waits for a store that is away (`patiently`). Raises what else goes wrong.
+        """
+        try:
+            return patiently(write, lambda: self.store.touch(self.run_id))
+        except Exception as error:
+            if fault_of(error) is not Fault.REFUSED:
+                raise
+            self._leave_out(name, error)
+            return None
 
     def begin(self) -> None:
         """Write from now on."""
@@ -81,24 +116,54 @@ class MetricWriter:
                     continue
                 steps, self._steps = self._steps, {}
                 tags, self._tags = self._tags, {}
+            away = self._carry_out_calls()
             written = self._write(steps, tags)
-            if closing and written:
+            if written and away:
+                self._count_tries(away)
+            if closing and written and not (self._calls or self._steps or self._tags):
                 return
             if closing:
                 time.sleep(self.interval_s)  # the condition no longer waits
 
+    def _carry_out_calls(self) -> dict[str, Exception]:
+        """Try every call once. Returns the errors of those that stay because the store is away."""
+        away = {}
+        for call in list(self._calls):
+            try:
+                call.write()
+            except Exception as error:
+                if is_away(error):
+                    logger.warning("The tracking store did not take %s, trying again: %s", call.name, error)
+                    away[call.name] = error
+                    continue
+                self._leave_out(call.name, error)
+            self._calls.remove(call)
+        return away
+
+    def _count_tries(self, away: Mapping[str, Exception]) -> None:
+        """Leave out a call that keeps failing while the store takes everything else: it is not away."""
+        if not accepts(lambda: self.store.touch(self.run_id)):
+            return
+        for call in [one for one in self._calls if one.name in away]:
+            call.tries += 1
+            if call.tries >= TRIES:
+                self._leave_out(call.name, away[call.name])
+                self._calls.remove(call)
+
     def _write(self, steps: dict[int, dict[str, float]], tags: dict[str, str]) -> bool:
+        """Write metrics and tags. False when the store is away; nothing is lost then."""
         try:
-            while self._calls:
-                self._calls[0]()
-                del self._calls[0]
             while len(steps) > 1:
-                self.store.log_metrics(self.run_id, steps[min(steps)], min(steps))
+                self._write_step(min(steps), steps[min(steps)], {})
                 del steps[min(steps)]
             if steps or tags:  # the last step and the tags in one transaction
                 step, values = next(iter(steps.items()), (0, {}))
-                self.store.log_metrics(self.run_id, values, step, tags)
+                self._write_step(step, values, tags)
         except Exception as error:
+            if not is_away(error):
+                logger.exception("Some metrics of this run were lost.")
+                self._leave_out("some metrics", error)
+                return True
             logger.warning("The tracking store did not take a write, trying again: %s", error)
             with self._condition:
                 for step, values in steps.items():
@@ -106,3 +171,28 @@ class MetricWriter:
                 self._tags = tags | self._tags
             return False
         return True
+
+    def _write_step(self, step: int, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Write one step; when the store refuses it, its values one by one, so that one costs no other."""
+        try:
+            self.store.log_metrics(self.run_id, values, step, tags)
+        except Exception as error:
+            if fault_of(error) is not Fault.REFUSED:
+                raise
+            if len(values) + len(tags) == 1:
+                (name,) = (*values, *tags)
+                self._leave_out(name, error)
+                return
+            for name, value in values.items():
+                self._write_step(step, {name: value}, {})
+            for name, tag in tags.items():
+                self._write_step(step, {}, {name: tag})
+
+    def _leave_out(self, name: str, error: Exception) -> None:
+        """Note with the run, once, that something is not logged and why."""
+        if name in self._left_out:
+            return
+        logger.warning("Not logged, the tracking store refused: %s. %s", name, error, exc_info=error)
+        self._left_out[name] = first_line(error)[:REASON_LENGTH]
+        sentences = [f"{what}: {reason}" for what, reason in self._left_out.items()]
+        self.tags({schema.NOT_LOGGED: "; ".join(sentences)[:NOTE_LENGTH]})

@@ -43,10 +43,11 @@ def main() -> None:
     from core.quick_start import import_keras
 
     import_keras()
-    from core.tracking.patience import patiently
+    from core.tracking.patience import patiently, retry_here
     from core.tracking.store import get_store
     from core.training.train import train_and_evaluate
 
+    retry_here()
     limit_memory(settings.memory)
 
     store = patiently(get_store)

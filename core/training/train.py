@@ -76,8 +76,8 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
             + ", ".join(f"{len(rows)} {part}" for part, rows in vars(parts).items())
         )
         require_same_data(store, run_id, dataset, parts)
-        writer.call(partial(log_data, store, run_id, config, dataset, parts))
-        writer.call(partial(log_environment, store, run_id))
+        writer.call(partial(log_data, store, run_id, config, dataset, parts), schema.DATA)
+        writer.call(partial(log_environment, store, run_id), schema.ENVIRONMENT)
         macs, memory = counts(net, config, writer)
         memory.write(store.settings.memory_file(run_id))
         require_disk(store.settings, net, config)
@@ -125,7 +125,9 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         saved = in_float32(deployable)
         writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
         progress.phase("saving")
-        writer.metrics({"model_bytes": store.log_model(run_id, saved)}, step=0)
+        size_of_model = writer.attempt("the model", lambda: store.log_model(run_id, saved))
+        if size_of_model is not None:
+            writer.metrics({"model_bytes": size_of_model}, step=0)
         progress.phase("done")
 
 
@@ -336,5 +338,6 @@ def evaluate(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(schema.PREDICTIONS).name
         evaluation.predictions_table(dataset, rows, probabilities).to_parquet(path, index=False)
-        store.log_file(run_id, path, str(Path(schema.PREDICTIONS).parent))
+        folder_of_run = str(Path(schema.PREDICTIONS).parent)
+        writer.attempt(schema.PREDICTIONS, lambda: store.log_file(run_id, path, folder_of_run))
     print(" · ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

@@ -11,7 +11,7 @@ from core.analysis import comparable
 from core.analysis.repeats import repeats
 from core.figures import learning_curves
 from core.tracking import schema
-from core.ui import reads, tables, words
+from core.ui import guard, reads, tables, words
 from core.ui.chart import chart
 
 URL: Final = "query-params"
@@ -92,7 +92,7 @@ def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
         bind=URL,
     )
     alive = chosen["status"].isin(schema.ACTIVE).any()
-    st.fragment(_draw, run_every=2.0 if alive else None)(chosen["run_id"].tolist(), list(shown or []))
+    guard.fragment(2.0 if alive else None)(_draw)(chosen["run_id"].tolist(), list(shown or []))
 
 
 def _draw(run_ids: list[str], metrics: list[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from core.jobs import devices
 from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings, SettingsError, get_settings
 from core.tracking import schema
+from core.tracking.errors import fault_of
 from core.tracking.store import RunStore, get_store
 from core.ui import guard, reads
 
@@ -20,17 +23,18 @@ OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
 
 
-def open_page(title: str, subtitle: str) -> RunStore:
-    """Draw the frame and return the store; a page calls this first.
+@contextmanager
+def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
+    """Draw the frame and yield the store; everything else of a page is inside this context.
 
-    Sees to it that the prediction process runs, and a worker where training is allowed. When nothing can be
-    written the page ends here with a sentence.
+    It is the page's error boundary: a store that does not answer is a sentence, and the page comes back by
+    itself. Sees to it that the prediction process runs, and a worker where training is allowed. When nothing
+    can be written the page ends here with a sentence.
     """
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=":material/grid_view:", layout="wide")
     try:
         settings = get_settings()
         settings.check_writable()
-        store = get_store()
         _keep_worker(settings)
         inference_of(settings).ensure()
     except SettingsError as error:
@@ -47,7 +51,13 @@ def open_page(title: str, subtitle: str) -> RunStore:
             st.badge("read-only", icon=":material/visibility:", color="gray")
     st.title(title)
     st.caption(subtitle)
-    return store
+    store: RunStore | None = None
+    with guard.said(returns=True):
+        store = get_store()
+    if store is None:
+        st.stop()
+    with guard.said(returns=True):
+        yield store
 
 
 def _keep_worker(settings: Settings) -> None:
@@ -74,20 +84,21 @@ def _icon(path: Path) -> str:
     return ":material/web_asset:"
 
 
-@st.fragment(run_every=LIVE_S)
+@guard.fragment(run_every=LIVE_S)
 def _machine_state(settings: Settings) -> None:
     """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
-    with guard.said():
-        _machine_words(settings)
-
-
-def _machine_words(settings: Settings) -> None:
     _keep_worker(settings)
-    states = [run.status for run in reads.active()]
-    running, waiting = states.count(schema.RUNNING), states.count(schema.SCHEDULED)
-    with st.container(horizontal=True, gap="small"):
-        st.badge(f"{running} running", color="blue" if running else "gray")
-        st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
+    try:
+        states = [run.status for run in reads.active()]
+    except Exception as error:
+        if fault_of(error) is None:
+            raise
+        st.badge("store away", icon=":material/cloud_off:", color="red")  # the page itself says why
+    else:
+        running, waiting = states.count(schema.RUNNING), states.count(schema.SCHEDULED)
+        with st.container(horizontal=True, gap="small"):
+            st.badge(f"{running} running", color="blue" if running else "gray")
+            st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
     for part in _machine().split(" · "):
         st.caption(part)
 

@@ -10,7 +10,7 @@ from core.inference import descriptions, filling
 from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.tracking import schema
-from core.ui import reads, words
+from core.ui import guard, reads, words
 from core.ui.chart import chart
 from core.ui.fields import URL
 
@@ -33,7 +33,7 @@ def cost() -> None:
     working = filling.state(get_settings(), PURPOSE)
     running = working is not None and working.running
     dataset = None if chosen == OWN else chosen
-    st.fragment(_scatter, run_every=LIVE_S if running else None)(dataset, running)
+    guard.fragment(LIVE_S if running else None)(_scatter)(dataset, running)
 
 
 def best_known_dataset() -> str:

@@ -2,27 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import streamlit as st
 
 from core.config import ConfigError
-from core.settings import NotAllowed
-from core.tracking.patience import is_of_the_store
+from core.settings import NotAllowed, SettingsError
+from core.tracking.errors import Fault, StoreError, fault_of, first_line
 from core.tracking.states import UnknownRun
+from core.tracking.store import get_store
 from core.ui import words
+
+RETRY_S = 3.0  # how often a store that is away is looked for again
 
 
 @contextmanager
-def said() -> Iterator[None]:
-    """Shows an error that a person can do something about, or wait for; others are bugs and go on."""
+def said(*, returns: bool = False) -> Iterator[None]:
+    """Show an error that a person can do something about, or wait for; others are bugs and go on.
+
+    returns: the page runs again by itself once the store answers; for what only reads, and does not renew
+    itself anyway.
+    """
     try:
         yield
-    except (ConfigError, FileNotFoundError, NotAllowed, UnknownRun) as error:
-        st.error(words.plain(str(error)), icon=":material/block:")
     except Exception as error:
-        if not is_of_the_store(error):
+        if not _show(error):
             raise
-        reason = str(error).splitlines()[0]
-        st.error(f"The tracking store does not answer. {words.plain(reason)}", icon=":material/cloud_off:")
+        if returns and fault_of(error) is Fault.AWAY:
+            _return_when_it_answers()
+
+
+def fragment(run_every: float | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`st.fragment` that shows errors as `said` does: those inside a fragment reach no guard around it."""
+
+    def decorate(draw: Callable[..., None]) -> Callable[..., None]:
+        @wraps(draw)
+        def guarded(*arguments: Any, **settings: Any) -> None:
+            with said(returns=run_every is None):
+                draw(*arguments, **settings)
+
+        return st.fragment(guarded, run_every=run_every)
+
+    return decorate
+
+
+def _show(error: Exception) -> bool:
+    """Show an error as a sentence; false when it is a bug."""
+    fault = fault_of(error)
+    reason = words.plain(error.reason if isinstance(error, StoreError) else first_line(error))
+    if fault is Fault.AWAY:
+        st.error(
+            f"The tracking store does not answer. {reason} What is missing here appears when it does.",
+            icon=":material/cloud_off:",
+        )
+    elif fault is Fault.REFUSED:
+        st.error(f"The tracking store refused. {reason}", icon=":material/block:")
+    elif isinstance(error, (ConfigError, FileNotFoundError, NotAllowed, SettingsError, UnknownRun)):
+        st.error(words.plain(str(error)), icon=":material/block:")
+    else:
+        return False
+    return True
+
+
+def _return_when_it_answers() -> None:
+    """Run the page again once the store answers; looked for every few seconds, first after some."""
+    looked = False
+
+    def look() -> None:
+        nonlocal looked
+        if not looked:  # drawn with the sentence; the next time is by the clock
+            looked = True
+            return
+        try:
+            get_store().active()
+        except Exception as error:
+            if fault_of(error) is None:
+                raise
+            return
+        st.rerun()
+
+    st.fragment(look, run_every=RETRY_S)()

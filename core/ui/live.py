@@ -53,7 +53,7 @@ def progress_bar(run: pd.Series) -> None:
     st.progress(min(1.0, progress["step"] / progress["steps"]), text=" · ".join(parts))
 
 
-@st.fragment(run_every=LIVE_S)
+@guard.fragment(run_every=LIVE_S)
 def await_first_run() -> None:
     """Runs the page again once somebody, somewhere, has launched the first run."""
     if len(reads.runs()):
@@ -127,7 +127,7 @@ def run_panel(store: RunStore, run_id: str) -> None:
 
 
 def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
-    with guard.said():
+    with guard.said(returns=not was_active):
         _draw_run(store, run_id, was_active)
 
 
@@ -148,6 +148,11 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         failure = run.get(f"tags.{schema.FAILURE}")
         if isinstance(failure, str):
             st.error(words.plain(failure), icon=":material/error:")
+        left_out = run.get(f"tags.{schema.NOT_LOGGED}")
+        if isinstance(left_out, str):
+            st.warning(
+                f"Not everything could be logged. {words.plain(left_out)}", icon=":material/cloud_alert:"
+            )
     with st.container():
         _curves(run)
     with st.expander("Machine", icon=":material/memory:"):

@@ -9,7 +9,7 @@ from threading import Timer
 import pytest
 from mlflow.exceptions import MlflowException
 
-from core.jobs.supervise import persist
+from core.jobs.supervise import TRIES, persist
 from core.tracking import schema
 from core.tracking.store import RunStore
 from tests.conftest import SMALL
@@ -39,13 +39,16 @@ def test_a_run_that_was_deleted_is_not_waited_for(store: RunStore) -> None:
         persist(store, run_id, lambda: store.fail(run_id, "It broke."))
 
 
-def test_what_fails_although_the_store_takes_other_things_is_raised(store: RunStore) -> None:
-    run_id, tries = store.create(SMALL), []
+@pytest.mark.parametrize(("error", "tries"), [(ZeroDivisionError, 1), (ConnectionError, TRIES)])
+def test_what_fails_although_the_store_takes_other_writes_is_raised(
+    store: RunStore, error: type[Exception], tries: int
+) -> None:
+    run_id, made = store.create(SMALL), []
 
     def fails() -> None:
-        tries.append(1)
-        raise ZeroDivisionError
+        made.append(1)
+        raise error
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(error):
         persist(store, run_id, fails)
-    assert len(tries) == 3
+    assert len(made) == tries

@@ -12,7 +12,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from core.settings import SettingsError
-from core.tracking.patience import IMPATIENT, be_impatient, patiently, without_impatience
+from core.tracking import patience
+from core.tracking.errors import Refused
+from core.tracking.patience import IMPATIENT, RETRIES, be_impatient, patiently, without_impatience
 from core.tracking.store import RunStore
 from tests.conftest import SMALL
 
@@ -52,13 +54,27 @@ def test_a_store_that_is_away_is_not_said_to_have_no_such_run(store: RunStore) -
         store.run(run_id)
 
 
-def test_a_training_keeps_the_patience_that_its_worker_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in IMPATIENT:
-        monkeypatch.delenv(name, raising=False)
+def test_a_request_that_alone_fails_is_given_up(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSE_S", 0.01)
+    run_id, tries = store.create(SMALL), []
+
+    def write() -> None:
+        tries.append(1)
+        raise ConnectionError("503")
+
+    with pytest.raises(Refused, match=r"^503$"):
+        patiently(write, others=lambda: store.touch(run_id))
+    assert len(tries) == patience.TRIES
+
+
+def test_a_training_waits_for_answers_as_long_as_mlflow_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*RETRIES, *IMPATIENT):
+        monkeypatch.setenv(name, "")  # so that it is as before after the test
+        monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "90")  # what a user has set stays
     be_impatient()
-    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    assert os.environ["PGCONNECT_TIMEOUT"] == "4"
     left = without_impatience(dict(os.environ))
-    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in left
+    assert "PGCONNECT_TIMEOUT" not in left
     assert left["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "90"
-    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+    assert left["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"  # `patiently` tries again

@@ -6,23 +6,20 @@ import math
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import keras
 import pandas as pd
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
 
 from core.config import ExperimentConfig
 from core.settings import PROGRAM, Settings, SettingsError
 from core.tracking import frames, schema, states
+from core.tracking.connections import connected
 from core.tracking.owners import is_alive, process_name, this_process
 from core.tracking.store import RunStore, UnknownRun, get_store
-from core.tracking.writer import MetricWriter
 from tests.conftest import using
-from tests.waiting import wait_for
 
 
 def test_processes_that_open_a_missing_store_together_make_one(empty_home: Settings) -> None:
@@ -143,7 +140,7 @@ def test_a_folder_that_is_moved_takes_its_files_along(store: RunStore, tmp_path:
 
 def test_a_connection_that_the_store_closed_is_made_again(store: RunStore) -> None:
     run_id = store.create(ExperimentConfig())
-    with states.connected(store.uri) as connection:
+    with connected(store.uri) as connection:
         theirs = connection.connection.driver_connection
     assert theirs is not None
     theirs.close()
@@ -159,65 +156,10 @@ def test_a_store_that_cannot_be_read_is_one_sentence(store: RunStore) -> None:
             read(store)
 
 
-def test_a_password_of_a_store_is_not_said() -> None:
-    sentence = r"^The tracking store postgresql://me:\*\*\*@there/runs cannot be used: away$"
-    with pytest.raises(SettingsError, match=sentence), states.said_in_words("postgresql://me:key@there/runs"):
-        raise SQLAlchemyError("away")
-    for path in ("mlruns", "http://there:port/", "sqlite:////srv/a file.db"):
-        assert states.shown(path) == path
-
-
 def test_an_empty_store_reads_as_empty_frames(store: RunStore) -> None:
     assert frames.runs(store).empty
     assert list(frames.runs(store).columns) == frames.RUN_COLUMNS
     assert frames.histories(store, []).empty
-
-
-def test_writer_keeps_what_was_said_before_a_crash(store: RunStore) -> None:
-    run_id = store.create(ExperimentConfig())
-
-    def crash() -> None:
-        with MetricWriter(store, run_id, interval_s=60) as writer:
-            writer.metrics({"loss": 2.0}, step=1)
-            writer.metrics({"accuracy": 0.5}, step=1)
-            writer.tags({schema.PROGRESS: "{}"})
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        crash()
-    run = store.run(run_id)
-    assert run.data.metrics == {"loss": 2.0, "accuracy": 0.5}
-    assert run.data.tags[schema.PROGRESS] == "{}"
-
-
-def test_a_writer_that_waits_writes_nothing_before_it_begins_or_ends(store: RunStore) -> None:
-    run_id, said = store.create(ExperimentConfig()), []
-    with MetricWriter(store, run_id, interval_s=0.01, waits=True) as writer:
-        writer.call(lambda: said.append(store.run(run_id).data.metrics))
-        writer.metrics({"loss": 2.0}, step=1)
-        time.sleep(0.2)
-        assert said == []
-        writer.begin()
-        wait_for(lambda: store.run(run_id).data.metrics == {"loss": 2.0})
-        assert said == [{}]  # what is called comes first, and once
-    with MetricWriter(store, run_id, waits=True) as writer:
-        writer.metrics({"loss": 1.0}, step=2)
-    assert store.run(run_id).data.metrics == {"loss": 1.0}
-
-
-def test_what_a_writer_calls_is_tried_again(store: RunStore) -> None:
-    run_id, tries = store.create(ExperimentConfig()), []
-
-    def second_time() -> None:
-        tries.append(len(tries))
-        if len(tries) == 1:
-            raise OSError("busy")
-
-    with MetricWriter(store, run_id, interval_s=0.01) as writer:
-        writer.call(second_time)
-        writer.metrics({"loss": 2.0}, step=1)
-    assert tries == [0, 1]
-    assert store.run(run_id).data.metrics == {"loss": 2.0}
 
 
 def test_artifacts_on_this_machine_are_read_without_mlflow(store: RunStore) -> None:
@@ -233,20 +175,6 @@ def test_artifacts_on_this_machine_are_read_without_mlflow(store: RunStore) -> N
     assert answer.stdout == "lenet5 0\n", answer.stderr
     with pytest.raises(FileNotFoundError, match=r"has no 'nothing\.txt'"):
         store.artifact(run_id, "nothing.txt")
-
-
-def test_writer_goes_on_when_the_store_is_busy(store: RunStore, settings: Settings) -> None:
-    run_id = store.create(ExperimentConfig())
-    blocker = sqlite3.connect(settings.database, isolation_level=None)
-    blocker.execute("BEGIN EXCLUSIVE")
-    writer = MetricWriter(store, run_id, interval_s=0.05)
-    for step in range(1, 4):
-        writer.metrics({"loss": 1.0 / step}, step)
-    blocker.execute("ROLLBACK")
-    blocker.close()
-    writer.close()
-    values = frames.histories(store, [run_id])["value"].tolist()
-    assert values == [1.0, 1 / 2, 1 / 3]
 
 
 def test_a_process_is_known_by_more_than_its_number() -> None:

@@ -1,0 +1,119 @@
+"""What a failure of the tracking store means: it is away for a while, or it refuses.
+
+The one place that decides it; writers, watchers, pages and commands ask here. The classes of MLflow and
+requests are recognised by name, because importing them takes seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+from sqlalchemy import exc, make_url
+
+from core.settings import SettingsError
+
+
+class Fault(Enum):
+    """AWAY: busy, starting or out of reach; the same request may succeed later. REFUSED: it never will."""
+
+    AWAY = "away"
+    REFUSED = "refused"
+
+
+AWAY_CODES = {  # MLflow's error codes; every other one is an answer that will not change
+    "ABORTED",
+    "CANCELLED",
+    "DEADLINE_EXCEEDED",
+    "INTERNAL_ERROR",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "TEMPORARILY_UNAVAILABLE",
+}
+AWAY_STATUSES = {408, 425, 429}  # HTTP; and everything from 500
+AWAY_IN_SQL = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
+
+
+class StoreError(SettingsError):
+    """The tracking store cannot be used: the message says which store and why.
+
+    fault: what the failure means. reason: the last part of the message.
+    """
+
+    def __init__(self, uri: str, reason: str, fault: Fault):
+        self.fault = fault
+        self.reason = _without_password(reason, uri)
+        super().__init__(f"The tracking store {shown(uri)} cannot be used: {self.reason}")
+
+
+class Refused(RuntimeError):
+    """The store keeps failing at one request while it accepts others."""
+
+    def __init__(self, error: BaseException):
+        super().__init__(first_line(error))
+
+
+def fault_of(error: BaseException | None) -> Fault | None:
+    """What a failure means for the store; None where the store is not to blame.
+
+    A `ConnectionError` counts as the store's: call this around requests to it only.
+    """
+    if error is None:
+        return None
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, StoreError):
+        return error.fault
+    if isinstance(error, Refused):
+        return Fault.REFUSED
+    if isinstance(error, exc.SQLAlchemyError):
+        lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+        return Fault.AWAY if lost or isinstance(error, AWAY_IN_SQL) else Fault.REFUSED
+    if "MlflowException" in names:
+        return Fault.AWAY if getattr(error, "error_code", "") in AWAY_CODES else Fault.REFUSED
+    if "RequestException" in names:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        away = status is None or status in AWAY_STATUSES or status >= 500
+        return Fault.AWAY if away else Fault.REFUSED
+    if "DatabaseError" in names:  # a driver's own, or pandas' around one of the above
+        cause = fault_of(error.__cause__)
+        return cause or (Fault.AWAY if "OperationalError" in names else Fault.REFUSED)
+    return Fault.AWAY if isinstance(error, ConnectionError) else None
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether it is worth asking the store again."""
+    return fault_of(error) is Fault.AWAY
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Raises StoreError for whatever the store at `uri` fails with; other errors pass."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        raise StoreError(uri, first_line(error), fault) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the name of its class where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def shown(uri: str) -> str:
+    """The address of a store without its password."""
+    try:
+        return make_url(uri).render_as_string(hide_password=True)
+    except (exc.SQLAlchemyError, ValueError):  # a path, which has none
+        return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", uri)
+
+
+def _without_password(text: str, uri: str) -> str:
+    return text.replace(uri, shown(uri))

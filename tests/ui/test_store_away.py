@@ -1,0 +1,51 @@
+"""Every page says in a sentence that the store does not answer, and shows everything when it does again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+import streamlit as st
+
+from core.settings import Settings
+from core.tracking import schema
+from core.tracking.store import get_store
+from tests.conftest import Trained
+from tests.ui.test_pages import PAGES, opened
+
+TABLES = ("runs", "params", "metrics", "latest_metrics", "tags")
+WITHOUT_RUNS = "pages/1_Data.py"
+
+
+@contextmanager
+def away(settings: Settings) -> Iterator[None]:
+    """Within it the store answers no question about runs."""
+
+    def rename(before: str, after: str) -> None:
+        with closing(sqlite3.connect(settings.database, timeout=30)) as connection, connection:
+            for table in TABLES:
+                connection.execute(f"ALTER TABLE {table}{before} RENAME TO {table}{after}")
+        st.cache_data.clear()
+
+    rename("", "_away")
+    try:
+        yield
+    finally:
+        rename("_away", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_store_that_does_not_answer_is_a_sentence_on_every_page(trained: Trained, page: str) -> None:
+    store = get_store()
+    query = {"run": trained.run_id, "runs": trained.run_id, "view": "Costs"}
+    with away(trained.settings):
+        app = opened(page, **query)
+        assert not app.exception
+        if page != WITHOUT_RUNS:
+            assert any(error.value.startswith("The tracking store does not answer. ") for error in app.error)
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert store.state(trained.run_id).status == schema.FINISHED
