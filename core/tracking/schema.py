@@ -1,7 +1,9 @@
 """Every name that a run logs. Any MLflow client can read a run by this list.
 
 Epoch metrics carry `step = epoch` (from 1) and Keras' own names, so that runs logged elsewhere compare with
-ours.
+ours. `loss` and `val_loss` are the cross-entropy of the predictions, whatever the run optimizes; what it
+optimizes, with penalties, label smoothing, focal or class weights, is `objective` and `val_objective`. Runs
+without the tag `archlab.loss` logged the objective as `loss` and `val_loss`.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ ENDED = (FINISHED, FAILED, KILLED)
 EPOCH_METRICS = (
     "loss",
     "accuracy",
+    "objective",
     "val_loss",
     "val_accuracy",
+    "val_objective",
     "learning_rate",
     "images_per_second",
     "epoch_seconds",
@@ -71,6 +75,7 @@ MEASURE = "archlab.measure"  # a few steps of it are to tell how long it would t
 UNMEASURED = "archlab.unmeasured"  # one line: why these told nothing
 FOREGROUND = "archlab.foreground"  # launched outside the queue, by a command that waits for it
 NUMBER = "archlab.number"  # counts the runs of a store; decides the run's colour
+LOSS = "archlab.loss"  # what every `loss` and `val_loss` of the run is: CROSS_ENTROPY; absent on older runs
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
 RECIPE = "archlab.recipe"
 USER = "mlflow.user"
@@ -83,6 +88,8 @@ LEAK = "archlab.leak"  # a sentence: which images of its validation or test set 
 TOUCHED = "archlab.touched"  # milliseconds since 1970: when it was last tried whether the store takes writes
 NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to take, and why
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
+
+CROSS_ENTROPY = "cross_entropy"  # the value of LOSS; also the metric that Keras computes it as
 
 PENDING = "waiting on the cluster"  # a phase of its progress, before the training's own
 

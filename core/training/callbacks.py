@@ -25,6 +25,25 @@ def score(logs: Mapping[str, float]) -> Score:
     return logs.get("val_accuracy", -math.inf), -logs.get("val_loss", math.inf)
 
 
+class LossNames(keras.callbacks.Callback):
+    """Gives the logs the names of the schema, for all callbacks after this one.
+
+    Keras calls what is optimized `loss`; here that is `objective`, and `loss` is the cross-entropy.
+    """
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._rename(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._rename(logs)
+
+    def _rename(self, logs: dict | None) -> None:
+        for prefix in ("", "val_"):
+            if logs and f"{prefix}{schema.CROSS_ENTROPY}" in logs:
+                logs[f"{prefix}objective"] = logs[f"{prefix}loss"]
+                logs[f"{prefix}loss"] = logs.pop(f"{prefix}{schema.CROSS_ENTROPY}")
+
+
 class EpochLogger(keras.callbacks.Callback):
     """Writes every epoch's metrics to the store and a line to the log.
 
@@ -67,8 +86,8 @@ class EpochLogger(keras.callbacks.Callback):
         self._write(number, values)
         shown = " · ".join(
             f"{name} {values[name]:.4f}"
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-            if name in values
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy", "objective")
+            if name in values and not (name == "objective" and math.isclose(values[name], values["loss"]))
         )
         print(f"epoch {number}/{self.epochs} · {shown} · {values['images_per_second']:.0f} images/s")
 
@@ -83,13 +102,25 @@ class EpochLogger(keras.callbacks.Callback):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on after an interruption; what the store missed of the epochs before is written now."""
         self.best, self.best_epoch = tuple(state["best"]), state["best_epoch"]
-        self.seconds, self.history = state["seconds"], state["history"]
+        self.seconds, self.history = state["seconds"], [renamed(values) for values in state["history"]]
         for position, values in enumerate(self.history):
             self._write(position + 1, values)
 
     def _write(self, number: int, values: Mapping[str, float]) -> None:
         if number > self.logged:
             self.writer.metrics(values, step=number)
+
+
+def renamed(values: Mapping[str, float]) -> dict[str, float]:
+    """The metrics of an epoch under the names of the schema.
+
+    A checkpoint from before `objective` was logged has what was optimized as `loss` and `val_loss`; the
+    cross-entropy of these epochs is not known.
+    """
+    if "objective" in values:
+        return dict(values)
+    old = {"loss": "objective", "val_loss": "val_objective"}
+    return {old.get(name, name): value for name, value in values.items()}
 
 
 class ProgressReporter(keras.callbacks.Callback):
@@ -173,7 +204,7 @@ class RangeTest(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         seen = min((batch + 1) * self.batch_size, self.images)
-        total = float((logs or {})["loss"]) * seen  # Keras tells the mean of the epoch so far
+        total = float((logs or {})["objective"]) * seen  # Keras tells the mean of the epoch so far
         loss = (total - self._sum) / (seen - self._seen)
         self._seen, self._sum = seen, total
         step = int(inner_optimizer(self.model).iterations)

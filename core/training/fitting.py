@@ -11,10 +11,10 @@ from keras.callbacks import Callback, SwapEMAWeights
 from core.architectures.transfer import unfreeze
 from core.config import ExperimentConfig
 from core.schedules import Length, Stage, of_stage, stages
-from core.training.callbacks import EpochLogger, KeepBest, RangeTest
+from core.training.callbacks import EpochLogger, KeepBest, LossNames, RangeTest
 from core.training.checkpoint import Checkpoint, Remembers
 from core.training.device import compiles_with_xla, on_gpu
-from core.training.losses import make_loss
+from core.training.losses import cross_entropy, make_loss
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, OrderOfEpoch, fed, steps_per_execution
 from core.training.stopping import LowerOnPlateau, Patience, StopEarly, StopOnNan
@@ -85,6 +85,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
                 shuffle=False,  # Batches do that, the same way for the same seed and epoch
                 class_weight=task.class_weight,
                 callbacks=[
+                    LossNames(),  # first: the others read its names
                     OrderOfEpoch(batches),
                     *averages(task.config),
                     logger,
@@ -114,14 +115,14 @@ def compile_stage(task: Task, stage: Stage, begun: int) -> None:
 
 
 def compile_model(model: keras.Model, config: ExperimentConfig, run: Length, macs_per_step: int) -> None:
-    """Set optimizer, loss and metric. run: the steps that the optimizer serves."""
+    """Set optimizer, loss and metrics. run: the steps that the optimizer serves."""
     optimizer = make_optimizer(config, run)
     if keras.config.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # small gradients would become zero
     model.compile(
         optimizer=optimizer,
         loss=make_loss(config.training, model.output_shape[-1]),
-        metrics=["accuracy"],
+        metrics=["accuracy", cross_entropy()],
         steps_per_execution=1
         if config.schedule.name == "range_test" or config.training.devices > 1  # Keras cannot do both
         else steps_per_execution(run.steps_per_epoch, macs_per_step, on_gpu()),

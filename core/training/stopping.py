@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 
+from core.tracking.schema import CROSS_ENTROPY
 from core.training.optimizers import lower_rate
 
-DOWN, UP = "val_loss", "val_accuracy"  # what may be watched; the first should fall, the second rise
+DOWN, UP = "val_loss", "val_accuracy"  # what may be watched: cross-entropy should fall, accuracy rise
 
 
 class Patience(keras.callbacks.Callback):
@@ -39,10 +40,12 @@ class Patience(keras.callbacks.Callback):
             self.run_out(epoch)
 
     def state(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited}
+        return {"best": self.best, "waited": self.waited, "loss": CROSS_ENTROPY}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.best, self.waited = state["best"], state["waited"]
+        if self.watched == DOWN and state.get("loss") != CROSS_ENTROPY:
+            self.best = -math.inf  # an older checkpoint: its loss had penalties and cannot be compared
 
 
 class StopEarly(Patience):
@@ -84,7 +87,7 @@ class StopOnNan(keras.callbacks.Callback):
         self._epoch = epoch + 1
 
     def _check(self, logs: dict | None) -> None:
-        loss = (logs or {}).get("loss")
+        loss = (logs or {}).get("objective")
         if loss is not None and not math.isfinite(float(loss)):
             raise FloatingPointError(
                 f"The loss became {float(loss)} in epoch {self._epoch}. "

@@ -103,6 +103,8 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         logger = EpochLogger(
             writer, len(training.rows), run.epochs, patiently(lambda: store.last_step(run_id))
         )
+        if not logger.logged or schema.LOSS in patiently(lambda: store.state(run_id)).tags:
+            writer.tags({schema.LOSS: schema.CROSS_ENTROPY})  # else its first epochs were logged otherwise
         before = patiently(lambda: extended(store, run_id))
         checkpoint = Checkpoint(store.settings.checkpoint(run_id), before)
         with system_metrics(store, run_id, writer):

@@ -56,6 +56,7 @@ def test_a_run_through_queue_and_worker_ends_finished_with_the_whole_schema(trai
     values = history[history["metric"] == "val_accuracy"].set_index("step")["value"]
     assert metrics["best_val_accuracy"] == values.max()
     assert state.tags[schema.KEPT] == str(int(metrics["best_epoch"]))
+    assert state.tags[schema.LOSS] == schema.CROSS_ENTROPY
     assert metrics["parameters"] == 44_426  # lenet5 at 28×28×1 with 10 classes
 
     dataset = load("digits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,17 +10,21 @@ import numpy as np
 import pytest
 
 from core.architectures import build_model
+from core.architectures.layers import AuxiliaryModel
 from core.config import ExperimentConfig
 from core.config.learning import OPTIMIZERS
 from core.schedules import Length
 from core.tracking import frames
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
-from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
+from core.training import evaluation
+from core.training.callbacks import EpochLogger, LossNames, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
 from core.training.fitting import Task, compile_model, fit
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, OrderOfEpoch
+from core.training.regularization import regularized
+from core.training.stopping import StopEarly
 from core.training.train import wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (42, 16, 16, 1), dtype="uint8")
@@ -115,7 +120,7 @@ def test_a_range_test_tells_the_loss_of_each_step(store: RunStore, tmp_path: Pat
                 epochs=2,
                 shuffle=False,
                 verbose=0,
-                callbacks=[OrderOfEpoch(again.training), reporter],
+                callbacks=[LossNames(), OrderOfEpoch(again.training), reporter],
             )
     found = frames.histories(store, [run_id], ["range_loss"])
     assert found["step"].tolist() == list(range(1, 9))
@@ -149,3 +154,77 @@ def test_a_last_batch_takes_what_devices_lack_from_the_one_before() -> None:
     )
     enough = Batches(IMAGES, LABELS, np.arange(36), 16, least=4)
     assert [len(enough[index][1]) for index in range(3)] == [16, 16, 4]
+
+
+PENALTIES = {
+    "l2": {"regularization.l2_convolution": 0.1, "regularization.l2_dense": 0.1},
+    "smoothing": {"training.label_smoothing": 0.3},
+    "focal": {"training.loss": "focal"},
+    "none": {},
+}
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_val_loss_is_the_cross_entropy_and_val_objective_what_is_optimized(
+    store: RunStore, tmp_path: Path, penalty: str
+) -> None:
+    settings = {"training.epochs": 1, "optimizer.learning_rate": 1e-12, "training.keep": "last"}
+    chosen = task(settings | PENALTIES[penalty])
+    chosen.model.set_weights([2 * weight for weight in chosen.model.get_weights()])
+    regularized(chosen.net, chosen.config.regularization)
+    run_id = fitted(store, chosen, tmp_path)
+    probabilities = chosen.model.predict(IMAGES[30:].astype("float32"), verbose=0)
+    cross_entropy = evaluation.test_metrics(probabilities, LABELS[30:])["test_loss"]
+    objective = chosen.model.evaluate(IMAGES[30:].astype("float32"), LABELS[30:], verbose=0)[0]
+    logged = store.run(run_id).data.metrics
+    assert logged["val_loss"] == pytest.approx(cross_entropy, rel=1e-5)
+    assert logged["val_objective"] == pytest.approx(objective, rel=1e-5)
+    for prefix in ("", "val_"):
+        same = logged[f"{prefix}objective"] == pytest.approx(logged[f"{prefix}loss"], rel=1e-3)
+        assert same == (penalty == "none")
+
+
+def test_class_weights_change_the_objective_alone(store: RunStore, tmp_path: Path) -> None:
+    settings = {"training.epochs": 1, "optimizer.learning_rate": 1e-12}
+    plain = store.run(fitted(store, task(settings), tmp_path / "plain")).data.metrics
+    weighted = replace(task(settings), class_weight={0: 3.0, 1: 1.0, 2: 1.0, 3: 1.0})
+    heavy = store.run(fitted(store, weighted, tmp_path / "weighted")).data.metrics
+    assert heavy["loss"] == pytest.approx(plain["loss"], rel=1e-5)
+    assert heavy["objective"] > 1.2 * plain["objective"]
+
+
+def test_auxiliary_heads_and_mixing_leave_the_loss_a_cross_entropy() -> None:
+    config = ExperimentConfig().with_values({"augmentation.mixup": 0.5, "training.label_smoothing": 0.1})
+    images = keras.Input((8, 8, 1))
+    maps = keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(images))
+    heads = [keras.layers.Dense(3, activation="softmax")(maps) for _ in range(2)]
+    model, _ = wrap(AuxiliaryModel(images, heads), config)
+    compile_model(model, config, Length(1, 1), 1000)
+    pixels, labels = IMAGES[:12, :8, :8].astype("float32"), LABELS[:12] % 3
+    logs = model.evaluate(pixels, labels, return_dict=True, verbose=0)
+    LossNames().on_epoch_end(0, logs)
+    expected = evaluation.test_metrics(model.predict(pixels, verbose=0), labels)["test_loss"]
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+    assert logs["objective"] != pytest.approx(expected, rel=1e-5)
+
+
+def test_an_older_checkpoint_compares_no_loss_with_another_quantity(store: RunStore, tmp_path: Path) -> None:
+    """Its loss had the penalties: below any cross-entropy with focal loss, so patience would only run out."""
+    stopping = StopEarly(2, "val_loss")
+    stopping.restore({"best": -0.01, "waited": 1, "stopped": False})
+    stopping.on_epoch_end(0, {"val_loss": 0.9})
+    assert (stopping.best, stopping.waited) == (-0.9, 0)
+    stopping.restore(stopping.state())
+    assert stopping.best == -0.9
+    run_id = store.create(ExperimentConfig())
+    with MetricWriter(store, run_id) as writer:
+        EpochLogger(writer, 30, 5).restore(
+            {
+                "best": (0.5, -0.01),
+                "best_epoch": 1,
+                "seconds": 1.0,
+                "history": [{"loss": 0.02, "val_loss": 0.01, "accuracy": 0.5}],
+            }
+        )
+    logged = store.run(run_id).data.metrics
+    assert logged == {"objective": 0.02, "val_objective": 0.01, "accuracy": 0.5}
