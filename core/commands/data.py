@@ -33,6 +33,14 @@ from core.commands.group import cli
     help="A table's column: image, label, part or group is called NAME.",
 )
 @click.option("--encoding", help="Of names in a zip that are not marked as UTF-8, as cp932. [the likeliest]")
+@click.option(
+    "--links-to",
+    "links",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="A further folder that symbolic links in PATH may lead into; those inside PATH are followed anyway.",
+)
 @click.option("--replace", is_flag=True, help="Replace a dataset of the same name.")
 def import_(
     name: str,
@@ -45,6 +53,7 @@ def import_(
     value_range: tuple[float, float] | None,
     columns: tuple[str, ...],
     encoding: str | None,
+    links: tuple[Path, ...],
     replace: bool,
 ) -> None:
     """Import a folder, zip or table of images: a folder a class, or a table of files and labels."""
@@ -68,6 +77,7 @@ def import_(
         value_range=value_range or None,
         columns=parse_columns(columns),
         encoding=encoding,
+        links=links,
         replace=replace,
         progress=progress,
     )

@@ -60,6 +60,7 @@ def import_images(
     value_range: Sequence[float] | None = None,
     columns: Mapping[str, str] | None = None,
     encoding: str | None = None,
+    links: Sequence[str | Path] = (),
     replace: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -79,6 +80,8 @@ def import_images(
         Default: one range found over all of them. Images of 8 bits are kept as they are.
     columns: for a table, its columns named otherwise than usual, by role: image, label, part, group.
     encoding: of the names in an archive that are not marked as UTF-8, as `cp932`; default: the likeliest one.
+    links: further folders that symbolic links of the source may lead into. Those that stay under the source's
+        own folder are followed anyway, and no other ones.
     replace: the name may be taken; the old dataset is replaced when the new one is complete.
     workers: decoding processes; default one a core.
     progress: called with (images done, images in all, seconds left), from this thread.
@@ -90,7 +93,7 @@ def import_images(
     get_settings().require_trainer("import datasets")
     request = checked_request(size, channels, test_fraction, policy, mirror, seed, value_range)
     _check_name(name, replace)
-    listing = _listed(Path(path).expanduser(), columns, encoding)
+    listing = _listed(Path(path).expanduser(), columns, encoding, links)
     check_source(listing, request)
     report = _Reporter(len(listing.items), progress, cancelled)
     try:
@@ -330,7 +333,9 @@ def _classes(
     return tuple(classes)
 
 
-def _listed(path: Path, columns: Mapping[str, str] | None, encoding: str | None) -> Listing:
+def _listed(
+    path: Path, columns: Mapping[str, str] | None, encoding: str | None, links: Sequence[str | Path]
+) -> Listing:
     if not path.exists():
         raise ImportRefused(f"There is no folder or file {path}.")
     readable = path.is_dir() or (path.is_file() and (path.suffix.lower() in SUFFIXES or is_zipfile(path)))
@@ -339,9 +344,17 @@ def _listed(path: Path, columns: Mapping[str, str] | None, encoding: str | None)
             f"The source must be a folder, a zip archive or a table ({', '.join(SUFFIXES)}). "
             f"Received: the file {path.name}."
         )
+    allowed = [Path(folder).expanduser() for folder in links]
+    if allowed and not path.is_dir() and is_zipfile(path):
+        raise ImportRefused(
+            f"`links` is for folders: links in an archive are not read. Received: {path.name}."
+        )
+    for folder in allowed:
+        if not folder.is_dir():
+            raise ImportRefused(f"`links` must name folders that links may lead into. Received: {folder}.")
     try:
         with _collector_paused():
-            return list_source(path.resolve(), columns, encoding)
+            return list_source(path.resolve(), columns, encoding, allowed)
     except (ArchiveRefused, LayoutRefused, TableRefused, Unreadable) as error:
         raise ImportRefused(str(error)) from error
     except OSError as error:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from core.datasets import tables
-from core.datasets.archive import EMPTY_FOLDER, list_archive
+from core.datasets.archive import list_archive
 from core.datasets.layout import Place, Steps, is_ignored, natural_order, understand
 from core.datasets.name_encoding import Guess
 from core.datasets.reader import Reader, Where
 from core.datasets.records import PARTS, Problem
+from core.datasets.walk import LEADS_OUT, Fence, Walk, file_refusal, walk
 
 
 class Item(NamedTuple):
@@ -45,18 +44,24 @@ class Listing:
     guess: Guess | None = None
 
 
-def list_source(path: Path, columns: Mapping[str, str] | None = None, encoding: str | None = None) -> Listing:
+def list_source(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    links: Sequence[Path] = (),
+) -> Listing:
     """List a folder, a zip archive or a table; hidden files, __MACOSX and the like are passed over.
 
     A table (CSV, Parquet) that names images and labels is believed before the folders are. columns: the
     table's columns by role, where they have unusual names. encoding: of the names in an archive that are not
-    marked as UTF-8, where it is guessed wrong.
+    marked as UTF-8, where it is guessed wrong. links: further folders that symbolic links may lead into.
     Raises ArchiveRefused, LayoutRefused or TableRefused when it makes no dataset as a whole.
     """
     wanted = columns or {}
     if path.is_file() and path.suffix.lower() in tables.SUFFIXES:
-        return _from_tables(path.parent, path.name, None, [(path.name, path.name)], wanted, {})
-    found, problems, notes, guess = _found(path, encoding)
+        return _from_tables(path.parent, path.name, None, [(path.name, path.name)], wanted, {}, links)
+    walked = walk(path, links) if path.is_dir() else None
+    found, problems, notes, guess = _found(path, encoding, walked)
     candidates = [(name, where) for name, where in found if name.lower().endswith(tables.SUFFIXES)]
     top = min((name.count("/") for name, _ in candidates), default=0)
     with closing(Reader(path)) as reader:
@@ -67,9 +72,9 @@ def list_source(path: Path, columns: Mapping[str, str] | None = None, encoding: 
         ]
     if meant:
         members = dict(found) if path.is_file() else None
-        listing = _from_tables(path, path.name, members, meant, wanted, dict(problems))
+        listing = _from_tables(path, path.name, members, meant, wanted, dict(problems), links)
     else:
-        listing = _from_folders(path, found, problems)
+        listing = _from_folders(path, found, problems, walked)
     return replace(listing, notes=listing.notes + notes, guess=guess)
 
 
@@ -103,19 +108,16 @@ def class_name(text: str) -> str:
 
 
 def _found(
-    root: Path, encoding: str | None
+    root: Path, encoding: str | None, walked: Walk | None
 ) -> tuple[list[tuple[str, Where]], list[Problem], tuple[str, ...], Guess | None]:
     """Every file of a folder or archive without litter, what cannot be read, and notes on names."""
     notes: tuple[str, ...] = ()
     guess: Guess | None = None
     found: list[tuple[str, Where]] = []
     problems: list[Problem] = []
-    if root.is_dir():
-        for path, reason in _walk(root):
-            if reason:
-                problems.append(Problem(shown(path), reason))
-            else:
-                found.append((path, path))
+    if walked is not None:
+        found.extend((path, path) for path in walked.files)
+        problems.extend(Problem(shown(path), reason) for path, reason in walked.refused)
     else:
         members, refused, notes, guess = list_archive(root, encoding)
         problems.extend(
@@ -130,10 +132,16 @@ def _found(
     return found, problems, notes, guess
 
 
-def _from_folders(root: Path, found: list[tuple[str, Where]], problems: list[Problem]) -> Listing:
+def _from_folders(
+    root: Path, found: list[tuple[str, Where]], problems: list[Problem], walked: Walk | None
+) -> Listing:
     paths = [_steps(path) for path, _ in found]
     places, misplaced = understand(paths)
-    problems.extend(Problem(shown(problem.name), problem.reason) for problem in misplaced)
+    problems.extend(
+        Problem(shown(problem.name), problem.reason)
+        for problem in misplaced
+        if walked is None or not walked.is_linked(root / problem.name)  # it is read, by the link's name
+    )
     items = [
         Item(shown(path), Place(place.part, class_name(place.label)), where)
         for (path, where), place in zip(found, places, strict=True)
@@ -164,11 +172,14 @@ def _from_tables(
     found: list[tuple[str, Where]],
     wanted: Mapping[str, str],
     refused: Mapping[str, str],
+    links: Sequence[Path],
 ) -> Listing:
     """The rows of the tables as items. members: of an archive, by name; None for a folder.
 
-    refused: files that may not be read, and why; only those that a table names are problems.
+    refused: files that may not be read, and why; only those that a table names are problems. links: as in
+    `list_source`.
     """
+    fence = Fence(root, links)
     items: list[Item] = []
     problems: list[Problem] = []
     seen: set[str] = set()
@@ -186,7 +197,11 @@ def _from_tables(
                         steps = _steps(f"{base}/{image}" if base else image)
                         name = "/".join(steps)
                         source = name or f"a row of {path}"
-                        reason = reason or refused.get(name, "") or _path_refusal(root, image, steps, members)
+                        reason = (
+                            reason
+                            or refused.get(name, "")
+                            or _path_refusal(root, image, steps, members, fence)
+                        )
                         reason = reason or ("is listed twice" if name in seen else "")
                         seen.add(name)
                         image = name if members is None else members.get(name)
@@ -219,7 +234,9 @@ def _steps(path: str) -> Steps:
     return tuple(steps) if all(steps) and "." not in steps else tuple(s for s in steps if s not in ("", "."))
 
 
-def _path_refusal(root: Path, path: str, steps: Steps, members: Mapping[str, Where] | None) -> str:
+def _path_refusal(
+    root: Path, path: str, steps: Steps, members: Mapping[str, Where] | None, fence: Fence
+) -> str:
     """Why a file that a table names is not read; empty when it is."""
     if not steps:
         return "names no file"
@@ -228,45 +245,4 @@ def _path_refusal(root: Path, path: str, steps: Steps, members: Mapping[str, Whe
     if members is not None:
         return "" if "/".join(steps) in members else "is not in the archive"
     file = root.joinpath(*steps)
-    try:
-        if not file.resolve().is_relative_to(root.resolve()):
-            return "is a link that leads out of the folder"
-        return "" if stat.S_ISREG(file.stat().st_mode) else "is not a regular file"
-    except (OSError, ValueError) as error:
-        return f"cannot be opened ({getattr(error, 'strerror', None) or error})"
-
-
-def _walk(root: Path) -> Iterator[tuple[str, str]]:
-    """Files below a folder as (path, ""), and as (path, reason) what is not read; never leaves the folder."""
-    pending = [""]
-    while pending:
-        folder = pending.pop()
-        try:
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
-        except OSError as error:
-            yield folder, f"cannot be opened ({error.strerror})"
-            continue
-        if folder and not entries:
-            yield folder, EMPTY_FOLDER
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if is_ignored((entry.name,)):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(path)
-            else:
-                yield path, _entry_refusal(root, entry)
-
-
-def _entry_refusal(root: Path, entry: os.DirEntry[str]) -> str:
-    """Why an entry that is no folder is not read; empty when it is."""
-    if entry.is_symlink():
-        if not Path(entry.path).resolve().is_relative_to(root.resolve()):
-            return "is a link that leads out of the folder"
-        if entry.is_dir():
-            return "is a link to a folder; links to folders are not followed"
-    try:
-        regular = stat.S_ISREG(entry.stat().st_mode)
-    except OSError as error:
-        return f"cannot be opened ({error.strerror})"
-    return "" if regular else "is not a regular file"
+    return file_refusal(file) or ("" if fence.holds(file) else LEADS_OUT)

@@ -55,6 +55,10 @@ def _form(settings: Settings) -> None:
         archive, folder = st.columns(2)
         upload = archive.file_uploader("A zip archive", type="zip")
         path = folder.text_input("or a path on the server", placeholder="/data/flowers")
+        links = folder.text_input(
+            "Folder that its links may lead into", placeholder="/data/all",
+            help="Symbolic links that stay under the path are followed anyway, and no other ones.",
+        )  # fmt: skip
         size, fraction, policy, colour = st.columns(4)
         pixels = size.number_input(
             "Size in pixels", min_value=0, value=0, step=8, help="0: the images' own, when all are alike."
@@ -86,6 +90,7 @@ def _form(settings: Settings) -> None:
         options: dict[str, Any] = {"policy": fit, "replace": replaces, "channels": CHANNELS[channels]}
         options |= {"size": pixels} if pixels else {}
         options |= {"test_fraction": test} if test else {}
+        options |= {"links": [links.strip()]} if links.strip() else {}
         options["value_range"] = parse_range(value_range)
         options["columns"] = parse_columns(part for part in columns.split(",") if part.strip())
         if bool(mirrored.strip()) != bool(counted.strip()):

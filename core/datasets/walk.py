@@ -1,0 +1,115 @@
+"""The files below a folder, and which symbolic links are followed: never one that leads out unasked."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.datasets.archive import EMPTY_FOLDER
+from core.datasets.layout import is_ignored
+
+LEADS_OUT = "is a link that leads out of the folder; it is followed only into a folder that was allowed"
+IN_A_LOOP = "is a link to a folder that it lies in itself"
+SECOND_LINK = "is a second link to the same folder, which is read once"
+
+
+class Fence:
+    """Where links may lead: into the source's folder, or into one of those that a person allows."""
+
+    def __init__(self, root: Path, allowed: Sequence[Path] = ()):
+        self._folders = [os.path.realpath(folder) for folder in (root, *allowed)]
+
+    def holds(self, path: Path | str) -> bool:
+        """Whether a file or folder lies inside, with every link on its way resolved."""
+        real = os.path.realpath(path)
+        return any(_is_below(real, folder) for folder in self._folders)
+
+
+@dataclass
+class Walk:
+    """What lies below a folder.
+
+    files: paths below it. refused: (path, reason) of what is not read. targets: where the links that were
+    followed lead, resolved.
+    """
+
+    files: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    targets: set[str] = field(default_factory=set)
+
+    def is_linked(self, path: Path) -> bool:
+        """Whether a link that was followed leads to the file, or to a folder that it lies in."""
+        if not self.targets:
+            return False
+        real = os.path.realpath(path)
+        while real not in self.targets:
+            above = os.path.dirname(real)
+            if above == real:
+                return False
+            real = above
+        return True
+
+
+def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
+    """Every file below a folder without a system's litter, links followed as far as the fence allows.
+
+    allowed: further folders that links may lead into. A folder is read through one link only, and never
+    inside itself, so that links cannot make a source endless.
+    """
+    fence, found = Fence(root, allowed), Walk()
+    pending: list[tuple[str, tuple[str, ...]]] = [("", ())]
+    while pending:
+        folder, way = pending.pop()  # way: the folders in which the links to here lie
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError as error:
+            found.refused.append((folder, f"cannot be opened ({error.strerror})"))
+            continue
+        if folder and not entries:
+            found.refused.append((folder, EMPTY_FOLDER))
+        for entry in entries:
+            if is_ignored((entry.name,)):
+                continue
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            passed, is_link = way, entry.is_symlink()
+            if is_link:
+                passed = (*way, os.path.realpath(root / folder))
+                if reason := _link_refusal(entry, fence, found, passed):
+                    found.refused.append((path, reason))
+                    continue
+                found.targets.add(os.path.realpath(entry.path))
+            if os.path.isdir(entry.path) if is_link else entry.is_dir():
+                pending.append((path, passed))
+            elif reason := file_refusal(entry.path):
+                found.refused.append((path, reason))
+            else:
+                found.files.append(path)
+    return found
+
+
+def file_refusal(path: str | Path) -> str:
+    """Why a path is not read as a file; empty when it is."""
+    try:
+        regular = stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        return f"cannot be opened ({getattr(error, 'strerror', None) or error})"
+    return "" if regular else "is not a regular file"
+
+
+def _link_refusal(entry: os.DirEntry[str], fence: Fence, found: Walk, way: Sequence[str]) -> str:
+    """Why a link is not followed; empty when it is. way: the folders in which the links up to it lie."""
+    if not fence.holds(entry.path):
+        return LEADS_OUT
+    if not os.path.isdir(entry.path):
+        return ""
+    target = os.path.realpath(entry.path)
+    if any(_is_below(folder, target) for folder in way):
+        return IN_A_LOOP
+    return SECOND_LINK if target in found.targets else ""
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
