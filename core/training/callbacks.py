@@ -15,6 +15,7 @@ from core.schedules import Length
 from core.tracking import schema
 from core.tracking.writer import MetricWriter
 from core.training.optimizers import inner_optimizer, kept_weights, rate_of_last_step
+from core.training.pipeline import Batches
 
 Score = tuple[float, float]
 WORST: Score = (-math.inf, -math.inf)
@@ -184,17 +185,16 @@ class ProgressReporter(keras.callbacks.Callback):
 class RangeTest(keras.callbacks.Callback):
     """Writes rate and loss of every step of a range test, and ends it when the loss has run away.
 
-    Steps must return to Python one by one. images: of an epoch, in batches of `batch_size`. logged: the last
-    step that the store has already.
+    Steps must return to Python one by one. batches: what is trained on. logged: the last step that the store
+    has already.
     """
 
     RUNAWAY = 4.0  # times the lowest loss so far
 
-    def __init__(self, writer: MetricWriter, images: int, batch_size: int, logged: int = 0):
+    def __init__(self, writer: MetricWriter, batches: Batches, logged: int = 0):
         super().__init__()
         self.writer = writer
-        self.images = images
-        self.batch_size = batch_size
+        self.batches = batches
         self.logged = logged
         self._lowest = math.inf
         self._seen, self._sum = 0, 0.0  # images of this epoch, and their losses
@@ -203,7 +203,7 @@ class RangeTest(keras.callbacks.Callback):
         self._seen, self._sum = 0, 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        seen = min((batch + 1) * self.batch_size, self.images)
+        seen = self.batches.images_before(batch + 1)
         total = float((logs or {})["objective"]) * seen  # Keras tells the mean of the epoch so far
         loss = (total - self._sum) / (seen - self._seen)
         self._seen, self._sum = seen, total

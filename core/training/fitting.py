@@ -11,6 +11,7 @@ from keras.callbacks import Callback, SwapEMAWeights
 from core.architectures.transfer import unfreeze
 from core.config import ExperimentConfig
 from core.schedules import Length, Stage, of_stage, stages
+from core.training.batch_statistics import MeasureStatistics, limit_momentum, measure_statistics
 from core.training.callbacks import EpochLogger, KeepBest, LossNames, RangeTest
 from core.training.checkpoint import Checkpoint, Remembers
 from core.training.device import compiles_with_xla, on_gpu
@@ -87,7 +88,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
                 callbacks=[
                     LossNames(),  # first: the others read its names
                     OrderOfEpoch(batches),
-                    *averages(task.config),
+                    *averages(task.config, batches),
                     logger,
                     *reporters,
                     *([] if task.config.schedule.name == "range_test" else [StopOnNan()]),
@@ -99,6 +100,8 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
             done = history.epoch[-1] + 1
         else:  # interrupted after its last epoch
             task.model.optimizer.finalize_variable_values(task.model.trainable_weights)
+        if task.config.optimizer.ema and not validates:  # else measured when they were validated
+            measure_statistics(task.model, task.training.starting(done))
         if best:
             best.give_to(task.model)
         ended = has_stopped(patient)
@@ -109,9 +112,9 @@ def compile_stage(task: Task, stage: Stage, begun: int) -> None:
     """Compile for a stage; the rate of an unfrozen one is its own. begun: after how many epochs it began."""
     config = of_stage(task.config, stage)
     steps = task.run.steps_per_epoch
-    compile_model(
-        task.model, config, Length(steps, stage.until - begun * steps), task.macs * task.training.batch_size
-    )
+    run = Length(steps, stage.until - begun * steps)
+    limit_momentum(task.model, run, task.training.batch_size)
+    compile_model(task.model, config, run, task.macs * task.training.batch_size)
 
 
 def compile_model(model: keras.Model, config: ExperimentConfig, run: Length, macs_per_step: int) -> None:
@@ -145,6 +148,6 @@ def has_stopped(patient: dict[str, Patience]) -> bool:
     return isinstance(stopping, StopEarly) and stopping.stopped
 
 
-def averages(config: ExperimentConfig) -> list[Callback]:
-    """With moving averages of the weights, these are what is validated."""
-    return [SwapEMAWeights()] if config.optimizer.ema else []
+def averages(config: ExperimentConfig, batches: Batches) -> list[Callback]:
+    """With moving averages of the weights, these are what is validated, with statistics of their own."""
+    return [SwapEMAWeights(), MeasureStatistics(batches)] if config.optimizer.ema else []

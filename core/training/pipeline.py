@@ -17,8 +17,8 @@ class Batches(keras.utils.PyDataset):
     images: uint8 `(N, H, W, C)`, may be larger than memory; labels: int64 `(N,)`; rows: int64 `(n,)`.
     seed: shuffles the rows anew for every epoch, the same way for the same seed; None keeps their order.
     epoch: the one whose order comes first, from 0. steps: batches an epoch; None: all there are.
-    least: images in every batch, since each of several devices must get one; a last batch takes what it lacks
-        from the one before.
+    least: images in every batch, where there are several: each of several devices must get one, and batch
+        normalization needs enough for its statistics. A last batch takes what it lacks from the one before.
     """
 
     def __init__(
@@ -57,11 +57,12 @@ class Batches(keras.utils.PyDataset):
         )
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._order[self._start(index) : self._start(index + 1)]
+        rows = self._order[self.images_before(index) : self.images_before(index + 1)]
         ascending = np.sort(rows)  # neighbours on disk are read together; the order in a batch is free
         return self.images[ascending], self.labels[ascending]
 
-    def _start(self, index: int) -> int:
+    def images_before(self, index: int) -> int:
+        """How many images of an epoch come before a batch."""
         count = len(self.rows)
         last = (count - 1) // self.batch_size
         if index == last > 0:

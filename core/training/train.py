@@ -112,7 +112,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
             reporters: list[keras.callbacks.Callback] = [progress]
             if testing_rates:
                 logged = patiently(lambda: store.last_step(run_id, "range_loss"))
-                reporters.append(RangeTest(writer, len(training.rows), batch_size, logged))
+                reporters.append(RangeTest(writer, training, logged))
             kept = fit(task, logger, reporters, checkpoint)
         if testing_rates:
             progress.phase("done")
@@ -144,6 +144,7 @@ def batches(
 ) -> tuple[Batches, Batches]:
     """Those that train and those that validate: of images, or of the rows of those that the device holds.
 
+    A last batch that trains is at least half a batch: batch normalization would learn from a single image.
     least: as `Batches` takes it.
     """
     if held is None:
@@ -152,7 +153,7 @@ def batches(
         images, labels = np.arange(len(held.rows), dtype="int32"), labels[held.rows]
         train, validation = held.positions(parts.train), held.positions(parts.validation)
     return (
-        Batches(images, labels, train, batch_size, seed, least=least),
+        Batches(images, labels, train, batch_size, seed, least=max(least, batch_size // 2)),
         Batches(images, labels, validation, batch_size, least=least),
     )
 

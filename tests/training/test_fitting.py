@@ -114,7 +114,7 @@ def test_a_range_test_tells_the_loss_of_each_step(store: RunStore, tmp_path: Pat
         again = task(settings)
         compile_model(again.model, again.config, again.run, 1000)
         with MetricWriter(store, run_id) as writer:
-            reporter = RangeTest(writer, 30, 8, logged)
+            reporter = RangeTest(writer, again.training, logged)
             again.model.fit(
                 again.training,
                 epochs=2,

@@ -18,9 +18,11 @@ from core.tracking.store import RunStore
 from tests.jobs.test_engine import _training_process
 from tests.waiting import wait_for
 
-# Everything that has a memory: slots, averages, random states, a schedule, patience, the best weights.
+# Everything that has a memory: slots, averages, random states, a schedule, patience, the best weights, and
+# batch normalization, which this head has.
 CONFIG = ExperimentConfig().with_values(
     {
+        "model.head": "flatten_dense",
         "training.epochs": 14,
         "training.batch_size": 64,
         "training.deterministic": True,
