@@ -9,10 +9,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.style import PALETTE, finish, plain
+from core.figures.style import GREY, PALETTE, finish, plain
 from core.tracking import schema
-
-UNTRAINED = "#9aa5b1"
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def draw(costs: Sequence[Cost], where: str) -> go.Figure:
         points = [cost for cost in rest if cost.family == family]
         look: dict[str, Any] = {"size": 10, "color": PALETTE[number % len(PALETTE)]}
         if trained:
-            look = {"size": 9, "symbol": "circle-open", "color": UNTRAINED}
+            look = {"size": 9, "symbol": "circle-open", "color": GREY}
         _add(figure, points, look, "markers", "", name=plain(family), showlegend=not trained)
     if trained:
         look = {

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from core.figures.style import PALETTE, finish, plain
+from core.figures.style import GREY, PALETTE, finish, plain
 
 
 def draw(classes: Sequence[str], probabilities: Sequence[float]) -> go.Figure:
     """Horizontal bars, the most probable class on top and in colour."""
-    colours = [PALETTE[0], *["#9aa5b1"] * (len(classes) - 1)]
+    colours = [PALETTE[0], *[GREY] * (len(classes) - 1)]
     figure = go.Figure(
         go.Bar(
             x=list(probabilities),

@@ -21,6 +21,7 @@ from core.ui import guard, reads
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
+STYLE = Path(__file__).with_name("style.css")
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     can be written the page ends here with a sentence.
     """
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=":material/grid_view:", layout="wide")
+    st.html(STYLE)
     try:
         settings = get_settings()
         settings.check_writable()

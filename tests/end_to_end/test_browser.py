@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -177,3 +178,16 @@ def _recognised_image(run_id: str, folder: Path) -> tuple[Path, str]:
     path = folder / "digit.png"
     Image.fromarray(dataset.images[right["index"]][..., 0]).save(path)
     return path, dataset.info.classes[right["label"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_can_be_read(page: Page, trained_address: str, scheme: Literal["light", "dark"]) -> None:
+    """WCAG AA, as the browser has drawn it: 4.5:1, and 3:1 for large text and icons."""
+    script = Path(__file__).with_name("contrast.js").read_text()
+    page.emulate_media(color_scheme=scheme)
+    for path in ("", "Data", "Train", "Compare", "Run", "Predict", "Queue", "Architectures"):
+        page.goto(f"{trained_address}/{path}")
+        expect(page.get_by_test_id("stSidebar").get_by_text("queued")).to_be_visible()
+        expect(page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").first).to_be_visible()
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        assert page.evaluate(script) == {}, path
