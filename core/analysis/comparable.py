@@ -16,6 +16,8 @@ from typing import Any
 
 import pandas as pd
 
+from core.analysis import health
+from core.analysis.values import is_ours, not_a_fraction, number, text
 from core.architectures import architectures
 from core.config import ExperimentConfig
 from core.tracking import schema
@@ -25,25 +27,18 @@ REPEATED = ("name", "seed", "data.fold", "training.device", "training.images_on_
 SPLIT_SETTINGS = ("data.validation_fraction", "data.split_seed", "data.folds", "data.fold")
 OPTIONS = "model.options."
 PER_REPEAT = re.compile(r"( · fold \d+ of \d+)?( · seed \d+)?$")  # what a group adds to the names of its runs
-TOLERANCE = 1e-6  # accuracies are sums of float32
 
 FINGERPRINT, SPLIT = f"params.{schema.FINGERPRINT}", f"params.{schema.SPLIT}"
 # The columns of the runs by which it is decided.
 DECIDING = (
     "run_id",
     "name",
-    "status",
     "params.data.name",
     *(f"params.{name}" for name in SPLIT_SETTINGS),
-    "params.schedule.name",
     "params.training.keep",
     FINGERPRINT,
     SPLIT,
-    f"tags.{schema.NUMBER}",
-    f"tags.{schema.LEAK}",
-    "metrics.best_val_accuracy",
-    "metrics.val_accuracy",
-    "metrics.test_accuracy",
+    *health.COLUMNS,
 )
 
 DEFAULTS = {name: str(value) for name, value in ExperimentConfig().flat().items()}
@@ -123,8 +118,6 @@ def why_not(run: Mapping[str, Any]) -> str | None:
     """Return why a finished run cannot be the best of anything, in a sentence; None when it can."""
     if run.get("params.schedule.name") == "range_test":
         return "It tried learning rates only and has no result."
-    if (leak := text(run, f"tags.{schema.LEAK}")) is not None:
-        return leak
     if text(run, "params.data.name") is None:
         return "It does not say which dataset it used."
     if not is_ours(run) and None in (text(run, FINGERPRINT), text(run, SPLIT)):
@@ -132,26 +125,16 @@ def why_not(run: Mapping[str, Any]) -> str | None:
     accuracy = validation_accuracy(run)
     if math.isnan(accuracy):
         return "It has no validation accuracy to be ranked by."
-    return not_a_fraction("validation accuracy", accuracy)
-
-
-def is_ours(run: Mapping[str, Any] | pd.Series) -> bool:
-    """Whether ArchLab trained a run; others in the store were logged by another program."""
-    return text(run, f"tags.{schema.NUMBER}") is not None
+    if (reason := not_a_fraction("validation accuracy", accuracy)) is not None:
+        return reason
+    disqualifying = (health.LEAK, *health.LEARNED_NOTHING)
+    return next((one.sentence for one in health.troubles(run) if one.kind in disqualifying), None)
 
 
 def validation_accuracy(run: Mapping[str, Any] | pd.Series) -> float:
     """Return the validation accuracy of the weights that a run kept; NaN when it has none."""
     kept = "val_accuracy" if text(run, "params.training.keep") == "last" else "best_val_accuracy"
     return number(run, f"metrics.{kept}")
-
-
-def not_a_fraction(what: str, value: float) -> str | None:
-    """Return a sentence for an accuracy that is not in 0 to 1; None for one that is, and for NaN."""
-    if math.isnan(value) or -TOLERANCE <= value <= 1 + TOLERANCE:
-        return None
-    hint = " It looks like a percentage." if 1 < value <= 100 else ""
-    return f"Its {what} is {value:g}, not a fraction from 0 to 1.{hint}"
 
 
 def basis_of(run: Mapping[str, Any]) -> Basis:
@@ -237,21 +220,6 @@ def differences(runs: pd.DataFrame) -> list[str]:
     if silent and len(rows) > 1:
         found.append(f"The dataset of {silent} of them was not logged.")
     return found
-
-
-def text(run: Mapping[str, Any] | pd.Series, key: str) -> str | None:
-    """A parameter or tag of a run; None when it has none."""
-    value = run.get(key)
-    return value if isinstance(value, str) and value else None
-
-
-def number(run: Mapping[str, Any] | pd.Series, key: str, default: float = math.nan) -> float:
-    """A metric or a numeric parameter of a run; `default` when it has none or it is not a number."""
-    try:
-        value = float(run.get(key, default))
-    except (TypeError, ValueError):
-        return default
-    return default if math.isnan(value) else value
 
 
 def normal(value: Any, default: str = "") -> str:

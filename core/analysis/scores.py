@@ -21,7 +21,8 @@ BINS = 15  # of confidence; "On Calibration of Modern Neural Networks", arXiv:17
 
 
 def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Balanced accuracy, macro F1, ROC AUC and calibration error under their names in the schema.
+    """Balanced accuracy, macro F1, ROC AUC, calibration error and the number of classes that were predicted,
+    under their names in the schema.
 
     Classes without test images count in none of them; a score that cannot be had is left out.
     """
@@ -34,6 +35,7 @@ def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
             metrics.f1_score(labels, answers, labels=present, average="macro", zero_division=0)
         ),
         "test_ece": expected_calibration_error(probabilities, labels),
+        "test_predicted_classes": float(len(np.unique(answers))),
     }
     if len(present) > 1:
         areas = [metrics.roc_auc_score(labels == one, probabilities[:, one]) for one in present]

@@ -35,6 +35,7 @@ FINAL_METRICS = (
     "test_macro_f1",
     "test_roc_auc",
     "test_ece",
+    "test_predicted_classes",
     "best_val_accuracy",
     "best_epoch",
     "train_seconds",
@@ -43,6 +44,12 @@ FINAL_METRICS = (
     "macs",
     "model_bytes",
     "latency_ms",
+)
+
+# Facts about the images that a score was measured on: how many, how many classes, and the share of the most
+# frequent one, which is the accuracy of always answering it.
+SET_METRICS = tuple(
+    f"{part}_{fact}" for part in ("validation", "test") for fact in ("images", "classes", "majority")
 )
 
 # Parameters that a run logs beside its config, when it begins to train.

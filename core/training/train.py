@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -286,10 +287,22 @@ def log_data(
         "counts": counts,
         **config.data.model_dump(exclude={"name"}),
     }
+    store.log_metrics(run_id, set_metrics(counts))
     store.log_params(run_id, {schema.FINGERPRINT: info.fingerprint, schema.SPLIT: split})
     store.log_json(run_id, facts, schema.DATA)
     sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
     store.log_dataset(run_id, info.name, info.fingerprint, info.source, sizes)
+
+
+def set_metrics(counts: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Facts about the validation and test images, by their names in the schema. counts: images per class."""
+    found = {}
+    for part in ("validation", "test"):
+        if total := sum(counts[part]):
+            found[f"{part}_images"] = float(total)
+            found[f"{part}_classes"] = float(sum(count > 0 for count in counts[part]))
+            found[f"{part}_majority"] = max(counts[part]) / total
+    return found
 
 
 def log_environment(store: RunStore, run_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from core.analysis import health
 from core.analysis.repeats import PARENT, repeats
 from core.figures import learning_curves, system_use
 from core.jobs import queue
@@ -25,6 +26,12 @@ NEXT = 5  # of those that wait; the Queue page has them all
 def state_badge(status: str) -> None:
     word, colour, icon = words.STATE_WORDS.get(status, (status.lower(), "gray", None))
     st.badge(word, color=colour, icon=icon)  # type: ignore[arg-type]
+
+
+def trouble_badges(run: pd.Series) -> None:
+    """A badge for each kind of trouble of a run, beside its state; none where all is well."""
+    for kind, sentence in {one.kind: one.sentence for one in health.troubles(run)}.items():
+        st.badge(kind, color="red", icon=":material/warning:", help=words.plain(sentence))
 
 
 def progress_bar(run: pd.Series) -> None:
@@ -137,6 +144,7 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(run["status"])
+        trouble_badges(run)
         st.caption(f"submitted {words.ago(run['started'])}")
         run_actions(store, run)
     # In containers, so that the charts keep their place on the page, and with it their zoom, whatever

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.analysis.comparable import Basis, Comparison, Competitor
 from core.ui import reads, words
-from core.ui.live import run_link, state_badge
+from core.ui.live import run_link, state_badge, trouble_badges
 
 LATEST = 8
 SHOWN_BASES = 3  # of a dataset, the newest; a dataset that is edited often has one for each version
@@ -95,7 +95,8 @@ def latest_runs(runs: pd.DataFrame) -> None:
         name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with name:
             run_link(run)
-        with state:
+        with state, st.container(horizontal=True, gap="small"):
             state_badge(run["status"])
+            trouble_badges(run)
         accuracy.markdown(f"test accuracy {words.percent(run.get('metrics.test_accuracy'))}")
         when.caption(words.ago(run["started"]))

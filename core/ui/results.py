@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.analysis import health
 from core.analysis.mistakes import confusion_matrix, probabilities, worst_mistakes
 from core.analysis.rate_range import points, suggestion
 from core.analysis.scores import per_class
@@ -27,6 +29,17 @@ MORE_SCORES = (
     ("test_roc_auc", "ROC AUC", "One class against the rest, the mean over classes."),
     ("test_ece", "Calibration error", "By how much confidence misses accuracy, over 15 bins (ECE)."),
 )
+
+
+def warnings(run: pd.Series) -> None:
+    """What is wrong with the run, first of all: a diverged run looks like any other in its figures."""
+    found = health.troubles(run)
+    if run["status"] == schema.FINISHED and not {one.kind for one in found} & set(health.LEARNED_NOTHING):
+        with suppress(FileNotFoundError):  # runs of older versions: told by what they predicted
+            table = reads.predictions(run["run_id"])
+            found += health.of_predictions(probabilities(table), table["label"].to_numpy())
+    for one in found:
+        st.warning(words.plain(one.sentence), icon=":material/warning:")
 
 
 def headline(run: pd.Series) -> None:

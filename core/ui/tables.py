@@ -7,12 +7,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.analysis import health
 from core.tracking import schema
 from core.ui import words
 
 # What a table of runs shows unless somebody chooses otherwise, in this order.
 DEFAULT_COLUMNS = (
     "state",
+    "remarks",
     "model.name",
     "data.name",
     "test_accuracy",
@@ -46,12 +48,13 @@ def runs_table(runs: pd.DataFrame) -> pd.DataFrame:
         {
             "run": [words.run_label(run) for _, run in runs[["name", "run_id"]].iterrows()],
             "state": [words.STATE_WORDS.get(status, (status,))[0] for status in runs["status"]],
+            "remarks": [" ".join(one.sentence for one in found) or None for found in health.of_all(runs)],
             "submitted": runs["started"].to_numpy(),
             "last_epoch": runs["last_epoch"].to_numpy(),
         }
     )
     if f"tags.{schema.KEPT}" in runs:
-        table["kept_epoch"] = pd.to_numeric(runs[f"tags.{schema.KEPT}"]).to_numpy()
+        table["kept_epoch"] = pd.to_numeric(runs[f"tags.{schema.KEPT}"], errors="coerce").to_numpy()
     for column in runs.columns:
         kind, _, name = column.partition(".")
         if (kind == "metrics" and not name.startswith("system/")) or (kind == "params" and name != "name"):

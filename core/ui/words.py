@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.analysis.comparable import is_ours as is_ours
-from core.analysis.comparable import not_a_fraction
+from core.analysis.values import is_ours as is_ours
+from core.analysis.values import not_a_fraction
 from core.tracking import schema
 from core.tracking.states import progress_of
 

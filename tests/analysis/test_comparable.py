@@ -124,6 +124,10 @@ def test_the_accuracy_is_that_of_the_weights_that_were_kept() -> None:
         ({"metrics.best_val_accuracy": -0.5}, "Its validation accuracy is -0.5, not a fraction from 0 to 1."),
         ({"metrics.best_val_accuracy": math.nan}, "It has no validation accuracy to be ranked by."),
         ({f"tags.{schema.LEAK}": "It saw 9 of these images."}, "It saw 9 of these images."),
+        (
+            {"metrics.test_predicted_classes": 1.0},
+            "It predicts the same class for every test image (50.0% correct).",
+        ),
         ({"schedule.name": "range_test"}, "It tried learning rates only and has no result."),
         (
             {OURS: None, FINGERPRINT: None},

@@ -17,6 +17,7 @@ def test_scores_by_hand() -> None:
     assert found["test_balanced_accuracy"] == pytest.approx((1 + 0.5) / 2)
     # F1 is 2 TP / (2 TP + FP + FN)
     assert found["test_macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert found["test_predicted_classes"] == 2
     assert found["test_roc_auc"] == 1.0  # every 0 is ranked above every 1
     # Each answer is in a bin of its own: confidences 0.9, 0.8, 0.7 right and 0.6 wrong.
     assert found["test_ece"] == pytest.approx((0.1 + 0.2 + 0.3 + 0.6) / 4)

@@ -22,6 +22,7 @@ def finished(store: RunStore, name: str, accuracy: float, fingerprint: str, **se
     split = f"fold {config.data.fold} of {config.data.folds}"
     store.log_params(run_id, {schema.FINGERPRINT: fingerprint, schema.SPLIT: split})
     values = {"best_val_accuracy": accuracy, "val_accuracy": accuracy, "test_accuracy": accuracy - 0.01}
+    values |= {"loss": 1.0, "val_loss": 1.0}
     store.log_metrics(run_id, values, 1)
     store.set_status(run_id, schema.FINISHED)
     return run_id
@@ -96,3 +97,26 @@ def test_compare_says_which_runs_cannot_be_ranked(store: RunStore) -> None:
     same = finished(store, "same", 0.6, "1111", seed=1)
     app = opened("pages/3_Compare.py", runs=[one, same])
     assert not [text for text in captions(app) if "do not rank" in text]
+
+
+def test_a_diverged_run_is_marked_wherever_it_is_shown(store: RunStore) -> None:
+    diverged = finished(store, "diverged", 0.1, "1111")
+    values = {"test_predicted_classes": 1, "test_classes": 10, "loss": 3e13, "accuracy": 0.1}
+    store.log_metrics(diverged, values, 1)
+    store.set_tags(
+        diverged, {schema.LOSS: "cross_entropy", schema.LEAK: "It was trained on 9 of these images."}
+    )
+    sentences = [
+        "It was trained on 9 of these images.",
+        "It predicts the same class for every test image (9.0% correct).",
+        "Its training loss exploded: 3e+13 in the last epoch.",
+    ]
+    overview = opened(PAGE)
+    assert shown(overview) == []  # nothing is the best
+    for badge in ("leak", "one class only", "diverged"):
+        assert any(badge in text.value for text in overview.markdown)
+    compare = opened("pages/3_Compare.py")
+    assert compare.dataframe[0].value["remarks"].tolist() == [" ".join(sentences)]
+    app = opened("pages/4_Run.py", run=diverged)
+    assert not app.exception
+    assert [one.value.replace("\\", "") for one in app.warning] == sentences

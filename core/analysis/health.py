@@ -1,0 +1,174 @@
+"""What is wrong with a run that finished: it learned nothing, diverged, or its scores cannot be trusted.
+
+Everything is told by metrics that the run logged, so it is known in every table; runs of older versions lack
+some of them, and less is known of those.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.analysis.values import is_ours, not_a_fraction, number, text
+from core.tracking import schema
+
+CONSTANT, CHANCE, EXPLODED, LEAK, UNUSABLE = "one class only", "chance level", "diverged", "leak", "unusable"
+LEARNED_NOTHING = (CONSTANT, CHANCE)
+# Cross-entropy in nats. Guessing among 1,000 classes costs 6.9; an untrained model may start at some tens.
+EXPLODED_ABOVE = 100.0
+# Older versions added penalties to the loss that they logged, which large models begin with at thousands.
+EXPLODED_WITH_PENALTIES = 1e5
+Z = 1.645  # standard deviations that chance stays below 19 times of 20
+ACCURACIES = ("accuracy", "val_accuracy", "best_val_accuracy", "test_accuracy", "test_top5_accuracy")
+COLUMNS = (
+    "status",
+    "params.schedule.name",
+    f"tags.{schema.NUMBER}",
+    f"tags.{schema.LEAK}",
+    f"tags.{schema.LOSS}",
+    *(f"metrics.{name}" for name in (*ACCURACIES, *schema.SET_METRICS, "loss", "val_loss")),
+    "metrics.test_balanced_accuracy",
+    "metrics.test_macro_f1",
+    "metrics.test_predicted_classes",
+)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """kind: one of the words above, short enough for a badge. sentence: what happened, with the number."""
+
+    kind: str
+    sentence: str
+
+
+def troubles(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
+    """What is wrong with one run, the most serious first; nothing where all is well.
+
+    run: a row of `frames.runs`, with the columns `COLUMNS` as far as they exist.
+    """
+    if run.get("params.schedule.name") == "range_test":
+        return []  # its loss is meant to run away
+    found = []
+    if (leak := text(run, f"tags.{schema.LEAK}")) is not None:
+        found.append(Trouble(LEAK, leak))
+    if run.get("status") == schema.FINISHED:
+        found += _learned_nothing(run)
+    found += _exploded(run)
+    for name in ACCURACIES:
+        what = name.replace("val_", "validation ").replace("_", " ")
+        if (reason := not_a_fraction(what, number(run, f"metrics.{name}"))) is not None:
+            found.append(Trouble(UNUSABLE, reason))
+    return found
+
+
+def of_all(runs: pd.DataFrame) -> list[list[Trouble]]:
+    """The troubles of every run, in the order of the frame."""
+    rows = runs.loc[:, [name for name in COLUMNS if name in runs]].to_dict("records")
+    return [troubles(row) for row in rows]
+
+
+def of_predictions(probabilities: np.ndarray, labels: np.ndarray) -> list[Trouble]:
+    """What test predictions tell of a run that logged none of the metrics for it.
+
+    probabilities: float `(n, k)`; labels: int `(n,)`.
+    """
+    if not len(labels):
+        return []
+    answers = probabilities.argmax(axis=1)
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    present = np.flatnonzero(counts)
+    recalls = [float((answers[labels == one] == one).mean()) for one in present]
+    return _by_test(
+        accuracy=float((answers == labels).mean()),
+        balanced=float(np.mean(recalls)),
+        images=len(labels),
+        majority=float(counts.max() / len(labels)),
+        classes=len(present),
+        predicted=len(np.unique(answers)),
+    )
+
+
+def _learned_nothing(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
+    accuracy = number(run, "metrics.test_accuracy")
+    balanced = number(run, "metrics.test_balanced_accuracy")
+    predicted = number(run, "metrics.test_predicted_classes")
+    if math.isnan(predicted) and _one_class_by_scores(
+        accuracy, balanced, number(run, "metrics.test_macro_f1")
+    ):
+        predicted = 1
+    found = _by_test(
+        accuracy,
+        balanced,
+        number(run, "metrics.test_images"),
+        number(run, "metrics.test_majority"),
+        number(run, "metrics.test_classes"),
+        predicted,
+    )
+    validation = number(run, "metrics.best_val_accuracy")
+    images, majority = number(run, "metrics.validation_images"), number(run, "metrics.validation_majority")
+    classes = number(run, "metrics.validation_classes")
+    # Without a test set. Where classes differ in size, accuracy alone does not tell skill from none.
+    balanced_set = math.isnan(accuracy) and majority * classes < 1.5
+    if not found and balanced_set and validation <= _by_luck(majority, images):
+        found.append(Trouble(CHANCE, _no_better("validation", validation, majority)))
+    return found
+
+
+def _by_test(
+    accuracy: float, balanced: float, images: float, majority: float, classes: float, predicted: float
+) -> list[Trouble]:
+    """Comparisons with NaN are false: what was not logged raises no trouble."""
+    if predicted == 1 and classes != 1:
+        return [
+            Trouble(CONSTANT, f"It predicts the same class for every test image ({accuracy:.1%} correct).")
+        ]
+    if classes > 1 and accuracy <= _by_luck(majority, images) and balanced <= _by_luck(1 / classes, images):
+        return [Trouble(CHANCE, _no_better("test", accuracy, majority))]
+    return []
+
+
+def _by_luck(share: float, images: float) -> float:
+    """The accuracy that a guess which is right with probability `share` stays below 19 times of 20."""
+    return share + Z * math.sqrt(share * (1 - share) / images) if images else math.nan
+
+
+def _no_better(part: str, accuracy: float, majority: float) -> str:
+    return (
+        f"Its {part} accuracy, {accuracy:.1%}, is no better than chance: always answering the most frequent "
+        f"class gives {majority:.1%}."
+    )
+
+
+def _one_class_by_scores(accuracy: float, balanced: float, macro_f1: float) -> bool:
+    """Whether all answers were one class, by three scores alone.
+
+    Then one of k recalls is 1 and the others are 0; so is F1, but for the class that was answered, whose
+    precision is the accuracy: 2 * accuracy / (1 + accuracy).
+    """
+    if math.isnan(accuracy + balanced + macro_f1) or not 0 < balanced < 0.75:
+        return False
+    classes = round(1 / balanced)
+    expected = 2 * accuracy / (1 + accuracy) / classes
+    return abs(balanced - 1 / classes) < 1e-9 and abs(macro_f1 - expected) < 1e-9
+
+
+def _exploded(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
+    found = []
+    plain = text(run, f"tags.{schema.LOSS}") is not None
+    limit = EXPLODED_ABOVE if plain else EXPLODED_WITH_PENALTIES if is_ours(run) else math.inf
+    for name, what, accuracy in (
+        ("loss", "training loss", "accuracy"),
+        ("val_loss", "validation loss", "val_accuracy"),
+    ):
+        loss = number(run, f"metrics.{name}")
+        lost = math.isnan(loss) and is_ours(run) and not math.isnan(number(run, f"metrics.{accuracy}"))
+        if lost:
+            found.append(Trouble(EXPLODED, f"Its {what} is not a number any more."))
+        elif loss > limit or math.isinf(loss):
+            found.append(Trouble(EXPLODED, f"Its {what} exploded: {loss:.3g} in the last epoch."))
+    return found

@@ -1,0 +1,120 @@
+"""A run that learned nothing or diverged is told from a healthy one, by what it logged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.analysis.health import CHANCE, CONSTANT, EXPLODED, LEAK, UNUSABLE, of_predictions, troubles
+from core.analysis.scores import scores
+from core.tracking import schema
+from core.training.train import set_metrics
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat(np.arange(10), 36)  # the test set of the digits: 360 images, about as many of each class
+
+
+def logged(probabilities: np.ndarray, labels: np.ndarray, *without: str, **more: Any) -> dict[str, Any]:
+    """The row of a finished run with these test predictions, as the training logs them."""
+    counts = np.bincount(labels, minlength=probabilities.shape[1]).tolist()
+    found = scores(probabilities, labels) | set_metrics({"validation": counts, "test": counts})
+    found["test_accuracy"] = float((probabilities.argmax(axis=1) == labels).mean())
+    found |= {"loss": 2.3, "val_loss": 2.3, "accuracy": 0.1, "val_accuracy": 0.1}
+    row = {f"metrics.{name}": value for name, value in found.items() if name not in without}
+    tags = {f"tags.{schema.NUMBER}": "1", f"tags.{schema.LOSS}": "cross_entropy"}
+    return {"status": schema.FINISHED, **row, **tags, **more}
+
+
+def answering(answers: np.ndarray, classes: int = 10) -> np.ndarray:
+    return np.eye(classes)[answers] * 0.8 + 0.2 / classes
+
+
+def kinds(row: dict[str, Any]) -> list[str]:
+    return [one.kind for one in troubles(row)]
+
+
+def test_a_healthy_run_has_no_trouble() -> None:
+    answers = np.where(RNG.random(360) < 0.9, LABELS, 0)
+    assert troubles(logged(answering(answers), LABELS)) == []
+    assert of_predictions(answering(answers), LABELS) == []
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_one_answer_for_every_image_is_said_whatever_version_logged_it(classes: int) -> None:
+    labels = np.arange(300) % classes
+    labels[:20] = 0
+    constant = answering(np.full(300, 1), classes)
+    share = (labels == 1).mean()
+    sentence = f"It predicts the same class for every test image ({share:.1%} correct)."
+    new = logged(constant, labels)
+    old = logged(constant, labels, "test_predicted_classes", *schema.SET_METRICS)
+    for found in (troubles(new), troubles(old), of_predictions(constant, labels)):
+        assert [(one.kind, one.sentence) for one in found] == [(CONSTANT, sentence)]
+    # One image answered otherwise is another run: an old one is known by the identity of its scores alone.
+    almost = answering(np.where(np.arange(300) == 7, 0, 1), classes)
+    assert CONSTANT not in kinds(logged(almost, labels, "test_predicted_classes", *schema.SET_METRICS))
+
+
+def test_guessing_is_chance_level_and_a_little_skill_is_not() -> None:
+    guesses = answering(RNG.integers(0, 10, 360))
+    assert kinds(logged(guesses, LABELS)) == [CHANCE]
+    (found,) = of_predictions(guesses, LABELS)
+    accuracy = (guesses.argmax(axis=1) == LABELS).mean()
+    assert found.sentence == (
+        f"Its test accuracy, {accuracy:.1%}, is no better than chance: always answering the most frequent "
+        "class gives 10.0%."
+    )
+    skill = np.where(RNG.random(360) < 0.1, LABELS, RNG.integers(0, 10, 360))  # about 0.19
+    assert kinds(logged(answering(skill), LABELS)) == []
+
+
+def test_guesses_are_taken_for_skill_about_once_in_twenty_times() -> None:
+    seen = [bool(of_predictions(answering(RNG.integers(0, 10, 360)), LABELS)) for _ in range(400)]
+    # Both accuracy and balanced accuracy are compared, and equal here: 5 %, of which 400 tries tell 2 to 9 %.
+    assert 0.91 <= np.mean(seen) <= 0.98
+
+
+def test_accuracy_below_the_largest_class_is_no_chance_when_the_small_classes_are_known() -> None:
+    labels = np.repeat([0, 1], [900, 100])
+    answers = np.where(RNG.random(1000) < 0.85, labels, 1 - labels)
+    assert (answers == labels).mean() < 0.9  # below always answering class 0
+    assert kinds(logged(answering(answers, 2), labels)) == []
+
+
+@pytest.mark.parametrize("accuracy", [0.10, 0.12])
+def test_without_a_test_set_validation_tells(accuracy: float) -> None:
+    counts = {"validation": [18] * 10, "test": [0] * 10}
+    row = {f"metrics.{name}": value for name, value in set_metrics(counts).items()}
+    row |= {"status": schema.FINISHED, "metrics.best_val_accuracy": accuracy}
+    assert kinds(row) == [CHANCE]
+    assert kinds({**row, "metrics.best_val_accuracy": 0.2}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"metrics.loss": 3e13}, "Its training loss exploded: 3e+13 in the last epoch."),
+        ({"metrics.val_loss": math.inf}, "Its validation loss exploded: inf in the last epoch."),
+        ({"metrics.val_loss": math.nan}, "Its validation loss is not a number any more."),
+        ({"metrics.loss": 150.0}, "Its training loss exploded: 150 in the last epoch."),
+    ],
+)
+def test_a_loss_that_exploded_is_said(change: dict[str, float], sentence: str) -> None:
+    healthy = logged(answering(LABELS), LABELS)
+    assert [(one.kind, one.sentence) for one in troubles({**healthy, **change})] == [(EXPLODED, sentence)]
+
+
+def test_penalties_of_older_versions_and_losses_of_other_programs_are_no_explosion() -> None:
+    healthy = {**logged(answering(LABELS), LABELS), "metrics.loss": 150.0}
+    assert kinds({**healthy, f"tags.{schema.LOSS}": None}) == []
+    assert kinds({**healthy, f"tags.{schema.LOSS}": None, "metrics.loss": 3e13}) == [EXPLODED]
+    assert kinds({**healthy, f"tags.{schema.LOSS}": None, f"tags.{schema.NUMBER}": None}) == []
+
+
+def test_leaks_and_accuracies_that_are_no_fractions_are_said() -> None:
+    assert kinds({f"tags.{schema.LEAK}": "It saw them.", "metrics.test_accuracy": 97.0}) == [LEAK, UNUSABLE]
+    assert kinds({f"tags.{schema.LEAK}": math.nan, "metrics.test_accuracy": math.nan}) == []
+    assert kinds({"params.schedule.name": "range_test", "metrics.loss": math.inf}) == []
