@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.analysis.comparable import DEFAULTS, OPTIONS, Comparison, Competitor, default_options, normal
+from core.analysis.values import number, text
 from core.figures.style import GREY, PALETTE, finish, plain
-from core.tracking import schema
+
+NET = "params.model.name"
+
+# What makes two models differ in what they cost, beside their architecture and its options.
+IN_EFFECT = ("model.head", "model.resize", "data.grey", "augmentation.random_crop")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One point. macs: for one image. accuracy: on the test part, of the run named; None without one."""
+    """One point. macs: for one image.
+
+    accuracy: mean accuracy on the test set of the experiment whose newest run is `run_id`; None without one.
+    also: lines for the other models of exactly this cost, which would be drawn over this one.
+    """
 
     name: str
     family: str
@@ -23,27 +35,40 @@ class Cost:
     macs: float
     accuracy: float | None = None
     run_id: str | None = None
+    also: tuple[str, ...] = ()
 
 
 def collect(
     descriptions: Mapping[str, Mapping[str, Any]],
     families: Mapping[str, str],
     runs: pd.DataFrame,
-    dataset: str | None,
+    competitors: Sequence[Competitor] = (),
 ) -> list[Cost]:
-    """Trained nets first, then described ones that no run trained.
+    """Trained models first, then described ones that no run trained.
 
-    descriptions: by name. runs: `core.tracking.frames.runs`. Of the finished runs of a net with the same
-    options on the dataset the one with the best validation accuracy counts: the test part chooses nothing.
-    dataset: None leaves the runs out.
+    descriptions: by name. runs: `core.tracking.frames.runs`. competitors: experiments that may be compared
+    with each other; of those with the same model the one with the best validation accuracy counts.
     """
-    trained = _trained(runs, families, dataset) if dataset is not None else []
-    known = {cost.name for cost in trained}
-    return trained + [
+    trained = _trained(runs, families, competitors)
+    nets = set(runs.loc[runs["run_id"].isin([cost.run_id for cost in trained]), NET]) if trained else set()
+    described = [
         Cost(name, families[name], facts["total_parameters"], facts["macs"])
         for name, facts in descriptions.items()
-        if name not in known
+        if name not in nets
     ]
+    return _apart(trained) + _apart(described)
+
+
+def comparable_on(comparison: Comparison, dataset: str, fingerprint: str = "") -> list[Competitor]:
+    """The competitors on a dataset that may be compared with each other, the best first.
+
+    Of several versions and splits: the version `fingerprint` where there is one, then the one with the most
+    experiments, then the newest.
+    """
+    rankings = [those for basis, those in comparison.rankings().items() if basis.dataset == dataset]
+    return max(
+        rankings, key=lambda those: (those[0].basis.fingerprint == fingerprint, len(those)), default=[]
+    )
 
 
 def draw(costs: Sequence[Cost], where: str) -> go.Figure:
@@ -54,9 +79,9 @@ def draw(costs: Sequence[Cost], where: str) -> go.Figure:
     figure = go.Figure()
     trained = [cost for cost in costs if cost.accuracy is not None]
     rest = [cost for cost in costs if cost.accuracy is None]
-    for number, family in enumerate(sorted({cost.family for cost in rest})):
+    for place, family in enumerate(sorted({cost.family for cost in rest})):
         points = [cost for cost in rest if cost.family == family]
-        look: dict[str, Any] = {"size": 10, "color": PALETTE[number % len(PALETTE)]}
+        look: dict[str, Any] = {"size": 10, "color": PALETTE[place % len(PALETTE)]}
         if trained:
             look = {"size": 9, "symbol": "circle-open", "color": GREY}
         _add(figure, points, look, "markers", "", name=plain(family), showlegend=not trained)
@@ -89,42 +114,80 @@ def _add(figure: go.Figure, costs: Sequence[Cost], look: dict, mode: str, extra:
         y=[cost.parameters for cost in costs],
         text=[plain(cost.name) for cost in costs],
         textposition="top center",
-        customdata=[plain(cost.family) for cost in costs],
+        customdata=[[plain(cost.family), _also(cost)] for cost in costs],
         mode=mode,
         marker=look,
-        hovertemplate="<b>%{text}</b>, %{customdata}<br>%{y:,.0f} parameters<br>"
-        f"%{{x:,.0f}} multiply-accumulates{extra}<extra></extra>",
+        hovertemplate="<b>%{text}</b>, %{customdata[0]}<br>%{y:,.0f} parameters<br>"
+        f"%{{x:,.0f}} multiply-accumulates{extra}%{{customdata[1]}}<extra></extra>",
         **more,
     )
 
 
-def _trained(runs: pd.DataFrame, families: Mapping[str, str], dataset: str) -> list[Cost]:
-    wanted = {
-        "net": "params.model.name",
-        "data": "params.data.name",
-        "parameters": "metrics.parameters",
-        "macs": "metrics.macs",
-        "accuracy": "metrics.test_accuracy",
-        "validation": "metrics.best_val_accuracy",
-    }
-    if not set(wanted.values()) <= set(runs.columns):
-        return []
-    options = sorted(column for column in runs.columns if column.startswith("params.model.options."))
-    finished = runs[(runs["status"] == schema.FINISHED) & (runs[wanted["data"]] == dataset)]
-    finished = finished.dropna(
-        subset=[wanted["net"], wanted["parameters"], wanted["macs"], wanted["accuracy"]]
+def _also(cost: Cost) -> str:
+    """The other models of this cost, as lines of the hover text."""
+    return "".join(f"<br>same cost: {plain(line)}" for line in cost.also)
+
+
+def _trained(
+    runs: pd.DataFrame, families: Mapping[str, str], competitors: Sequence[Competitor]
+) -> list[Cost]:
+    """One point for each variant of a model: its best experiment by validation accuracy."""
+    rows = (
+        {run_id: row for run_id, row in runs.set_index("run_id", drop=False).iterrows()}
+        if competitors
+        else {}
     )
-    best = finished.sort_values(wanted["validation"], ascending=False).drop_duplicates(
-        [wanted["net"], *options]
-    )
+    best: dict[tuple[Any, ...], tuple[Competitor, pd.Series]] = {}
+    for one in sorted(competitors, key=lambda one: one.validation, reverse=True):
+        run = rows[one.run_ids[0]]
+        costs = (number(run, "metrics.parameters"), number(run, "metrics.macs"))
+        if all(0 < cost < math.inf for cost in costs) and text(run, NET) and not math.isnan(one.test):
+            best.setdefault(variant(run), (one, run))
+    nets = Counter(key[0] for key in best)
     return [
         Cost(
-            name=run[wanted["net"]],
-            family=families.get(run[wanted["net"]], "unknown"),
-            parameters=run[wanted["parameters"]],
-            macs=run[wanted["macs"]],
-            accuracy=run[wanted["accuracy"]],
-            run_id=run["run_id"],
+            name=key[0] if nets[key[0]] == 1 else f"{key[0]} {_own_options(key, best)}".strip(),
+            family=families.get(key[0], "unknown"),
+            parameters=number(run, "metrics.parameters"),
+            macs=number(run, "metrics.macs"),
+            accuracy=one.test,
+            run_id=one.run_ids[0],
         )
-        for _, run in best.iterrows()
+        for key, (one, run) in best.items()
     ]
+
+
+def variant(run: pd.Series) -> tuple[Any, ...]:
+    """What a run's model is in effect: its architecture, then pairs of settings, with defaults filled in."""
+    net = text(run, NET) or ""
+    options = {
+        key.removeprefix("params."): run[key] for key in run.index if key.startswith(f"params.{OPTIONS}")
+    }
+    options = default_options(net) | {key: value for key, value in options.items() if isinstance(value, str)}
+    for name in IN_EFFECT:
+        options[name] = text(run, f"params.{name}") or DEFAULTS[name]
+    return (net, *((name, normal(value)) for name, value in sorted(options.items())))
+
+
+def _own_options(key: tuple[Any, ...], among: Iterable[tuple[Any, ...]]) -> str:
+    """The settings of a variant in which the variants of its architecture differ."""
+    others = [dict(other[1:]) for other in among if other[0] == key[0]]
+    differing = [
+        (name, value) for name, value in key[1:] if any(other.get(name) != value for other in others)
+    ]
+    return ", ".join(f"{name.rpartition('.')[2]}={value[:20]}" for name, value in differing)
+
+
+def _apart(costs: Sequence[Cost]) -> list[Cost]:
+    """One point for each place; the first of several keeps the others as lines."""
+    places: dict[tuple[float, float], list[Cost]] = {}
+    for cost in costs:
+        places.setdefault((cost.macs, cost.parameters), []).append(cost)
+    return [
+        replace(first, also=tuple(_line(one) for one in rest)) if rest else first
+        for first, *rest in places.values()
+    ]
+
+
+def _line(cost: Cost) -> str:
+    return cost.name if cost.accuracy is None else f"{cost.name}: {cost.accuracy:.2%}"

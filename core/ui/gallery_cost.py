@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.analysis.comparable import Competitor
 from core.architectures import architectures
 from core.figures import cost_scatter
 from core.inference import descriptions, filling
@@ -59,6 +60,33 @@ def requests(dataset: str | None) -> tuple[list[NetRequest], int]:
     return fitting, len(architectures.names()) - len(fitting)
 
 
+def _competitors(dataset: str | None) -> list[Competitor]:
+    """The experiments on the dataset whose accuracies may stand in one chart."""
+    if dataset is None:
+        return []
+    current = next(info.fingerprint for info in reads.dataset_infos() if info.name == dataset)
+    return cost_scatter.comparable_on(reads.comparison(), dataset, current)
+
+
+def _left_out(dataset: str | None, competitors: list[Competitor]) -> None:
+    """On which images the accuracies were measured, and how many runs were measured on others."""
+    if not competitors:
+        return
+    images = words.plain(reads.basis_words(competitors[0].basis))
+    st.caption(
+        f"Accuracies of runs on the {images}; of each model the experiment with the best validation "
+        "accuracy, repeats by their mean."
+    )
+    of_others = [
+        one
+        for one in reads.comparison().competitors
+        if one.basis.dataset == dataset and one.basis != competitors[0].basis
+    ]
+    if of_others:
+        runs = [run_id for one in of_others for run_id in one.run_ids]
+        st.caption(f"Left out: {words.count(runs)} on other versions or splits of this dataset.")
+
+
 def _scatter(dataset: str | None, was_running: bool) -> None:
     settings = get_settings()
     working = filling.state(settings, PURPOSE)
@@ -72,10 +100,12 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
         if (facts := descriptions.cached(settings, request)) is not None
     }
     families = {entry.name: entry.family for entry in architectures}
-    costs = cost_scatter.collect(known, families, reads.runs(), dataset)
+    runs, competitors = reads.runs(), _competitors(dataset)
+    costs = cost_scatter.collect(known, families, runs, competitors)
     where = "At each net's own input and classes" if dataset is None else f"On {dataset}"
     if known:
         chart(cost_scatter.draw(costs, where), f"cost-{dataset}")
+        _left_out(dataset, competitors)
     elif not running:
         st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
     if refusing:

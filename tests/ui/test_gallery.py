@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis.comparable import compare
 from core.architectures import architectures
 from core.figures import block_diagram, cost_scatter
 from core.inference import descriptions, filling
@@ -21,6 +23,7 @@ from core.tracking.store import get_store
 from core.ui.gallery import ONE, TWO
 from core.ui.gallery_cost import OWN, PURPOSE
 from tests.conftest import SMALL, Trained
+from tests.runs import run
 from tests.ui.test_pages import opened
 from tests.waiting import wait_for
 
@@ -99,30 +102,74 @@ def counting(app: AppTest) -> list[Any]:
     return [button for button in app.button if button.label.startswith("Count the")]
 
 
+def costing(name: str, validation: float, test: float, macs: float = 281_640.0, **changes: object) -> dict:
+    costs = {"metrics.parameters": 44_426.0, "metrics.macs": macs}
+    return run(name, validation, test, **{"model.name": "lenet5", **costs, **changes})
+
+
 def test_scatter_takes_of_each_net_the_run_that_validated_best() -> None:
-    columns = ["run_id", "status", "params.model.name", "params.data.name", "metrics.parameters"]
-    columns += ["metrics.macs", "metrics.test_accuracy", "metrics.best_val_accuracy"]
     runs = pd.DataFrame(
         [
-            ("a", schema.FINISHED, "lenet5", "digits", 44_426.0, 281_640.0, 0.99, 0.90),
-            ("b", schema.FINISHED, "lenet5", "digits", 44_426.0, 281_640.0, 0.95, 0.97),
-            ("c", schema.FAILED, "lenet5", "digits", 44_426.0, 281_640.0, 1.00, 1.00),
-            ("d", schema.FINISHED, "conv3", "shapes", 5.0, 6.0, 0.5, 0.5),
-        ],
-        columns=columns,
+            costing("a", 0.90, 0.99),
+            costing("b", 0.97, 0.95, **{"optimizer.learning_rate": 0.1}),
+            costing("c", 1.00, 1.00, status=schema.FAILED),
+            costing("d", 0.50, 0.50, **{"model.name": "conv3", "data.name": "shapes"}),
+        ]
     )
     facts = {name: {"total_parameters": 7, "macs": 8} for name in ("lenet5", "conv3")}
     families = {"lenet5": "LeNet", "conv3": "Small CNN"}
-    costs = cost_scatter.collect(facts, families, runs, "digits")
+    competitors = cost_scatter.comparable_on(compare(runs), "digits")
+    costs = cost_scatter.collect(
+        {"lenet5": facts["lenet5"], "conv3": facts["conv3"]}, families, runs, competitors
+    )
     assert costs == [
         cost_scatter.Cost("lenet5", "LeNet", 44_426.0, 281_640.0, 0.95, "b"),
         cost_scatter.Cost("conv3", "Small CNN", 7, 8),
     ]
-    assert [cost.accuracy for cost in cost_scatter.collect(facts, families, runs, None)] == [None, None]
-    assert cost_scatter.collect({}, families, pd.DataFrame(), "digits") == []
+    (both,) = cost_scatter.collect(facts, families, runs)  # untrained, and of one cost: drawn once
+    assert (both.accuracy, both.also) == (None, ("conv3",))
+    assert cost_scatter.collect({}, families, pd.DataFrame(columns=["run_id"])) == []
     figure = cost_scatter.draw(costs, "On digits")
     assert [list(trace.text) for trace in figure.data] == [["conv3"], ["lenet5"]]
     assert len(cost_scatter.draw([], "").data) == 0
+
+
+def test_a_default_that_is_said_makes_no_second_point_and_other_options_do() -> None:
+    resnet = {"model.name": "resnet_cifar"}
+    said = costing("said", 0.90, 0.9499, **resnet, **{"model.options.depth": 20})
+    silent = costing("silent", 0.98, 0.9916, **resnet, **{"optimizer.learning_rate": 0.1})
+    deep = costing("deep", 0.95, 0.94, 9e5, **resnet, **{"model.options.depth": 32})
+    unlike = costing("dropped", 0.97, 0.96, **resnet, **{"regularization.dropout": 0.5, "data.grey": True})
+    runs = pd.DataFrame([said, silent, deep, unlike])
+    competitors = cost_scatter.comparable_on(compare(runs), "digits")
+    costs = cost_scatter.collect({}, {"resnet_cifar": "ResNet"}, runs, competitors)
+    assert [(cost.name, cost.accuracy, cost.run_id) for cost in costs] == [
+        ("resnet_cifar grey=false, depth=20", 0.9916, "silent"),
+        ("resnet_cifar grey=false, depth=32", 0.94, "deep"),
+    ]
+    assert costs[0].also == ("resnet_cifar grey=true, depth=20: 96.00%",)
+    places = [
+        (x, y) for trace in cost_scatter.draw(costs, "").data for x, y in zip(trace.x, trace.y, strict=True)
+    ]
+    assert len(places) == len(set(places))
+
+
+def test_costs_are_of_one_version_and_split_and_of_the_mean_of_repeats() -> None:
+    now = [costing(f"s{seed}", 0.9, test, seed=seed) for seed, test in enumerate((0.90, 0.80))]
+    old = [
+        costing(f"old{depth}", 0.99, 0.99, **{"model.name": "conv3", f"params.{schema.FINGERPRINT}": "v0"},
+                **{"optimizer.learning_rate": 0.1 * depth})
+        for depth in (1, 2, 3)
+    ]  # fmt: skip
+    runs = pd.DataFrame([*old, *now])
+    (one,) = cost_scatter.comparable_on(compare(runs), "digits", "v1")
+    (cost,) = cost_scatter.collect({}, {}, runs, [one])
+    assert cost.accuracy == pytest.approx(0.85)
+    assert (
+        len(cost_scatter.comparable_on(compare(runs), "digits", "v2")) == 3
+    )  # the most, of none that is current
+    broken = pd.DataFrame([costing("x", 0.9, 0.9, math.inf), costing("y", 0.9, 0.9, 0.0, seed=1)])
+    assert cost_scatter.collect({}, {}, broken, compare(broken).competitors) == []
 
 
 def test_the_name_of_a_layer_stays_inside_its_quotes() -> None:
