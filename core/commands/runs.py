@@ -165,13 +165,16 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
             {
                 "image": str(path),
                 "predictions": [{"class": c, "probability": p} for c, p in pair],
-                "notes": list(answer.notes),
+                "notes": [note for note in (*answer.notes, answer.inversion, answer.views) if note],
             }
             for path, pair, answer in zip(images, pairs, answers, strict=True)
         ]
         click.echo(json.dumps(rows))
         return
+    if answers[0].views:
+        click.echo(answers[0].views, err=True)
     for path, pair, answer in zip(images, pairs, answers, strict=True):
-        for note in answer.notes:
+        advice = f"{answer.inversion} Try {'without ' if invert else ''}--invert." if answer.inversion else ""
+        for note in filter(None, (*answer.notes, advice)):
             click.echo(f"{path}: {note}", err=True)
         click.echo(f"{path}: " + ", ".join(f"{name} {probability:.3f}" for name, probability in pair))

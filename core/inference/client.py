@@ -26,12 +26,15 @@ class InferenceError(RuntimeError):
 class Prediction:
     """What one net says of one image: the most probable classes first.
 
-    notes: sentences about how the image was read, where a person should know.
+    notes: sentences about how the image was read, where a person should know. inversion: a sentence where the
+    image looks like a negative of the training images. views: what the answer is averaged over.
     """
 
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
     notes: tuple[str, ...] = ()
+    inversion: str = ""
+    views: str = ""
 
 
 def predict(
@@ -43,7 +46,16 @@ def predict(
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
     answer = _ask(settings, {"do": "predict", "run_id": run_id, "top_k": top_k, "invert": invert}, images)
-    return [Prediction(*(tuple(one[key]) for key in ("classes", "probabilities", "notes"))) for one in answer]
+    return [
+        Prediction(
+            classes=tuple(one["classes"]),
+            probabilities=tuple(one["probabilities"]),
+            notes=tuple(one["notes"]),
+            inversion=one["inversion"],
+            views=one["views"],
+        )
+        for one in answer
+    ]
 
 
 def describe(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from core.datasets.brightness import Usual, fits_inverted, measured
 from core.datasets.decode import Decoded
 from core.datasets.value_range import IMAGE, Rule, number
 
@@ -27,3 +30,22 @@ def value_notes(rule: Rule, decoded: Decoded) -> list[str]:
             f"{low} to {high}, and were clipped."
         ]
     return []
+
+
+def inversion_note(usual: Usual, image: np.ndarray) -> str:
+    """A sentence on an image `(H, W, C)` that looks like a negative of the training images; else empty."""
+    if not usual or not fits_inverted(usual, image):
+        return ""
+    low, high = usual["mean"]
+    own = measured(image[None])["mean"][0]
+    how = "brighter" if own > (low + high) / 2 else "darker"
+    return (
+        f"The image is much {how} than the training images: its mean is {own:.0f} of 255, theirs lie between "
+        f"{low:.0f} and {high:.0f}. With dark and light exchanged it would be like them."
+    )
+
+
+def views_note(views: str) -> str:
+    """What the answer is averaged over, where the evaluation averaged too; else empty."""
+    over = {"flip": "the image and its mirror image", "ten_crops": "ten crops of the image"}.get(views)
+    return f"The probabilities are averaged over {over}, as in the run's evaluation." if over else ""

@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from core import datasets
 from core.architectures import load_layers
+from core.datasets.brightness import Usual, usual_brightness
 from core.datasets.decode import Decoded, Target, Unreadable, decode_image
-from core.inference.notes import value_notes
+from core.inference.notes import inversion_note, value_notes, views_note
+from core.registry import UnknownName
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.evaluation import both_columns
+from core.training.views import averaged
 
 KEPT_MODELS = 4  # loaded at once; the one that was not used for longest goes
 BATCH = 64
+TEST_TIME = "augmentation.test_time"  # the parameter that names the views
 
-_models: OrderedDict[Path, keras.Model] = OrderedDict()
+_models: OrderedDict[tuple[Path, str], keras.Model] = OrderedDict()
 
 
-def load(path: Path) -> keras.Model:
-    """A saved model, in Keras' safe mode: a file can bring weights and layers, never code."""
-    if path in _models:
-        _models.move_to_end(path)
-        return _models[path]
+def load(path: Path, views: str = "none") -> keras.Model:
+    """A saved model, in Keras' safe mode: a file can bring weights and layers, never code.
+
+    views: what it averages over, as in `core.training.views`.
+    """
+    key = path, views
+    if key in _models:
+        _models.move_to_end(key)
+        return _models[key]
     load_layers()
-    _models[path] = keras.saving.load_model(path, compile=False, safe_mode=True)
+    _models[key] = averaged(keras.saving.load_model(path, compile=False, safe_mode=True), views)
     while len(_models) > KEPT_MODELS:
         _models.popitem(last=False)
-    return _models[path]
+    return _models[key]
 
 
 def predict(
@@ -43,8 +53,9 @@ def predict(
     Raises ValueError naming an image that cannot be read, FileNotFoundError when the run has no model.
     """
     state = store.state(run_id)
+    views = store.run(run_id).data.params.get(TEST_TIME, "none")  # the demo answers as the evaluation did
     try:
-        model = load(store.model_file(run_id))
+        model = load(store.model_file(run_id), views)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"'{state.name}' is {state.status} and has no saved model; only a finished run can predict."
@@ -56,10 +67,34 @@ def predict(
     if invert:
         images = 255 - images
     outputs = model.predict(images.astype("float32"), batch_size=BATCH, verbose=0)
+    usual = training_brightness(data)
     return [
-        {**_top(probabilities, data["classes"], top_k), "notes": value_notes(target.values, image)}
-        for probabilities, image in zip(both_columns(outputs), decoded, strict=True)
+        {
+            **_top(probabilities, data["classes"], top_k),
+            "notes": value_notes(target.values, image),
+            "inversion": inversion_note(usual, pixels),
+            "views": views_note(views),
+        }
+        for probabilities, image, pixels in zip(both_columns(outputs), decoded, images, strict=True)
     ]
+
+
+def training_brightness(data: dict[str, Any]) -> Usual:
+    """How bright the training images are: as the run wrote it down, else as its dataset has it, or empty."""
+    if "brightness" in data:
+        return data["brightness"]
+    try:
+        if datasets.info(data["name"]).fingerprint != data["fingerprint"]:
+            return {}
+    except (UnknownName, datasets.DatasetError):
+        return {}
+    return _brightness_of(data["name"], bool(data.get("grey")), data["fingerprint"])
+
+
+@lru_cache(maxsize=16)
+def _brightness_of(name: str, grey: bool, fingerprint: str) -> Usual:
+    dataset = datasets.load(name, grey=grey)
+    return usual_brightness(dataset, dataset.indices("train"))
 
 
 def _decoded(blob: bytes, target: Target, number: int) -> Decoded:

@@ -22,6 +22,7 @@ from core.architectures.layers import AuxiliaryModel
 from core.architectures.transfer import assemble, head_of
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset, choices
+from core.datasets.brightness import usual_brightness
 from core.datasets.records import Shape
 from core.datasets.splits import Split
 from core.datasets.versions import split_fingerprint
@@ -283,6 +284,7 @@ def log_data(
             "policy", "stretch"
         ),  # how an image was made to fit, at import and in the demo
         "value_range": info.value_range,  # what became of images deeper than 8 bits, in the demo as well
+        "brightness": usual_brightness(dataset, parts.train),  # the demo knows a negative by it
         "classes": list(info.classes),
         "counts": counts,
         **config.data.model_dump(exclude={"name"}),

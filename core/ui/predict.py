@@ -21,6 +21,7 @@ from core.ui.images import enlarged
 
 SHOWN_PX = 240
 MAX_UPLOAD_MB = 32
+INVERT = "invert"  # key of the toggle
 
 
 def demo(store: RunStore, run_id: str) -> None:
@@ -37,9 +38,10 @@ def demo(store: RunStore, run_id: str) -> None:
     if blob is None:
         return
     height, width, channels = data["shape"]
-    invert = channels == 1 and st.toggle(
+    invert = (channels == 1 or st.session_state.get(INVERT, False)) and st.toggle(
         "Exchange dark and light",
-        help="For dark strokes on a light ground, when the net learned light on dark.",
+        key=INVERT,
+        help="For dark strokes on a light background, when the model learned light on dark.",
     )
     try:
         pixels = decode_image(blob, Target.of_run(data)).pixels
@@ -50,7 +52,9 @@ def demo(store: RunStore, run_id: str) -> None:
     with image:
         st.image(enlarged(255 - pixels if invert else pixels, SHOWN_PX), width=SHOWN_PX)
         kind = "grey" if channels == 1 else "colour"
-        st.caption(f"as the model gets it: {height}×{width}, {kind}; a net trained on crops sees the middle")
+        crop = int(store.run(run_id).data.params.get("augmentation.random_crop", 0))
+        middle = f"; the model was trained on crops and sees the middle, {crop}×{crop}" if crop else ""
+        st.caption(f"as the model gets it: {height}×{width}, {kind}{middle}")
         if truth is not None:
             st.markdown(f"It is **{words.plain(truth)}**.")
     with answer:
@@ -66,9 +70,19 @@ def _answer(store: RunStore, run_id: str, blob: bytes, invert: bool, top_k: int)
         return
     for note in prediction.notes:
         st.warning(words.plain(note), icon=":material/info:")
+    if prediction.inversion:
+        st.warning(words.plain(prediction.inversion), icon=":material/invert_colors:")
+        label = "Undo the exchange" if invert else "Exchange dark and light"
+        st.button(label, key="offer-inversion", on_click=_set_inverted, args=(not invert,))
     best, probability = prediction.classes[0], prediction.probabilities[0]
     st.markdown(f"### {words.plain(best)} · {probability:.1%}")
     chart(top_classes.draw(prediction.classes, prediction.probabilities), "top-classes")
+    if prediction.views:
+        st.caption(prediction.views)
+
+
+def _set_inverted(value: bool) -> None:
+    st.session_state[INVERT] = value
 
 
 def _uploaded() -> tuple[bytes | None, str | None]:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from core.datasets import load
 from core.jobs import queue
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import SMALL
+from tests.conftest import SMALL, Trained
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -116,6 +116,24 @@ def test_an_unreadable_upload_is_one_sentence(page: Page, trained_address: str, 
     page.locator("input[type=file]").set_input_files(broken)
     expect(page.get_by_test_id("stAlert")).to_contain_text("The image ")
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_negative_is_said_and_the_inversion_is_one_click(
+    page: Page, trained: Trained, trained_address: str, tmp_path: Path
+) -> None:
+    image, label = _recognised_image(trained.run_id, tmp_path)
+    negative = tmp_path / "negative.png"
+    ImageOps.invert(Image.open(image)).save(negative)
+    page.goto(f"{trained_address}/Predict?run={trained.run_id}")
+    page.locator("input[type=file]").set_input_files(negative)
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("The image is much brighter than the training images")
+    page.get_by_role("button", name="Exchange dark and light", exact=True).click()
+    expect(page.get_by_role("heading", name=f"{label} ·")).to_be_visible()
+    expect(alert).to_have_count(0)
+    expect(
+        page.get_by_text("as the model gets it: 28×28, grey", exact=True)
+    ).to_be_visible()  # no word of crops
 
 
 def test_rows_of_the_queue_are_selected_moved_and_cancelled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import socket
 import stat
@@ -15,9 +16,11 @@ import pytest
 from PIL import Image
 
 from core.config import ExperimentConfig
-from core.datasets import load
+from core.datasets import choices, load
 from core.inference.client import InferenceError, predict
 from core.inference.wire import address_file, read_address
+from core.settings import Settings
+from core.tracking import schema
 from core.tracking.store import get_store
 from tests.conftest import Trained
 
@@ -64,6 +67,77 @@ def test_a_deep_image_is_read_by_its_own_range_where_training_had_none(trained: 
         "The image is deeper than 8 bits and the training images are not. "
         "The range of its own values was used: 0 became black and 4,095 white.",
     )
+
+
+def test_a_black_digit_on_white_is_said_to_be_a_negative(trained: Trained) -> None:
+    dataset = load("digits")
+    pixels = dataset.images[dataset.indices("test")[0]]
+    as_trained, negative = predict(trained.settings, trained.run_id, [png(pixels), png(255 - pixels)])
+    (exchanged,) = predict(trained.settings, trained.run_id, [png(255 - pixels)], invert=True)
+    assert (as_trained.inversion, exchanged.inversion) == ("", "")
+    assert negative.inversion.startswith("The image is much brighter than the training images: its mean is ")
+    assert "With dark and light exchanged it would be like them." in negative.inversion
+    (overdone,) = predict(trained.settings, trained.run_id, [png(pixels)], invert=True)
+    assert overdone.inversion
+
+
+def test_the_brightness_of_an_old_run_is_found_in_its_dataset_while_that_is_the_same(
+    trained: Trained,
+) -> None:
+    from core.inference.predictor import training_brightness
+
+    data = json.loads(get_store().read_text(trained.run_id, schema.DATA))
+    logged = data.pop("brightness")
+    found = training_brightness(data)
+    assert all(
+        np.allclose(found[key], logged[key], atol=3) for key in ("mean", "edge")
+    )  # other images, alike
+    assert training_brightness({**data, "fingerprint": "another"}) == {}
+    assert training_brightness({**data, "name": "removed"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "sentence"),
+    [
+        ({"test_time": "flip"}, "averaged over the image and its mirror image, as in the run's evaluation."),
+        (
+            {"test_time": "ten_crops", "random_crop": 20},
+            "averaged over ten crops of the image, as in the run's",
+        ),
+    ],
+)
+def test_the_demo_averages_over_the_views_of_the_evaluation(
+    settings: Settings, augmentation: dict, sentence: str
+) -> None:
+    import keras
+    import pandas as pd
+
+    from core.inference.predictor import predict as answer
+    from core.tracking.writer import MetricWriter
+    from core.training.train import evaluate, log_data, wrap
+
+    values = {f"augmentation.{key}": value for key, value in augmentation.items()}
+    config = ExperimentConfig().with_values({"data.name": "digits", **values})
+    dataset = load("digits")
+    side = augmentation.get("random_crop", 28)
+    images = keras.Input((side, side, 1))  # a model that tells an image from its mirror image, untrained
+    net = keras.Model(images, keras.layers.Dense(10, "softmax")(keras.layers.Flatten()(images)))
+    _, deployable = wrap(net, config, dataset.info.shape)
+    store = get_store()
+    run_id = store.create(config)
+    split = choices.choose(dataset, config.data)
+    log_data(store, run_id, config, dataset, split)
+    store.log_model(run_id, deployable)
+    with MetricWriter(store, run_id) as writer:
+        evaluate(store, run_id, deployable, dataset, split.test[:8], 8, writer, augmentation["test_time"])
+    table = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
+    found = answer(store, run_id, [png(dataset.images[index]) for index in table["index"]], top_k=10)
+    for one, (_, row) in zip(found, table.iterrows(), strict=True):
+        np.testing.assert_allclose(
+            one["probabilities"], [row[f"p{name}"] for name in one["classes"]], atol=1e-5
+        )
+        assert sentence in one["views"]
+    store.client.delete_run(run_id)
 
 
 def test_an_unreadable_image_is_one_sentence(trained: Trained) -> None:

@@ -1,0 +1,54 @@
+"""How bright a run's training images are, and whether another image is their negative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from core.datasets.records import ImageDataset
+
+LOOKED_AT = 2000  # training images, spread over all of them
+NEARLY_ALL = (1, 99)  # percentiles
+MARGIN = 50  # grey levels that an image may lie beyond nearly all training images before anything is said
+
+Usual = Mapping[str, list[float]]
+
+
+def measured(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean brightness of whole images and of their outermost pixels, 0 to 255: float `(N,)` each.
+
+    images: uint8 `(N, H, W, C)`.
+    """
+    levels = images.mean(axis=-1, dtype=np.float64)
+    edge = np.ones(levels.shape[1:], bool)
+    edge[1:-1, 1:-1] = False
+    return {"mean": levels.mean(axis=(1, 2)), "edge": levels[:, edge].mean(axis=1)}
+
+
+def usual_brightness(dataset: ImageDataset, rows: np.ndarray) -> dict[str, list[float]]:
+    """Between which values nearly all images of these rows lie, for `mean` and `edge` of `measured`."""
+    if not len(rows):
+        return {}
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT, dtype=int))]
+    chunks = [measured(dataset.images[chosen[start : start + 256]]) for start in range(0, len(chosen), 256)]
+    return {
+        name: np.percentile(np.concatenate([chunk[name] for chunk in chunks]), NEARLY_ALL).round(1).tolist()
+        for name in ("mean", "edge")
+    }
+
+
+def fits_inverted(usual: Usual, image: np.ndarray) -> bool:
+    """Whether an image `(H, W, C)` is unlike the training images, and its negative much more like them."""
+    as_it_is, negative = _distance(usual, image), _distance(usual, 255 - image)
+    return as_it_is > MARGIN and negative < as_it_is / 2
+
+
+def _distance(usual: Usual, image: np.ndarray) -> float:
+    """How many grey levels an image lies beyond nearly all training images, mean and edge together."""
+    own = measured(image[None])
+    return sum(
+        max(low - own[name][0], own[name][0] - high, 0.0)
+        for name, (low, high) in usual.items()
+        if name in own
+    )
