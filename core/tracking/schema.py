@@ -34,7 +34,9 @@ FINAL_METRICS = (
     "test_balanced_accuracy",
     "test_macro_f1",
     "test_roc_auc",
-    "test_ece",
+    "test_ece",  # 15 bins of equal width, which is biased on small test sets
+    "test_calibration_error",  # debiased, bins of equal mass; up to the floor it is no evidence
+    "test_calibration_floor",
     "test_predicted_classes",
     "best_val_accuracy",
     "best_epoch",

@@ -19,6 +19,8 @@ DEFAULT_COLUMNS = (
     "data.name",
     "test_accuracy",
     "best_val_accuracy",
+    "test_calibration_error",
+    "test_calibration_floor",
     "best_epoch",
     "val_accuracy",
     "last_epoch",
@@ -35,6 +37,9 @@ _LABELS = {
     "kept_epoch": "kept epoch",
     "test_accuracy": "test accuracy",
     "test_top5_accuracy": "test top-5",
+    "test_ece": "ECE, equal-width bins (biased)",
+    "test_calibration_error": "calibration error",
+    "test_calibration_floor": "calibration noise floor",
     "train_seconds": "train seconds",
 }
 
