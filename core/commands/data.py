@@ -41,6 +41,13 @@ from core.commands.group import cli
     type=click.Path(path_type=Path),
     help="A further folder that symbolic links in PATH may lead into; those inside PATH are followed anyway.",
 )
+@click.option(
+    "--keep-together",
+    type=click.Choice(["identical", "near"]),
+    default="identical",
+    show_default=True,
+    help="Copies that the test set and later splits never share with training.",
+)
 @click.option("--replace", is_flag=True, help="Replace a dataset of the same name.")
 def import_(
     name: str,
@@ -54,6 +61,7 @@ def import_(
     columns: tuple[str, ...],
     encoding: str | None,
     links: tuple[Path, ...],
+    keep_together: str,
     replace: bool,
 ) -> None:
     """Import a folder, zip or table of images: a folder a class, or a table of files and labels."""
@@ -78,6 +86,7 @@ def import_(
         columns=parse_columns(columns),
         encoding=encoding,
         links=links,
+        keep_together=keep_together,
         replace=replace,
         progress=progress,
     )

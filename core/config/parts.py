@@ -15,6 +15,7 @@ Scalar = bool | int | float | str
 Head = Literal["own", "flatten_dense", "gap", "gap_dense"]
 Freeze = Literal["none", "all", "all_but_batchnorm", "first_n", "last_n", "names"]
 Imbalance = Literal["as_is", "class_weights", "balanced", "at_most"]
+KeepTogether = Literal["identical", "near"]
 Preprocessing = Literal["scale", "standardize", "mean", "mean_image", "caffe", "tf", "torch"]
 Fill = Literal["nearest", "black"]
 TestTime = Literal["none", "flip", "ten_crops"]
@@ -22,6 +23,7 @@ TestTime = Literal["none", "flip", "ten_crops"]
 HEADS: tuple[Head, ...] = get_args(Head)
 FREEZES: tuple[Freeze, ...] = get_args(Freeze)
 IMBALANCE: tuple[Imbalance, ...] = get_args(Imbalance)
+KEEP_TOGETHER: tuple[KeepTogether, ...] = get_args(KeepTogether)
 PREPROCESSING: tuple[Preprocessing, ...] = get_args(Preprocessing)
 DEFAULT_PREPROCESSING: Preprocessing = "scale"  # where neither a person nor the weights choose
 FILLS: tuple[Fill, ...] = get_args(Fill)
@@ -42,6 +44,7 @@ class DataConfig(Part):
     split_seed: int = Field(0, ge=0, lt=2**31)  # apart from `seed`, so that repeats share their split
     folds: int = Field(0, ge=0, le=100)  # cut what is not test into so many parts; 0: validation_fraction
     fold: int = Field(0, ge=0)  # the part that validates, from 0; the others train
+    keep_together: KeepTogether = "identical"  # copies that no split divides; near: near duplicates too
     grey: bool = False  # read colour images as one channel
     imbalance: Imbalance = "as_is"
     at_most: int = Field(100, ge=1)  # training images a class; counts for imbalance at_most alone

@@ -34,9 +34,14 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
     The mean weight over the images `labels` is 1; a class without images has weight 0.
     """
-    counts = np.bincount(labels, minlength=num_classes)
+    return weights_of(np.bincount(labels, minlength=num_classes))
+
+
+def weights_of(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The same weights, from the number of training images of each class: float64 `(num_classes,)`."""
+    counts = np.asarray(counts)
     present = np.count_nonzero(counts)
-    return np.where(counts > 0, len(labels) / (present * np.maximum(counts, 1)), 0.0)
+    return np.where(counts > 0, counts.sum() / (present * np.maximum(counts, 1)), 0.0)
 
 
 def balanced(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:

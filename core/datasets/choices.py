@@ -10,14 +10,18 @@ from core.config import DataConfig, ExperimentConfig
 from core.datasets.balance import at_most, balanced, class_weights
 from core.datasets.records import DatasetInfo, ImageDataset, Shape
 from core.datasets.splits import Split, split
+from core.datasets.together import Rule
 
 COLOUR_ONLY = ("caffe", "torch")
 
 
-def choose(dataset: ImageDataset, data: DataConfig) -> Split:
+def choose(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) -> Split:
     """The split that a config asks for; its training rows are those of an epoch.
 
     Sampled evenly, images of small classes occur several times. Validation and test stay as they are.
+
+    Args:
+        rule: which images stay together; default: as config and dataset ask for, see `rule_of`.
     """
     parts = split(
         dataset,
@@ -25,6 +29,7 @@ def choose(dataset: ImageDataset, data: DataConfig) -> Split:
         seed=data.split_seed,
         folds=data.folds or None,
         fold=data.fold if data.folds else None,
+        rule=rule or rule_of(dataset.info, data),
     )
     labels = dataset.labels[parts.train]
     if data.imbalance == "balanced":
@@ -32,6 +37,12 @@ def choose(dataset: ImageDataset, data: DataConfig) -> Split:
     if data.imbalance == "at_most":
         return replace(parts, train=at_most(parts.train, labels, data.at_most, data.split_seed))
     return parts
+
+
+def rule_of(info: DatasetInfo, data: DataConfig) -> Rule:
+    """Which images no split divides: near duplicates too, where the config or the import asked for it."""
+    asked = (data.keep_together, info.options.get("keep_together"))
+    return "near" if "near" in asked else "identical"
 
 
 def weights(dataset: ImageDataset, rows: np.ndarray, data: DataConfig) -> dict[int, float] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +16,13 @@ from PIL import Image
 
 from core.datasets import load, store
 from core.datasets.records import LEFT_OUT, PARTS, ImageDataset
+from core.datasets.together import digest_keys
 
-HASHES = "phash.npy"
+HASHES, PAIRS = "phash.npy", "near_pairs.npy"
 BANDS = 4  # hashes that differ in fewer bits than this agree in one band at least
 CORRELATION = 0.97  # of the grey pixels: above it two pictures look the same
-MAX_BAND = 512  # images that share a band; more do so because there is nothing in them
+MAX_ALIKE = 512  # images with one hash; more have it because there is nothing in them, and are not compared
+CHUNK = 1024  # images that are compared with all others of a band at once
 REPORT_EVERY = 512
 
 
@@ -47,7 +50,8 @@ class Duplicates(NamedTuple):
 def exact_duplicates(dataset: ImageDataset) -> list[Duplicates]:
     """Groups of images with equal pixels; those across parts come first, then by size."""
     rows = dataset.indices()
-    _, membership, counts = np.unique(dataset.digests[rows], return_inverse=True, return_counts=True)
+    keys = digest_keys(dataset.digests)[rows]
+    _, membership, counts = np.unique(keys, return_inverse=True, return_counts=True)
     repeated = np.flatnonzero(counts[membership] > 1)
     order = repeated[np.argsort(membership[repeated], kind="stable")]
     edges = np.flatnonzero(np.diff(membership[order])) + 1
@@ -63,57 +67,112 @@ def near_duplicates(
     progress: called with (images done, images in all). correlation: of grey pixels, 0 to 1.
     """
     dataset = load(name)
-    hashes = _hashes(name, dataset, progress)
-    rows = dataset.indices()
-    _, first = np.unique(dataset.digests[rows], return_index=True)
-    rows = rows[np.sort(first)]  # of equal images one stands for all
-    pairs = _confirmed(dataset, rows, _candidates(hashes[rows]), correlation)
-    return _sorted(_group(dataset, rows[group], False) for group in _components(pairs, len(rows)))
+    pairs = near_pairs(dataset, progress, correlation)
+    kept = np.zeros(len(dataset), bool)
+    kept[dataset.indices()] = True
+    pairs = pairs[kept[pairs].all(axis=1)]
+    return _sorted(_group(dataset, group, False) for group in _components(pairs, len(dataset)))
 
 
-def _hashes(name: str, dataset: ImageDataset, progress: Callable[[int, int], None] | None) -> np.ndarray:
+def near_pairs(
+    dataset: ImageDataset,
+    progress: Callable[[int, int], None] | None = None,
+    correlation: float = CORRELATION,
+) -> np.ndarray:
+    """Pairs of images that look the same without being equal, of those not left out: int64 `(P, 2)`.
+
+    Of identical images the first that was not left out stands for all.
+    """
+    pairs = near_pairs_in(store.folder_of(dataset.info.name), dataset.digests, progress, correlation)
+    number = np.unique(digest_keys(dataset.digests), return_inverse=True)[1]
+    first = np.full(number.max(initial=-1) + 1, -1, np.int64)
+    kept = dataset.indices()[::-1]
+    first[number[kept]] = kept  # the first one is written last
+    pairs = first[number[pairs]]
+    return pairs[(pairs >= 0).all(axis=1)]
+
+
+def near_pairs_in(
+    folder: Path,
+    digests: np.ndarray,
+    progress: Callable[[int, int], None] | None = None,
+    correlation: float = CORRELATION,
+) -> np.ndarray:
+    """Pairs of images that look the same without being equal: int64 `(P, 2)`, kept beside the dataset.
+
+    Of identical images the first stands for all. Colour images are compared in colour.
+
+    Args:
+        folder: of the dataset; only its images are read.
+        digests: of all its images, whatever was left out since.
+    """
+    path = folder / PAIRS
+    pairs = _read(path) if correlation == CORRELATION else None
+    if pairs is None:
+        images = np.load(folder / store.IMAGES, mmap_mode="r", allow_pickle=False)
+        hashes = _hashes(folder, images, progress)
+        rows = np.sort(np.unique(digest_keys(digests), return_index=True)[1])
+        pairs = rows[_confirmed(images, rows, _candidates(hashes[rows]), correlation)]
+        if correlation == CORRELATION:
+            _keep(path, pairs)
+    return pairs
+
+
+def _read(path: Path) -> np.ndarray | None:
+    return np.load(path, allow_pickle=False) if path.exists() else None
+
+
+def _keep(path: Path, values: np.ndarray) -> None:
+    draft = path.with_suffix(f".{os.getpid()}.npy")
+    np.save(draft, values, allow_pickle=False)
+    os.replace(draft, path)
+
+
+def _hashes(folder: Path, images: np.ndarray, progress: Callable[[int, int], None] | None) -> np.ndarray:
     """The perceptual hash of every image: uint64 `(N,)`."""
-    path = store.folder_of(name) / HASHES
-    if path.exists():
-        hashes = np.load(path, allow_pickle=False)
-        if len(hashes) == len(dataset):
-            return hashes
+    hashes = _read(folder / HASHES)
+    if hashes is not None and len(hashes) == len(images):
+        return hashes
     import imagehash
 
-    bits = np.empty((len(dataset), 64), dtype=bool)
-    for row, image in enumerate(dataset.images):
-        bits[row] = imagehash.phash(Image.fromarray(image.squeeze())).hash.ravel()
-        if progress and (row % REPORT_EVERY == 0 or row + 1 == len(dataset)):
-            progress(row + 1, len(dataset))
+    bits = np.empty((len(images), 64), dtype=bool)
+    for row, image in enumerate(images):
+        bits[row] = imagehash.phash(
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        ).hash.ravel()
+        if progress and (row % REPORT_EVERY == 0 or row + 1 == len(images)):
+            progress(row + 1, len(images))
     hashes = np.packbits(bits, axis=1).view(np.uint64).ravel()
-    draft = path.with_suffix(f".{os.getpid()}.npy")
-    np.save(draft, hashes, allow_pickle=False)
-    os.replace(draft, path)
+    _keep(folder / HASHES, hashes)
     return hashes
 
 
 def _candidates(hashes: np.ndarray) -> np.ndarray:
     """Pairs of positions whose hashes differ in fewer than BANDS bits: int64 `(P, 2)`, each pair once."""
+    _, number, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    telling = np.flatnonzero(counts[number] <= MAX_ALIKE)
     width = 64 // BANDS
     found = [np.empty((0, 2), np.int64)]
     for band in range(BANDS):
-        values = (hashes >> np.uint64(band * width)) & np.uint64(2**width - 1)
+        values = (hashes[telling] >> np.uint64(band * width)) & np.uint64(2**width - 1)
         order = np.argsort(values, kind="stable")
         edges = np.flatnonzero(np.diff(values[order])) + 1
-        for bucket in np.split(order, edges):
-            if 1 < len(bucket) <= MAX_BAND:
-                differing = np.bitwise_count(hashes[bucket, None] ^ hashes[None, bucket])
-                one, other = np.nonzero(np.triu(differing < BANDS, k=1))
-                found.append(np.sort(np.stack([bucket[one], bucket[other]], axis=1), axis=1))
+        for bucket in np.split(telling[order], edges):
+            for start in range(0, len(bucket) if len(bucket) > 1 else 0, CHUNK):
+                chunk = bucket[start : start + CHUNK]
+                differing = np.bitwise_count(hashes[chunk, None] ^ hashes[None, bucket])
+                one, other = np.nonzero(differing < BANDS)
+                pairs = np.stack([chunk[one], bucket[other]], axis=1)
+                found.append(pairs[pairs[:, 0] < pairs[:, 1]])
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _confirmed(dataset: ImageDataset, rows: np.ndarray, pairs: np.ndarray, correlation: float) -> np.ndarray:
+def _confirmed(images: np.ndarray, rows: np.ndarray, pairs: np.ndarray, correlation: float) -> np.ndarray:
     """The pairs whose pixels correlate."""
     kept = [np.empty((0, 2), np.int64)]
     for start in range(0, len(pairs), REPORT_EVERY):
         chunk = pairs[start : start + REPORT_EVERY]
-        one, other = (_normalised(dataset.images[rows[chunk[:, side]]]) for side in (0, 1))
+        one, other = (_normalised(images[rows[chunk[:, side]]]) for side in (0, 1))
         kept.append(chunk[(one * other).sum(axis=1) >= correlation])
     return np.concatenate(kept)
 

@@ -24,12 +24,13 @@ from core.datasets.decode_pool import (
     measure_all,
 )
 from core.datasets.decode_worker import ANIMATED, CLIPPED, DEEP, TRANSPARENT
+from core.datasets.duplicates import near_pairs_in
 from core.datasets.layout import LayoutRefused
 from core.datasets.listing import Item, Listing, class_order, list_source
 from core.datasets.records import PARTS, DatasetError, DatasetInfo, Problem, count_parts
 from core.datasets.request import ImportRefused, Request, check_source, checked_request, example, some
 from core.datasets.sizing import Choice, NotAlike, NotGrey, NotShallow, choose, look
-from core.datasets.splits import hold_out
+from core.datasets.split_report import hold_out_test
 from core.datasets.tables import SUFFIXES, TableRefused
 from core.datasets.value_range import IMAGE, Measured, Rule, Spread, find_range, number, range_notes, spread
 from core.registry import UnknownName
@@ -61,6 +62,7 @@ def import_images(
     columns: Mapping[str, str] | None = None,
     encoding: str | None = None,
     links: Sequence[str | Path] = (),
+    keep_together: str = "identical",
     replace: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -82,6 +84,8 @@ def import_images(
     encoding: of the names in an archive that are not marked as UTF-8, as `cp932`; default: the likeliest one.
     links: further folders that symbolic links of the source may lead into. Those that stay under the source's
         own folder are followed anyway, and no other ones.
+    keep_together: copies of an image that the test set and later splits never share with training:
+        `identical` pixels, or `near` duplicates too, which takes a millisecond an image.
     replace: the name may be taken; the old dataset is replaced when the new one is complete.
     workers: decoding processes; default one a core.
     progress: called with (images done, images in all, seconds left), from this thread.
@@ -91,7 +95,7 @@ def import_images(
     NotAllowed on a read-only server; what was there before is then still there.
     """
     get_settings().require_trainer("import datasets")
-    request = checked_request(size, channels, test_fraction, policy, mirror, seed, value_range)
+    request = checked_request(size, channels, test_fraction, policy, mirror, seed, value_range, keep_together)
     _check_name(name, replace)
     listing = _listed(Path(path).expanduser(), columns, encoding, links)
     check_source(listing, request)
@@ -140,19 +144,18 @@ def _import(
     grouped = any(item.group for item in items)
     parts = np.array([PARTS.index(item.place.part or "train") for item in items], dtype=np.int8)
     notes = listing.notes + choice.notes + values + _notes(results, classes, listing, request)
+    digests = np.array([result.digest for result in results], dtype=object)
     if not (parts == TEST).any():
         fraction = request.test_fraction or DEFAULT_TEST_FRACTION
         pool = np.flatnonzero(parts == TRAIN)
-        held_out = hold_out(labels[pool], groups[pool] if grouped else None, fraction, request.seed)
-        parts[pool[held_out]] = TEST
-        if grouped:
-            told = f"{held_out.mean():.0%} of the images, in whole groups, are held out"
-        else:
-            told = f"{fraction:.0%} of every class are held out"
-        notes += (f"No test part was given: {told} (seed {request.seed}).",)
+        pairs = near_pairs_in(folder, digests) if request.keep_together == "near" else None
+        held_out, told = hold_out_test(
+            labels, groups if grouped else None, digests, pool, fraction, request.seed, pairs
+        )
+        parts[held_out] = TEST
+        notes += told
     if not (parts == TRAIN).any():
         raise ImportRefused(f"{listing.title} has no readable image to train on.")
-    digests = [result.digest for result in results]
     store.write_index(
         folder,
         labels=labels,
@@ -160,7 +163,7 @@ def _import(
         source_names=[item.name for item in items],
         groups=groups.tolist() if grouped else None,
         sizes=np.array([(result.height, result.width) for result in results], dtype=np.int32),
-        digests=digests,
+        digests=digests.tolist(),
     )
     info = DatasetInfo(
         name=name,
@@ -168,13 +171,18 @@ def _import(
         shape=shape,
         classes=classes,
         counts=count_parts(labels, parts, len(classes)),
-        fingerprint=store.fingerprint(shape, classes, labels, parts, digests),
+        fingerprint=store.fingerprint(shape, classes, labels, parts, digests.tolist()),
         source=f"imported from {listing.title}",
         problems=_shortened(problems),
         notes=notes,
         grouped=grouped,
-        options={"policy": request.policy, "mirror": request.mirror, "seed": request.seed},
         value_range=target.values,
+        options={
+            "policy": request.policy,
+            "mirror": request.mirror,
+            "seed": request.seed,
+            "keep_together": request.keep_together,
+        },
     )
     return store.write_manifest(folder, info)
 

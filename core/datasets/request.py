@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from core.config import KEEP_TOGETHER
 from core.datasets.decode import POLICIES
 from core.datasets.listing import Item, Listing, class_name, class_order
 from core.datasets.records import Problem
@@ -28,6 +29,7 @@ class Request:
     mirror: tuple[str, str] | None
     seed: int
     value_range: tuple[float, float] | None = None
+    keep_together: str = "identical"
 
     def label(self, item: Item) -> str:
         """The class an image is counted in."""
@@ -45,6 +47,7 @@ def checked_request(
     mirror: tuple[str, str] | None,
     seed: int,
     value_range: Sequence[float] | None = None,
+    keep_together: str = "identical",
 ) -> Request:
     """The request in its own types. Raises ImportRefused with the rule and the value received."""
     sides = (size, size) if isinstance(size, int) else size
@@ -66,7 +69,11 @@ def checked_request(
         values = check_range(value_range)
     except ValueError as error:
         raise ImportRefused(str(error)) from None
-    return Request(sides, channels, test_fraction, policy, mirror, seed, values)
+    if keep_together not in KEEP_TOGETHER:
+        raise ImportRefused(
+            f"`keep_together` must be one of {', '.join(KEEP_TOGETHER)}. Received: {keep_together!r}."
+        )
+    return Request(sides, channels, test_fraction, policy, mirror, seed, values, keep_together)
 
 
 def parse_columns(assignments: Iterable[str]) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from core import datasets
 from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
-from core.datasets import choices
+from core.datasets import DatasetInfo, choices, split_report
 from core.jobs.groups import Group, conclude_groups, places
 from core.jobs.slots import AUTO, limit, slots_of
 from core.jobs.slots import choices as choices_of_device
@@ -33,7 +33,7 @@ def check(config: ExperimentConfig) -> None:
         check_weights(config, get_store())
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    training, validation = choices.sizes(info, config.data)
+    training, validation = _sizes(info, config)
     if config.training.images_per_step > training:
         raise ConfigError(
             f"training.batch_size must be at most the number of training images, {training} in "
@@ -76,6 +76,25 @@ def check(config: ExperimentConfig) -> None:
 def chosen(config: ExperimentConfig, store: RunStore) -> dict[str, str]:
     """Return the settings that a checked config leaves to be chosen, by dotted name, as they will be used."""
     return {"data.preprocessing": check_weights(config, store)}
+
+
+def warnings(config: ExperimentConfig) -> list[str]:
+    """What should be known before this training is launched: sentences about what weakens its result."""
+    info = datasets.info(config.data.name)
+    if not info.prepared:
+        return []
+    return list(split_report.report_of(info.name, info.fingerprint, config.data).warnings)
+
+
+def _sizes(info: DatasetInfo, config: ExperimentConfig) -> tuple[int, int]:
+    """How many images an epoch trains and validates on; about, where they are not downloaded yet."""
+    if not info.prepared:
+        return choices.sizes(info, config.data)
+    try:
+        report = split_report.report_of(info.name, info.fingerprint, config.data)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return report.total("train"), report.total("validation")
 
 
 def obtain(config: ExperimentConfig) -> None:

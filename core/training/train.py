@@ -20,8 +20,8 @@ from core.architectures import inference_model
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
 from core.architectures.transfer import assemble, head_of
-from core.config import ExperimentConfig
-from core.datasets import ImageDataset, choices
+from core.config import DataConfig, ExperimentConfig
+from core.datasets import ImageDataset, choices, split_report
 from core.datasets.brightness import usual_brightness
 from core.datasets.records import Shape
 from core.datasets.splits import Split
@@ -77,7 +77,9 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
             f"data {config.data.name}: "
             + ", ".join(f"{len(rows)} {part}" for part, rows in vars(parts).items())
         )
-        require_same_data(store, run_id, dataset, parts)
+        for sentence in split_report.sentences(dataset, config.data):
+            print(sentence)
+        require_same_data(store, run_id, config.data, dataset, parts)
         writer.call(partial(log_data, store, run_id, config, dataset, parts), schema.DATA)
         writer.call(partial(log_environment, store, run_id), schema.ENVIRONMENT)
         macs, memory = counts(net, config, writer)
@@ -248,15 +250,20 @@ def extended(store: RunStore, run_id: str) -> Path | None:
     return path
 
 
-def require_same_data(store: RunStore, run_id: str, dataset: ImageDataset, parts: Split) -> None:
+def require_same_data(
+    store: RunStore, run_id: str, data: DataConfig, dataset: ImageDataset, parts: Split
+) -> None:
     """Raise ValueError when an earlier attempt of the run was made on other images.
 
-    What it has logged would belong to two datasets, and its fingerprints would be those of one.
+    What it has logged would belong to two datasets, and its fingerprints would be those of one. An attempt by
+    an older version, which logged no fingerprint of its split, had the split that such versions made.
     """
     try:
         before = json.loads(patiently(lambda: store.read_text(run_id, schema.DATA)))
     except FileNotFoundError:
         return
+    if before.get("fingerprint") == dataset.info.fingerprint and "split_fingerprint" not in before:
+        before["split_fingerprint"] = split_fingerprint(choices.choose(dataset, data, "legacy"))
     now = {"fingerprint": dataset.info.fingerprint, "split_fingerprint": split_fingerprint(parts)}
     if any(key in before and before[key] != value for key, value in now.items()):
         raise ValueError(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
 import streamlit as st
 
-from core.config import IMBALANCE, ConfigError, DataConfig, ExperimentConfig
-from core.datasets import DatasetInfo, choices
-from core.datasets.balance import imbalance
-from core.settings import Settings, get_settings
-from core.ui import reads, words
+from core.config import IMBALANCE, KEEP_TOGETHER, ConfigError, DataConfig, ExperimentConfig
+from core.datasets import DatasetInfo, split_report
+from core.datasets.balance import imbalance, weights_of
+from core.datasets.split_report import SplitReport
+from core.ui import words
 
 URL: Final = "query-params"
 MAX_CLASSES_SHOWN = 100
+KEEP_TOGETHER_WORDS = {"identical": "identical images", "near": "identical images and near duplicates"}
 IMBALANCE_WORDS = {
     "as_is": "leave them as they are",
     "class_weights": "weigh small classes more in the loss",
@@ -56,26 +56,39 @@ def data_choices(info: DatasetInfo) -> dict[str, Any]:
             settings["data.at_most"] = second.number_input(
                 "At most, images a class", value=default.at_most, step=10, key="at_most", bind=URL
             )
+        settings["data.keep_together"] = second.selectbox(
+            "Copies that no split divides", KEEP_TOGETHER, format_func=KEEP_TOGETHER_WORDS.__getitem__,
+            key="keep_together", bind=URL,
+            help="Identical images always stay in one set. Near duplicates are looked for once, which takes "
+            "about a millisecond an image; a dataset that was imported so keeps them together in any case.",
+        )  # fmt: skip
         if info.shape[2] == 3:
             settings["data.grey"] = st.toggle("Read colour images as grey", key="grey", bind=URL)
-        _effect(info, settings)
+        report = _effect(info, settings)
+    if report:
+        for sentence in report.notes:
+            st.caption(words.plain(sentence))
+        for sentence in report.warnings:
+            st.warning(words.plain(sentence), icon=":material/warning:")
     return settings
 
 
-def _effect(info: DatasetInfo, settings: dict[str, Any]) -> None:
-    """What these choices come to, in images a class."""
+def _effect(info: DatasetInfo, settings: dict[str, Any]) -> SplitReport | None:
+    """Draw what these choices come to, in images a class; returns it, or None where they cannot be."""
     try:
         data = ExperimentConfig().with_values(settings | {"data.name": info.name}).data
-        counts, weights = _counts(get_settings(), info.fingerprint, data)
+        with st.spinner("Dividing the dataset"):
+            report = split_report.report_of(info.name, info.fingerprint, data)
     except ConfigError:
-        return  # said under the form
+        return None  # said under the form
     except ValueError as error:
         st.error(words.plain(str(error)), icon=":material/block:")
-        return
+        return None
+    counts = report.counts
     st.caption(words.plain(imbalance(info.classes, info.counts["train"])))
     table: dict[str, Any] = {"class": info.classes, "an epoch trains on": counts["train"]}
-    if weights:
-        table["weight in the loss"] = weights
+    if data.imbalance == "class_weights":
+        table["weight in the loss"] = weights_of(counts["train"])
     table |= {"validates": counts["validation"], "held out for testing": counts["test"]}
     totals = " · ".join(f"{sum(counts[part]):,} {part}" for part in ("train", "validation", "test"))
     st.markdown(f"**An epoch:** {totals}")
@@ -83,18 +96,4 @@ def _effect(info: DatasetInfo, settings: dict[str, Any]) -> None:
     format_weight = {"weight in the loss": st.column_config.NumberColumn(format="%.2f")}
     height = min(36 * (len(shown["class"]) + 1) + 2, 220)  # a row is 35 pixels high
     st.dataframe(shown, hide_index=True, height=height, column_config=format_weight)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _counts(
-    settings: Settings, fingerprint: str, data: DataConfig
-) -> tuple[dict[str, list[int]], list[float]]:
-    """Images a class for every part, and the class weights if any."""
-    dataset = reads.dataset(data.name)
-    parts = choices.choose(dataset, data)
-    counts = {
-        part: np.bincount(dataset.labels[rows], minlength=dataset.info.num_classes).tolist()
-        for part, rows in vars(parts).items()
-    }
-    weights = choices.weights(dataset, parts.train, data)
-    return counts, list((weights or {}).values())
+    return report

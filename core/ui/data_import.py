@@ -83,6 +83,11 @@ def _form(settings: Settings) -> None:
             help="Of images with more than 8 bits: the values that become black and white. "
             "Left empty, one range is found over all images.",
         )  # fmt: skip
+        near = st.checkbox(
+            "Keep near duplicates in one set",
+            help="Identical images are kept together in any case. Holds for the test set held out now "
+            "and for every later split. Takes about a millisecond an image.",
+        )
         replaces = st.checkbox("Replace a dataset of this name")
         if not st.form_submit_button("Import", icon=":material/upload:"):
             return
@@ -92,6 +97,7 @@ def _form(settings: Settings) -> None:
         options |= {"test_fraction": test} if test else {}
         options |= {"links": [links.strip()]} if links.strip() else {}
         options["value_range"] = parse_range(value_range)
+        options |= {"keep_together": "near"} if near else {}
         options["columns"] = parse_columns(part for part in columns.split(",") if part.strip())
         if bool(mirrored.strip()) != bool(counted.strip()):
             raise ImportRefused("To mirror a class, name both it and the class that it is counted as.")

@@ -7,7 +7,7 @@ import pandas as pd
 from core.config import ExperimentConfig
 from core.training.pretrained import RUN
 from core.ui.augmentation_form import PREPROCESSING_WORDS, TEST_TIME_WORDS
-from core.ui.data_choices import IMBALANCE_WORDS
+from core.ui.data_choices import IMBALANCE_WORDS, KEEP_TOGETHER_WORDS
 from core.ui.words import run_label
 
 # Settings that stand in the URL by another word than the last one of their path.
@@ -24,6 +24,7 @@ ALWAYS = ("data.name", "model.name", "model.freeze_names")  # the form begins wi
 # Settings whose choices stand in the URL by the words that the form shows.
 SHOWN = {
     "data.imbalance": IMBALANCE_WORDS,
+    "data.keep_together": KEEP_TOGETHER_WORDS,
     "data.preprocessing": PREPROCESSING_WORDS,
     "augmentation.test_time": TEST_TIME_WORDS,
 }

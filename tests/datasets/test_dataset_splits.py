@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +15,12 @@ from core.datasets.splits import Split, hold_out, shuffled, split
 
 
 def dataset(
-    labels: list[int], parts: list[int] | None = None, groups: list[str] | None = None
+    labels: list[int],
+    parts: list[int] | None = None,
+    groups: list[str] | None = None,
+    copies: list[int] | None = None,
 ) -> ImageDataset:
-    """A dataset of which only what a split looks at is real."""
+    """A dataset of which only what a split looks at is real. copies: equal numbers are identical images."""
     n = len(labels)
     return ImageDataset(
         info=DatasetInfo("made", "made", (1, 1, 1), ("a", "b", "c"), {}),
@@ -26,7 +30,9 @@ def dataset(
         source_names=np.array([str(i) for i in range(n)], object),
         groups=None if groups is None else np.array(groups, object),
         sizes=np.ones((n, 2), np.int32),
-        digests=np.array([b""] * n, object),
+        digests=np.array(
+            [i.to_bytes(16, "little") for i in (copies if copies is not None else range(n))], object
+        ),
     )
 
 
@@ -156,3 +162,75 @@ def test_few_groups_leave_no_part_empty(count):
     held = hold_out(np.zeros(len(groups), int), groups, 0.1, seed=0)
     assert 0 < held.sum() < len(groups)
     assert len(np.unique(groups[held])) + len(np.unique(groups[~held])) == count
+
+
+def shared(made: ImageDataset, one: np.ndarray, other: np.ndarray) -> int:
+    """Images of `one` that are identical to an image of `other`."""
+    return len(set(made.digests[one]) & set(made.digests[other]))
+
+
+@pytest.mark.parametrize("options", [{"validation_fraction": 0.2}, {"folds": 5, "fold": 2}])
+def test_copies_of_an_image_are_never_divided(options):
+    # Every image twice, 100 of each class: a fifth of each class are 20 images, 10 with their copies.
+    made = dataset([0, 1, 2] * 100, copies=[i % 150 for i in range(300)])
+    legacy = split(made, **options, rule="legacy")
+    assert shared(made, legacy.train, legacy.validation) > 30  # what it is about
+    parts = split(made, **options)
+    assert shared(made, parts.train, parts.validation) == 0
+    assert rows(parts) == list(range(300))
+    assert np.bincount(made.labels[parts.validation]).tolist() == [20, 20, 20]
+
+
+def test_only_divided_copies_leave_the_place_that_the_seed_gave_them():
+    copies = list(range(1000))
+    copies[990:] = range(10)  # ten images have a copy
+    made = dataset([0, 1] * 500, copies=copies)
+    moved = np.setxor1d(split(made).validation, split(made, rule="legacy").validation)
+    assert set(moved.tolist()) <= {*range(10), *range(990, 1000)}
+    assert len(moved)
+    alone = dataset([0, 1] * 500)
+    for options in ({}, {"folds": 3, "fold": 1}):
+        assert vars_of(split(alone, **options)) == vars_of(split(alone, **options, rule="legacy"))
+
+
+def vars_of(parts: Split) -> list[list[int]]:
+    return [rows.tolist() for rows in vars(parts).values()]
+
+
+def test_a_class_of_copies_alone_is_trained_on():
+    made = dataset([0] * 20 + [1] * 4, copies=[*range(20), *[99] * 4])
+    for fraction in (0.1, 0.5, 0.9):
+        parts = split(made, validation_fraction=fraction)
+        assert (made.labels[parts.train] == 1).sum() == 4
+
+
+def test_a_class_of_two_images_with_copies_is_on_both_sides():
+    made = dataset([0] * 40 + [1] * 8, copies=[*range(40), *[98] * 4, *[99] * 4])
+    counts = np.bincount(made.labels[split(made, validation_fraction=0.1).validation], minlength=2)
+    assert counts.tolist() == [4, 4]
+
+
+def test_groups_that_share_an_image_are_one():
+    groups = [f"g{i // 4}" for i in range(80)]
+    made = dataset([0, 1] * 40, groups=groups, copies=[*range(79), 0])  # the last image is the first
+    for options in ({"validation_fraction": 0.2}, {"folds": 4, "fold": 3}):
+        parts = split(made, **options)
+        assert shared(made, parts.train, parts.validation) == 0
+        assert not set(made.groups[parts.train]) & set(made.groups[parts.validation])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_are_held_out_as_evenly_as_they_can_be(seed):
+    """Against all choices of some of ten groups; what older versions chose is measured beside it."""
+    content = np.random.default_rng(seed).integers(0, 9, (10, 4))
+    labels = np.concatenate([np.repeat(np.arange(4), counts) for counts in content])
+    groups = np.repeat([f"g{i}" for i in range(10)], content.sum(axis=1))
+    wanted = 0.2 * content.sum(axis=0)
+
+    def distance(held: np.ndarray) -> float:
+        return float(((np.bincount(labels[held], minlength=4) - wanted) ** 2).sum())
+
+    choices = itertools.product([False, True], repeat=10)
+    best = min(distance(np.repeat(one, content.sum(axis=1))) for one in choices if 0 < sum(one) < 10)
+    assert distance(hold_out(labels, groups, 0.2, 0)) == pytest.approx(best)
+    assert distance(hold_out(labels, groups, 0.2, 0, legacy=True)) >= best

@@ -233,18 +233,18 @@ def test_a_run_is_not_continued_on_a_dataset_that_changed(store: RunStore) -> No
     config = ExperimentConfig()
     run_id, dataset = store.create(config), datasets.load("digits")
     parts = choices.choose(dataset, config.data)
-    require_same_data(store, run_id, dataset, parts)  # a first attempt has nothing to agree with
+    require_same_data(store, run_id, config.data, dataset, parts)  # a first attempt has nothing to agree with
     log_data(store, run_id, config, dataset, parts)
     params = store.run(run_id).data.params
     assert params[schema.FINGERPRINT] == dataset.info.fingerprint
     assert params[schema.SPLIT] == split_fingerprint(parts)
-    require_same_data(store, run_id, dataset, parts)
+    require_same_data(store, run_id, config.data, dataset, parts)
     log_data(store, run_id, config, dataset, parts)  # as a resumed run does
     curate.merge_classes("digits", "1", "7")
     merged = datasets.load("digits")
     changed = "has changed since this run began"
     with pytest.raises(ValueError, match=changed):
-        require_same_data(store, run_id, merged, choices.choose(merged, config.data))
+        require_same_data(store, run_id, config.data, merged, choices.choose(merged, config.data))
     other = choices.choose(dataset, config.with_values({"data.validation_fraction": 0.2}).data)
     with pytest.raises(ValueError, match=changed):
-        require_same_data(store, run_id, dataset, other)
+        require_same_data(store, run_id, config.data, dataset, other)
