@@ -197,3 +197,56 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     answer = run("train", "--recipe", "quickstart", ARCHLAB_HOME=str(tmp_path / "file" / "home"))
     assert answer.returncode == 2
     assert answer.stderr.startswith(f"Error: The folder {tmp_path}/file/home cannot be created")
+
+
+@pytest.fixture
+def marbles(settings: Settings, tmp_path: Path) -> Path:
+    """Four training and two test images a class; one test image is a training image."""
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 4), ("test", 2)):
+        for label in "ab":
+            for number in range(count):
+                path = tmp_path / "marbles" / part / label / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(generator.integers(0, 256, (16, 16), dtype=np.uint8)).save(path)
+    root = tmp_path / "marbles"
+    (root / "test/a/copy.png").write_bytes((root / "train/a/1.png").read_bytes())
+    assert run("import", "marbles", str(root)).returncode == 0
+    return root
+
+
+def test_findings_are_listed_and_single_changes_are_made_and_undone(marbles: Path) -> None:
+    found = json.loads(run("findings", "marbles", "--json").stdout)
+    assert found[0]["images"] == ["train/a/1.png", "test/a/copy.png"]
+    assert found[0]["serious"]
+    answer = run("leave-out", "marbles", "train/a/1.png", "train/b/0.png")
+    assert answer.stdout == "2 left out; marbles has 11 images.\n"
+    assert "serious" not in run("findings", "marbles", "--near").stdout
+    assert json.loads(run("changes", "marbles", "--json").stdout) == [
+        {"image": "train/a/1.png", "change": "left out"},
+        {"image": "train/b/0.png", "change": "left out"},
+    ]
+    assert run("take-back", "marbles", "train/b/0.png").stdout == "1 taken back; marbles has 12 images.\n"
+    assert [one["image"] for one in json.loads(run("changes", "marbles", "--json").stdout)] == [
+        "train/a/1.png"
+    ]
+    answer = run("take-back", "marbles", "train/b/0.png")
+    assert answer.returncode == 2
+    assert answer.stderr == "Error: 'train/b/0.png' of 'marbles' was neither left out nor moved.\n"
+    answer = run("leave-out", "marbles", "elsewhere.png")
+    assert answer.stderr == "Error: 'marbles' has no image with the name 'elsewhere.png'.\n"
+    assert run("take-back", "marbles", "--all").stdout.startswith("All changes were undone")
+    assert len(load("marbles").indices()) == 13
+
+
+def test_a_launch_warns_of_what_weakens_its_result(marbles: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("data: {name: marbles}\ntraining: {batch_size: 999}\n")
+    answer = run("train", str(config))
+    assert answer.returncode == 2
+    first, second = answer.stderr.splitlines()
+    assert first == (
+        "Warning: 1 of 5 test images is identical to training images, so the test accuracy is too high. "
+        "The Data page can put copies in one set."
+    )
+    assert second.startswith("Error: training.batch_size must be at most the number of training images, 6 in")

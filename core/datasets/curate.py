@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.datasets import check_known, load, store
-from core.datasets.records import PARTS, DatasetInfo
+from core.datasets.duplicates import exact_duplicates
+from core.datasets.records import PARTS, DatasetInfo, ImageDataset
+from core.datasets.together import units
 from core.settings import get_settings
 
 Rows = Sequence[int] | np.ndarray
@@ -20,7 +22,7 @@ def leave_out(name: str, rows: Rows) -> DatasetInfo:
 
 
 def take_back(name: str, rows: Rows) -> DatasetInfo:
-    """Undo `leave_out` for these images."""
+    """Undo `leave_out` for these images. Raises DatasetError for one that is not left out."""
     _check(name)
     return store.change(name, lambda edits: edits.take_back(rows))
 
@@ -31,26 +33,87 @@ def merge_classes(name: str, one: str, other: str) -> DatasetInfo:
     return store.change(name, lambda edits: edits.merge(one, other))
 
 
+def separate_class(name: str, one: str) -> DatasetInfo:
+    """Undo `merge_classes` for class `one`."""
+    _check(name)
+    return store.change(name, lambda edits: edits.separate(one))
+
+
 def put_in_one_part(name: str, rows: Rows, part: str | None = None) -> DatasetInfo:
-    """Put images that belong together in one part.
+    """Put images that belong together in one part, with the rest of their groups and their identical copies.
 
     Default: the test part when one of them is there (nothing is taken from it), else the validation part when
     one is there, else the training part.
     """
     _check(name)
-    if part is None:
-        part = PARTS[int(load(name).parts[np.asarray(rows)].max())]
-    groups = load(name).groups
-    if groups is not None:  # the rest of their groups comes along, or it would leak
-        rows = np.flatnonzero(np.isin(groups, groups[np.asarray(rows)]))
-    chosen = part
+    dataset = load(name)
+    numbers, members = _units(dataset)
+    rows = members[np.isin(numbers, numbers[np.isin(members, rows)])] if len(members) else np.asarray(rows)
+    chosen = PARTS[int(dataset.parts[rows].max())] if part is None else part
     return store.change(name, lambda edits: edits.move(rows, chosen))
+
+
+def gather(name: str) -> DatasetInfo:
+    """Put every group, and every set of identical images, that lies in several parts into one of them.
+
+    The test part when some of it is there, else the validation part.
+    """
+    _check(name)
+    dataset = load(name)
+    numbers, members = _units(dataset)
+    parts = dataset.parts[members]
+    target = np.full(numbers.max(initial=-1) + 1, -1, parts.dtype)
+    np.maximum.at(target, numbers, parts)
+    moved = np.flatnonzero(target[numbers] != parts)
+    chosen = {int(members[i]): PARTS[int(target[numbers[i]])] for i in moved}
+    return store.change(name, lambda edits: edits.gather(chosen))
+
+
+def move_back(name: str, rows: Rows) -> DatasetInfo:
+    """Undo `put_in_one_part` and `gather` for these images."""
+    _check(name)
+    return store.change(name, lambda edits: edits.move_back(rows))
+
+
+def restore(name: str, rows: Rows) -> DatasetInfo:
+    """Undo all that was done to these images alone: leaving out and moving."""
+    _check(name)
+    return store.change(name, lambda edits: edits.restore(rows))
+
+
+def kept_of(dataset: ImageDataset, rows: Rows) -> int:
+    """The one of several copies that stays when nobody chooses: of the test part if any, then the first."""
+    return max((int(row) for row in rows), key=lambda row: (dataset.parts[row], -row))
+
+
+def keep_one_of_each(name: str) -> DatasetInfo:
+    """Leave out all but one of every set of identical images that have one label.
+
+    Those under different labels are left as they are: which label is right is for a person to say.
+    """
+    _check(name)
+    dataset = load(name)
+    dropped = [
+        row
+        for group in exact_duplicates(dataset)
+        if not group.disagrees
+        for row in group.rows.tolist()
+        if row != kept_of(dataset, group.rows)
+    ]
+    return store.change(name, lambda edits: edits.leave_out(dropped))
 
 
 def undo_all(name: str) -> DatasetInfo:
     """Bring the dataset back as it was imported."""
     _check(name)
     return store.undo_edits(name)
+
+
+def _units(dataset: ImageDataset) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the unit that each image belongs to, and its row; without images that are left out."""
+    rows = dataset.indices()
+    numbers = units(dataset, rows, "identical")
+    return (np.arange(len(rows)) if numbers is None else numbers), rows
 
 
 def _check(name: str) -> None:

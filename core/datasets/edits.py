@@ -30,13 +30,20 @@ class Edits:
     def __bool__(self) -> bool:
         return bool(self.left_out or self.merged or self.moved)
 
+    def touches(self, row: int) -> bool:
+        """Whether this row is left out or moved."""
+        return row in self.left_out or row in self.moved
+
     def leave_out(self, rows: Iterable[int]) -> Edits:
         """Also leave these rows out."""
         return replace(self, left_out=self.left_out | {int(row) for row in rows})
 
     def take_back(self, rows: Iterable[int]) -> Edits:
-        """Leave these rows out no longer."""
-        return replace(self, left_out=self.left_out - {int(row) for row in rows})
+        """Leave these rows out no longer. Raises DatasetError for one that is not left out."""
+        back = {int(row) for row in rows}
+        if unknown := sorted(back - self.left_out):
+            raise DatasetError(f"Image {unknown[0]} is not left out.")
+        return replace(self, left_out=self.left_out - back)
 
     def merge(self, one: str, other: str) -> Edits:
         """Count the images of class `one` as class `other`; what was merged into `one` goes along."""
@@ -48,6 +55,26 @@ class Edits:
         if part not in PARTS:
             raise DatasetError(f"A part must be one of {', '.join(PARTS)}. Received: {part!r}.")
         return replace(self, moved={**self.moved, **{int(row): part for row in rows}})
+
+    def gather(self, rows: Mapping[int, str]) -> Edits:
+        """Put each of these rows in the part given for it."""
+        return replace(self, moved={**self.moved, **rows})
+
+    def move_back(self, rows: Iterable[int]) -> Edits:
+        """Leave these rows in the part that the import put them in."""
+        back = {int(row) for row in rows}
+        return replace(self, moved={row: part for row, part in self.moved.items() if row not in back})
+
+    def restore(self, rows: Iterable[int]) -> Edits:
+        """Undo all that was done to these rows alone."""
+        rows = {int(row) for row in rows}
+        return self.take_back(rows & self.left_out).move_back(rows)
+
+    def separate(self, one: str) -> Edits:
+        """Count the images of class `one` as their own class again."""
+        if one not in self.merged:
+            raise DatasetError(f"Class {one!r} is not counted as another one.")
+        return replace(self, merged={name: into for name, into in self.merged.items() if name != one})
 
     def apply(self, dataset: ImageDataset) -> ImageDataset:
         """The dataset with these edits. Raises DatasetError when they make no dataset any more."""

@@ -15,6 +15,7 @@ from core.datasets.duplicates import Duplicates, exact_duplicates
 from core.datasets.records import PARTS, DatasetInfo, ImageDataset
 
 LEAVE_OUT, MERGE, ONE_PART = "leave out", "merge", "put in one part"
+KEEP_ONE, GATHER = "keep one of each", "put each in one part"
 CHUNK = 512
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow converts to grey
 EXTREME_ASPECT = 4  # a side so many times the other is hardly recognised once it is stretched
@@ -24,7 +25,7 @@ EXTREME_ASPECT = 4  # a side so many times the other is hardly recognised once i
 class Finding:
     """Something to look at. actions: what can be done with `rows` or, for MERGE, with `classes` (two names).
 
-    serious: it falsifies what a test would say.
+    serious: it falsifies what a test would say. labels: those of `rows`, where they should agree and do not.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Finding:
     classes: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     serious: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,11 @@ class Light:
 
 def look(dataset: ImageDataset) -> list[Finding]:
     """Everything that can be told without comparing pictures, the serious first."""
+    copies = exact_duplicates(dataset)
     found = [
-        *duplicate_findings(dataset, exact_duplicates(dataset)),
+        *group_findings(dataset),
+        *copy_findings(copies),
+        *duplicate_findings(dataset, copies),
         *label_findings(dataset),
         *size_findings(dataset),
         *problem_findings(dataset.info),
@@ -74,6 +79,48 @@ def look(dataset: ImageDataset) -> list[Finding]:
 def duplicate_findings(dataset: ImageDataset, groups: Sequence[Duplicates]) -> list[Finding]:
     """One finding a group of images that are the same, or look it."""
     return [_duplicate_finding(dataset.info, group) for group in groups]
+
+
+def group_findings(dataset: ImageDataset) -> list[Finding]:
+    """Named groups (patients, scenes) whose images lie in more than one set: one finding for all of them."""
+    if dataset.groups is None:
+        return []
+    rows = dataset.indices()
+    names, membership = np.unique(dataset.groups[rows], return_inverse=True)
+    counts = np.zeros((len(names), len(PARTS)), np.int64)
+    np.add.at(counts, (membership, dataset.parts[rows]), 1)
+    spread = np.flatnonzero((counts > 0).sum(axis=1) > 1)
+    if not len(spread):
+        return []
+    first = spread[0]
+    where = " and ".join(
+        f"{count:,} in {part}" for part, count in zip(PARTS, counts[first], strict=True) if count
+    )
+    if len(spread) == 1:
+        sentence = f"Group {names[first]!r} lies in more than one set: {where}."
+    else:
+        sentence = f"{len(spread):,} groups lie in more than one set, among them {names[first]!r}: {where}."
+    affected = rows[np.isin(membership, spread)]
+    return [Finding("group across parts", sentence, tuple(affected.tolist()), (), (GATHER,), True)]
+
+
+def copy_findings(groups: Sequence[Duplicates]) -> list[Finding]:
+    """One finding for all images that occur several times, where there is more than one such image.
+
+    groups: of identical images.
+    """
+    if len(groups) < 2:
+        return []
+    leaking = [group for group in groups if group.leaks]
+    copies = sum(len(group.rows) for group in groups)
+    sentence = f"{len(groups):,} images occur more than once, {copies:,} times in all"
+    if leaking:
+        sentence += f"; {len(leaking):,} of them in more than one set"
+    else:
+        sentence += "; splits and folds keep the copies together"
+    rows = np.sort(np.concatenate([group.rows for group in leaking or groups]))
+    actions = (KEEP_ONE, GATHER) if leaking else (KEEP_ONE,)
+    return [Finding("copies", sentence + ".", tuple(rows.tolist()), (), actions, bool(leaking))]
 
 
 def label_findings(dataset: ImageDataset) -> list[Finding]:
@@ -171,4 +218,5 @@ def _duplicate_finding(info: DatasetInfo, group: Duplicates) -> Finding:
         rows=tuple(group.rows.tolist()),
         actions=(LEAVE_OUT, ONE_PART) if group.leaks else (LEAVE_OUT,),
         serious=group.leaks or group.disagrees,
+        labels=tuple(info.classes[label] for label in group.labels) if group.disagrees else (),
     )

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.datasets import PARTS, DatasetError, DatasetInfo, ImageDataset, curate, findings
+from core.config import DataConfig
+from core.datasets import PARTS, DatasetInfo, ImageDataset, curate, findings, split_report
 from core.datasets.duplicates import near_duplicates
-from core.datasets.findings import LEAVE_OUT, MERGE, ONE_PART, Finding
-from core.settings import NotAllowed, Settings, get_settings
+from core.datasets.findings import GATHER, KEEP_ONE, LEAVE_OUT, MERGE, ONE_PART, Finding
+from core.settings import Settings, get_settings
 from core.ui import reads, words
+from core.ui.data_edits import act, edits_panel
 from core.ui.images import image_grid
 
 SHOWN = 20
@@ -24,8 +26,9 @@ def findings_panel(info: DatasetInfo) -> None:
     dataset = reads.dataset(info.name)
     found = _look(get_settings(), info.name, info.fingerprint)
     st.markdown(words.plain(found[-1].sentence))
+    _default_split(info)
     near = _near(info)
-    _edits(info)
+    edits_panel(info)
     found = [*(one for one in near if one.serious), *found[:-1], *(one for one in near if not one.serious)]
     found = [one for one in found if one.kind != "not imported"]
     if not found:
@@ -62,12 +65,14 @@ def _near(info: DatasetInfo) -> list[Finding]:
     return near
 
 
-def _edits(info: DatasetInfo) -> None:
-    from core.datasets import edits, store
-
-    changed = store.exists(info.name) and edits.read(store.folder_of(info.name))
-    if changed and st.button("Undo all changes", icon=":material/undo:"):
-        _act(lambda: curate.undo_all(info.name))
+def _default_split(info: DatasetInfo) -> None:
+    """What a run with the default validation fraction makes of the dataset, if there is something to say."""
+    try:
+        report = split_report.report_of(info.name, info.fingerprint, DataConfig(name=info.name))
+    except ValueError:
+        return  # nothing to train on: the findings say so
+    for sentence in report.notes:
+        st.caption(words.plain(f"With the default validation fraction: {sentence}"))
 
 
 def _finding(info: DatasetInfo, dataset: ImageDataset, finding: Finding, position: int) -> None:
@@ -75,21 +80,65 @@ def _finding(info: DatasetInfo, dataset: ImageDataset, finding: Finding, positio
         text, buttons = st.columns([3, 2], vertical_alignment="center")
         icon = ":red[:material/error:]" if finding.serious else ":material/info:"
         text.markdown(f"{icon} {words.plain(finding.sentence)}")
+        kept = None
+        if _is_copy(finding):
+            kept = _choose_kept(dataset, finding, position)
         if finding.rows:
             rows = finding.rows[:IMAGES_SHOWN]
-            captions = [
-                f"{PARTS[dataset.parts[row]]}: {dataset.source_names[row]}, "
-                f"{info.classes[dataset.labels[row]]}"
-                for row in rows
-            ]
+            captions = [f"{image_name(dataset, row)}{' (stays)' if row == kept else ''}" for row in rows]
             image_grid([dataset.images[row] for row in rows], captions)
             if len(finding.rows) > len(rows):
                 st.caption(f"{len(rows)} of {len(finding.rows):,} shown.")
         with buttons.container(horizontal=True, horizontal_alignment="right"):
             for action in finding.actions:
+                key = f"{action}-{position}-{finding.kind}"
+                if action == LEAVE_OUT and _is_copy(finding):
+                    _keep_one(info, finding, kept, key)
+                    continue
                 label, do = _action(info, finding, action)
-                if st.button(label, key=f"{action}-{position}-{finding.kind}"):
-                    _act(do)
+                if st.button(label, key=key):
+                    act(do)
+
+
+def image_name(dataset: ImageDataset, row: int) -> str:
+    """An image of a dataset by its set, file and class."""
+    label = dataset.labels[row]
+    name = dataset.info.classes[label] if label >= 0 else "no class"
+    part = dataset.parts[row]
+    return f"{PARTS[part] if part >= 0 else 'left out'}: {dataset.source_names[row]}, {name}"
+
+
+def _is_copy(finding: Finding) -> bool:
+    return finding.kind in ("duplicate", "near duplicate")
+
+
+def _choose_kept(dataset: ImageDataset, finding: Finding, position: int) -> int | None:
+    """Let a person choose which of several copies stays; None as long as it is open.
+
+    Where the labels agree, one of the test set is proposed; where they do not, nothing is: one of them is
+    wrong, and only a person can say which.
+    """
+    rows = list(finding.rows)
+    proposed = None if finding.labels else rows.index(curate.kept_of(dataset, rows))
+    return st.selectbox(
+        "Which one stays" if not finding.labels else "Which one has the right label and stays",
+        rows,
+        index=proposed,
+        format_func=lambda row: image_name(dataset, row),
+        key=f"kept-{finding.kind}-{rows[0]}-{len(rows)}",
+        placeholder="Choose the image that stays",
+    )
+
+
+def _keep_one(info: DatasetInfo, finding: Finding, kept: int | None, key: str) -> None:
+    others = [row for row in finding.rows if row != kept]
+    label = f"Keep the chosen one, leave out {'the other' if len(others) == 1 else f'{len(others)} others'}"
+    if kept is None:
+        label = "Keep the chosen one, leave out the rest"
+    if st.button(label, key=key, disabled=kept is None):
+        act(lambda: curate.leave_out(info.name, others))
+    if finding.labels and st.button("Leave out all of them", key=f"{key}-all"):
+        act(lambda: curate.leave_out(info.name, finding.rows))
 
 
 def _action(info: DatasetInfo, finding: Finding, action: str) -> tuple[str, Callable[[], object]]:
@@ -100,24 +149,14 @@ def _action(info: DatasetInfo, finding: Finding, action: str) -> tuple[str, Call
         label = f"Count {words.plain(one)} as {words.plain(other)}"
         return label, lambda: curate.merge_classes(info.name, one, other)
     if action == ONE_PART:
-        return "Put them in one part", lambda: curate.put_in_one_part(info.name, rows)
+        return "Put them in one set", lambda: curate.put_in_one_part(info.name, rows)
+    if action == GATHER:
+        what = "group" if finding.kind.startswith("group") else "image with its copies"
+        return f"Put each {what} in one set", lambda: curate.gather(info.name)
+    if action == KEEP_ONE:
+        return "Keep one of each where the labels agree", lambda: curate.keep_one_of_each(info.name)
     assert action == LEAVE_OUT
-    if "duplicate" in finding.kind:  # one of them stays: of those that test, if any
-        dataset = reads.dataset(info.name)
-        kept = max(rows, key=lambda row: (dataset.parts[row], -row))
-        return "Keep one, leave out the others", lambda: curate.leave_out(
-            info.name, [row for row in rows if row != kept]
-        )
     return "Leave out", lambda: curate.leave_out(info.name, rows)
-
-
-def _act(do: Callable[[], object]) -> None:
-    try:
-        do()
-    except (DatasetError, NotAllowed) as error:
-        st.error(words.plain(str(error)), icon=":material/block:")
-    else:
-        st.rerun()
 
 
 def _problems(info: DatasetInfo) -> None:

@@ -50,7 +50,10 @@ def test_the_same_image_in_train_and_test_is_the_first_finding(pets):
     picture(2).save(pets.root / "test" / "cat" / "copy.png")
     picture(4).save(pets.root / "train" / "cat" / "again.png")
     import_images("x", pets.root)
-    first, second, _ = findings.look(datasets.load("x"))
+    summary, first, second, _ = findings.look(datasets.load("x"))
+    assert (
+        summary.sentence == "2 images occur more than once, 4 times in all; 1 of them in more than one set."
+    )
     names = datasets.load("x").source_names
     assert names[list(first.rows)].tolist() == ["train/cat/2.png", "test/cat/copy.png"]
     assert first.sentence == "2 images are the same, across train and test."

@@ -10,6 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import datasets
+from core.datasets import curate
 from core.datasets.importer import import_images
 from core.jobs import imports
 from core.settings import Settings
@@ -69,7 +70,10 @@ def test_imbalance_findings_and_unreadable_files_are_said(pets: Path) -> None:
 
 def test_leaving_out_keeps_one_and_can_be_undone(pets: Path) -> None:
     before = sorted(path.read_bytes() for path in pets.rglob("*.png"))
-    app = press(page(), "Keep one")
+    app = page()
+    (chosen,) = [one for one in app.selectbox if one.label == "Which one stays"]
+    assert chosen.value == datasets.load("pets").source_names.tolist().index("test/cat/copy.png")
+    app = press(app, "Keep the chosen one, leave out the other")
     dataset = datasets.load("pets")
     left_out = dataset.source_names[dataset.parts == datasets.LEFT_OUT].tolist()
     assert left_out == ["train/cat/2.png"]  # the one that tests stays
@@ -79,8 +83,42 @@ def test_leaving_out_keeps_one_and_can_be_undone(pets: Path) -> None:
     assert not (datasets.load("pets").parts == datasets.LEFT_OUT).any()
 
 
+def test_between_two_labels_only_a_person_decides(pets: Path) -> None:
+    wrong = pets / "train" / "dog" / "wrong.png"
+    wrong.write_bytes((pets / "train" / "cat" / "3.png").read_bytes())
+    import_images("pets", pets, replace=True)
+    names = datasets.load("pets").source_names.tolist()
+    app = page()
+    (choice,) = [one for one in app.selectbox if "right label" in one.label]
+    assert choice.value is None
+    assert choice.options == ["train: train/cat/3.png, cat", "train: train/dog/wrong.png, dog"]
+    (button,) = [one for one in app.button if one.label == "Keep the chosen one, leave out the rest"]
+    assert button.disabled
+    choice.set_value(names.index("train/cat/3.png")).run()
+    assert "train: train/cat/3.png, cat (stays)" in said(app)
+    (button,) = [one for one in app.button if one.key == button.key]
+    button.click().run()
+    assert not app.exception
+    parts = datasets.load("pets").parts
+    assert np.array(names)[parts == datasets.LEFT_OUT].tolist() == ["train/dog/wrong.png"]
+
+
+def test_a_single_change_is_undone_and_the_others_stay(pets: Path) -> None:
+    names = datasets.load("pets").source_names.tolist()
+    rows = [names.index(name) for name in ("train/cat/0.png", "train/cat/1.png")]
+    curate.leave_out("pets", rows)
+    curate.merge_classes("pets", "Dog!", "dog")
+    app = page()
+    assert "Left out: 2 images" in said(app)
+    (table,) = [frame.value for frame in app.dataframe if "imported into" in frame.value]
+    assert table["image"].tolist() == ["train/cat/0.png", "train/cat/1.png"]
+    press(app, "Separate Dog")
+    assert datasets.info("pets").classes == ("cat", "dog", "Dog!")
+    assert datasets.info("pets").notes[-1] == "2 images are left out."
+
+
 def test_a_group_is_put_in_one_part_and_classes_are_merged(pets: Path) -> None:
-    app = press(page(), "Put them in one part")
+    app = press(page(), "Put them in one set")
     dataset = datasets.load("pets")
     row = dataset.source_names.tolist().index("train/cat/2.png")
     assert dataset.parts[row] == datasets.PARTS.index("test")
@@ -166,6 +204,21 @@ def test_the_train_form_shows_balance_in_counts(pets: Path) -> None:
     app.number_input(key="at_most").set_value(2).run()
     (table,) = [frame.value for frame in app.dataframe if "an epoch trains on" in frame.value]
     assert sorted(table["an epoch trains on"].tolist()) == [1, 2, 2]
+
+
+def test_the_train_form_says_what_copies_do_to_the_split(pets: Path) -> None:
+    for number in range(5):
+        copy = pets / "train" / "dog" / f"copy {number}.png"
+        copy.write_bytes((pets / "train" / "dog" / f"{number % 3}.png").read_bytes())
+    import_images("pets", pets, replace=True)
+    app = opened("pages/2_Train.py", dataset="pets", validation_fraction="0.3")
+    assert not app.exception
+    assert "stay together" in said(app)
+    assert "training images are copies of others" in said(app)
+    warnings = "\n".join(one.value for one in app.warning).replace("\\", "")
+    assert (
+        "1 of 5 test images is identical to validation images, so the test accuracy is too high." in warnings
+    )
 
 
 def test_the_train_form_previews_in_the_real_prediction_process(settings: Settings) -> None:

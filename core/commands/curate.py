@@ -1,0 +1,113 @@
+"""Commands that look at a dataset's content, change it, and undo single changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from core.commands.group import as_json, cli, print_rows
+
+
+@cli.command()
+@click.argument("dataset")
+@click.option("--near", is_flag=True, help="Also look for near duplicates, a millisecond an image.")
+@as_json
+def findings(dataset: str, near: bool, as_json: bool) -> None:
+    """Say what a person should know about a dataset, the serious things first."""
+    from core.datasets import duplicates, load
+    from core.datasets import findings as checks
+
+    loaded = load(dataset)
+    found = checks.look(loaded)
+    if near:
+        alike = checks.duplicate_findings(loaded, duplicates.near_duplicates(dataset))
+        found = sorted([*found, *alike], key=lambda one: not one.serious)
+    if as_json:
+        rows = [
+            {
+                "kind": one.kind,
+                "serious": one.serious,
+                "sentence": one.sentence,
+                "images": [str(loaded.source_names[row]) for row in one.rows],
+            }
+            for one in found
+        ]
+        click.echo(json.dumps(rows))
+        return
+    for one in found:
+        click.echo(f"{'serious: ' if one.serious else ''}{one.sentence}")
+
+
+@cli.command()
+@click.argument("dataset")
+@as_json
+def changes(dataset: str, as_json: bool) -> None:
+    """List the images that were left out of a dataset or put in another set since its import."""
+    from core.datasets import PARTS, check_known, edits, load, store
+
+    check_known(dataset)
+    made = edits.read(store.folder_of(dataset)) if store.exists(dataset) else edits.Edits()
+    names = load(dataset).source_names
+    rows = [{"image": str(names[row]), "change": "left out"} for row in sorted(made.left_out)]
+    rows += [
+        {"image": str(names[row]), "change": f"put in {part}"}
+        for row, part in sorted(made.moved.items())
+        if part in PARTS
+    ]
+    rows += [{"image": one, "change": f"class counted as {other}"} for one, other in made.merged.items()]
+    print_rows(rows, as_json)
+
+
+@cli.command("leave-out")
+@click.argument("dataset")
+@click.argument("images", nargs=-1, required=True)
+def leave_out(dataset: str, images: tuple[str, ...]) -> None:
+    """Leave images out of a dataset, by the names that `findings --json` shows. No file is touched."""
+    from core.datasets import curate
+
+    rows = _rows(dataset, images)
+    info = curate.leave_out(dataset, rows)
+    click.echo(f"{len(rows)} left out; {dataset} has {info.size:,} images.")
+
+
+@cli.command("take-back")
+@click.argument("dataset")
+@click.argument("images", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Undo every change, of classes too.")
+def take_back(dataset: str, images: tuple[str, ...], everything: bool) -> None:
+    """Undo what was done to images: those left out come back, those moved go to their first set."""
+    from core.datasets import check_known, curate, edits, store
+    from core.datasets.records import DatasetError
+
+    check_known(dataset)
+    if everything == bool(images):
+        raise ValueError("Give either images or --all.")
+    if everything:
+        info = curate.undo_all(dataset)
+        click.echo(f"All changes were undone; {dataset} has {info.size:,} images.")
+        return
+    rows = _rows(dataset, images)
+    made = edits.read(store.folder_of(dataset)) if store.exists(dataset) else edits.Edits()
+    untouched = [image for image, row in zip(images, rows, strict=True) if not made.touches(row)]
+    if untouched:
+        raise DatasetError(f"'{untouched[0]}' of '{dataset}' was neither left out nor moved.")
+    info = curate.restore(dataset, rows)
+    click.echo(f"{len(rows)} taken back; {dataset} has {info.size:,} images.")
+
+
+def _rows(dataset: str, images: Sequence[str]) -> list[int]:
+    """The rows of images by their names. Raises DatasetError for a name that no image has, or several."""
+    from core.datasets import load
+    from core.datasets.records import DatasetError
+
+    names = load(dataset).source_names.tolist()
+    rows = []
+    for image in images:
+        count = names.count(image)
+        if count != 1:
+            found = "no image" if not count else f"{count} images"
+            raise DatasetError(f"'{dataset}' has {found} with the name '{image}'.")
+        rows.append(names.index(image))
+    return rows
