@@ -25,4 +25,4 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
     else:
         live.queue_panel(store, follow=True)
         overview.best_runs(runs)
-        overview.latest_runs(runs)
+        overview.latest_runs()

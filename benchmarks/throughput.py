@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -174,12 +175,12 @@ def run(case: Case, augmented: bool) -> dict[str, float]:
     history = frames.histories(store, [run_id], ["images_per_second"])
     table = history[history["step"] > 1].pivot(index="step", columns="metric", values="value")
     training = case.images / table["images_per_second"]
-    first = re.search(r"first step at ([\d.]+)", log)
+    first = re.search(r"first step at (.+)", log)
     assert first is not None, log
     return {
         "rate": float(case.images * len(table) / training.sum()),
         "best": float(table["images_per_second"].max()),
-        "first_step": float(first[1]) - submitted,
+        "first_step": datetime.fromisoformat(first[1]).timestamp() - submitted,
     }
 
 

@@ -81,6 +81,10 @@ class Settings:
         """What a run's training prints."""
         return self.jobs / run_id / "log.txt"
 
+    def progress(self, run_id: str) -> Path:
+        """How far a run is, as its training wrote it last: `core.tracking.progress`."""
+        return self.jobs / run_id / "progress.json"
+
     def memory_file(self, run_id: str) -> Path:
         """What memory a run takes, as it was estimated: `core.jobs.failures.Memory`."""
         return self.jobs / run_id / "memory.json"

@@ -43,7 +43,8 @@ def draw(uses: Sequence[Use]) -> go.Figure:
     """One line each, on an axis from 0 to 100 %."""
     figure = go.Figure()
     for use in uses:
-        figure.add_scatter(x=use.minutes, y=use.percent, name=use.label, mode="lines", line={"width": 2})
+        mode = "lines+markers" if len(use.minutes) < 30 else "lines"
+        figure.add_scatter(x=use.minutes, y=use.percent, name=use.label, mode=mode, line={"width": 2})
     finish(figure, "Use of the machine", "minutes", "percent", height=300)
     figure.update_yaxes(range=[0, 100])
     return figure

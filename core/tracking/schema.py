@@ -100,6 +100,7 @@ FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
 
 CROSS_ENTROPY = "cross_entropy"  # the value of LOSS; also the metric that Keras computes it as
 
+SAVED = "result saved, ending"  # the last phase of its progress: there is nothing left to cancel
 PENDING = "waiting on the cluster"  # a phase of its progress, before the training's own
 
 # What a run says of one attempt to train it; forgotten when it is resumed.

@@ -41,7 +41,9 @@ def main() -> None:
         write_to(settings.log(run_id))
         end_when_idle(settings.idle_minutes * 60)
     from core.quick_start import import_keras
+    from core.tracking.progress import report
 
+    report(settings, run_id, {"phase": "importing Keras"})
     import_keras()
     from core.tracking.patience import patiently, retry_here
     from core.tracking.store import get_store

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 
 from core.schedules import Length
 from core.tracking import schema
+from core.tracking.progress import report
 from core.tracking.writer import MetricWriter
 from core.training.optimizers import inner_optimizer, kept_weights, rate_of_last_step
 from core.training.pipeline import Batches
@@ -127,8 +129,11 @@ def renamed(values: Mapping[str, float]) -> dict[str, float]:
 class ProgressReporter(keras.callbacks.Callback):
     """Tells the store how far the run is, about once a second; nothing is written between.
 
-    The tag is JSON: phase, epoch, epochs, step, steps, images_per_second, remaining_s.
+    The tag is JSON: phase, epoch, epochs, step, steps, images_per_second, remaining_s, and `at`, the time in
+    seconds since 1970. The same is written to the job's folder, see `core.tracking.progress`.
     """
+
+    REPORT_EVERY_S = 0.5
 
     def __init__(self, writer: MetricWriter, run: Length, images: int):
         super().__init__()
@@ -140,6 +145,7 @@ class ProgressReporter(keras.callbacks.Callback):
         self._epoch = 0
         self._last_step_at = 0.0
         self._begun = False
+        self._reported_at = -math.inf
         self.last: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -150,7 +156,7 @@ class ProgressReporter(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         if not self._begun:
             self._begun = True
-            print(f"first step at {time.time():.2f} s since 1970")
+            print(f"first step at {datetime.now(UTC).isoformat(' ', 'milliseconds')}")
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         in_epoch = min(batch + 1, self.run.steps_per_epoch)  # Keras counts a partial execution as a whole one
@@ -175,11 +181,17 @@ class ProgressReporter(keras.callbacks.Callback):
                 steps / training_s * self.images / self.run.steps_per_epoch, 1
             )
         self.last = progress
-        self.writer.tags({schema.PROGRESS: json.dumps(progress)})
+        self._say(progress, at_once=done == self.run.total or not steps)
 
     def phase(self, name: str) -> None:
         """Say what is done besides training steps."""
-        self.writer.tags({schema.PROGRESS: json.dumps({"phase": name, "epochs": self.run.epochs})})
+        self._say({"phase": name, "epochs": self.run.epochs}, at_once=True)
+
+    def _say(self, progress: dict[str, Any], at_once: bool) -> None:
+        self.writer.tags({schema.PROGRESS: json.dumps({**progress, "at": time.time()})})
+        if at_once or time.perf_counter() - self._reported_at > self.REPORT_EVERY_S:
+            self._reported_at = time.perf_counter()
+            report(self.writer.store.settings, self.writer.run_id, progress)
 
 
 class RangeTest(keras.callbacks.Callback):

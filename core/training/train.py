@@ -31,6 +31,7 @@ from core.schedules import length
 from core.settings import Settings
 from core.tracking import schema
 from core.tracking.patience import patiently
+from core.tracking.progress import report
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
@@ -62,12 +63,14 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
 
 
 def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, writer: MetricWriter) -> None:
+    report(store.settings, run_id, {"phase": "loading the images"})
     set_up_device(config.training)
     keras.utils.set_random_seed(config.seed)
 
     dataset = datasets.load(config.data.name, grey=config.data.grey)
     parts = choices.choose(dataset, config.data)
     run = length(config, len(parts.train))
+    report(store.settings, run_id, {"phase": "building the model"})
     with across_devices(config.training.devices):
         net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
         net = regularized(net, config.regularization)
@@ -93,6 +96,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         answering, inputs = deployable, dataset.images
         if config.model.bottleneck:
             writer.begin()  # the first step may be long in coming
+            report(store.settings, run_id, {"phase": "computing the outputs of the backbone"})
             inputs = bottleneck_features(net, config, dataset, mean, store.settings)
             model = answering = head_of(net)
             macs = describe_model(model).macs
@@ -103,7 +107,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         task = Task(config, model, net, macs, training, validation, run, weights)
 
         progress = ProgressReporter(writer, run, len(training.rows))
-        progress.phase("starting")
+        progress.phase("compiling")
         logger = EpochLogger(
             writer, len(training.rows), run.epochs, patiently(lambda: store.last_step(run_id))
         )
@@ -119,7 +123,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
                 reporters.append(RangeTest(writer, training, logged))
             kept = fit(task, logger, reporters, checkpoint)
         if testing_rates:
-            progress.phase("done")
+            progress.phase(schema.SAVED)
             return  # weights that ran away are no result
         writer.begin()  # where nothing was left to train
         print(f"kept the weights of epoch {kept}")
@@ -129,12 +133,13 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         seen, views = replace(dataset, images=inputs), config.augmentation.test_time
         evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views, least)
         saved = in_float32(deployable)
+        progress.phase("measuring the latency")
         writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
         progress.phase("saving")
         size_of_model = writer.attempt("the model", lambda: store.log_model(run_id, saved))
         if size_of_model is not None:
             writer.metrics({"model_bytes": size_of_model}, step=0)
-        progress.phase("done")
+        progress.phase(schema.SAVED)
 
 
 def batches(

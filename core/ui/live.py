@@ -19,7 +19,17 @@ from core.ui.chart import chart
 from core.ui.run_actions import cancel_button, run_actions
 
 LIVE_S = 1.0
+AGE_S = 20.0  # ages are said in minutes
 SHOWN_LOG_LINES = 40
+BEFORE_TRAINING = (
+    schema.PENDING,
+    "starting",
+    "importing Keras",
+    "loading the images",
+    "building the model",
+    "computing the outputs of the backbone",
+    "compiling",
+)
 NEXT = 5  # of those that wait; the Queue page has them all
 
 
@@ -37,23 +47,21 @@ def trouble_badges(run: pd.Series) -> None:
 def progress_bar(run: pd.Series) -> None:
     """How far a run is, how fast, and how long it will still take. run: its row of `reads.runs()`."""
     if not words.is_ours(run):
-        st.caption("Another program logs this run; it tells no progress.")
+        st.caption("Another program logs this run; it reports no progress.")
         return
     if run["status"] == schema.SCHEDULED:
         held = isinstance(run.get(f"tags.{schema.HELD}"), str)
         st.progress(0.0, text="held in the queue" if held else "waiting in the queue")
         return
     progress = words.progress(run)
-    if progress.get("phase") == schema.PENDING:
-        st.progress(0.0, text=schema.PENDING)
+    phase = progress.get("phase", "starting")
+    seconds = words.seconds_so_far(run)
+    so_far = [] if seconds is None else [f"{words.duration(seconds)} so far"]
+    if phase != "training":
+        after = phase not in BEFORE_TRAINING
+        st.progress(1.0 if after else 0.0, text=" · ".join([phase, *so_far]))
         return
-    if not progress or progress["phase"] == "starting":
-        st.progress(0.0, text="starting: loading Keras and the images, compiling")
-        return
-    if progress["phase"] != "training":
-        st.progress(1.0, text=progress["phase"])
-        return
-    parts = [f"epoch {progress['epoch']} of {progress['epochs']}"]
+    parts = [f"epoch {progress['epoch']} of {progress['epochs']}", *so_far]
     if "remaining_s" in progress:
         parts.append(f"{words.duration(progress['remaining_s'])} left")
         parts.append(f"{progress['images_per_second']:,.0f} images/s")
@@ -145,7 +153,7 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(run["status"])
         trouble_badges(run)
-        st.caption(f"submitted {words.ago(run['started'])}")
+        submitted(run)
         run_actions(store, run)
     # In containers, so that the charts keep their place on the page, and with it their zoom, whatever
     # comes and goes above them.
@@ -168,10 +176,16 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         if uses:
             chart(system_use.draw(uses), f"machine-{run_id}")
         else:
-            st.caption("Nothing is known of the machine; it is looked at every few seconds of a training.")
+            st.caption("The use of the machine is recorded from the first training step on.")
     log = read_log(store, run_id)
     with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
         st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or "nothing printed yet", language=None)
+
+
+@st.fragment(run_every=AGE_S)
+def submitted(run: pd.Series) -> None:
+    """How long ago a run was submitted; renews itself."""
+    st.caption(f"submitted {words.ago(run['started'])}")
 
 
 def _curves(run: pd.Series) -> None:

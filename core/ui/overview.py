@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.comparable import Basis, Comparison, Competitor
-from core.ui import reads, words
-from core.ui.live import run_link, state_badge, trouble_badges
+from core.tracking import schema
+from core.ui import guard, reads, words
+from core.ui.live import AGE_S, run_link, state_badge, trouble_badges
 
 LATEST = 8
 SHOWN_BASES = 3  # of a dataset, the newest; a dataset that is edited often has one for each version
@@ -88,15 +89,26 @@ def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
         )
 
 
-def latest_runs(runs: pd.DataFrame) -> None:
-    """The newest runs, with what became of them."""
+@guard.fragment(run_every=AGE_S)
+def latest_runs() -> None:
+    """The newest runs, with what became of them; renews itself."""
     st.subheader("Latest runs")
-    for _, run in runs.head(LATEST).iterrows():
+    for _, run in reads.runs().head(LATEST).iterrows():
         name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with name:
             run_link(run)
         with state, st.container(horizontal=True, gap="small"):
             state_badge(run["status"])
             trouble_badges(run)
-        accuracy.markdown(f"test accuracy {words.percent(run.get('metrics.test_accuracy'))}")
+        accuracy.markdown(accuracy_words(run))
         when.caption(words.ago(run["started"]))
+
+
+def accuracy_words(run: pd.Series) -> str:
+    """A run's test accuracy once it has ended; while it trains, its last validation accuracy."""
+    if run["status"] not in schema.ACTIVE:
+        return f"test accuracy {words.percent(run.get('metrics.test_accuracy'))}"
+    validation = run.get("metrics.val_accuracy")
+    if validation is None or pd.isna(validation):
+        return "nothing measured yet"
+    return f"validation accuracy so far {words.percent(validation)}"

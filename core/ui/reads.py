@@ -29,6 +29,8 @@ QUEUE_KEYS = (
     schema.NOT_TAKEN,
     schema.NUMBER,
     schema.PRIORITY,
+    schema.PROGRESS,
+    schema.STARTED,
     schema.UNMEASURED,
 )
 

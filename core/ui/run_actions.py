@@ -75,6 +75,8 @@ def cancel_button(store: RunStore, run: pd.Series) -> None:
     """Ends a run on a click; shown while there is something to end."""
     if run["status"] not in schema.ACTIVE or not words.is_ours(run):
         return
+    if run["status"] == schema.RUNNING and words.progress(run).get("phase") == schema.SAVED:
+        return
     asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
     label = "Cancelling" if asked else "Cancel"
     if st.button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):

@@ -64,7 +64,10 @@ def runs_table(runs: pd.DataFrame) -> pd.DataFrame:
         kind, _, name = column.partition(".")
         if (kind == "metrics" and not name.startswith("system/")) or (kind == "params" and name != "name"):
             # Runs of other programs may have a setting called as a metric, or as one of our columns.
-            table[column if name in table else name] = runs[column].to_numpy()
+            values = runs[column]
+            if kind == "metrics" and name.startswith("test_"):  # of a run that trains they are not final
+                values = values.where(~runs["status"].isin(schema.ACTIVE))
+            table[column if name in table else name] = values.to_numpy()
     return table.dropna(axis="columns", how="all")
 
 
@@ -77,7 +80,9 @@ def column_config(columns: list[str]) -> dict[str, Any]:
         elif name in ("parameters", "trainable_parameters", "macs", "model_bytes"):
             config[name] = st.column_config.NumberColumn(label(name), format="localized")
         elif name == "submitted":
-            config[name] = st.column_config.DatetimeColumn(label(name), format="distance")
+            config[name] = st.column_config.DatetimeColumn(
+                label(name), format="calendar"
+            )  # it stays right while it stands
         elif name == "train_seconds":
             config[name] = st.column_config.NumberColumn(label(name), format="%.1f")
         elif name != "run":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,9 @@ import pandas as pd
 
 from core.analysis.values import is_ours as is_ours
 from core.analysis.values import not_a_fraction
+from core.settings import get_settings
 from core.tracking import schema
-from core.tracking.states import progress_of
+from core.tracking.progress import latest, started_at
 
 STATE_WORDS = {
     schema.SCHEDULED: ("queued", "orange", ":material/schedule:"),
@@ -34,10 +36,17 @@ def duration(seconds: float) -> str:
 
 
 def ago(moment: Any) -> str:
-    """A UTC time as the time since then."""
+    """A UTC time as the time since then, in whole minutes, hours or days."""
     if pd.isna(moment):
         return ""
-    return f"{duration((datetime.now(UTC) - moment.to_pydatetime()).total_seconds())} ago"
+    minutes = int((datetime.now(UTC) - moment.to_pydatetime()).total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute ago"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h ago"
+    return f"{minutes // (24 * 60)} days ago"
 
 
 def percent(value: Any) -> str:
@@ -82,8 +91,18 @@ def is_range_test(run: pd.Series) -> bool:
 
 
 def progress(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
-    """The last thing a training said of itself, or an empty mapping."""
-    return progress_of(run.get(f"tags.{schema.PROGRESS}"))
+    """The last thing that a run's present attempt said of itself, or an empty mapping."""
+    return latest(get_settings(), run["run_id"], _tags(run))
+
+
+def seconds_so_far(run: pd.Series | Mapping[str, Any]) -> float | None:
+    """How long the present attempt of a RUNNING run has taken; None where nothing says so."""
+    started = started_at(_tags(run))
+    return None if started is None else max(0.0, time.time() - started)
+
+
+def _tags(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
+    return {name: run.get(f"tags.{name}") for name in (schema.PROGRESS, schema.STARTED)}
 
 
 def run_label(run: pd.Series) -> str:

@@ -1,0 +1,51 @@
+"""How far a run is: in a file of its job's folder at once, and in a tag once the store takes it.
+
+A training's first words to the store wait until MLflow is imported, which takes seconds; on the machine where
+it trains the file has them before. `latest` reads whichever is newer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from core.settings import Settings
+from core.tracking import schema
+from core.tracking.states import progress_of
+
+
+def report(settings: Settings, run_id: str, progress: Mapping[str, Any]) -> None:
+    """Write down how far a run is. A disk that takes nothing costs the word, not the training."""
+    path = settings.progress(run_id)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps({**progress, "at": time.time()}), encoding="utf-8")
+        draft.replace(path)
+    except OSError:
+        return
+
+
+def latest(settings: Settings, run_id: str, tags: Mapping[str, Any]) -> dict[str, Any]:
+    """The last thing that this attempt to train a run said of itself; empty when it said nothing yet.
+
+    tags: of the run, by the names of `core.tracking.schema`.
+    """
+    tag = progress_of(tags.get(schema.PROGRESS))
+    try:
+        said = json.loads(settings.progress(run_id).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return tag
+    started = started_at(tags)
+    if started is None or said["at"] < started or said["at"] < tag.get("at", 0):
+        return tag  # the file is of an attempt before this one, or the training goes on elsewhere
+    return said
+
+
+def started_at(tags: Mapping[str, Any]) -> float | None:
+    """When the run's present attempt began, in seconds since 1970; None where nothing says so."""
+    tag = tags.get(schema.STARTED)
+    return int(tag) / 1000 if isinstance(tag, str) and tag.isdecimal() else None

@@ -1,0 +1,56 @@
+"""How far a run is: the file of its job's folder and the tag in the store, whichever is newer."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from core.figures import system_use
+from core.settings import Settings
+from core.tracking import frames, schema
+from core.tracking.progress import latest, report
+from core.tracking.store import RunStore
+from core.tracking.system import system_metrics
+from core.tracking.writer import MetricWriter
+from tests.conftest import SMALL
+from tests.waiting import wait_for
+
+
+def tags(started: float, **progress: object) -> dict[str, str]:
+    return {schema.STARTED: str(int(1000 * started)), schema.PROGRESS: json.dumps(progress)}
+
+
+def test_the_newer_of_file_and_tag_counts(settings: Settings) -> None:
+    now = time.time()
+    assert latest(settings, "a", tags(now, phase="compiling")) == {"phase": "compiling"}
+    report(settings, "a", {"phase": "training", "epoch": 3})
+    assert latest(settings, "a", {schema.STARTED: str(int(1000 * now) - 1)})["epoch"] == 3
+    assert latest(settings, "a", tags(now - 9, phase="compiling", at=now - 5))["phase"] == "training"
+    assert latest(settings, "a", tags(now - 9, phase="saving", at=now + 5))["phase"] == "saving"
+
+
+def test_what_an_attempt_before_said_does_not_count(settings: Settings) -> None:
+    report(settings, "a", {"phase": "training", "epoch": 3})
+    assert latest(settings, "a", {schema.STARTED: str(int(1000 * (time.time() + 5)))}) == {}
+    assert latest(settings, "a", {}) == {}
+
+
+def test_a_file_that_is_damaged_is_not_read(settings: Settings) -> None:
+    report(settings, "a", {"phase": "training"})
+    settings.progress("a").write_text("{")
+    assert latest(settings, "a", tags(0, phase="compiling"))["phase"] == "compiling"
+
+
+def test_a_run_that_is_over_at_once_has_samples_of_the_machine(store: RunStore) -> None:
+    run_id = store.create(SMALL)
+    store.set_status(run_id, schema.RUNNING)
+
+    def uses() -> list[system_use.Use]:
+        return system_use.collect(frames.histories(store, [run_id], tuple(system_use.LABELS)))
+
+    with MetricWriter(store, run_id) as writer, system_metrics(store, run_id, writer):
+        wait_for(uses)
+        before = len(uses()[0].minutes)
+    after = uses()
+    assert {use.label for use in after} >= {"CPU", "memory"}
+    assert len(after[0].minutes) > before

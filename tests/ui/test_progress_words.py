@@ -1,0 +1,91 @@
+"""What pages say of a run while it trains is what it does."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from core import settings as settings_module
+from core.tracking import frames, schema
+from core.tracking.progress import report
+from core.tracking.store import RunStore
+from core.ui import tables, words
+from tests.conftest import SMALL
+from tests.ui.test_pages import opened
+
+
+@pytest.fixture
+def running(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run that began 40 seconds ago, on a server whose worker does not touch it."""
+    run_id = store.create(SMALL)
+    store.set_status(run_id, schema.RUNNING)
+    store.set_tags(run_id, {schema.STARTED: str(int(1000 * (time.time() - 40)))})
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    settings_module.get_settings.cache_clear()
+    return run_id
+
+
+def bar(run_id: str) -> tuple[str, int, list[str]]:
+    """Text and percent of the progress bar on the run's page, and the labels of its buttons."""
+    app = opened("pages/4_Run.py", run=run_id)
+    assert not app.exception
+    (progress,) = app.get("progress")
+    return progress.proto.text, progress.proto.value, [button.label for button in app.button]
+
+
+def test_before_anything_is_reported_there_is_the_time_so_far(running: str) -> None:
+    text, percent, _ = bar(running)
+    assert text.startswith("starting · ")
+    assert text.endswith(" so far")
+    assert percent == 0
+
+
+@pytest.mark.parametrize(
+    ("progress", "begins", "percent"),
+    [
+        ({"phase": "compiling"}, "compiling · ", 0),
+        (
+            {"phase": "training", "epoch": 3, "epochs": 4, "step": 6, "steps": 8},
+            "epoch 3 of 4 · ",
+            75,
+        ),
+        ({"phase": "evaluating"}, "evaluating · ", 100),
+    ],
+)
+def test_the_phase_that_is_shown_is_the_last_one(
+    store: RunStore, running: str, progress: dict, begins: str, percent: int
+) -> None:
+    report(store.settings, running, progress)
+    text, value, buttons = bar(running)
+    assert text.startswith(begins)
+    assert " so far" in text
+    assert value == percent
+    assert "Cancel" in buttons
+
+
+def test_what_is_saved_cannot_be_cancelled(store: RunStore, running: str) -> None:
+    report(store.settings, running, {"phase": schema.SAVED})
+    text, _, buttons = bar(running)
+    assert text.startswith("result saved")
+    assert "Cancel" not in buttons
+
+
+def test_a_run_that_trains_has_no_test_accuracy_yet(store: RunStore, running: str) -> None:
+    store.log_metrics(running, {"test_accuracy": 0.1, "val_accuracy": 0.75}, 1)
+    shown = [element.value for element in opened("streamlit_app.py").markdown]
+    assert "validation accuracy so far 75.00%" in shown
+    assert not [text for text in shown if text.startswith("test accuracy")]
+    assert "test_accuracy" not in tables.runs_table(frames.runs(store))
+    store.set_status(running, schema.FINISHED)
+    assert tables.runs_table(frames.runs(store))["test_accuracy"].tolist() == [0.1]
+
+
+def test_an_age_says_no_more_than_it_keeps() -> None:
+    now = pd.Timestamp(datetime.now(UTC))
+    ages = [timedelta(seconds=3), timedelta(seconds=200), timedelta(hours=3), timedelta(days=3)]
+    assert [words.ago(now - age) for age in ages] == [
+        "less than a minute ago", "3 min ago", "3 h ago", "3 days ago",
+    ]  # fmt: skip
