@@ -32,7 +32,7 @@ from core.commands.group import cli
     metavar="ROLE=NAME",
     help="A table's column: image, label, part or group is called NAME.",
 )
-@click.option("--encoding", help="Of names in a zip that are not marked as UTF-8, as cp932. [the likeliest]")
+@click.option("--encoding", help="Of a table, and of names in a zip, that are not UTF-8; as cp932.")
 @click.option(
     "--links-to",
     "links",

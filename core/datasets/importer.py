@@ -26,9 +26,10 @@ from core.datasets.decode_pool import (
 from core.datasets.decode_worker import ANIMATED, CLIPPED, DEEP, TRANSPARENT
 from core.datasets.duplicates import near_pairs_in
 from core.datasets.layout import LayoutRefused
-from core.datasets.listing import Item, Listing, class_order, list_source
+from core.datasets.list_source import list_source
+from core.datasets.listing import Item, Listing, class_order, some
 from core.datasets.records import PARTS, DatasetError, DatasetInfo, Problem, count_parts
-from core.datasets.request import ImportRefused, Request, check_source, checked_request, example, some
+from core.datasets.request import ImportRefused, Request, check_source, checked_request, example
 from core.datasets.sizing import Choice, NotAlike, NotGrey, NotShallow, choose, look
 from core.datasets.split_report import hold_out_test
 from core.datasets.tables import SUFFIXES, TableRefused
@@ -81,7 +82,8 @@ def import_images(
     value_range: of images deeper than 8 bits, the value that becomes black and the one that becomes white.
         Default: one range found over all of them. Images of 8 bits are kept as they are.
     columns: for a table, its columns named otherwise than usual, by role: image, label, part, group.
-    encoding: of the names in an archive that are not marked as UTF-8, as `cp932`; default: the likeliest one.
+    encoding: of a table, and of names in an archive, that are not UTF-8, as `cp932`; default: of names, the
+        likeliest one.
     links: further folders that symbolic links of the source may lead into. Those that stay under the source's
         own folder are followed anyway, and no other ones.
     keep_together: copies of an image that the test set and later splits never share with training:

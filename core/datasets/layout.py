@@ -14,9 +14,12 @@ PART_NAMES = {
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
+    "dev": "validation",
     "test": "test",
     "testing": "test",
 }
+# What stands beside the part in names such as train_images, test-set, "Validation data" or seg_train.
+PART_COMPANIONS = frozenset(("image", "images", "img", "imgs", "set", "data", "dataset", "split", "seg"))
 IGNORED_FILES = frozenset(("thumbs.db", "desktop.ini", "icon\r"))
 IGNORED_FOLDERS = frozenset(("__macosx", "@eadir"))
 IMAGE_SUFFIXES = (
@@ -38,6 +41,13 @@ class Place(NamedTuple):
     label: str
 
 
+def part_of(name: str) -> str | None:
+    """The part that a folder, table or cell names, as `Training` or `train_images` do; else None."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # trainImages
+    words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word and word not in PART_COMPANIONS]
+    return PART_NAMES.get(words[0]) if len(words) == 1 else None
+
+
 def is_ignored(steps: Sequence[str]) -> bool:
     """Whether a path is a system's litter: hidden files, __MACOSX, Thumbs.db."""
     if steps[-1].lower() in IGNORED_FILES:
@@ -48,24 +58,28 @@ def is_ignored(steps: Sequence[str]) -> bool:
 def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem]]:
     """The place of every path (its steps below the source), None for a file that belongs nowhere.
 
-    A single folder around everything is looked through; files deeper than a class folder belong to the class.
+    A single folder around everything is looked through; files deeper than a class folder belong to the class,
+    unless every class folder holds the parts.
     An image that belongs nowhere is a problem; other files beside the class folders (a README) are not.
     Raises LayoutRefused for parts without a train folder.
     """
     start = _wrapping_folders(paths)
     tops = {steps[start] for steps in paths if len(steps) > start + 1}
-    named = {top for top in tops if top.lower() in PART_NAMES}
-    parts = {PART_NAMES[top.lower()] for top in named}
+    named = {top for top in tops if part_of(top)}
+    parts = {part for top in named if (part := part_of(top))}
     has_parts = bool(named) and (named == tops or len(parts) > 1)
     if has_parts and "train" not in parts:
         raise LayoutRefused(f"there is no train folder beside: {', '.join(sorted(named))}")
+    parts_inside = not has_parts and _has_parts_inside([steps[start:] for steps in paths])
     places: list[Place | None] = []
     problems = []
     for steps in paths:
         below = steps[start:] or steps[-1:]
-        place, reason = _place(below, has_parts)
+        if parts_inside and len(below) > 2:
+            below = (below[1], below[0], *below[2:])
+        place, reason = _place(below, has_parts or parts_inside)
         places.append(place)
-        if reason and _looks_like_image(below[-1]):
+        if reason and looks_like_image(below[-1]):
             problems.append(Problem("/".join(steps), reason))
     return places, problems
 
@@ -80,23 +94,34 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
 def _place(steps: Steps, has_parts: bool) -> tuple[Place | None, str]:
     if not has_parts:
         return (Place(None, steps[0]), "") if len(steps) > 1 else (None, "lies in no class folder")
-    part = PART_NAMES.get(steps[0].lower())
+    part = part_of(steps[0])
+    if len(steps) > 3 and part is not None and part_of(steps[1]) == part:
+        steps = steps[1:]  # seg_train/seg_train/forest/1.jpg
     if part is None or len(steps) == 1:
         return None, "lies outside the train, validation and test folders"
     return (Place(part, steps[1]), "") if len(steps) > 2 else (None, "lies in no class folder")
 
 
+def _has_parts_inside(paths: Sequence[Steps]) -> bool:
+    """Whether every class folder holds the parts, as in cat/train/1.png."""
+    images = [steps for steps in paths if steps and looks_like_image(steps[-1])]
+    if not all(len(steps) > 2 and part_of(steps[1]) for steps in images):
+        return False
+    return {"train", "test"} <= {part_of(steps[1]) for steps in images}
+
+
 def _wrapping_folders(paths: Sequence[Steps]) -> int:
     """How many folders lie around everything, without counting a part's or a lone class's own."""
-    images = [steps for steps in paths if _looks_like_image(steps[-1])] or list(paths)
+    images = [steps for steps in paths if looks_like_image(steps[-1])] or list(paths)
     start = 0
     while images:
         tops = {steps[start] for steps in images}
-        if len(tops) > 1 or min(map(len, images)) < start + 3 or next(iter(tops)).lower() in PART_NAMES:
+        if len(tops) > 1 or min(map(len, images)) < start + 3 or part_of(next(iter(tops))):
             break
         start += 1
     return start
 
 
-def _looks_like_image(name: str) -> bool:
+def looks_like_image(name: str) -> bool:
+    """Whether a file's name has the suffix of an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.config import KEEP_TOGETHER
 from core.datasets.decode import POLICIES
-from core.datasets.listing import Item, Listing, class_name, class_order
+from core.datasets.listing import Item, Listing, class_name, class_order, some
 from core.datasets.records import Problem
 from core.datasets.value_range import check_range
 
@@ -111,7 +111,7 @@ def check_source(listing: Listing, request: Request) -> None:
     if len(labels) < 2:
         raise ImportRefused(
             f"A dataset needs at least 2 classes, a folder each. Received from {listing.title}: "
-            f"{some(class_order(labels))}."
+            f"{some(class_order(labels))}.{example(listing.problems)}"
         )
     for label in request.mirror or ():
         if label not in labels:
@@ -129,10 +129,3 @@ def check_source(listing: Listing, request: Request) -> None:
 def example(problems: Sequence[Problem]) -> str:
     """One problem of several as a sentence, to be put behind another; empty when there is none."""
     return f" For example, {problems[0].name!r} {problems[0].reason}." if problems else ""
-
-
-def some(names: Iterable[str], most: int = 5) -> str:
-    """The first few names, quoted, a line break in one written as \\n."""
-    names = list(names)
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(repr(name) for name in names[:most]) + more

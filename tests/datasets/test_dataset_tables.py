@@ -13,6 +13,7 @@ from PIL import Image
 from core import datasets
 from core.datasets.importer import ImportRefused, import_images
 from core.datasets.splits import split
+from core.datasets.walk import LEADS_OUT
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_rows_that_cannot_be_used_are_named(listed, tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "outside.png")
     (listed.root / "images" / "out.png").symlink_to(tmp_path / "outside.png")
     files = [
-        "images/0.png",
+        "images/1.png",
         "images/gone.png",
         "../outside.png",
         "/etc/passwd",
@@ -116,15 +117,16 @@ def test_rows_that_cannot_be_used_are_named(listed, tmp_path):
     info = import_images("x", listed.root)
     assert info.size == 12
     assert [tuple(problem) for problem in info.problems] == [
-        ("images/0.png", "is listed twice"),
-        ("images/gone.png", "cannot be opened (No such file or directory)"),
+        ("images/1.png", "is listed twice"),
+        ("images/gone.png", "is not in the folder"),
         ("../outside.png", "has a path that leads out of the folder"),
-        ("etc/passwd", "has a path that leads out of the folder"),
-        ("images/out.png", "is a link that leads out of the folder"),
+        ("/etc/passwd", "has a path that leads out of the folder"),
+        ("images/out.png", LEADS_OUT),
         ("a row of labels.csv", "names no file"),
-        ("images", "is not a regular file"),
+        ("images", "is not in the folder"),
         ("images/3.png", "has no label"),
     ]
+    assert import_images("y", listed.root / "labels.csv").problems == info.problems
 
 
 def test_files_that_an_archive_lacks_are_named(listed):

@@ -1,0 +1,144 @@
+"""What a source holds: its images with their class and part, and what of it will not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from core.datasets import list_tables, tables
+from core.datasets.archive import list_archive
+from core.datasets.layout import Place, Steps, is_ignored, understand
+from core.datasets.listing import Item, Listing, class_name, ordered, shown, unicode_notes
+from core.datasets.lookup import Files
+from core.datasets.name_encoding import Guess
+from core.datasets.reader import Where
+from core.datasets.records import Problem
+from core.datasets.walk import Fence, Walk, file_refusal, walk
+
+MISSING = "is not in the folder"
+
+
+def list_source(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    links: Sequence[Path] = (),
+) -> Listing:
+    """List a folder, a zip archive or a table; hidden files, __MACOSX and the like are passed over.
+
+    A table (CSV, Parquet) that names images and labels is believed before the folders are.
+
+    Args:
+        columns: a table's columns by role, where they have unusual names.
+        encoding: of a table, and of the names in an archive, that are not in UTF-8.
+        links: further folders that symbolic links may lead into.
+
+    Raises ArchiveRefused, LayoutRefused or TableRefused when it makes no dataset as a whole.
+    """
+    wanted = columns or {}
+    if path.is_file() and path.suffix.lower() in tables.SUFFIXES:
+        return _from_one_table(path, wanted, encoding, links)
+    walked = walk(path, links) if path.is_dir() else None
+    found, problems, notes, guess = _found(path, encoding, walked)
+    if walked is None:
+        files = Files(lambda: (name for name, _ in found), "is not in the archive")
+    else:
+        files = Files(lambda: walked.files, MISSING, path, _reach(path, links))
+    listing, unused = list_tables.list_tables(
+        path, path.name, dict(found), files, wanted, encoding, dict(problems)
+    )
+    if listing is None:
+        listing = _from_folders(path, found, problems, unused, walked)
+    return replace(listing, notes=listing.notes + notes, guess=guess)
+
+
+def _from_one_table(
+    path: Path, wanted: Mapping[str, str], encoding: str | None, links: Sequence[Path]
+) -> Listing:
+    """The images that a table names which lies in a folder of its own or of its images.
+
+    The folder is listed only for a name that is not a path below it: it may hold much else.
+    """
+    root = path.parent
+    refused: dict[str, str] = {}
+
+    def names() -> Iterable[str]:
+        walked = walk(root, links)
+        refused.update((shown(name), reason) for name, reason in walked.refused)
+        return walked.files
+
+    files = Files(names, MISSING, root, _reach(root, links), alone=True)
+    found: dict[str, Where] = {path.name: path.name}
+    listing, unused = list_tables.list_tables(root, path.name, found, files, wanted, encoding, refused)
+    if listing is None:
+        raise tables.TableRefused(f"The table {unused[0].name} cannot be used: {unused[0].reason}")
+    return listing
+
+
+def _reach(root: Path, links: Sequence[Path]) -> Callable[[str], bool]:
+    """Whether a path below the folder is a file that may be read."""
+    fence = Fence(root, links)
+    return lambda name: not file_refusal(root / name) and fence.holds(root / name)
+
+
+def _found(
+    root: Path, encoding: str | None, walked: Walk | None
+) -> tuple[list[tuple[str, Where]], list[Problem], tuple[str, ...], Guess | None]:
+    """Every file of a folder or archive without litter, what cannot be read, and notes on names."""
+    notes: tuple[str, ...] = ()
+    guess: Guess | None = None
+    found: list[tuple[str, Where]] = []
+    problems: list[Problem] = []
+    if walked is not None:
+        found.extend((path, path) for path in walked.files)
+        problems.extend(Problem(shown(path), reason) for path, reason in walked.refused)
+    else:
+        members, refused, notes, guess = list_archive(root, encoding)
+        problems.extend(
+            Problem(shown(name), reason)
+            for name, reason in refused
+            if not is_ignored([step for step in name.split("/") if step != ".."])
+        )
+        for name, member in members:
+            steps = _steps(name)
+            if steps and not is_ignored(steps):
+                found.append(("/".join(steps), member))
+    return found, problems, notes, guess
+
+
+def _from_folders(
+    root: Path,
+    found: list[tuple[str, Where]],
+    problems: list[Problem],
+    unused: Sequence[list_tables.Unused],
+    walked: Walk | None,
+) -> Listing:
+    """The images by their folders. unused: tables that do not name them. walked: of a folder."""
+    paths = [tuple(path.split("/")) for path, _ in found]
+    places, misplaced = understand(paths)
+    problems.extend(
+        Problem(shown(problem.name), problem.reason)
+        for problem in misplaced
+        if walked is None or not walked.is_linked(root / problem.name)  # it is read, by the link's name
+    )
+    items = [
+        Item(shown(path), Place(place.part, class_name(place.label)), where)
+        for (path, where), place in zip(found, places, strict=True)
+        if place is not None
+    ]
+    notes = list(unicode_notes(place.label for place in places if place is not None))
+    told = [
+        Problem(one.name, f"was not used: {one.reason.rstrip('.')}") for one in unused if one.about_images
+    ]
+    if len({item.place.label for item in items}) > 1:
+        notes += [f"{problem.name} {problem.reason}." for problem in told]
+    else:  # no dataset: the reason may be in a table
+        told += [Problem(one.name, f"was not used: {one.reason.rstrip('.')}") for one in unused]
+        problems = [*told, *problems]
+    return Listing(root, root.name, ordered(items), problems, tuple(notes))
+
+
+def _steps(path: str) -> Steps:
+    steps = path.replace("\\", "/").split("/")
+    return tuple(steps) if all(steps) and "." not in steps else tuple(s for s in steps if s not in ("", "."))
