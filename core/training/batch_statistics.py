@@ -8,6 +8,8 @@ average of the weights has statistics of its own, which are measured before it i
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 
@@ -17,8 +19,8 @@ from core.training.pipeline import Batches
 REST = 0.001  # share of the statistics that may be older than an epoch
 PAPER = 0.9  # arXiv:1512.03385 trains ResNets with it
 IMAGES = 64  # the statistics average over at least this many
-MEASURED = 12  # one batch in so many of an epoch is measured; a forward pass is about a third of a step
-FEW, MANY = 2, 8  # batches that are measured, at least and at most
+MEASURED = 20  # one batch in so many of an epoch is measured: its forward pass took half the time of a step
+MANY = 8  # batches that are measured at most, where they have enough images
 
 
 def statistics_layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
@@ -57,9 +59,9 @@ def measure_statistics(model: keras.Model, batches: Batches) -> None:
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    count = min(len(batches), max(FEW, min(MANY, len(batches) // MEASURED)))
+    count = max(math.ceil(IMAGES / batches.batch_size), min(MANY, len(batches) // MEASURED))
     try:
-        for number in range(count):
+        for number in range(min(count, len(batches))):
             for layer in layers:
                 layer.momentum = number / (number + 1)  # the mean of the batches so far
             images, _ = batches[number]
