@@ -93,12 +93,12 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
             held = resident(dataset.images, parts, config.training, memory.total)
         model, deployable = wrap(net, config, dataset.info.shape, mean, held)
 
-        answering, inputs = deployable, dataset.images
+        inputs = dataset.images
         if config.model.bottleneck:
             writer.begin()  # the first step may be long in coming
             report(store.settings, run_id, {"phase": "computing the outputs of the backbone"})
             inputs = bottleneck_features(net, config, dataset, mean, store.settings)
-            model = answering = head_of(net)
+            model = head_of(net)
             macs = describe_model(model).macs
         batch_size = config.training.images_per_step
         least = config.training.devices
@@ -130,9 +130,12 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         writer.tags({schema.KEPT: str(kept)})
         writer.metrics({"train_seconds": logger.seconds}, step=0)
         progress.phase("evaluating")
-        seen, views = replace(dataset, images=inputs), config.augmentation.test_time
+        saved, seen = in_float32(deployable), dataset
+        answering = saved
+        if config.model.bottleneck and saved is deployable:  # the same numbers, without the backbone again
+            answering, seen = model, replace(dataset, images=inputs)
+        views = config.augmentation.test_time
         evaluate(store, run_id, answering, seen, parts.test, batch_size, writer, views, least)
-        saved = in_float32(deployable)
         progress.phase("measuring the latency")
         writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
         progress.phase("saving")
