@@ -27,7 +27,8 @@ from core.tracking.states import RunState, UnknownRun
 if TYPE_CHECKING:
     import keras
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.models import ModelSignature
 
 NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the second: it could be no run's id
 
@@ -244,43 +245,62 @@ class RunStore:
         self.client.log_inputs(run_id, [DatasetInput(dataset, [])])
 
     def log_model(self, run_id: str, model: keras.Model) -> int:
-        """Save the net as the run's model, however long the store is busy; returns its size in bytes."""
-        import mlflow.keras
+        """Save a model as the run's, however long the store is busy; returns its size in bytes.
+
+        It takes the place of the one that an earlier attempt saved: a run has one model.
+        """
         import mlflow.utils.environment
         import numpy as np
-        from mlflow.models import Model, ModelSignature
+        from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
         signature = ModelSignature(
             inputs=Schema([TensorSpec(np.dtype("float32"), (-1, *model.input_shape[1:]), "images")]),
             outputs=Schema([TensorSpec(np.dtype("float32"), (-1, *model.output_shape[1:]))]),
         )
-        import keras
-
-        # Created here, because Model.log would put it into MLflow's active experiment.
-        params = patiently(lambda: self.run(run_id)).data.params
-        logged = patiently(
-            lambda: self.client.create_logged_model(
-                self.experiment_id, name=schema.MODEL, source_run_id=run_id, params=params
-            )
-        )
-        # Inferring the requirements takes 8 s, and comparing them with all that is installed another second.
-        requirements = [f"keras=={keras.__version__}"]
+        # Comparing the requirements with all that is installed takes a second.
         with patch.object(mlflow.utils.environment, "warn_dependency_requirement_mismatches"):
             patiently(
-                lambda: Model.log(
-                    None,
-                    flavor=mlflow.keras,
-                    name=schema.MODEL,
-                    run_id=run_id,
-                    model_id=logged.model_id,
-                    model=model,
-                    signature=signature,
-                    pip_requirements=requirements,
-                ),
+                lambda: self._log_model(run_id, model, signature),
                 others=lambda: self.touch(run_id),
             )
         return patiently(lambda: self.model_file(run_id)).stat().st_size
+
+    def _log_model(self, run_id: str, model: keras.Model, signature: ModelSignature) -> None:
+        import keras
+        import mlflow.keras
+        from mlflow.models import Model
+
+        own = f"source_run_id = '{run_id}'"
+        for earlier in self.client.search_logged_models([self.experiment_id], filter_string=own):
+            self.client.delete_logged_model(earlier.model_id)
+        # Created here, because Model.log would put it into MLflow's active experiment.
+        logged = self.client.create_logged_model(
+            self.experiment_id, name=schema.MODEL, source_run_id=run_id, params=self.run(run_id).data.params
+        )
+        Model.log(
+            None,
+            flavor=mlflow.keras,
+            name=schema.MODEL,
+            run_id=run_id,
+            model_id=logged.model_id,
+            model=model,
+            signature=signature,
+            pip_requirements=[f"keras=={keras.__version__}"],  # inferring them takes 8 s
+        )
+
+    def _logged_models(self, run_id: str) -> list[LoggedModel]:
+        """The models that a run has made and that were not deleted, the newest last."""
+        from mlflow.exceptions import MlflowException
+
+        outputs, found = self.run(run_id).outputs, []
+        for output in outputs.model_outputs if outputs else ():
+            try:
+                found.append(self.client.get_logged_model(output.model_id))
+            except MlflowException as error:
+                if error.error_code not in NO_SUCH_RUN:
+                    raise
+        return sorted(found, key=lambda logged: logged.creation_timestamp)
 
     # Reading
 
@@ -366,11 +386,10 @@ class RunStore:
         """The `.keras` file of a run. Raises FileNotFoundError when it has none."""
         import mlflow
 
-        outputs = self.run(run_id).outputs
-        if outputs is None or not outputs.model_outputs:
+        logged = self._logged_models(run_id)
+        if not logged:
             raise FileNotFoundError(f"The run {run_id} has no saved model.")
-        logged = self.client.get_logged_model(outputs.model_outputs[-1].model_id)
-        location = f"{logged.artifact_location}/data/model.keras"
+        location = f"{logged[-1].artifact_location}/data/model.keras"
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
 
     def _next_number(self) -> int:

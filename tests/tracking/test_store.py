@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -193,3 +194,15 @@ def test_a_process_is_known_by_more_than_its_number() -> None:
         while child.poll() is None and is_alive(name):
             pass
         assert not is_alive(name)  # a zombie until it is waited for
+
+
+def test_a_run_that_is_saved_again_has_one_model(store: RunStore) -> None:
+    """As a run does that was killed after its model was saved, and resumed."""
+    run_id = store.create(ExperimentConfig())
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    for value in (1.0, 2.0):
+        model.set_weights([np.full(weight.shape, value, "float32") for weight in model.get_weights()])
+        store.log_model(run_id, model)
+    assert len(store.client.search_logged_models([store.experiment_id])) == 1
+    saved = keras.saving.load_model(store.model_file(run_id), compile=False)
+    assert saved.get_weights()[0].tolist() == [[2.0, 2.0]] * 4
