@@ -81,11 +81,19 @@ def _grey(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     if codec in ("ppm", "ppm_plain"):
         limit = _ppm_limit(image)  # Pillow scales to 65,535 whatever the file takes for white
         return np.round(np.asarray(image)[..., None] * (limit / 65535)).astype(np.uint16)
+    if image.format == "JPEG2000":
+        return np.asarray(image)[..., None] >> (16 - _jpeg_2000_bits(data))  # Pillow scales to 16 bits
     swapped = codec == "libtiff" and raw in NATIVE
     values = _read(image, data, NATIVE[raw]) if swapped else np.asarray(image)
     if raw == "I;32N" and _tag(image, SAMPLE_FORMAT) == UNSIGNED:
         values = values.view(np.uint32)
     return values.astype(values.dtype.newbyteorder("="), copy=False)[..., None]
+
+
+def _jpeg_2000_bits(data: bytes) -> int:
+    """The depth that a JPEG 2000 file declares for its first channel, at most 16 (Ssiz in its SIZ marker)."""
+    depth = data.find(b"\xff\x4f\xff\x51") + 42
+    return min((data[depth] & 0x7F) + 1, 16)
 
 
 def _colour(image: ImageFile.ImageFile, data: bytes) -> tuple[np.ndarray, np.ndarray | None]:

@@ -71,7 +71,7 @@ def _form(settings: Settings) -> None:
             "Made to fit by", POLICIES, help="Stretch; pad: fit inside; crop: cover and cut."
         )
         channels = colour.selectbox("Channels", CHANNELS)
-        one, other, table, values = st.columns(4)
+        one, other, table, values = st.columns([3, 3, 5, 3])
         mirrored = one.text_input("Mirror this class", help="Its images are flipped left to right …")
         counted = other.text_input("and count it as this class", help="… and counted in this one.")
         columns = table.text_input(

@@ -90,6 +90,19 @@ def test_unsigned_values_of_32_bits_are_not_negative():
     assert (decoded(tiff(stored), 1, (0, 2**32 - 1)) == expected(stored, 0, 2**32 - 1)).all()
 
 
+def test_jpeg_2000_of_12_bits_keeps_its_values():
+    # Written with 16 bits, then declared to have 12: the middle of the range, which is stored as 0, moves.
+    stored = values(1)
+    buffer = io.BytesIO()
+    shifted = Image.fromarray(stored[..., 0] + np.uint16(2**15 - 2**11))
+    shifted.save(buffer, "JPEG2000", irreversible=False, no_jp2=True)
+    data = bytearray(buffer.getvalue())
+    assert data[:4] == b"\xff\x4f\xff\x51"
+    assert data[42] == 15
+    data[42] = 11
+    assert (decoded(bytes(data), 1, (0, 4095)) == expected(stored, 0, 4095)).all()
+
+
 def test_values_outside_the_range_are_clipped_and_counted():
     stored = np.zeros((*SHAPE, 1), "int16")
     stored[0, :, 0] = [-2000, -1000, 0, 1000, 2000, 3000, 4000]
