@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,35 +50,58 @@ class LossNames(keras.callbacks.Callback):
 class EpochLogger(keras.callbacks.Callback):
     """Writes every epoch's metrics to the store and a line to the log.
 
-    Speed counts the training steps alone: the first epoch's includes compiling, none includes validation.
+    Speed counts training steps alone, without validation, and without the first execution of a `fit`, which
+    also compiles; an epoch that is one such execution has no speed. clock: seconds, as `time.perf_counter`.
     logged: the last epoch of which the store has metrics already; an epoch that is trained a second time
     after an interruption is not written twice.
     """
 
-    def __init__(self, writer: MetricWriter, images: int, epochs: int, logged: int = 0):
+    def __init__(
+        self,
+        writer: MetricWriter,
+        images: int,
+        epochs: int,
+        logged: int = 0,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
         super().__init__()
         self.writer = writer
         self.images = images
         self.epochs = epochs
         self.logged = logged
+        self.clock = clock
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0  # of all epochs, those before an interruption too
         self.best = WORST
         self.best_epoch = 0
         self._trained_at: float | None = None
+        self._compiled = False
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._compiled = False
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._began = time.perf_counter()
+        self._began = self.clock()
+        self._timed_from, self._timed_share = self._began, 1.0
         self._trained_at = None
 
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if self._compiled:
+            return
+        self._compiled = True
+        self._timed_from = self.clock()
+        self._timed_share = 1 - min(1.0, (batch + 1) / self.params["steps"])
+
     def on_test_begin(self, logs: dict | None = None) -> None:
-        self._trained_at = time.perf_counter()
+        self._trained_at = self.clock()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        now = time.perf_counter()
+        now = self.clock()
         number, values = epoch + 1, {name: float(value) for name, value in (logs or {}).items()}
         values["learning_rate"] = rate_of_last_step(self.model)
-        values["images_per_second"] = self.images / ((self._trained_at or now) - self._began)
+        if self._timed_share:
+            seconds = (self._trained_at or now) - self._timed_from
+            values["images_per_second"] = self.images * self._timed_share / seconds
         values["epoch_seconds"] = now - self._began
         if score(values) > self.best:
             self.best, self.best_epoch = score(values), number
@@ -92,7 +115,9 @@ class EpochLogger(keras.callbacks.Callback):
             for name in ("loss", "accuracy", "val_loss", "val_accuracy", "objective")
             if name in values and not (name == "objective" and math.isclose(values[name], values["loss"]))
         )
-        print(f"epoch {number}/{self.epochs} · {shown} · {values['images_per_second']:.0f} images/s")
+        if "images_per_second" in values:
+            shown += f" · {values['images_per_second']:.0f} images/s"
+        print(f"epoch {number}/{self.epochs} · {shown}")
 
     def state(self) -> dict[str, Any]:
         return {

@@ -228,3 +228,27 @@ def test_an_older_checkpoint_compares_no_loss_with_another_quantity(store: RunSt
         )
     logged = store.run(run_id).data.metrics
     assert logged == {"objective": 0.02, "val_objective": 0.01, "accuracy": 0.5}
+
+
+class Clock(keras.callbacks.Callback):
+    """A clock that the batches move: by 100 s with the first, which compiles, by 1 s with each other one."""
+
+    now = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self.now += 100 if self.now == 0 else 1
+
+
+@pytest.mark.parametrize(("images", "expected"), [(32, [8.0, 8.0]), (8, [None, 8.0])])
+def test_speed_leaves_out_the_execution_that_compiles(
+    store: RunStore, images: int, expected: list[float | None]
+) -> None:
+    """Where an epoch is one batch of 8, the first has no other one to be measured by."""
+    chosen = task({})
+    batches = Batches(IMAGES, LABELS, np.arange(images), 8, 0)
+    compile_model(chosen.model, chosen.config, Length(len(batches), len(batches)), 1000)
+    clock = Clock()
+    with MetricWriter(store, store.create(chosen.config)) as writer:
+        logger = EpochLogger(writer, images, 2, clock=lambda: clock.now)
+        chosen.model.fit(batches, epochs=2, shuffle=False, verbose=0, callbacks=[clock, LossNames(), logger])
+    assert [values.get("images_per_second") for values in logger.history] == expected
