@@ -59,8 +59,8 @@ class ExperimentConfig(Part):
         return yaml.dump(self.model_dump(), Dumper=Dumper, sort_keys=False, allow_unicode=True)
 
     def flat(self) -> dict[str, Scalar]:
-        """Every setting by its dotted name."""
-        return _flatten(self.model_dump(), "")
+        """Every setting by its dotted name, with the momentum that is used where none is written down."""
+        return _flatten(self.model_dump(), "") | {"optimizer.momentum": self.optimizer.used_momentum}
 
     def with_values(self, changes: Mapping[str, Any]) -> ExperimentConfig:
         """A copy with dotted settings changed. Raises ConfigError as `from_mapping` does."""

@@ -60,12 +60,17 @@ class OptimizerConfig(Part):
 
     name: Optimizer = "adam"
     learning_rate: float = Field(1e-3, gt=0, le=10)
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float | None = Field(None, ge=0, lt=1)  # none: `default_momentum` of the optimizer
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0, le=1)  # decoupled, as in AdamW
     clip_norm: float = Field(0.0, ge=0)  # length of all gradients together at most; 0: no limit
     clip_value: float = Field(0.0, ge=0)  # each element of a gradient at most; 0: no limit
     ema: float = Field(0.0, ge=0, lt=1)  # share of the old in the moving average of weights; 0: none
+
+    @property
+    def used_momentum(self) -> float:
+        """The momentum that was written down, or the optimizer's default."""
+        return default_momentum(self.name) if self.momentum is None else self.momentum
 
     @property
     def slots(self) -> int:
@@ -80,6 +85,11 @@ class OptimizerConfig(Part):
                 f"Received: {self.clip_norm:g} and {self.clip_value:g}."
             )
         return self
+
+
+def default_momentum(optimizer: Optimizer) -> float:
+    """The momentum where none is written down: as papers train with SGD, and Keras with RMSprop."""
+    return 0.0 if optimizer == "rmsprop" else 0.9
 
 
 class RegularizationConfig(Part):

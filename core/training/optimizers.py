@@ -40,9 +40,9 @@ def make_optimizer(config: ExperimentConfig, run: Length) -> optimizers.Optimize
     if part.ema:
         settings |= {"use_ema": True, "ema_momentum": part.ema}
     if part.name == "sgd":
-        return optimizers.SGD(momentum=part.momentum, nesterov=part.nesterov, **settings)
+        return optimizers.SGD(momentum=part.used_momentum, nesterov=part.nesterov, **settings)
     if part.name == "rmsprop":
-        return optimizers.RMSprop(momentum=part.momentum, **settings)
+        return optimizers.RMSprop(momentum=part.used_momentum, **settings)
     plain = {
         "adam": optimizers.Adam,
         "adamw": optimizers.AdamW,

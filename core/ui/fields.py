@@ -9,15 +9,23 @@ from core.config import ExperimentConfig
 URL: Final = "query-params"  # a widget bound to the URL can be sent to a colleague
 
 
-def field(column: Any, path: str, label: str, help: str | None = None, key: str | None = None) -> Any:
+def field(
+    column: Any,
+    path: str,
+    label: str,
+    help: str | None = None,
+    key: str | None = None,
+    default: bool | float | str | None = None,
+) -> Any:
     """Draw the widget of a dotted setting with its default; returns what is chosen.
 
     Values out of range may be typed: the config refuses them in words. key: in the URL; default: the last
-    word of the path.
+    word of the path. default: where it is not the config's.
     """
     part, name = path.rsplit(".", 1) if "." in path else ("", path)
     owner = getattr(ExperimentConfig(), part) if part else ExperimentConfig()
-    default, kind = getattr(owner, name), type(owner).model_fields[name].annotation
+    default = getattr(owner, name) if default is None else default
+    kind = type(owner).model_fields[name].annotation
     key = key or name
     if get_origin(kind) is Literal:
         choices = get_args(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from core.config import ExperimentConfig
+from core.config.learning import default_momentum
 from core.training.pretrained import RUN
 from core.ui.augmentation_form import PREPROCESSING_WORDS, TEST_TIME_WORDS
 from core.ui.data_choices import IMBALANCE_WORDS, KEEP_TOGETHER_WORDS
@@ -18,6 +19,7 @@ NAMES = {
     "schedule.name": "schedule",
     "schedule.warmup_epochs": "warmup",
 }
+MOMENTUM = {"sgd": "momentum", "rmsprop": "rmsprop_momentum"}  # by optimizer: their defaults differ
 ALWAYS = ("data.name", "model.name", "model.freeze_names")  # the form begins with others than the config
 
 
@@ -36,6 +38,8 @@ def query(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[st
     runs: as `reads.runs()` gives them; a run to start from is chosen by its name among them.
     """
     default = ExperimentConfig().flat()
+    default["optimizer.momentum"] = default_momentum(config.optimizer.name)
+    names = NAMES | {"optimizer.momentum": MOMENTUM.get(config.optimizer.name, "momentum")}
     found: dict[str, str] = {}
     for path, value in config.flat().items():
         if path == "model.weights":
@@ -44,7 +48,7 @@ def query(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[st
             found[f"{config.model.name}.{path.removeprefix('model.options.')}"] = _text(value)
         elif path in ALWAYS or value != default.get(path):
             shown = SHOWN.get(path, {}).get(str(value), value)
-            found[NAMES.get(path, path.rpartition(".")[2])] = _text(shown)
+            found[names.get(path, path.rpartition(".")[2])] = _text(shown)
     return found
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from core.config.learning import Optimizer, default_momentum
 from core.jobs.slots import choices
 from core.settings import get_settings
 from core.ui.fields import URL, field
+from core.ui.form_url import MOMENTUM
 
 Settings = dict[str, Any]
 
@@ -91,11 +93,17 @@ OF_SCHEDULE: dict[str, tuple[tuple[str, str, str | None], ...]] = {
 }
 
 
-def regularization(optimizer: str) -> Settings:
+def regularization(optimizer: Optimizer) -> Settings:
     first, second, third = st.columns(3)
     settings: Settings = {}
     if optimizer in ("sgd", "rmsprop"):
-        settings["optimizer.momentum"] = field(first, "optimizer.momentum", "Momentum")
+        settings["optimizer.momentum"] = field(
+            first,
+            "optimizer.momentum",
+            "Momentum",
+            key=MOMENTUM[optimizer],
+            default=default_momentum(optimizer),
+        )  # a key of its own for each: what was shown for one is no choice for the other
     if optimizer == "sgd":
         settings["optimizer.nesterov"] = field(second, "optimizer.nesterov", "Nesterov momentum")
     rows = (

@@ -11,6 +11,7 @@ import pytest
 from core import datasets
 from core.architectures import build_model
 from core.config import AugmentationConfig, ExperimentConfig
+from core.config.experiment import from_yaml
 from core.datasets import choices, curate
 from core.datasets.versions import split_fingerprint
 from core.schedules import Length
@@ -185,6 +186,15 @@ def test_every_optimizer_of_the_config_exists(name: str) -> None:
     assert type(optimizer).__name__.lower() == name
     assert float(optimizer.learning_rate) == pytest.approx(0.02)
     assert optimizer.weight_decay == 0.1
+
+
+def test_rmsprop_has_momentum_where_it_is_asked_for_alone() -> None:
+    config = ExperimentConfig().with_values({"optimizer.name": "rmsprop"})
+    assert make_optimizer(config, Length(1, 1)).momentum == 0
+    assert config.flat()["optimizer.momentum"] == 0
+    assert make_optimizer(config.with_values({"optimizer.name": "sgd"}), Length(1, 1)).momentum == 0.9
+    asked = from_yaml("optimizer: {name: rmsprop, momentum: 0.9}")  # older runs wrote their default down
+    assert make_optimizer(from_yaml(asked.to_yaml()), Length(1, 1)).momentum == 0.9
 
 
 def test_evaluation_counts_what_it_says() -> None:

@@ -39,7 +39,10 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, CHANGED, {"data.preprocessing": "scale"}])
+RMSPROP = {"optimizer.name": "rmsprop", "optimizer.momentum": 0.9}  # what SGD has by default, but asked for
+
+
+@pytest.mark.parametrize("changes", [{}, CHANGED, {"data.preprocessing": "scale"}, RMSPROP])
 def test_the_form_launches_what_the_run_was(settings: Settings, changes: dict) -> None:
     config = ExperimentConfig().with_values(changes)
     app = opened("pages/2_Train.py", **query(config))
