@@ -11,6 +11,8 @@ import pandas as pd
 from core.datasets import ImageDataset
 from core.training.pipeline import Batches, fed
 
+TOP = 5  # of so many classes or fewer the label is always among the first five: that says nothing
+
 
 def predict_probabilities(
     model: keras.Model, dataset: ImageDataset, rows: np.ndarray, batch_size: int, least: int = 1
@@ -29,7 +31,7 @@ def both_columns(outputs: np.ndarray) -> np.ndarray:
 
 
 def test_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Loss, accuracy and top-5 accuracy under their names in the schema.
+    """Loss, accuracy and, of more than five classes, top-5 accuracy, under their names in the schema.
 
     probabilities: `(n, k)`; labels: int64 `(n,)`. Of classes with equal probability the first ranks first,
     for accuracy and top-5 alike. The loss is the mean negative log likelihood in nats, clipped at 1e-7 as
@@ -40,11 +42,13 @@ def test_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, flo
     of_label = probabilities[np.arange(len(labels)), labels]
     best_first = np.argsort(-probabilities, axis=1, kind="stable")
     rank = (best_first == labels[:, None]).argmax(axis=1)
-    return {
+    metrics = {
         "test_loss": float(-np.log(np.clip(of_label, 1e-7, 1.0)).mean()),
         "test_accuracy": float((rank == 0).mean()),
-        "test_top5_accuracy": float((rank < 5).mean()),
     }
+    if probabilities.shape[1] > TOP:
+        metrics["test_top5_accuracy"] = float((rank < TOP).mean())
+    return metrics
 
 
 def predictions_table(dataset: ImageDataset, rows: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:

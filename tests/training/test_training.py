@@ -197,6 +197,11 @@ def test_rmsprop_has_momentum_where_it_is_asked_for_alone() -> None:
     assert make_optimizer(from_yaml(asked.to_yaml()), Length(1, 1)).momentum == 0.9
 
 
+def test_among_five_classes_there_is_no_top_5() -> None:
+    uniform = np.full((3, 5), 0.2, "float32")
+    assert "test_top5_accuracy" not in evaluation.test_metrics(uniform, np.array([0, 1, 4]))
+
+
 def test_evaluation_counts_what_it_says() -> None:
     probabilities = np.array(
         [[0.7, 0.1, 0.1, 0.05, 0.03, 0.02], [0.02, 0.3, 0.2, 0.2, 0.18, 0.1]], dtype="float32"
