@@ -15,7 +15,7 @@ from PIL import Image
 
 from core import settings as settings_module
 from core.__main__ import main
-from core.datasets import load
+from core.datasets import load, names
 from core.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
@@ -124,6 +124,32 @@ def test_images_of_12_bits_are_imported_trained_on_and_predicted(settings: Setti
     assert [answer["predictions"][0]["class"] for answer in answers] == ["dark", "bright", "bright"]
     assert [bool(answer["notes"]) for answer in answers] == [False, False, True]
     assert "lie outside the dataset's value range, 0 to 4,095" in answers[2]["notes"][0]
+
+
+def test_a_dry_run_of_an_import_shows_the_classes_and_writes_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for number in range(4):
+        folder = tmp_path / "pets" / ("train" if number else "test")
+        for name in ("cat", "dog"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), number).save(folder / name / f"{number}.png")
+    (tmp_path / "pets" / "loose.png").write_bytes(b"x")
+    shown = run("import", "pets", str(tmp_path / "pets"), "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines() == [
+        "pets: 2 classes, 8 images; nothing was imported",
+        "cat: 3 train, 1 test",
+        "dog: 3 train, 1 test",
+    ]
+    assert "not imported: loose.png lies outside" in shown.stderr
+    assert "pets" not in names()
+    (tmp_path / "empty").mkdir()
+    for arguments, sentence in ((("my pets", "pets"), "'my pets'"), (("pets", "empty"), "holds no image")):
+        refused = run("import", arguments[0], str(tmp_path / arguments[1]), "--dry-run")
+        assert refused.returncode == 2
+        assert sentence in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
 
 
 def test_a_failed_run_exits_with_1(settings: Settings, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from core.commands.group import cli
+from core.datasets.records import Problem
 
 
 @cli.command("import")
@@ -49,6 +51,9 @@ from core.commands.group import cli
     help="Copies that the test set and later splits never share with training.",
 )
 @click.option("--replace", is_flag=True, help="Replace a dataset of the same name.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only show the classes that would be imported, and what would not."
+)
 def import_(
     name: str,
     path: Path,
@@ -63,11 +68,23 @@ def import_(
     links: tuple[Path, ...],
     keep_together: str,
     replace: bool,
+    dry_run: bool,
 ) -> None:
     """Import a folder, zip or table of images: a folder a class, or a table of files and labels."""
-    from core.datasets.importer import import_images
-    from core.datasets.request import parse_columns
+    from core.datasets.importer import check_name_free, import_images
+    from core.datasets.preview_import import preview_import
+    from core.datasets.request import check_classes, parse_columns
 
+    if dry_run:
+        check_name_free(name, replace)
+        preview = preview_import(path, columns=parse_columns(columns), encoding=encoding, links=links)
+        check_classes(preview.classes, path.name, preview.problems)
+        click.echo(f"{name}: {len(preview.classes)} classes, {preview.size:,} images; nothing was imported")
+        for i, label in enumerate(preview.classes):
+            counts = ", ".join(f"{count[i]:,} {part}" for part, count in preview.counts.items() if count[i])
+            click.echo(f"{label}: {counts}")
+        _tell(preview.notes, preview.problems)
+        return
     shows = sys.stderr.isatty()
 
     def progress(done: int, total: int, remaining_s: float) -> None:
@@ -95,7 +112,11 @@ def import_(
     height, width, depth = info.shape
     parts = ", ".join(f"{sum(counts):,} {part}" for part, counts in info.counts.items() if sum(counts))
     click.echo(f"{name}: {info.num_classes} classes, {height}×{width}×{depth}, {parts}")
-    for note in info.notes:
+    _tell(info.notes, info.problems)
+
+
+def _tell(notes: Sequence[str], problems: Sequence[Problem]) -> None:
+    for note in notes:
         click.echo(note)
-    for problem in info.problems:
+    for problem in problems:
         click.echo(f"not imported: {problem.name} {problem.reason}", err=True)

@@ -98,8 +98,8 @@ def import_images(
     """
     get_settings().require_trainer("import datasets")
     request = checked_request(size, channels, test_fraction, policy, mirror, seed, value_range, keep_together)
-    _check_name(name, replace)
-    listing = _listed(Path(path).expanduser(), columns, encoding, links)
+    check_name_free(name, replace)
+    listing = list_for_import(Path(path).expanduser(), columns, encoding, links)
     check_source(listing, request)
     report = _Reporter(len(listing.items), progress, cancelled)
     try:
@@ -343,9 +343,10 @@ def _classes(
     return tuple(classes)
 
 
-def _listed(
+def list_for_import(
     path: Path, columns: Mapping[str, str] | None, encoding: str | None, links: Sequence[str | Path]
 ) -> Listing:
+    """What lies at a path, before anything is decoded. Raises ImportRefused when it cannot be imported."""
     if not path.exists():
         raise ImportRefused(f"There is no folder or file {path}.")
     readable = path.is_dir() or (path.is_file() and (path.suffix.lower() in SUFFIXES or is_zipfile(path)))
@@ -383,7 +384,8 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _check_name(name: str, replace: bool) -> None:
+def check_name_free(name: str, replace: bool) -> None:
+    """Raise ImportRefused for a name that no dataset can have, or that another has unless it is replaced."""
     try:
         taken = store.exists(name)
     except DatasetError as error:

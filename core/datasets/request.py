@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.config import KEEP_TOGETHER
@@ -102,17 +102,7 @@ def parse_range(text: str) -> tuple[float, float] | None:
 def check_source(listing: Listing, request: Request) -> None:
     """Raise ImportRefused for what can be seen before an image is decoded."""
     labels = {item.place.label for item in listing.items}
-    if not labels:
-        reasons = example(listing.problems)
-        raise ImportRefused(
-            f"{listing.title} holds no image in a class folder (a folder a class, with or without train/, "
-            f"validation/ and test/ above), nor a table that names images and labels.{reasons}"
-        )
-    if len(labels) < 2:
-        raise ImportRefused(
-            f"A dataset needs at least 2 classes, a folder each. Received from {listing.title}: "
-            f"{some(class_order(labels))}.{example(listing.problems)}"
-        )
+    check_classes(labels, listing.title, listing.problems)
     for label in request.mirror or ():
         if label not in labels:
             raise ImportRefused(
@@ -123,6 +113,20 @@ def check_source(listing: Listing, request: Request) -> None:
         raise ImportRefused(
             f"`test_fraction` is for sources without a test part, but {listing.title} brings one. "
             f"Received: {request.test_fraction}."
+        )
+
+
+def check_classes(labels: Collection[str], title: str, problems: Sequence[Problem]) -> None:
+    """Raise ImportRefused when a source has not the two classes that a dataset needs. title: the source's."""
+    if not labels:
+        raise ImportRefused(
+            f"{title} holds no image in a class folder (a folder a class, with or without train/, "
+            f"validation/ and test/ above), nor a table that names images and labels.{example(problems)}"
+        )
+    if len(labels) < 2:
+        raise ImportRefused(
+            f"A dataset needs at least 2 classes, a folder each. Received from {title}: "
+            f"{some(class_order(set(labels)))}.{example(problems)}"
         )
 
 

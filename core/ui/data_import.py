@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import streamlit as st
 
 from core.datasets.decode import POLICIES
-from core.datasets.request import ImportRefused, parse_columns, parse_range
+from core.datasets.importer import check_name_free
+from core.datasets.preview_import import ImportPreview, preview_import
+from core.datasets.records import DatasetError
+from core.datasets.request import ImportRefused, check_classes, parse_columns, parse_range
+from core.datasets.store import check_name
 from core.jobs import imports
 from core.settings import NotAllowed, Settings
 from core.ui import reads, words
 
 LIVE_S = 1.0
+ASKED = "import-asked"  # in the session: an import that is shown before it begins
 CHANNELS = {"as the images are": None, "grey": 1, "colour": 3}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An import that was asked for. upload: a zip archive from the browser, or None where `path` is given."""
+
+    name: str
+    upload: Any
+    path: str
+    options: dict[str, Any]
 
 
 def import_panel(settings: Settings) -> None:
@@ -32,6 +50,7 @@ def import_panel(settings: Settings) -> None:
             "Where no test part is given, one is held out now and never chooses anything."
         )
         _form(settings)
+        _preview(settings)
     if known := reads.unprepared():
         with st.expander("Download a known dataset", icon=":material/download:"):
             for info in known:
@@ -50,8 +69,10 @@ def _offer(settings: Settings, name: str, title: str, description: str, licence:
 
 
 def _form(settings: Settings) -> None:
+    name = st.text_input("Name of the dataset", placeholder="flowers", max_chars=64).strip()
+    if name and (problem := _name_problem(name)):
+        st.error(words.plain(problem), icon=":material/block:")
     with st.form("import", border=False):
-        name = st.text_input("Name of the dataset", placeholder="flowers", max_chars=64)
         archive, folder = st.columns(2)
         upload = archive.file_uploader("A zip archive", type="zip")
         path = folder.text_input("or a path on the server", placeholder="/data/flowers")
@@ -89,8 +110,12 @@ def _form(settings: Settings) -> None:
             "and for every later split. Takes about a millisecond an image.",
         )
         replaces = st.checkbox("Replace a dataset of this name")
-        if not st.form_submit_button("Import", icon=":material/upload:"):
+        with st.container(horizontal=True):
+            starts = st.form_submit_button("Import", icon=":material/upload:", type="primary")
+            shows = st.form_submit_button("Preview", icon=":material/visibility:")
+        if not (starts or shows):
             return
+    st.session_state.pop(ASKED, None)
     try:
         options: dict[str, Any] = {"policy": fit, "replace": replaces, "channels": CHANNELS[channels]}
         options |= {"size": pixels} if pixels else {}
@@ -102,19 +127,101 @@ def _form(settings: Settings) -> None:
         if bool(mirrored.strip()) != bool(counted.strip()):
             raise ImportRefused("To mirror a class, name both it and the class that it is counted as.")
         options["mirror"] = (mirrored.strip(), counted.strip()) if mirrored.strip() else None
-        _start(settings, name.strip(), upload, path.strip(), options)
+        asked = Asked(name, upload, path.strip(), options)
+        _check(settings, asked)
+        # Names in a guessed encoding are shown first, so that nobody trains on garbled classes.
+        if shows or (_is_archive(asked) and _look(settings, asked).guess):
+            st.session_state[ASKED] = asked
+        else:
+            _start(settings, asked)
     except (ImportRefused, NotAllowed) as error:
         st.error(words.plain(str(error)), icon=":material/block:")
 
 
-def _start(settings: Settings, name: str, upload: Any, path: str, options: dict[str, Any]) -> None:
-    if not name:
-        raise ImportRefused("Give the dataset a name.")
-    if (upload is None) == (not path):
-        raise ImportRefused("Give either an archive or a path.")
+def _preview(settings: Settings) -> None:
+    """What was asked for, by its names, with the choice of their encoding; importing it is the next click."""
+    asked: Asked | None = st.session_state.get(ASKED)
+    if asked is None:
+        return
+    try:
+        found = _look(settings, asked)
+        if found.guess is not None:
+            readings = ((found.guess.encoding, found.guess.examples), *found.guess.others)
+            shown = {encoding: f"{encoding}: {', '.join(examples)}" for encoding, examples in readings}
+            st.warning(
+                "The archive does not say how its names are encoded. Choose how they read well.",
+                icon=":material/translate:",
+            )
+            chosen = st.selectbox(
+                "Encoding of the names",
+                list(shown),
+                format_func=lambda name: shown[name],
+                key="import-encoding",
+            )
+            asked = replace(asked, options={**asked.options, "encoding": chosen})
+            found = _look(settings, asked)
+        st.markdown(f"**{words.plain(asked.name)}**: {len(found.classes):,} classes, {found.size:,} images")
+        parts = {part: counts for part, counts in found.counts.items() if any(counts)}
+        st.dataframe(pd.DataFrame({"class": found.classes, **parts}), hide_index=True, height=240)
+        for note in found.notes:
+            st.caption(words.plain(note))
+        if found.problems:
+            name, reason = found.problems[0]
+            st.caption(
+                words.plain(f"Not imported: {len(found.problems):,} files, as {name!r}, which {reason}.")
+            )
+        with st.container(horizontal=True):
+            if st.button("Import these classes", icon=":material/upload:", type="primary"):
+                _start(settings, asked)
+                st.session_state.pop(ASKED)
+                st.rerun()
+            if st.button("Discard", icon=":material/close:"):
+                st.session_state.pop(ASKED)
+                st.rerun()
+    except (ImportRefused, NotAllowed) as error:
+        st.error(words.plain(str(error)), icon=":material/block:")
+
+
+def _name_problem(name: str) -> str:
+    """Why no dataset can have the name, with one that it can; empty when it can."""
+    try:
+        check_name(name)
+    except DatasetError as error:
+        usable = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
+        return f"{error}" + (f" Possible: {usable}" if usable else "")
+    return ""
+
+
+def _check(settings: Settings, asked: Asked) -> None:
+    """Raise ImportRefused or NotAllowed for what can be known before the source is read."""
     settings.require_trainer("import datasets")
-    source = Path(path) if upload is None else _keep_upload(settings, upload)
-    imports.start(settings, name, source, upload is not None, options)
+    if not asked.name:
+        raise ImportRefused("Give the dataset a name.")
+    if (asked.upload is None) == (not asked.path):
+        raise ImportRefused("Give either an archive or a path.")
+    check_name_free(asked.name, asked.options["replace"])
+
+
+def _is_archive(asked: Asked) -> bool:
+    return asked.upload is not None or asked.path.lower().endswith(".zip")
+
+
+def _look(settings: Settings, asked: Asked) -> ImportPreview:
+    """What the source holds. Raises ImportRefused."""
+    path = Path(asked.path) if asked.upload is None else _keep_upload(settings, asked.upload)
+    options = {key: asked.options[key] for key in ("columns", "encoding", "links") if key in asked.options}
+    try:
+        found = preview_import(path, **options)
+    finally:
+        if asked.upload is not None:
+            path.unlink()
+    check_classes(found.classes, "the archive" if asked.upload is not None else path.name, found.problems)
+    return found
+
+
+def _start(settings: Settings, asked: Asked) -> None:
+    source = Path(asked.path) if asked.upload is None else _keep_upload(settings, asked.upload)
+    imports.start(settings, asked.name, source, asked.upload is not None, asked.options)
 
 
 def _keep_upload(settings: Settings, upload: Any) -> Path:

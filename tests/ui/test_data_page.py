@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -230,3 +231,72 @@ def test_the_train_form_previews_in_the_real_prediction_process(settings: Settin
     assert not app.error
     app.number_input(key="random_crop").set_value(99).run()
     assert "augmentation.random_crop must be at most" in app.error[0].value.replace("\\", "")
+
+
+def shift_jis(path: Path) -> list[str]:
+    """A zip from a Japanese Windows, whose names are not marked; the names of its classes."""
+    classes = ["表示", "能力"]
+    picture(path.with_suffix(".png"), 1)
+    with zipfile.ZipFile(path, "w") as archive:
+        for sign, name in zip("AB", classes, strict=True):
+            for number in range(4):
+                picture(path.with_suffix(".png"), number + 4 * (sign == "A"))
+                archive.write(path.with_suffix(".png"), f"{sign * len(name.encode('cp932'))}/{number}.png")
+    data = path.read_bytes()
+    for sign, name in zip("AB", classes, strict=True):
+        coded = name.encode("cp932")
+        data = data.replace(sign.encode() * len(coded) + b"/", coded + b"/")
+    path.write_bytes(data)
+    return classes
+
+
+def test_names_in_a_guessed_encoding_are_shown_and_chosen_before_the_import(
+    settings: Settings, tmp_path: Path
+) -> None:
+    classes = shift_jis(tmp_path / "words.zip")
+    app = opened("pages/1_Data.py")
+    fields = {field.label: field for field in app.text_input}
+    fields["Name of the dataset"].set_value("words")
+    fields["or a path on the server"].set_value(str(tmp_path / "words.zip"))
+    press(app, "Import")
+    assert imports.jobs(settings) == {}  # nothing begins before the names were seen
+    (table,) = [frame.value for frame in app.dataframe if "class" in frame.value]
+    assert sorted(table["class"]) == sorted(classes)
+    assert "does not say how its names are encoded" in app.warning[0].value
+    (choice,) = [box for box in app.selectbox if box.label == "Encoding of the names"]
+    assert choice.value == "cp932"
+    choice.set_value("gb18030").run()
+    (table,) = [frame.value for frame in app.dataframe if "class" in frame.value]
+    assert sorted(table["class"]) == sorted(name.encode("cp932").decode("gb18030") for name in classes)
+    app.selectbox(key="import-encoding").set_value("cp932").run()
+    press(app, "Import these classes")
+    wait_for(lambda: all(job.state != imports.RUNNING for job in imports.jobs(settings).values()))
+    (job,) = imports.jobs(settings).values()
+    assert job.state == imports.DONE, job.message
+    assert sorted(datasets.info("words").classes) == sorted(classes)
+    assert list(imports.uploads(settings).iterdir()) == []
+
+
+def test_a_preview_shows_classes_by_part_and_what_is_not_imported(pets: Path, settings: Settings) -> None:
+    (pets / "loose.png").write_bytes(b"x")
+    app = opened("pages/1_Data.py")
+    fields = {field.label: field for field in app.text_input}
+    fields["Name of the dataset"].set_value("more")
+    fields["or a path on the server"].set_value(str(pets))
+    press(app, "Preview")
+    (table,) = [frame.value for frame in app.dataframe if "class" in frame.value and "train" in frame.value]
+    assert dict(zip(table["class"], table["train"], strict=True)) == {"cat": 7, "dog": 3, "Dog!": 1}
+    assert "Not imported: 1 files, as 'loose.png'" in said(app)
+    press(app, "Discard")
+    assert imports.jobs(settings) == {}
+    assert "more" not in datasets.names()
+
+
+def test_a_name_with_a_space_is_refused_at_its_field(settings: Settings) -> None:
+    app = opened("pages/1_Data.py")
+    (field,) = [field for field in app.text_input if field.label == "Name of the dataset"]
+    field.set_value("my flowers").run()
+    (error,) = app.error
+    assert "Received: 'my flowers'. Possible: my-flowers" in error.value.replace("\\", "")
+    field.set_value("my-flowers").run()
+    assert not app.error

@@ -1,0 +1,56 @@
+"""What an import would bring: its classes by name, before anything is decoded or written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.datasets.importer import list_for_import
+from core.datasets.listing import class_order
+from core.datasets.name_encoding import Guess
+from core.datasets.records import PARTS, Problem
+from core.settings import get_settings
+
+
+@dataclass(frozen=True)
+class ImportPreview:
+    """What a source holds by its names alone; whether an image can be decoded shows in the import.
+
+    counts: images of each class, for every part that the source names; all count as training where it names
+    none.
+    guess: how names in an archive were read that do not say their encoding; None when there is no doubt.
+    """
+
+    classes: tuple[str, ...]
+    counts: Mapping[str, tuple[int, ...]]
+    notes: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    guess: Guess | None
+
+    @property
+    def size(self) -> int:
+        """How many images there are in all parts together."""
+        return sum(map(sum, self.counts.values()))
+
+
+def preview_import(
+    path: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    links: Sequence[str | Path] = (),
+) -> ImportPreview:
+    """List what `import_images` would import. Raises ImportRefused when the source cannot be read."""
+    get_settings().require_trainer("import datasets")
+    listing = list_for_import(Path(path).expanduser(), columns, encoding, links)
+    places = Counter((item.place.part or "train", item.place.label) for item in listing.items)
+    classes = class_order({label for _, label in places})
+    return ImportPreview(
+        tuple(classes),
+        {part: tuple(places[part, label] for label in classes) for part in PARTS},
+        listing.notes,
+        tuple(listing.problems),
+        listing.guess,
+    )
