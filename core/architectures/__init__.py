@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core.architectures.answer import with_probabilities
 from core.config import as_text
 from core.plugin_files import load_helpers
 from core.registry import Registry
@@ -97,7 +98,7 @@ class Architecture:
     """A named net: how to build it, and what a person should know before choosing it.
 
     build: `(input_shape, num_classes, **options) -> keras.Model`; its output is `(batch, num_classes)`
-        probabilities (`(batch, 1)` with a sigmoid head).
+        probabilities or logits (`(batch, 1)` for two classes).
     input_shape: the native input `(H, W, C)`, num_classes the native number of classes.
     min_size: the smallest height and width that still works.
     check: `(input_shape, num_classes, **options)`; raises ValueError for what these rules do not cover. It
@@ -173,14 +174,15 @@ def build_model(
 ) -> keras.Model:
     """Build a registered net, at its native input and class count unless told otherwise.
 
-    Raises UnknownName for an unknown net, ValueError for an input, class count or option it cannot take.
+    Raises UnknownName for an unknown net, ValueError for an input, class count or option it cannot take, and
+    for a model that is no classifier of them. What it answers is as `core.architectures.answer` says.
     """
     load_layers()
     entry = architectures.get(name)
     shape = entry.input_shape if input_shape is None else input_shape
     classes = entry.num_classes if num_classes is None else num_classes
     _, complete = check_net(name, shape, classes, options)
-    return entry.build(shape, classes, **complete)
+    return with_probabilities(entry.build(shape, classes, **complete), name, shape, classes)
 
 
 def inference_model(model: keras.Model) -> keras.Model:

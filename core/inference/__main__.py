@@ -86,6 +86,10 @@ class Server:
 
                 model, size = ModelConfig(**header.pop("model")), header.pop("image_shape")
                 return describe_transfer(model, tuple(size) if size else None, **header).to_dict()
+            case "check_model":
+                from core.inference.own_models import check
+
+                return check(**header)
             case "preview":
                 from core.inference.preview import preview
 

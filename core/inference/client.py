@@ -98,6 +98,24 @@ def describe_transfer(
     return _ask(settings, header)
 
 
+def check_model(
+    settings: Settings,
+    model: ModelConfig,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    preprocessing: str,
+) -> str:
+    """Build a model of somebody's own and say in a sentence why it must not be trained; empty: it may."""
+    header = {
+        "do": "check_model",
+        "model": model.model_dump(),
+        "image_shape": image_shape,
+        "num_classes": num_classes,
+        "preprocessing": preprocessing,
+    }
+    return _ask(settings, header)
+
+
 def preview(
     settings: Settings, config: ExperimentConfig, row: int, *, count: int = 8, seed: int = 0
 ) -> list[bytes]:

@@ -12,6 +12,8 @@ from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo, choices, split_report
+from core.inference.client import InferenceError
+from core.inference.own_models import problem
 from core.jobs.groups import Group, conclude_groups, places
 from core.jobs.slots import AUTO, limit, slots_of
 from core.jobs.slots import choices as choices_of_device
@@ -30,9 +32,13 @@ def check(config: ExperimentConfig) -> None:
         choices.check(config, info)
         shape = net_shape(config.model, choices.net_shape(config, info.shape))
         check_net(config.model.name, shape, info.num_classes, config.model.options)
-        check_weights(config, get_store())
-    except ValueError as error:
+        preprocessing = check_weights(config, get_store())
+        images = choices.net_shape(config, info.shape)
+        found = problem(get_store().settings, config.model, images, info.num_classes, preprocessing)
+    except (ValueError, InferenceError) as error:
         raise ConfigError(str(error)) from error
+    if found:
+        raise ConfigError(found)
     training, validation = _sizes(info, config)
     if config.training.images_per_step > training:
         raise ConfigError(

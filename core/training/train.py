@@ -17,8 +17,10 @@ from keras import layers
 from core import datasets
 from core.analysis.scores import scores
 from core.architectures import inference_model
+from core.architectures.answer import note
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
+from core.architectures.model_check import check_own_model
 from core.architectures.transfer import assemble, head_of
 from core.config import DataConfig, ExperimentConfig
 from core.datasets import ImageDataset, choices, split_report
@@ -75,6 +77,9 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
         net = regularized(net, config.regularization)
         config = start_from(net, config, store)  # decides the preprocessing
+        check_own_model(config.model.name, net, config.data.preprocessing)
+        if (added := note(inference_model(net))) is not None:
+            print(added)
         mean = training_mean(dataset.images, parts.train) if needs_mean(config.data.preprocessing) else None
         print(
             f"data {config.data.name}: "

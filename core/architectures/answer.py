@@ -1,0 +1,145 @@
+"""What a model answers: probabilities in 32 bits, `(N, classes)` or `(N, 1)`, whoever wrote the model.
+
+The output layer decides, by its activation:
+
+- softmax over the classes, or one sigmoid unit for two classes: the model stays as it is;
+- none (logits): a softmax follows, or a sigmoid where it is one unit;
+- anything else is refused in a sentence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import keras
+    from keras import layers
+else:
+    keras = LazyModule("keras")
+    layers = LazyModule("keras.layers")
+
+ADDED = "probabilities"  # the layer that turns logits into probabilities
+ADDED_32 = "probabilities_float32"  # the layer that brings probabilities of half precision into float32
+# What neither bounds nor bends values: an output layer before it decides what the model answers.
+PASSED = ("Flatten", "Reshape", "Dropout", "Identity", "GlobalAveragePooling2D", "AveragePooling2D", "Cast")
+LINEAR = ("BatchNormalization", "LayerNormalization")
+
+
+class ModelError(ValueError):
+    """A model that cannot be trained as a classifier; the message says which, which rule, what was found."""
+
+
+def with_probabilities(model: Any, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Model:
+    """Return the model so that it answers probabilities in float32; it shares its layers.
+
+    model: what an architecture built. Raises ModelError when it is no classifier of such images.
+    """
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        raise ModelError(
+            f"{name} must return a functional or sequential keras.Model with a known input. "
+            f"Received: {type(model).__name__}."
+        )
+    if [tuple(one.shape[1:]) for one in model.inputs] != [tuple(input_shape)]:
+        raise ModelError(
+            f"{name} must take one batch of images of {_times(input_shape)}. "
+            f"Received: {', '.join(_times(one.shape[1:]) for one in model.inputs)}."
+        )
+    heads = model.outputs
+    several = type(model).__name__ == "AuxiliaryModel"
+    if len(heads) != 1 and not several:
+        raise ModelError(f"{name} must have one output, the classes. Received: {len(heads)} outputs.")
+    answers = [_probabilities(head, name, classes, model) for head in heads]
+    if all(answer is head for answer, head in zip(answers, heads, strict=True)):
+        return model
+    if several:
+        return type(model)(model.inputs[0], answers, name=model.name)
+    return keras.Model(model.inputs[0], answers[0], name=model.name)
+
+
+def note(model: keras.Model) -> str | None:
+    """A sentence where the model got a layer that its author had not written; None where it had not."""
+    added = next((layer for layer in model.layers if layer.name == ADDED), None)
+    if added is None:
+        return None
+    kind = "softmax" if isinstance(added, layers.Softmax) else "sigmoid"
+    return f"the last layer of {model.name} has no activation, so its values are logits: a {kind} was added"
+
+
+def _probabilities(head: Any, name: str, classes: int, model: keras.Model) -> Any:
+    """The output `(N, units)` as probabilities in float32: itself where it is that already."""
+    if len(head.shape) != 2:
+        raise ModelError(
+            f"{name} must end in one value a class, (N, {classes}). "
+            f"Received: values of {_times(head.shape[1:])}; flatten or pool them before the last layer."
+        )
+    units = head.shape[1]
+    if units != classes and not (units == 1 and classes == 2):
+        one = " or one sigmoid unit" if classes == 2 else ""
+        raise ModelError(
+            f"{name} must have one output for each of the {classes} classes{one}: give the last layer "
+            f"`num_classes` units. Received: {units}."
+        )
+    activation, label = _activation(head)
+    if activation == "linear":
+        if any(layer.name == ADDED for layer in model.layers):
+            raise ModelError(f"{name} must not name a layer before its logits '{ADDED}'.")
+        if units == 1:
+            return layers.Activation("sigmoid", dtype="float32", name=ADDED)(head)
+        return layers.Softmax(dtype="float32", name=ADDED)(head)
+    if activation == "sigmoid" and units > 1:
+        raise ModelError(
+            f"{name} ends in {label} with a sigmoid for each class, whose values do not sum to 1. "
+            "Use softmax, or no activation for logits."
+        )
+    if activation is not None and activation != ("sigmoid" if units == 1 else "softmax"):
+        fitting = "sigmoid" if units == 1 else "softmax"
+        raise ModelError(
+            f"{name} must end in {fitting}, or without activation for logits. "
+            f"Received: {label} with {activation}."
+        )
+    return head if head.dtype == "float32" else _in_float32(head)
+
+
+def _activation(head: Any) -> tuple[str | None, str]:
+    """What the output layer does to its values, and which layer that is; None: it cannot be told."""
+    operation = head._keras_history.operation
+    kind = type(operation).__name__
+    label = f"the layer '{operation.name}'"
+    if isinstance(operation, keras.Model):
+        return _activation(operation.outputs[0])
+    if kind in PASSED:
+        (before,) = operation._inbound_nodes[0].input_tensors
+        return _activation(before)
+    if kind in LINEAR:
+        return "linear", label
+    if kind in ("Softmax", "Sigmoid"):  # a layer, or keras.ops
+        return kind.lower(), label
+    function = getattr(operation, "activation", None)
+    if function is None:
+        return None, label
+    found = getattr(function, "__name__", type(function).__name__).lower()
+    if kind == "Activation" and found == "linear":
+        (before,) = operation._inbound_nodes[0].input_tensors
+        return _activation(before)
+    return found, label
+
+
+def _in_float32(head: Any) -> Any:
+    """The same output computed in 32 bits: half precision has three digits, too few for a loss."""
+    operation = head._keras_history.operation
+    if type(operation).__name__ in ("Softmax", "Sigmoid") and not isinstance(operation, keras.Layer):
+        (before,) = operation._inbound_nodes[0].input_tensors
+        return layers.Activation(type(operation).__name__.lower(), dtype="float32", name=ADDED_32)(before)
+    if isinstance(operation, keras.Layer) and not isinstance(operation, keras.Model):
+        operation.dtype_policy = "float32"
+        inputs = operation._inbound_nodes[-1].arguments
+        again = operation(*inputs.args, **inputs.kwargs)
+        if again.dtype == "float32":
+            return again
+    return layers.Activation("linear", dtype="float32", name=ADDED_32)(head)
+
+
+def _times(shape: Any) -> str:
+    return "×".join(str(side) for side in shape) or "one number"

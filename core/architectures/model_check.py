@@ -1,0 +1,173 @@
+"""Checks of a model of somebody's own, before it trains: its values, how its weights start, whether it loads.
+
+`core.architectures.answer` has looked at its shape and its last activation when it was built.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.architectures import architectures, inference_model
+from core.architectures.answer import ModelError
+from core.lazy import LazyModule
+from core.plugin_files import PACKAGE
+
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = LazyModule("keras")
+
+IMAGES = 4
+SUM_TOLERANCE = 0.01  # of the probabilities of an image, which half precision rounds
+# How far apart the values of an image lie, by preprocessing; 1 in all others.
+RANGES = {"caffe": 255.0, "tf": 2.0, "standardize": 3.5, "torch": 4.4}
+LEAST_RANGE = 0.05  # of what reaches the first weights; 1/255 of the smallest range above is 0.004
+
+
+def check_own_model(name: str, model: keras.Model, preprocessing: str) -> None:
+    """Raise ModelError when a model from the folder of own architectures must not be trained.
+
+    name: of its registered architecture; those of the program are tested and pass. model: built, with
+    weights. preprocessing: of `data.preprocessing`, which the model's images go through first.
+    """
+    if architectures.origin(name) is not None:
+        check_model(name, inference_model(model), preprocessing)
+
+
+def check_model(name: str, model: keras.Model, preprocessing: str) -> None:
+    """The checks themselves; raises ModelError with one sentence for the first that fails."""
+    images = np.random.default_rng(0).uniform(size=(IMAGES, *model.input_shape[1:])).astype("float32")
+    images = images * RANGES.get(preprocessing, 1.0)
+    _check_scale(name, model, images, preprocessing)
+    answers = _answers(model, images)
+    _check_probabilities(name, answers)
+    _check_starts(name, model)
+    _check_loads(name, model, images, answers)
+
+
+def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(model(images, training=False)), "float32")
+
+
+def _check_probabilities(name: str, answers: np.ndarray) -> None:
+    if not np.isfinite(answers).all():
+        raise ModelError(f"{name} answers values that are not numbers to random images before any training.")
+    sums = answers.sum(axis=1)
+    fits = answers.shape[1] == 1 or np.abs(sums - 1).max() < SUM_TOLERANCE
+    if answers.min() < 0 or answers.max() > 1 + SUM_TOLERANCE or not fits:
+        raise ModelError(
+            f"{name} must answer probabilities that sum to 1: end it with softmax, or with a layer without "
+            f"activation for logits. Received: values of {answers.min():.3g} to {answers.max():.3g} that sum "
+            f"to {sums.min():.3g} and more."
+        )
+
+
+def _check_scale(name: str, model: keras.Model, images: np.ndarray, preprocessing: str) -> None:
+    """Images come preprocessed; a model that scales pixels again sees them all as nearly equal."""
+    for operation, values in _first_weighted(model, images):
+        spread = float(np.ptp(values))
+        if spread < LEAST_RANGE:
+            raise ModelError(
+                f"{name} scales pixels a second time: values that data.preprocessing {preprocessing} spreads "
+                f"over {np.ptp(images):.3g} reach the layer '{operation}' within {spread:.2g}. Remove the "
+                "Rescaling, or the division, at its beginning."
+            )
+
+
+def _first_weighted(model: keras.Model, images: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The first layers with weights after the image, and what reaches them; nested models unfolded."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    known = {id(graph.inputs[0]): images}
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            if node.is_input or any(id(tensor) not in known for tensor in node.input_tensors):
+                continue
+            operation, values = node.operation, known[id(node.input_tensors[0])]
+            if not getattr(operation, "weights", None):
+                arguments, others = _filled(node, known)
+                results = operation(*arguments, **others)
+                for tensor, result in zip(node.outputs, keras.tree.flatten(results), strict=True):
+                    known[id(tensor)] = keras.ops.convert_to_numpy(result)
+            elif isinstance(operation, keras.Model):
+                yield from _first_weighted(operation, values)
+            else:
+                yield operation.name, values
+
+
+def _filled(node: Any, known: dict[int, np.ndarray]) -> tuple[Any, Any]:
+    """The arguments of a call with values for its tensors."""
+
+    def value(one: Any) -> Any:
+        return keras.ops.convert_to_tensor(known[id(one)]) if isinstance(one, keras.KerasTensor) else one
+
+    return keras.tree.map_structure(value, (node.arguments.args, node.arguments.kwargs))
+
+
+def _check_starts(name: str, model: keras.Model) -> None:
+    """Keras' initializers are stateless: layers that share one, or a seed, start with the same numbers."""
+    seen: dict[Any, str] = {}
+    for layer in model._flatten_layers(include_self=False):
+        for attribute, initializer in vars(layer).items():
+            if not attribute.endswith("kernel_initializer") or not hasattr(initializer, "seed"):
+                continue
+            seed = initializer.get_config().get("seed")
+            key = id(initializer) if seed is None else (type(initializer), seed)
+            if key in seen and seen[key] != layer.name:
+                raise ModelError(
+                    f"{name}: the weights of the layers '{seen[key]}' and '{layer.name}' start with the same "
+                    "random numbers, because they share an initializer or its seed. Give each layer its own."
+                )
+            seen[key] = layer.name
+
+
+def _check_loads(name: str, model: keras.Model, images: np.ndarray, answers: np.ndarray) -> None:
+    """What cannot be saved and loaded again could never predict."""
+    hint = (
+        "Build it of Keras' layers and keras.ops, or put its own layers, with register_keras_serializable "
+        "and get_config, into a file of the folder whose name begins with an underscore."
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        try:
+            for kind in _unreachable(model):
+                raise ModelError(f"its {kind} is known only where the model was built")
+            model.save(path)
+            loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+            again = _answers(loaded, images)
+        except Exception as error:  # of Keras, or of code of the model's author
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ModelError(
+                f"{name} cannot be saved and loaded again ({reason}), so it could never predict. {hint}"
+            ) from error
+    if not np.allclose(again, answers, atol=1e-3):
+        raise ModelError(
+            f"{name} answers differently once it was saved and loaded: by "
+            f"{np.abs(again - answers).max():.2g} on random images. {hint}"
+        )
+
+
+def _unreachable(model: keras.Model) -> Iterator[str]:
+    """Registered classes and functions that another process does not import before it loads a model."""
+    registered = keras.saving.get_custom_objects()
+    for named in _registered_names(json.loads(model.to_json())):
+        found = registered.get(named)
+        module = getattr(found, "__module__", "")
+        if found is not None and not module.startswith(("core.", f"{PACKAGE}._", "keras")):
+            yield f"'{named}'"
+
+
+def _registered_names(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        if tree.get("registered_name"):
+            yield tree["registered_name"]
+        for branch in tree.values():
+            yield from _registered_names(branch)
+    elif isinstance(tree, list):
+        for branch in tree:
+            yield from _registered_names(branch)

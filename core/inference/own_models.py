@@ -1,0 +1,70 @@
+"""Whether a model of somebody's own may be trained: asked before a launch, answered once a version of it.
+
+The prediction process builds and checks the model; `problem` keeps its answers on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from threading import get_ident
+from typing import Any
+
+from core.architectures import Shape, architectures
+from core.architectures.answer import ModelError
+from core.config import ModelConfig
+from core.inference import client
+from core.inference.descriptions import code_version, own_code
+from core.registry import UnknownName
+from core.settings import Settings
+
+
+def problem(
+    settings: Settings, model: ModelConfig, image_shape: Shape, num_classes: int, preprocessing: str
+) -> str:
+    """Return a sentence that says why the model must not be trained; empty where it may.
+
+    Models of the program are not looked at: they are tested. Raises InferenceError when the prediction
+    process cannot be asked.
+    """
+    file = architectures.origin(model.name)
+    if file is None:
+        return ""
+    plain = ModelConfig(**model.model_dump(include={"name", "options", "head", "resize"}))
+    depends_on = [plain.model_dump(), image_shape, num_classes, preprocessing, code_version(), own_code(file)]
+    name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
+    path = settings.cache / "model_checks" / f"{name}.txt"
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    found = client.check_model(settings, plain, image_shape, num_classes, preprocessing)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}")
+    draft.write_text(found, encoding="utf-8")
+    draft.replace(path)  # whole or not at all, whoever else writes it now
+    return found
+
+
+def check(model: dict[str, Any], image_shape: Shape, num_classes: int, preprocessing: str) -> str:
+    """Build the model and check it, in the prediction process; returns what `problem` returns."""
+    import keras
+
+    from core.architectures.model_check import check_own_model
+    from core.architectures.transfer import assemble
+
+    chosen = ModelConfig(**model)
+    height, width, channels = image_shape
+    try:
+        check_own_model(chosen.name, assemble(chosen, (height, width, channels), num_classes), preprocessing)
+    except UnknownName as error:
+        raise ValueError(
+            f"{error} The prediction process may have been started with another ARCHLAB_ARCHITECTURES: end "
+            "it with `python -m core worker --stop`."
+        ) from error
+    except ModelError as error:
+        return str(error)
+    except Exception as error:  # code of the model's author
+        return f"{chosen.name} cannot be built: {' '.join(str(error).split()) or type(error).__name__}"
+    finally:
+        keras.backend.clear_session()
+    return ""
