@@ -44,7 +44,7 @@ $(READY): requirements.txt constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt $(ACCELERATOR)
 	@touch $@
 
-.venv/ready-dev: $(READY) requirements-dev.txt
+.venv/ready-dev: $(READY) requirements-dev.txt requirements-postgres.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $@
 

@@ -8,11 +8,14 @@ import click
 
 from core.commands import cli
 from core.settings import NotAllowed, SettingsError
+from core.tracking.errors import fault_of, first_line
+from core.tracking.patience import be_impatient
 
 
 def main() -> None:
     from core.inference.client import InferenceError
 
+    be_impatient()  # a store that is away is said within seconds; what must wait for it does so by itself
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:
@@ -22,6 +25,11 @@ def main() -> None:
         sys.exit(130)
     except (ValueError, SettingsError, NotAllowed, InferenceError, FileNotFoundError) as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if fault_of(error) is None:
+            raise
+        click.echo(f"Error: The tracking store failed: {first_line(error)}", err=True)
         sys.exit(2)
 
 

@@ -7,6 +7,7 @@ import logging
 import math
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
 
@@ -17,6 +18,7 @@ from core.jobs.slots import slots_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
 from core.tracking.connections import is_database
+from core.tracking.errors import StoreError, is_away
 from core.tracking.patience import be_impatient
 from core.tracking.store import RunStore, get_store
 
@@ -52,11 +54,32 @@ def serve(settings: Settings) -> None:
     with daemon.hold():
         if stopping.is_set():
             return
-        store = get_store()
-        Thread(target=lambda: store.client, daemon=True).start()  # MLflow: the first run need not wait for it
+        store = _opened()
+        if store is None:
+            return
+        Thread(target=_import_mlflow, args=(store,), daemon=True).start()
         Served.of(settings).write(settings)
         logger.info("The worker serves %s.", settings.home)
         _dispatch(store, Dispatcher(store))
+
+
+def _opened() -> RunStore | None:
+    """The store, waited for while it is away; None once `stopping` is set."""
+    while not stopping.is_set():
+        try:
+            return get_store()
+        except Exception as error:
+            if not is_away(error):
+                raise
+            logger.warning("%s", error)
+            stopping.wait(RETRY_S)
+    return None
+
+
+def _import_mlflow(store: RunStore) -> None:
+    """Have the first run not wait for it."""
+    with suppress(StoreError):  # it went away meanwhile
+        _ = store.client
 
 
 def _dispatch(store: RunStore, dispatcher: Dispatcher) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from core.settings import SettingsError
-from core.tracking.errors import Fault, StoreError, shown, store_errors
+from core.tracking.errors import Fault, StoreError, first_line, shown, store_errors
 
 DATABASES = ("sqlite", "postgresql")
 UNTESTED = {
@@ -58,6 +58,18 @@ def connected(uri: str) -> Iterator[Connection]:
     """A connection to a store that is a database. Raises StoreError when it cannot be used."""
     with store_errors(uri), _connection(uri) as connection:
         yield connection
+
+
+@contextmanager
+def asking(uri: str) -> Iterator[None]:
+    """Around requests by MLflow's client: raises StoreError, and others at once for a moment after."""
+    try:
+        with store_errors(uri):
+            yield
+    except StoreError as error:
+        if error.fault is Fault.AWAY and not uri.startswith("sqlite:"):
+            _note_failure(uri, error, error.reason)
+        raise
 
 
 def require_answer(uri: str) -> None:
@@ -116,8 +128,9 @@ def _ask_server(uri: str) -> None:
 
 
 def _note_failure(uri: str, error: BaseException | None, reason: str = "") -> StoreError:
-    found = re.search(r"\[Errno -?\d+\] ([^')\n]+)", str(error))
-    reason = reason or (f"{found.group(1)}." if found else str(error).strip().splitlines()[0])
+    found = re.search(r"\[Errno -?\d+\] ([^')\"\n]+)", str(error))
+    if not reason:
+        reason = f"{found.group(1)}." if found else first_line(error) if error else "It does not answer."
     _failures[uri] = time.monotonic(), reason
     return StoreError(uri, reason, Fault.AWAY)
 
@@ -139,8 +152,8 @@ def _engine(uri: str) -> Engine:
         return create_engine(url, pool_pre_ping=True, connect_args=_limits(url))
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"The tracking store {shown(uri)} needs the Python package {error.name}. For PostgreSQL: "
-            "pip install -r requirements-postgres.txt"
+            f"The tracking store {shown(uri)} needs the Python package {error.name}. "
+            "For postgresql:// run .venv/bin/pip install -r requirements-postgres.txt -c constraints.txt"
         ) from error
     except ArgumentError as error:
         raise SettingsError(f"MLFLOW_TRACKING_URI is not an address. Received: {shown(uri)}.") from error

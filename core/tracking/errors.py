@@ -103,7 +103,8 @@ def store_errors(uri: str) -> Iterator[None]:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or the name of its class where it has none."""
-    lines = str(error).strip().splitlines()
+    own = isinstance(error, exc.DBAPIError) and error.orig  # SQLAlchemy adds the query to it
+    lines = str(own or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 

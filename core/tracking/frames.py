@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from core.tracking import schema
-from core.tracking.connections import connected, is_database
+from core.tracking.connections import asking, connected, is_database
 
 if TYPE_CHECKING:
     from core.tracking.store import RunStore
@@ -32,7 +32,8 @@ def runs(store: RunStore, keys: Sequence[str] | None = None) -> pd.DataFrame:
     keys: the parameters, metrics and tags that are wanted, which takes a fifth of the time where they are
     few; one that ends with a dot stands for all that begin so. None: all there are.
     """
-    frame = _runs_by_sql(store, keys) if is_database(store.uri) else _runs_by_client(store)
+    with asking(store.uri):
+        frame = _runs_by_sql(store, keys) if is_database(store.uri) else _runs_by_client(store)
     if keys is not None:
         frame = frame[[column for column in frame if _is_wanted(column, [*keys, schema.GROUP])]]
     parents = frame.get(f"tags.{schema.GROUP}", pd.Series(index=frame.index, dtype=object)).notna()
@@ -52,11 +53,12 @@ def run_ids(store: RunStore) -> list[str]:
 def last_number(store: RunStore) -> int:
     """The highest number that a run of the store got, deleted ones included; 0 when none has one."""
     if not is_database(store.uri):
-        numbers = runs(store).get(f"tags.{schema.NUMBER}", pd.Series(dtype=str)).dropna()
-        return int(numbers.astype(int).max()) if len(numbers) else 0
-    query = text("SELECT MAX(CAST(value AS INTEGER)) FROM tags WHERE key = :key")
-    with connected(store.uri) as connection:
-        return connection.execute(query, {"key": schema.NUMBER}).scalar() or 0
+        found = runs(store).get(f"tags.{schema.NUMBER}", pd.Series(dtype=str)).dropna().tolist()
+    else:
+        query = text("SELECT value FROM tags WHERE key = :key")
+        with connected(store.uri) as connection:
+            found = list(connection.execute(query, {"key": schema.NUMBER}).scalars())
+    return max((int(number) for number in found if number.isdecimal()), default=0)  # some made by hand
 
 
 def histories(
@@ -67,7 +69,8 @@ def histories(
     if not run_ids or not names:
         return pd.DataFrame(columns=HISTORY_COLUMNS)
     read = _histories_by_sql if is_database(store.uri) else _histories_by_client
-    frame = read(store, list(run_ids), names)
+    with asking(store.uri):
+        frame = read(store, list(run_ids), names)
     return frame.sort_values(["run_id", "metric", "step", "time"], ignore_index=True)
 
 

@@ -14,11 +14,15 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S, PAUSE_S = 300.0, 1.0
 TRIES = 5  # of a request that keeps failing while the store accepts others
-# Retrying is this program's own business: MLflow's seven tries of one request take four minutes.
+# Of a training, which tries again by itself: MLflow's own seven tries of one request take four minutes.
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 # MLflow waits two minutes for an answer, which suits the upload of a model. A page or a worker has other
 # things to do meanwhile, and asks again by itself.
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "PGCONNECT_TIMEOUT": "4"}
+IMPATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
+    "PGCONNECT_TIMEOUT": "4",
+}
 
 T = TypeVar("T")
 
@@ -60,14 +64,13 @@ def accepts(write: Callable[[], object]) -> bool:
 
 
 def retry_here() -> None:
-    """Have MLflow leave retries to this process; what the user has set counts."""
+    """Have MLflow leave retries to this training; what the user has set counts."""
     for name, value in RETRIES.items():
         os.environ.setdefault(name, value)
 
 
 def be_impatient() -> None:
     """Have this process wait seconds for a store that is away, not minutes; what the user has set counts."""
-    retry_here()
     for name, value in IMPATIENT.items():
         os.environ.setdefault(name, value)
 

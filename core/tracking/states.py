@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from sqlalchemy import bindparam, text
 
 from core.tracking import schema
-from core.tracking.connections import connected, is_database
+from core.tracking.connections import asking, connected, is_database
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -127,12 +127,14 @@ def _by_sql(uri: str, condition: str, wanted: Sequence[str]) -> list[RunState]:
 
 
 def _active_by_client(store: RunStore) -> list[RunState]:
-    found = {}
+    found: dict[str, Run] = {}
     for status in schema.ACTIVE:  # in this order a run that starts in between is seen twice, never missed
-        for run in store.client.search_runs(
-            [store.experiment_id], f"attributes.status = '{status}'", max_results=10_000
-        ):
-            found[run.info.run_id] = run
+        client = store.client
+        with asking(store.uri):
+            runs = client.search_runs(
+                [store.experiment_id], f"attributes.status = '{status}'", max_results=10_000
+            )
+        found |= {run.info.run_id: run for run in runs}
     return [_from_run(run) for run in sorted(found.values(), key=lambda run: run.info.start_time)]
 
 

@@ -17,7 +17,7 @@ from core import config as configs
 from core.config import ExperimentConfig
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
-from core.tracking.connections import check_uri, require_answer
+from core.tracking.connections import asking, check_uri, require_answer
 from core.tracking.errors import store_errors
 from core.tracking.opening import ensure_store, home_id, is_own_database
 from core.tracking.owners import this_process
@@ -309,7 +309,7 @@ class RunStore:
         client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.exceptions import MlflowException
 
-        with store_errors(self.uri):
+        with asking(self.uri):
             try:
                 return client.get_run(run_id)
             except MlflowException as error:

@@ -1,0 +1,146 @@
+"""Real servers that a tracking store may be: MLflow's own, and PostgreSQL where it is installed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.waiting import wait_for
+
+MISSING = "no PostgreSQL on this machine: install the package postgresql to run these tests"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@dataclass
+class MlflowServer:
+    """`mlflow server` on this machine, which can be stopped and started again with what it has."""
+
+    folder: Path
+    options: tuple[str, ...] = ()
+    port: int = field(default_factory=free_port)
+    _process: subprocess.Popen | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
+            "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", *self.options,
+        ]  # fmt: skip
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                start_new_session=True,
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self.answers, 300)
+
+    def answers(self) -> bool:
+        try:
+            return urllib.request.urlopen(f"{self.uri}/health", timeout=5).status == 200
+        except OSError:
+            return False
+
+    def send(self, signum: signal.Signals) -> None:
+        """Signal the server with all its processes."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signum)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self.send(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def mlflow_server(folder: Path, *options: str) -> Iterator[MlflowServer]:
+    """A server that keeps its artifacts in `folder`, unless the options say otherwise."""
+    server = MlflowServer(folder, options or ("--artifacts-destination", str(folder / "artifacts")))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def postgres_programs() -> Path | None:
+    """The folder of PostgreSQL's programs, where it is installed."""
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "pg_ctl").exists()), None)
+
+
+@dataclass
+class Postgres:
+    """A PostgreSQL cluster in a folder of its own; it refuses to run as root."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+
+    @property
+    def uri(self) -> str:
+        return f"postgresql://archlab:secret@127.0.0.1:{self.port}/archlab"
+
+    def start(self) -> None:
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder}"
+        self.run("pg_ctl", "-w", "-D", "data", "-l", "log", "-o", options, "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-w", "-D", "data", "-m", "immediate", "stop")
+
+    def run(self, program: str, *arguments: str) -> None:
+        programs = postgres_programs()
+        assert programs is not None
+        subprocess.run(
+            [str(programs / program), *arguments],
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user="postgres" if os.getuid() == 0 else None,
+            timeout=120,
+        )
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """An empty database `archlab` with a password."""
+    with tempfile.TemporaryDirectory(prefix="archlab-postgres", dir="/tmp") as name:  # sockets: a short path
+        cluster = Postgres(Path(name))
+        if os.getuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(name, owner.pw_uid, owner.pw_gid)
+        password = cluster.folder / "password"
+        password.write_text("secret")
+        password.chmod(0o644)
+        arguments = ("-D", "data", "-U", "archlab", "--auth", "scram-sha-256", "--pwfile", "password")
+        cluster.run("initdb", *arguments, "--encoding", "UTF8", "--no-sync")
+        cluster.start()
+        try:
+            admin = cluster.uri.removesuffix("archlab") + "postgres"
+            cluster.run("psql", "-q", admin, "-c", "CREATE DATABASE archlab")
+            yield cluster
+        finally:
+            cluster.stop()

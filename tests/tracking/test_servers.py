@@ -1,0 +1,149 @@
+"""Stores on real servers: PostgreSQL and `mlflow server`, used, stopped and started again."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core import settings as settings_module
+from core.config import ExperimentConfig
+from core.jobs.worker import worker_of
+from core.tracking import frames, schema, states
+from core.tracking.errors import Fault, StoreError, fault_of
+from core.tracking.store import RunStore, _store_for, get_store
+from tests.conftest import SMALL, stop_processes, using
+from tests.servers import MISSING, MlflowServer, Postgres, mlflow_server, postgres, postgres_programs
+from tests.test_command_line import run
+from tests.waiting import wait_for
+
+COMMANDS = (("status",), ("list", "runs"), ("log", "0"), ("cancel", "0"), ("train", "--recipe", "quickstart"))
+
+
+@contextmanager
+def store_at(folder: Path, uri: str) -> Iterator[RunStore]:
+    with using(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        settings_module.get_settings.cache_clear()
+        yield get_store()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    if postgres_programs() is None:
+        pytest.skip(MISSING)
+    with postgres() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    with mlflow_server(tmp_path_factory.mktemp("server")) as found:
+        yield found
+
+
+@pytest.fixture(params=["database", "server"])
+def remote(request: pytest.FixtureRequest) -> Postgres | MlflowServer:
+    """Each kind of store that is not a file."""
+    return request.getfixturevalue(request.param)
+
+
+def test_postgresql_is_read_as_the_client_reads_it(database: Postgres, tmp_path: Path) -> None:
+    with store_at(tmp_path, database.uri) as store:
+        first, second = store.create(ExperimentConfig()), store.create(ExperimentConfig())
+        for step, loss in enumerate((1.0, math.nan, math.inf), start=1):
+            store.log_metrics(first, {"loss": loss, "val_accuracy": 0.25 * step}, step)
+        store.set_status(first, schema.RUNNING)
+        assert [run.run_id for run in store.active()] == [first, second]
+        assert store.active() == states._active_by_client(store)
+        assert store.state(first) == states._from_run(store.run(first))
+        numbers = [int(store.state(one).tags[schema.NUMBER]) for one in (first, second)]
+        assert numbers == [frames.last_number(store) - 1, frames.last_number(store)]
+        by_sql = frames.runs(store)
+        by_client = frames._runs_by_client(store).sort_values(
+            ["started", "run_id"], ascending=False, ignore_index=True
+        )
+        pd.testing.assert_frame_equal(by_sql, by_client)
+        some = frames.runs(store, ["training.epochs", schema.NUMBER])
+        pd.testing.assert_frame_equal(some, by_sql[list(some)])
+        pd.testing.assert_frame_equal(
+            frames.histories(store, [first]).reset_index(drop=True),
+            frames._histories_by_client(store, [first], list(schema.EPOCH_METRICS))
+            .sort_values(["run_id", "metric", "step", "time"], ignore_index=True),
+        )  # fmt: skip
+        assert store.config(first) == ExperimentConfig()
+
+
+def answers(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except StoreError:
+        return False
+    return True
+
+
+def test_a_store_that_is_stopped_is_one_line_of_every_command_and_comes_back(
+    remote: Postgres | MlflowServer, tmp_path: Path
+) -> None:
+    environment = {"ARCHLAB_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": remote.uri}
+    with store_at(tmp_path, remote.uri) as store:
+        run_id = store.create(SMALL)
+        worker, log = worker_of(store.settings), store.settings.home / "worker.log"
+        remote.stop()
+        try:
+            worker.ensure()
+            wait_for(lambda: log.exists() and "cannot be used" in log.read_text())
+            for read in (RunStore.active, lambda store: store.run(run_id), frames.runs):
+                with pytest.raises(StoreError, match="cannot be used") as found:
+                    read(store)
+                assert fault_of(found.value) is Fault.AWAY
+            for command in COMMANDS:
+                _store_for.cache_clear()  # each command opens the store
+                answer = run(*command, **environment)
+                assert answer.returncode == 2
+                assert answer.stderr.startswith("Error: The tracking store "), answer.stderr
+                assert len(answer.stderr.splitlines()) == 1
+                assert "secret" not in answer.stderr
+            assert run("doctor", **environment).returncode == 1
+        finally:
+            remote.start()
+        wait_for(lambda: answers(lambda: store.state(run_id)), 30)
+        wait_for(lambda: store.state(run_id).status != schema.SCHEDULED)  # the worker has waited, and trains
+        assert "Traceback" not in log.read_text()
+        stop_processes(store.settings)
+
+
+def test_a_server_that_accepts_connections_and_says_nothing_is_not_waited_for(
+    server: MlflowServer, tmp_path: Path
+) -> None:
+    with store_at(tmp_path, server.uri) as store:
+        server.send(signal.SIGSTOP)
+        try:
+            assert not answers(store.active)
+            assert not answers(lambda: frames.runs(store))
+        finally:
+            server.send(signal.SIGCONT)
+        wait_for(lambda: answers(store.active), 30)
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("postgresql+pg8000://me:secret@there/runs", "me:***@there/runs needs the Python package pg8000."),
+        ("mysql+pymysql://me:secret@there/runs", "MySQL is not supported. Received: mysql+pymysql://me:***@"),
+        ("mssql+pyodbc://me:secret@there/runs", "SQL Server is not supported."),
+        ("postgres://me:secret@there/runs", "SQLAlchemy wants the name 'postgresql' in it."),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9 cannot be used: Connection refused."),
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path, uri: str, sentence: str) -> None:
+    answer = run("status", ARCHLAB_HOME=str(tmp_path), MLFLOW_TRACKING_URI=uri)
+    assert answer.returncode == 2
+    assert sentence in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert "secret" not in answer.stderr
