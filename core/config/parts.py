@@ -71,6 +71,7 @@ class ModelConfig(Part):
     name: Word = "lenet5"
     options: dict[str, Scalar] = Field(default_factory=dict)
     weights: str = Field("none", max_length=300)  # none, imagenet, run:ID, or a file of the weights folder
+    allow_overlap: bool = False  # start from weights that saw images which validate or test; marks the run
     weights_layers: str = ""  # the layers that take those weights; empty: the whole backbone, fresh head
     resize: int = Field(0, ge=0, le=2048)  # side in pixels, inside the net; 0: the images as they are
     head: Head = "own"

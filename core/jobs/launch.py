@@ -22,6 +22,7 @@ from core.jobs.worker import worker_of
 from core.schedules import length
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
+from core.training import lineage
 from core.training.pretrained import check_weights, require_obtainable
 
 
@@ -89,7 +90,28 @@ def warnings(config: ExperimentConfig) -> list[str]:
     info = datasets.info(config.data.name)
     if not info.prepared:
         return []
-    return list(split_report.report_of(info.name, info.fingerprint, config.data).warnings)
+    found = list(split_report.report_of(info.name, info.fingerprint, config.data).warnings)
+    return found + overlap_warnings(config)
+
+
+def overlap_warnings(config: ExperimentConfig) -> list[str]:
+    """What should be known of the images that the weights to start from have seen."""
+    if config.model.weights == "none" or not datasets.info(config.data.name).prepared:
+        return []
+    try:
+        found = lineage.overlap(config, get_store(), {})
+    except ValueError:
+        return []  # the check of the config says why
+    return [sentence for sentence in (found.leak, found.unchecked) if sentence]
+
+
+def check_overlap(config: ExperimentConfig) -> None:
+    """Raise ConfigError when weights to start from saw images of the validation or test set, unless allowed.
+
+    Only for a config that passed `check`.
+    """
+    if datasets.info(config.data.name).prepared:
+        lineage.require_unseen(config, get_store())
 
 
 def _sizes(info: DatasetInfo, config: ExperimentConfig) -> tuple[int, int]:
@@ -130,6 +152,8 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
     for group in groups:
         for config in group.configs:
             check(config)
+            if schema.EXTENDS not in (tags or {}):  # what is extended is marked, it cannot be chosen anew
+                check_overlap(config)
     for group in groups:
         obtain(group.configs[0])  # repeats start from the same weights
     run_ids: list[str] = []
@@ -160,6 +184,7 @@ def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) 
     store = get_store()
     store.settings.require_trainer("launch a training")
     check(config)
+    check_overlap(config)
     obtain(config)
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})}, chosen(config, store))
     device = config.training.device
@@ -193,6 +218,7 @@ def train_group_here(group: Group, tags: Mapping[str, str] | None = None) -> Ite
     store.settings.require_trainer("launch a training")
     for config in group.configs:
         check(config)
+        check_overlap(config)
     for config, place in zip(group.configs, places(store, group, tags), strict=True):
         yield train_here(config, {**(tags or {}), **place})
     conclude_groups(store)

@@ -63,6 +63,7 @@ CONFIG = "config.yaml"
 DATA = "data.json"
 ENVIRONMENT = "environment.json"
 LOG = "log.txt"
+SEEN = "seen.npz"  # digests of the images that it and its ancestors were trained on
 PREDICTIONS = "evaluation/predictions.parquet"
 MODEL = "model"
 
@@ -94,6 +95,9 @@ REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 EXTENDS = "archlab.extends"  # the run whose training this one goes on with
 LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on
+LEAK_CHECKED = "archlab.leak.checked"  # "yes" when all that its ancestors were trained on is known
+LEAK_UNCHECKED = "archlab.leak.unchecked"  # sentences: what of it is not known
+WEIGHTS = "archlab.weights"  # digest of the weights of the saved model, by which files are known again
 TOUCHED = "archlab.touched"  # milliseconds since 1970: when it was last tried whether the store takes writes
 NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to take, and why
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit

@@ -37,7 +37,7 @@ from core.tracking.progress import report
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
-from core.training import evaluation
+from core.training import evaluation, lineage
 from core.training.augmentation import MixingModel, augmentation_layers, mixing_layer
 from core.training.bottleneck import bottleneck_features
 from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
@@ -89,6 +89,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
             print(sentence)
         require_same_data(store, run_id, config.data, dataset, parts)
         writer.call(partial(log_data, store, run_id, config, dataset, parts), schema.DATA)
+        writer.call(partial(lineage.record, store, run_id, config, dataset, parts), schema.SEEN)
         writer.call(partial(log_environment, store, run_id), schema.ENVIRONMENT)
         macs, memory = counts(net, config, writer)
         memory.write(store.settings.memory_file(run_id))
@@ -147,6 +148,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         size_of_model = writer.attempt("the model", lambda: store.log_model(run_id, saved))
         if size_of_model is not None:
             writer.metrics({"model_bytes": size_of_model}, step=0)
+            writer.tags({schema.WEIGHTS: lineage.digest_of(map(np.asarray, saved.get_weights()))})
         progress.phase(schema.SAVED)
 
 

@@ -161,6 +161,9 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         group_line(run)
         if run["status"] in schema.ACTIVE:
             progress_bar(run)
+        unchecked = run.get(f"tags.{schema.LEAK_UNCHECKED}")
+        if isinstance(unchecked, str):
+            st.caption(f"Not all images that its starting weights saw are known. {words.plain(unchecked)}")
         failure = run.get(f"tags.{schema.FAILURE}")
         if isinstance(failure, str):
             st.error(words.plain(failure), icon=":material/error:")

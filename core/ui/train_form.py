@@ -8,7 +8,7 @@ from core.architectures import architectures
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.groups import Group, repeated
-from core.jobs.launch import check
+from core.jobs.launch import check, check_overlap, overlap_warnings
 from core.ui import words
 from core.ui.augmentation_form import augmentation_form
 from core.ui.data_choices import data_choices
@@ -58,10 +58,13 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
             group = repeated(ExperimentConfig().with_values(settings | model), seeds, folds)
             for config in group.configs[::seeds]:  # seeds change nothing that is checked
                 check(config)
+                check_overlap(config)
             configs.append(group.configs[0])
             groups.append(group)
         except ConfigError as error:
             wrong.append(str(error))
+    for sentence in dict.fromkeys(one for config in configs for one in overlap_warnings(config)):
+        st.warning(words.plain(sentence), icon=":material/warning:")
     if not names:
         wrong.append("Choose at least one architecture.")
     for sentence in dict.fromkeys(wrong):

@@ -44,6 +44,12 @@ def transfer_settings() -> dict[str, Any]:
                 help="Names separated by commas, * for any letters. VGG's warm start from vgg11: conv1_1, "
                 "conv2_1, conv3_1, conv3_2, fc1, fc2, predictions.",
             )  # fmt: skip
+        if source in ("run", "file"):
+            settings["model.allow_overlap"] = second.toggle(
+                "Allow images that were trained on", key="allow_overlap", bind=URL,
+                help="A launch is refused when the weights were trained on images that would validate or "
+                "test it. With this it is launched all the same, marked, and never the best run.",
+            )  # fmt: skip
         settings["model.freeze"] = first.selectbox(
             "Freeze", FREEZES, key="freeze", bind=URL,
             help="Layers of the backbone that keep their weights. last_n: all but the last ones.",

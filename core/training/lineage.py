@@ -1,0 +1,288 @@
+"""Which images the weights that a run starts from were trained on, over the whole chain of its ancestors.
+
+Each run writes down short digests of its own training images and of those of its ancestors. A run whose
+validation or test set has some of these is told so: its accuracy on them would say how well they were learned
+by heart. Importing this module does not import Keras.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from core import datasets
+from core.config import ConfigError, ExperimentConfig
+from core.datasets import ImageDataset, choices
+from core.datasets.splits import Split
+from core.datasets.together import digest_keys
+from core.datasets.versions import split_fingerprint
+from core.tracking import frames, schema
+from core.tracking.states import UnknownRun
+from core.tracking.store import RunStore
+from core.training.pretrained import RUN, run_of, weights_file
+
+MAX_KEYS = 1 << 18  # images that a run writes down, 2 MiB; of more, those with the smallest digests
+ALL = np.uint64(2**64 - 1)
+
+
+class SeenImages(ConfigError):
+    """Weights to start from were trained on images that are to validate or test them."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Images that trained a run or one of its ancestors.
+
+    keys: uint64 `(n,)`, ascending, of their digests (`digest_keys`). limit: larger keys were not kept.
+    kinds: how the images were stored; digests of other kinds cannot be compared. unknown: sentences on what
+    is not known of the chain.
+    """
+
+    keys: np.ndarray
+    limit: np.uint64 = ALL
+    kinds: frozenset[str] = frozenset()
+    unknown: tuple[str, ...] = ()
+
+
+NOTHING = Seen(np.empty(0, np.uint64))
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """leak: a sentence on images that were trained on before. unchecked: why there may be more."""
+
+    leak: str | None = None
+    unchecked: str | None = None
+
+
+def overlap(
+    config: ExperimentConfig,
+    store: RunStore,
+    tags: Mapping[str, str],
+    dataset: ImageDataset | None = None,
+    parts: Split | None = None,
+) -> Overlap:
+    """Compare a run's validation and test set with what its ancestors were trained on.
+
+    Images that the run itself trains on do not count: `core.datasets.split_report` warns of those.
+
+    Args:
+        tags: of the run; `schema.EXTENDS` names the run that it extends.
+        dataset, parts: what the config asks for, where it is loaded already.
+    """
+    if schema.EXTENDS not in tags and config.model.weights == "none":
+        return Overlap()
+    dataset = dataset or datasets.load(config.data.name)
+    parts = parts or choices.choose(dataset, config.data)
+    own = digest_keys(dataset.digests[parts.train])
+    leaks: list[str] = []
+    unknown: list[str] = []
+    for name, seen in ancestors(config, store, tags):
+        unknown += seen.unknown
+        if others := sorted(seen.kinds - {kind_of(dataset)}):
+            unknown.append(
+                f"'{name}' or a run before it was trained on images of another size or form "
+                f"({'; '.join(others)}), which cannot be compared with these."
+            )
+        counts = []
+        for what, rows in (("validation", parts.validation), ("test", parts.test)):
+            keys = digest_keys(dataset.digests[rows])
+            count = int((np.isin(keys, seen.keys) & ~np.isin(keys, own)).sum())
+            if count:
+                least = "at least " if seen.limit < ALL else ""
+                counts.append(f"{least}{count:,} of {len(rows):,} {what} images")
+        if counts:
+            leaks.append(
+                f"{' and '.join(counts)} were training images of '{name}' or of a run before it, so the "
+                "accuracy on them is too high."
+            )
+    return Overlap(" ".join(leaks) or None, " ".join(dict.fromkeys(unknown)) or None)
+
+
+def require_unseen(config: ExperimentConfig, store: RunStore) -> None:
+    """Raise SeenImages when a launch would start from weights that saw its validation or test images."""
+    if config.model.allow_overlap or config.model.weights == "none":
+        return
+    leak = overlap(config, store, {}).leak
+    if leak:
+        raise SeenImages(
+            f"{leak} Start from other weights, use the same split as that run, or set model.allow_overlap to "
+            "launch it all the same: it is then marked and never the best run."
+        )
+
+
+def ancestors(config: ExperimentConfig, store: RunStore, tags: Mapping[str, str]) -> list[tuple[str, Seen]]:
+    """The runs and files that a run starts from, by name, and what these and their ancestors have seen."""
+    found = []
+    model = config.model
+    if (extended := tags.get(schema.EXTENDS)) is not None:
+        found.append(_of_run(store, extended))
+    if model.weights == "imagenet":
+        if config.data.name not in datasets.datasets:  # those that the program knows are none of ImageNet's
+            text = (
+                "Whether these images are among ImageNet's, which the weights were trained on, is not known."
+            )
+            found.append(("ImageNet", Seen(NOTHING.keys, unknown=(text,))))
+    elif model.weights.startswith(RUN):
+        found.append(_of_run(store, run_of(model, store)))
+    elif model.weights != "none":
+        path = weights_file(model.weights, store.settings)
+        origin = origin_of(path, store)
+        if origin is None:
+            text = f"Which images the weights file {path.name} was trained on is not known."
+            found.append((path.name, Seen(NOTHING.keys, unknown=(text,))))
+        else:
+            found.append(_of_run(store, origin))
+    return found
+
+
+def _of_run(store: RunStore, run_id: str) -> tuple[str, Seen]:
+    try:
+        name = f"{store.state(run_id).name} ({run_id[:6]})"
+    except UnknownRun:
+        text = f"The run {run_id} was deleted, so it is not known which images it was trained on."
+        return run_id, Seen(NOTHING.keys, unknown=(text,))
+    return name, seen_by(store, run_id)
+
+
+def seen_by(store: RunStore, run_id: str) -> Seen:
+    """What a run and its ancestors were trained on; of a run that did not write it down, worked out again."""
+    try:
+        return read(store.artifact(run_id, schema.SEEN))
+    except FileNotFoundError:
+        pass
+    name = store.state(run_id).name
+    unknown = f"Which images '{name}' ({run_id[:6]}) was trained on cannot be told any more"
+    try:
+        config, tags = store.config(run_id), store.state(run_id).tags
+        data = json.loads(store.read_text(run_id, schema.DATA))
+        dataset = datasets.load(config.data.name)
+        if dataset.info.fingerprint != data["fingerprint"]:
+            return Seen(NOTHING.keys, unknown=(f"{unknown}: its dataset '{data['name']}' has changed.",))
+        parts = choices.choose(dataset, config.data)
+        if split_fingerprint(parts) != data.get("split_fingerprint"):
+            parts = choices.choose(dataset, config.data, "legacy")
+        parents = [seen for _, seen in ancestors(config, store, tags)]
+    except (FileNotFoundError, KeyError, ValueError):
+        return Seen(NOTHING.keys, unknown=(f"{unknown}: its files or its dataset are gone.",))
+    return joined(dataset, parts, parents)
+
+
+def joined(dataset: ImageDataset, parts: Split, parents: Iterable[Seen]) -> Seen:
+    """What a run has seen: its own training images and what its parents have."""
+    own = Seen(
+        np.unique(digest_keys(dataset.digests[parts.train])).astype(np.uint64),
+        kinds=frozenset({kind_of(dataset)}),
+    )
+    every = [own, *parents]
+    limit = min(one.limit for one in every)
+    keys = np.unique(np.concatenate([one.keys for one in every]))
+    keys = keys[keys <= limit]
+    if len(keys) > MAX_KEYS:
+        keys = keys[:MAX_KEYS]
+        limit = keys[-1]
+    kinds = frozenset().union(*(one.kinds for one in every))
+    unknown = tuple(dict.fromkeys(sentence for one in every for sentence in one.unknown))
+    return Seen(keys, np.uint64(limit), kinds, unknown)
+
+
+def kind_of(dataset: ImageDataset) -> str:
+    """What must be alike for the digests of two datasets to be comparable; reading in grey changes none."""
+    shape = datasets.info(dataset.info.name).shape
+    return f"{'×'.join(map(str, shape))}, {dataset.info.options.get('policy', 'stretch')}"
+
+
+def write(path: Path, seen: Seen) -> None:
+    """Write what a run has seen to an .npz file."""
+    said = json.dumps({"kinds": sorted(seen.kinds), "unknown": list(seen.unknown)})
+    np.savez(path, keys=seen.keys, limit=seen.limit, said=np.frombuffer(said.encode(), np.uint8))
+
+
+def read(path: Path) -> Seen:
+    """The inverse of `write`."""
+    with np.load(path, allow_pickle=False) as file:
+        said = json.loads(file["said"].tobytes())
+        return Seen(file["keys"], np.uint64(file["limit"]), frozenset(said["kinds"]), tuple(said["unknown"]))
+
+
+def record(
+    store: RunStore, run_id: str, config: ExperimentConfig, dataset: ImageDataset, parts: Split
+) -> None:
+    """Log what a run and its ancestors have seen; mark the run where that validates or tests it."""
+    tags = store.state(run_id).tags
+    seen = joined(dataset, parts, [one for _, one in ancestors(config, store, tags)])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / schema.SEEN
+        write(path, seen)
+        store.log_file(run_id, path)
+    found = overlap(config, store, tags, dataset, parts)
+    wanted = {
+        schema.LEAK: found.leak,
+        schema.LEAK_CHECKED: None if found.unchecked else "yes",
+        schema.LEAK_UNCHECKED: found.unchecked,
+    }
+    store.set_tags(run_id, {tag: text for tag, text in wanted.items() if text})
+    for tag, text in wanted.items():
+        if not text and tag in tags:
+            store.delete_tag(run_id, tag)  # of an attempt before
+
+
+def origin_of(path: Path, store: RunStore) -> str | None:
+    """The run whose model a weights file holds, told by the values of its weights; None: not known."""
+    status = path.stat()
+    return _origin(path, status.st_mtime_ns, status.st_size, store)
+
+
+@lru_cache(maxsize=16)
+def _origin(path: Path, modified: int, size: int, store: RunStore) -> str | None:
+    try:
+        digest = weights_digest(path)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None  # what cannot be read is refused elsewhere, in words
+    runs = frames.runs(store, [schema.WEIGHTS, "model_bytes"])
+    tags = runs.get(f"tags.{schema.WEIGHTS}")
+    if tags is not None and len(found := runs.loc[tags == digest, "run_id"]):
+        return str(found.iloc[-1])
+    sizes = runs.get("metrics.model_bytes")
+    for run_id in [] if sizes is None else runs.loc[sizes == size, "run_id"]:  # of older versions
+        try:
+            if store.model_file(run_id).read_bytes() == path.read_bytes():
+                return str(run_id)
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def weights_digest(path: Path) -> str:
+    """32 hexadecimal digits of the weights in a `.keras` or `.weights.h5` file, whatever their names."""
+    import h5py
+
+    source: Path | io.BytesIO = path
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            source = io.BytesIO(archive.read("model.weights.h5"))
+    found: list[np.ndarray] = []
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and not name.startswith("optimizer"):
+            found.append(item[()])
+
+    with h5py.File(source, "r") as file:
+        file.visititems(visit)
+    return digest_of(found)
+
+
+def digest_of(weights: Iterable[np.ndarray]) -> str:
+    """The same for weights in memory: those of floating point, in any order."""
+    arrays = [np.ascontiguousarray(one, "<f4") for one in weights if np.asarray(one).dtype.kind == "f"]
+    parts = {blake2b(f"{one.shape}".encode() + one.tobytes(), digest_size=16).digest() for one in arrays}
+    return blake2b(b"".join(sorted(parts)), digest_size=16).hexdigest()

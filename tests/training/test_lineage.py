@@ -1,0 +1,162 @@
+"""Weights that saw images of a run's validation or test set are known, over the whole chain of ancestors."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from core import datasets
+from core.config import ConfigError, ExperimentConfig
+from core.datasets import choices, curate
+from core.jobs.launch import launch, overlap_warnings
+from core.tracking import frames, schema
+from core.tracking.store import RunStore, get_store
+from core.training import lineage
+from core.training.train import log_data
+from tests.conftest import SMALL, Trained
+
+
+def fold(number: int, **settings) -> ExperimentConfig:
+    values = {"data.folds": 5, "data.fold": number, **{k.replace("__", "."): v for k, v in settings.items()}}
+    return SMALL.with_values(values)
+
+
+def begun(store: RunStore, config: ExperimentConfig, record: bool = True, **tags: str) -> str:
+    """A run that has written down what a training writes down at its start."""
+    run_id = store.create(config, tags)
+    dataset = datasets.load(config.data.name)
+    parts = choices.choose(dataset, config.data)
+    log_data(store, run_id, config, dataset, parts)
+    if record:
+        lineage.record(store, run_id, config, dataset, parts)
+    return run_id
+
+
+def validation(config: ExperimentConfig) -> int:
+    return len(choices.choose(datasets.load("digits"), config.data).validation)
+
+
+def test_the_validation_images_of_another_fold_were_seen(store: RunStore) -> None:
+    first = begun(store, fold(0))
+    second = fold(1, model__weights=f"run:{first[:8]}")
+    found = lineage.overlap(second, store, {})
+    count = validation(second)
+    assert count == 288
+    assert found.leak == (
+        f"288 of 288 validation images were training images of 'lenet5 on digits ({first[:6]})' or of a run "
+        "before it, so the accuracy on them is too high."
+    )
+    assert found.unchecked is None
+    assert lineage.overlap(fold(0, model__weights=f"run:{first}"), store, {}) == lineage.Overlap()
+    assert lineage.overlap(fold(1), store, {schema.EXTENDS: first}).leak == found.leak
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_whole_chain_of_ancestors_counts(store: RunStore, recorded: bool) -> None:
+    """recorded: as runs of now do; otherwise it is worked out from configs and the dataset."""
+    first = begun(store, fold(0), recorded)
+    second = begun(store, fold(0, model__weights=f"run:{first}"), recorded)
+    third = begun(store, fold(0), recorded, **{schema.EXTENDS: second})
+    last = fold(1, model__weights=f"run:{third}", model__allow_overlap=True)
+    assert "288 of 288 validation images" in str(lineage.overlap(last, store, {}).leak)
+    run_id = begun(store, last)
+    tags = store.state(run_id).tags
+    assert tags[schema.LEAK].startswith("288 of 288")
+    assert tags[schema.LEAK_CHECKED] == "yes"
+    # The first run saw four folds, this one the other: what starts from it has seen all that is not test.
+    again = lineage.overlap(fold(0, model__weights=f"run:{run_id}"), store, {}).leak
+    assert again
+    assert again.startswith("287 of 287" if validation(fold(0)) == 287 else "288 of 288")
+
+
+def test_a_leaking_launch_is_refused_unless_it_is_allowed(trained: Trained) -> None:
+    store, start = get_store(), f"run:{trained.run_id}"
+    before = len(frames.run_ids(store))
+    other = SMALL.with_values({"data.split_seed": 5, "model.weights": start})
+    with pytest.raises(
+        ConfigError, match=r"validation images were training images of .* model.allow_overlap"
+    ):
+        launch([other])
+    assert len(frames.run_ids(store)) == before
+    allowed = other.with_values({"model.allow_overlap": True})
+    lineage.require_unseen(allowed, store)
+    (sentence,) = overlap_warnings(allowed)
+    assert "so the accuracy on them is too high" in sentence
+    assert overlap_warnings(SMALL.with_values({"model.weights": start})) == []
+
+
+def test_a_trained_run_has_written_down_what_it_saw(trained: Trained) -> None:
+    store = get_store()
+    tags = store.state(trained.run_id).tags
+    assert tags[schema.LEAK_CHECKED] == "yes"
+    assert schema.LEAK not in tags
+    assert tags[schema.WEIGHTS] == lineage.weights_digest(store.model_file(trained.run_id))
+    seen = lineage.read(store.artifact(trained.run_id, schema.SEEN))
+    dataset = datasets.load("digits")
+    parts = choices.choose(dataset, SMALL.data)
+    assert seen.kinds == {lineage.kind_of(dataset)}
+    assert np.isin(lineage.digest_keys(dataset.digests[parts.train]), seen.keys).all()
+    assert not np.isin(lineage.digest_keys(dataset.digests[parts.test]), seen.keys).any()
+
+
+@pytest.fixture
+def weights_folder(trained: Trained) -> Iterator[Path]:
+    """The weights folder of the shared home, as it was found afterwards."""
+    folder = trained.settings.weights
+    folder.mkdir(exist_ok=True)
+    before = set(folder.iterdir())
+    yield folder
+    for path in set(folder.iterdir()) - before:
+        path.unlink()
+
+
+def test_a_weights_file_is_known_by_its_values(trained: Trained, weights_folder: Path) -> None:
+    store, folder = get_store(), weights_folder
+    shutil.copy(store.model_file(trained.run_id), folder / "copied.keras")
+    model = keras.saving.load_model(folder / "copied.keras", compile=False)
+    model.save_weights(folder / "again.weights.h5")
+    for file in ("copied.keras", "again.weights.h5"):
+        config = SMALL.with_values({"data.split_seed": 5, "model.weights": file})
+        assert lineage.origin_of(folder / file, store) == trained.run_id
+        assert lineage.overlap(config, store, {}).leak
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    model.save(folder / "other.keras")
+    found = lineage.overlap(SMALL.with_values({"model.weights": "other.keras"}), store, {})
+    assert found.leak is None
+    assert found.unchecked == "Which images the weights file other.keras was trained on is not known."
+
+
+def test_what_cannot_be_known_is_said(store: RunStore) -> None:
+    first = begun(store, fold(0), record=False)
+    second = fold(1, model__weights=f"run:{first}")
+    curate.leave_out("digits", [0])
+    found = lineage.overlap(second, store, {})
+    assert found.leak is None
+    assert "cannot be told any more: its dataset 'digits' has changed." in str(found.unchecked)
+    run_id = begun(store, second)
+    assert store.state(run_id).tags[schema.LEAK_UNCHECKED] == found.unchecked
+    assert schema.LEAK_CHECKED not in store.state(run_id).tags
+    # The next in the chain says so too.
+    third = lineage.overlap(fold(1, model__weights=f"run:{run_id}"), store, {})
+    assert str(found.unchecked) in str(third.unchecked)
+
+
+def test_of_many_images_a_part_is_kept_and_the_count_is_a_least(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage, "MAX_KEYS", 200)
+    first = begun(store, fold(0))
+    assert len(lineage.seen_by(store, first).keys) == 200
+    leak = str(lineage.overlap(fold(1, model__weights=f"run:{first}"), store, {}).leak)
+    assert leak.startswith("at least ")
+    assert 30 < int(leak.split()[2]) < 80  # a quarter of 200 is expected
+
+
+def test_imagenet_is_known_to_have_no_image_of_a_known_dataset(store: RunStore) -> None:
+    config = ExperimentConfig().with_values({"model.name": "vgg16", "model.weights": "imagenet"})
+    assert lineage.overlap(config, store, {}) == lineage.Overlap()
