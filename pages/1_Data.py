@@ -12,6 +12,7 @@ with open_page("Data", "Images to train on: what there is, and images of your ow
     import_panel(store.settings)
     info = data.choose_dataset()
     data.facts(info)
+    data.deletion_panel(store, info)
     findings_panel(info)
     looks(info)
     data.samples(info)

@@ -2,17 +2,18 @@
 
 import streamlit as st
 
-from core.ui import compare, reads
+from core.ui import compare, reads, run_actions
 from core.ui.frame import open_page
 
 ICON = ":material/query_stats:"
 
-with open_page("Compare", "Runs side by side; the same colour is the same run on every page."):
+with open_page("Compare", "Runs side by side; the same colour is the same run on every page.") as store:
     runs = reads.runs()
     if runs.empty:
         st.info("No run to compare yet: start some on the Train page.", icon=":material/info:")
         st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
     else:
         chosen = compare.table(runs)
+        run_actions.delete_many(store, st.query_params.get_all("runs"))
         compare.curves(runs, chosen)
         compare.groups(runs)

@@ -120,3 +120,22 @@ def _tell(notes: Sequence[str], problems: Sequence[Problem]) -> None:
         click.echo(note)
     for problem in problems:
         click.echo(f"not imported: {problem.name} {problem.reason}", err=True)
+
+
+@cli.command("delete-dataset")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_dataset(name: str, yes: bool) -> None:
+    """Delete an imported dataset from disk, never the files that it was made of."""
+    from core.jobs import deletion
+    from core.tracking.store import get_store
+
+    store = get_store()
+    if not yes:
+        count = len(deletion.users_of(store, name))
+        used = f" {count} {'run' if count == 1 else 'runs'} used it." if count else ""
+        click.confirm(f"Delete the dataset '{name}'?{used}", abort=True)
+    users = deletion.delete_dataset(store, name)
+    click.echo(f"The dataset '{name}' was deleted.")
+    for run in users.itertuples():
+        click.echo(f"trained on it: {run.run_id} {run.name}")

@@ -114,6 +114,52 @@ def cancel(runs: tuple[str, ...]) -> None:
 
 @cli.command()
 @click.argument("runs", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(runs: tuple[str, ...], yes: bool) -> None:
+    """Delete runs, or groups with all their runs, for good: models, artifacts, checkpoints and logs too.
+
+    Refused for runs that are queued or train, that are locked or registered, and that others extend or start
+    from. On a tracking server, and in the database, a row marked as deleted stays until `mlflow gc`.
+    """
+    from core.jobs.deletion import delete as remove
+    from core.tracking.store import get_store
+
+    store = get_store()
+    run_ids = [store.resolve(run) for run in runs]
+    if not yes:
+        names = ", ".join(store.state(run_id).name for run_id in run_ids)
+        click.confirm(f"Delete {names} for good, with all files?", abort=True)
+    found = remove(store, run_ids)
+    count = len(found.run_ids)
+    click.echo(f"{count} {'run was' if count == 1 else 'runs were'} deleted.")
+    for place in found.left:
+        click.echo(f"not removed: {place}", err=True)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+def lock(runs: tuple[str, ...]) -> None:
+    """Protect runs from being deleted."""
+    from core.jobs.deletion import lock as protect
+    from core.tracking.store import get_store
+
+    store = get_store()
+    protect(store, [store.resolve(run) for run in runs])
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+def unlock(runs: tuple[str, ...]) -> None:
+    """Let locked runs be deleted again."""
+    from core.jobs.deletion import unlock as release
+    from core.tracking.store import get_store
+
+    store = get_store()
+    release(store, [store.resolve(run) for run in runs])
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
 @click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
 def resume(runs: tuple[str, ...], wait: bool) -> None:
     """Let runs that failed or were cancelled go on from their last checkpoint."""

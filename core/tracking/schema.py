@@ -93,6 +93,7 @@ PARENT = "mlflow.parentRunId"  # of a run in a group
 GROUP = "archlab.group"  # on a parent, which trains nothing: of how many runs
 REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
+LOCKED = "archlab.locked"  # it may not be deleted
 EXTENDS = "archlab.extends"  # the run whose training this one goes on with
 LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on
 LEAK_CHECKED = "archlab.leak.checked"  # "yes" when all that its ancestors were trained on is known

@@ -7,7 +7,9 @@ import streamlit as st
 from core import datasets
 from core.datasets import DatasetInfo, value_range
 from core.figures import class_counts
-from core.ui import reads, words
+from core.jobs import deletion
+from core.tracking.store import RunStore
+from core.ui import guard, reads, words
 from core.ui.chart import chart
 from core.ui.images import image_grid
 
@@ -37,6 +39,27 @@ def facts(info: DatasetInfo) -> None:
     if info.value_range == value_range.FULL and info.source.startswith("imported"):
         st.caption(value_range.UNRECORDED)
     chart(class_counts.draw(info.classes, info.counts), f"classes-{info.name}")
+
+
+def deletion_panel(store: RunStore, info: DatasetInfo) -> None:
+    """Delete a dataset after a question that says which runs were trained on it."""
+    if store.settings.role != "trainer" or info.source.startswith("shipped"):
+        return
+    with st.popover("Delete this dataset", icon=":material/delete:"):
+        users = deletion.users_of(store, info.name)
+        st.markdown(f"Delete **{words.plain(info.name)}** from disk? Its source files stay where they are.")
+        if len(users):
+            names = ", ".join(words.plain(name) for name in users["name"].head(5))
+            more = f" and {len(users) - 5:,} more" if len(users) > 5 else ""
+            st.markdown(
+                f"{words.count(users)} used it: {names}{more}. They keep their results, but can no longer be "
+                "resumed or show their images."
+            )
+        if st.button("Delete it", key=f"delete-{info.name}", type="primary"):
+            with guard.said():
+                deletion.delete_dataset(store, info.name)
+                st.toast(f"Deleted {words.plain(info.name)}.", icon=":material/check:")
+                st.rerun()
 
 
 def samples(info: DatasetInfo) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
+from core.jobs import deletion
 from core.jobs.groups import group_of
 from core.jobs.launch import cancel, extend, launch, launch_groups, resume
 from core.tracking import schema
@@ -33,12 +34,61 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
     if status in schema.ENDED:
         again(store, run)
+    if status in schema.ENDED and store.settings.role == "trainer":
+        keep_or_delete(store, run)
     by_epochs = run.get("params.training.steps", "0") == "0" and not words.is_range_test(run)
     if status == schema.FINISHED and by_epochs and store.settings.checkpoint(run_id).exists():
         with st.popover("Train further", icon=":material/forward:"):
             epochs = st.number_input("Further epochs", 1, value=5, step=1, key=f"further-{run_id}")
             if st.button("Launch", key=f"extend-{run_id}", type="primary"):
                 attempt(lambda: extend(store, run_id, int(epochs)), "A longer run is in the queue.")
+
+
+def keep_or_delete(store: RunStore, run: pd.Series) -> None:
+    """Lock a run that is worth keeping, or delete it, alone or with its group, after a question."""
+    run_id, name = run["run_id"], words.plain(run["name"])
+    if isinstance(run.get(f"tags.{schema.LOCKED}"), str):
+        if st.button("Unlock", key=f"unlock-{run_id}", icon=":material/lock:", help=LOCK_HELP):
+            attempt(lambda: deletion.unlock(store, [run_id]), "The run can be deleted again.")
+        return
+    if st.button("Lock", key=f"lock-{run_id}", icon=":material/lock_open:", help=LOCK_HELP):
+        attempt(lambda: deletion.lock(store, [run_id]), "The run cannot be deleted any more.")
+    with st.popover("Delete", icon=":material/delete:"):
+        st.markdown(f"Delete **{name}** for good? {DELETE_WORDS}")
+        if st.button("Delete this run", key=f"delete-{run_id}", type="primary"):
+            delete(store, [run_id])
+        parent = run.get(f"tags.{schema.PARENT}")
+        if isinstance(parent, str):
+            label = "Delete its whole group"
+            if st.button(label, key=f"delete-group-{run_id}", help="All repeats over seeds and folds."):
+                delete(store, [parent])
+
+
+def delete_many(store: RunStore, run_ids: list[str]) -> None:
+    """Delete several runs after a question; nothing where none is chosen or the server is read-only."""
+    if not run_ids or store.settings.role != "trainer":
+        return
+    with st.popover(f"Delete {words.count(run_ids)}", icon=":material/delete:"):
+        st.markdown(f"Delete the ticked runs for good? {DELETE_WORDS}")
+        if st.button("Delete them", key="delete-many", type="primary"):
+            st.query_params.pop("runs", None)
+            delete(store, run_ids)
+
+
+def delete(store: RunStore, run_ids: list[str]) -> None:
+    """Delete runs or groups; a refusal is shown in its words, and nothing is deleted then."""
+    with guard.said():
+        found = deletion.delete(store, run_ids)
+        st.toast(f"Deleted {words.count(found.run_ids)}.", icon=":material/check:")
+        for place in found.left:
+            st.toast(f"These files could not be removed: {words.plain(place)}", icon=":material/warning:")
+        st.query_params.pop("run", None)
+        reads.forget_runs()
+        st.rerun()
+
+
+LOCK_HELP = "A locked run cannot be deleted, neither here nor on the command line."
+DELETE_WORDS = "Its model, predictions, curves, checkpoint and log go too. This cannot be undone."
 
 
 def again(store: RunStore, run: pd.Series) -> None:

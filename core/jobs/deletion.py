@@ -1,0 +1,154 @@
+"""Deleting runs and datasets, and locking the runs that are worth keeping."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.config import ConfigError
+from core.datasets import importer
+from core.registry import UnknownName
+from core.tracking import deletion, frames, schema
+from core.tracking.store import RunStore
+
+KEYS = (schema.EXTENDS, schema.NUMBER, schema.LOCKED, schema.PARENT, "model.weights", "data.name")
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What a deletion removed. left: places whose files could not be removed, each with the reason."""
+
+    run_ids: tuple[str, ...]
+    left: tuple[str, ...] = ()
+
+
+def delete(store: RunStore, run_ids: Sequence[str]) -> Deleted:
+    """Delete runs for good: artifacts, saved models, checkpoints and logs too.
+
+    All are checked first; when one may not be deleted, nothing is.
+
+    Args:
+        run_ids: Runs, or groups: all runs of a group are deleted with it.
+
+    Raises:
+        NotAllowed: On a read-only server.
+        UnknownRun: When there is no such run.
+        ConfigError: When a run is active, locked, registered, logged by another program, or when a run that
+            stays extends it or starts from its weights.
+    """
+    store.settings.require_trainer("delete a run")
+    runs = frames.runs(store, KEYS).set_index("run_id", drop=False)
+    chosen, groups = _expanded(store, run_ids, runs)
+    for run_id in chosen:
+        if (reason := obstacle(store, runs, run_id, chosen)) is not None:
+            raise ConfigError(reason)
+    left: list[str] = []
+    for run_id in chosen:
+        left += deletion.erase(store, run_id)
+        shutil.rmtree(store.settings.jobs / run_id, ignore_errors=True)
+    stay = runs.drop(chosen).get(f"tags.{schema.PARENT}", pd.Series(dtype=object))
+    parents = {runs.loc[run_id].get(f"tags.{schema.PARENT}") for run_id in chosen} | set(groups)
+    for parent in parents - set(stay):
+        if isinstance(parent, str):  # a group without a run is no group
+            left += deletion.erase(store, parent)
+    return Deleted(tuple(chosen), tuple(left))
+
+
+def obstacle(store: RunStore, runs: pd.DataFrame, run_id: str, chosen: Sequence[str] = ()) -> str | None:
+    """Why a run may not be deleted, in one sentence; None when it may.
+
+    Args:
+        runs: All runs, indexed by id, with at least the columns of `KEYS`.
+        chosen: Ids of the runs that are deleted with it.
+    """
+    run = runs.loc[run_id]
+    if not isinstance(run.get(f"tags.{schema.NUMBER}"), str):
+        return f"'{run['name']}' was logged by another program, so it is not deleted here."
+    if run["status"] in schema.ACTIVE:
+        return f"'{run['name']}' is {run['status']}: cancel it before deleting it."
+    if isinstance(run.get(f"tags.{schema.LOCKED}"), str):
+        return f"'{run['name']}' is locked: unlock it before deleting it."
+    others = runs[~runs["run_id"].isin([*chosen, run_id])]
+    extended = others[others.get(f"tags.{schema.EXTENDS}", pd.Series(index=others.index)) == run_id]
+    weights = others.get("params.model.weights", pd.Series(index=others.index, dtype=object))
+    starting = others[weights.map(lambda value: starts_from(value, run_id)).astype(bool)]
+    for needing, how in ((extended, "extends it"), (starting, "starts from its weights")):
+        if len(needing):
+            more = f" and {len(needing) - 1} more" if len(needing) > 1 else ""
+            return f"'{run['name']}' is needed: '{needing['name'].iloc[0]}'{more} {how}."
+    names = deletion.registered_as(store, run_id)
+    if names:
+        return f"'{run['name']}' is registered as {', '.join(names)}: delete that version first."
+    return None
+
+
+def starts_from(weights: object, run_id: str) -> bool:
+    """Whether a run's `model.weights` names another run, by its id or the beginning of it."""
+    named = weights.removeprefix("run:") if isinstance(weights, str) and weights.startswith("run:") else ""
+    return bool(named) and run_id.startswith(named)
+
+
+def lock(store: RunStore, run_ids: Sequence[str]) -> None:
+    """Protect runs from being deleted. Raises NotAllowed, UnknownRun."""
+    store.settings.require_trainer("lock a run")
+    for run_id in run_ids:
+        store.state(run_id)
+        store.set_tags(run_id, {schema.LOCKED: "yes"})
+
+
+def unlock(store: RunStore, run_ids: Sequence[str]) -> None:
+    """Let runs be deleted again. Raises NotAllowed, UnknownRun."""
+    store.settings.require_trainer("unlock a run")
+    for run_id in run_ids:
+        store.delete_tag(run_id, schema.LOCKED)
+
+
+def users_of(store: RunStore, dataset: str) -> pd.DataFrame:
+    """The runs that were launched on a dataset, newest first: run_id, name, status."""
+    runs = frames.runs(store, ["data.name"])
+    names = runs.get("params.data.name", pd.Series(index=runs.index, dtype=object))
+    return runs[names == dataset]
+
+
+def delete_dataset(store: RunStore, name: str) -> pd.DataFrame:
+    """Delete a dataset from disk, never the files that it was imported from.
+
+    Returns:
+        The runs that were trained on it (`users_of`): they stay, with all that they logged, but can neither
+        be resumed nor show their images.
+
+    Raises:
+        NotAllowed: On a read-only server.
+        ConfigError: When no dataset on disk has this name, or a run that is queued or trains uses it.
+    """
+    store.settings.require_trainer("delete a dataset")
+    users = users_of(store, name)
+    active = users[users["status"].isin(schema.ACTIVE)]
+    if len(active):
+        more = f" and {len(active) - 1} more" if len(active) > 1 else ""
+        raise ConfigError(
+            f"The dataset '{name}' is in use: '{active['name'].iloc[0]}'{more} is queued or trains on it."
+        )
+    try:
+        importer.remove(name)
+    except UnknownName as error:
+        raise ConfigError(str(error)) from error
+    return users
+
+
+def _expanded(store: RunStore, run_ids: Sequence[str], runs: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """The runs meant, each once, those of groups included; and the groups among the ids."""
+    chosen, groups = [], []
+    for run_id in dict.fromkeys(run_ids):
+        if run_id in runs.index:
+            chosen.append(run_id)
+            continue
+        state = store.state(run_id)  # raises UnknownRun
+        if schema.GROUP not in state.tags:
+            raise ConfigError(f"The run '{state.name}' was deleted meanwhile.")
+        groups.append(run_id)
+        chosen += [child.info.run_id for child in store.children(run_id) if child.info.run_id in runs.index]
+    return list(dict.fromkeys(chosen)), groups
