@@ -8,7 +8,8 @@ from pathlib import Path
 
 from core.datasets import list_tables, tables
 from core.datasets.archive import list_archive
-from core.datasets.layout import Place, Steps, is_ignored, understand
+from core.datasets.detection import detection_format, has_classes
+from core.datasets.layout import LayoutRefused, Place, Steps, is_ignored, understand
 from core.datasets.listing import Item, Listing, class_name, ordered, shown, unicode_notes
 from core.datasets.lookup import Files
 from core.datasets.name_encoding import Guess
@@ -49,7 +50,7 @@ def list_source(
         path, path.name, dict(found), files, wanted, encoding, dict(problems)
     )
     if listing is None:
-        listing = _from_folders(path, found, problems, unused, walked)
+        listing = _without_boxes(path, found, problems, unused, walked)
     return replace(listing, notes=listing.notes + notes, guess=guess)
 
 
@@ -105,6 +106,32 @@ def _found(
             if steps and not is_ignored(steps):
                 found.append(("/".join(steps), member))
     return found, problems, notes, guess
+
+
+def _without_boxes(
+    root: Path,
+    found: list[tuple[str, Where]],
+    problems: list[Problem],
+    unused: Sequence[list_tables.Unused],
+    walked: Walk | None,
+) -> Listing:
+    """The images by their folders. Raises LayoutRefused for a dataset for object detection."""
+    boxes = detection_format([name for name, _ in found])
+    try:
+        listing = _from_folders(root, found, problems, unused, walked)
+    except LayoutRefused:
+        if not boxes:
+            raise
+        listing = Listing(root, root.name, [], [])
+    if not boxes:
+        return listing
+    if not has_classes({item.place.label for item in listing.items}):
+        raise LayoutRefused(
+            f"{root.name} is a dataset for object detection ({boxes}): its images have boxes, "
+            "and no class each. Expected: a folder for each class, or a table of files and labels."
+        )
+    note = f"Boxes for object detection ({boxes}) were not used: every image has the class of its folder."
+    return replace(listing, notes=(*listing.notes, note))
 
 
 def _from_folders(

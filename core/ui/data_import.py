@@ -70,11 +70,17 @@ def _offer(settings: Settings, name: str, title: str, description: str, licence:
 
 def _form(settings: Settings) -> None:
     name = st.text_input("Name of the dataset", placeholder="flowers", max_chars=64).strip()
+    below = st.container()  # always there, so that the form keeps its place and what was filled in
     if name and (problem := _name_problem(name)):
-        st.error(words.plain(problem), icon=":material/block:")
+        below.error(words.plain(problem), icon=":material/block:")
     with st.form("import", border=False):
         archive, folder = st.columns(2)
         upload = archive.file_uploader("A zip archive", type="zip")
+        encoding = archive.text_input(
+            "Encoding of names and tables", placeholder="cp932",
+            help="Of names in a zip, or a table, that are not UTF-8. Left empty, names are read in the "
+            "likeliest encoding and shown first.",
+        )  # fmt: skip
         path = folder.text_input("or a path on the server", placeholder="/data/flowers")
         links = folder.text_input(
             "Folder that its links may lead into", placeholder="/data/all",
@@ -120,6 +126,7 @@ def _form(settings: Settings) -> None:
         options: dict[str, Any] = {"policy": fit, "replace": replaces, "channels": CHANNELS[channels]}
         options |= {"size": pixels} if pixels else {}
         options |= {"test_fraction": test} if test else {}
+        options |= {"encoding": encoding.strip()} if encoding.strip() else {}
         options |= {"links": [links.strip()]} if links.strip() else {}
         options["value_range"] = parse_range(value_range)
         options |= {"keep_together": "near"} if near else {}
@@ -130,7 +137,7 @@ def _form(settings: Settings) -> None:
         asked = Asked(name, upload, path.strip(), options)
         _check(settings, asked)
         # Names in a guessed encoding are shown first, so that nobody trains on garbled classes.
-        if shows or (_is_archive(asked) and _look(settings, asked).guess):
+        if shows or (_is_archive(asked) and not encoding.strip() and _look(settings, asked).guess):
             st.session_state[ASKED] = asked
         else:
             _start(settings, asked)
@@ -145,7 +152,7 @@ def _preview(settings: Settings) -> None:
         return
     try:
         found = _look(settings, asked)
-        if found.guess is not None:
+        if found.guess is not None and "encoding" not in asked.options:
             readings = ((found.guess.encoding, found.guess.examples), *found.guess.others)
             shown = {encoding: f"{encoding}: {', '.join(examples)}" for encoding, examples in readings}
             st.warning(
@@ -162,7 +169,11 @@ def _preview(settings: Settings) -> None:
             found = _look(settings, asked)
         st.markdown(f"**{words.plain(asked.name)}**: {len(found.classes):,} classes, {found.size:,} images")
         parts = {part: counts for part, counts in found.counts.items() if any(counts)}
-        st.dataframe(pd.DataFrame({"class": found.classes, **parts}), hide_index=True, height=240)
+        st.dataframe(
+            pd.DataFrame({"class": found.classes, **parts}),
+            hide_index=True,
+            height="content" if len(found.classes) < 8 else 280,
+        )
         for note in found.notes:
             st.caption(words.plain(note))
         if found.problems:
