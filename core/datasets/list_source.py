@@ -9,8 +9,8 @@ from pathlib import Path
 from core.datasets import list_tables, tables
 from core.datasets.archive import list_archive
 from core.datasets.detection import detection_format, has_classes
-from core.datasets.layout import LayoutRefused, Place, Steps, is_ignored, understand
-from core.datasets.listing import Item, Listing, class_name, ordered, shown, unicode_notes
+from core.datasets.layout import LayoutRefused, Place, Steps, is_ignored, part_of, understand
+from core.datasets.listing import Item, Listing, class_name, ordered, shown, some, unicode_notes
 from core.datasets.lookup import Files
 from core.datasets.name_encoding import Guess
 from core.datasets.reader import Where
@@ -163,7 +163,16 @@ def _from_folders(
     else:  # no dataset: the reason may be in a table
         told += [Problem(one.name, f"was not used: {one.reason.rstrip('.')}") for one in unused]
         problems = [*told, *problems]
+    lists = [path for path, _ in found if _lists_a_part(path)]
+    if lists and not any(item.place.part for item in items):
+        notes.append(f"Lists of training or test images were not used: {some(map(shown, lists))}.")
     return Listing(root, root.name, ordered(items), problems, tuple(notes))
+
+
+def _lists_a_part(path: str) -> bool:
+    """Whether a text file is a list of a part by its name, as test.txt and CUB's train_test_split.txt are."""
+    stem, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
+    return dot + suffix in (".txt", ".json") and (stem == "train_test_split" or part_of(stem) is not None)
 
 
 def _steps(path: str) -> Steps:

@@ -278,3 +278,13 @@ def test_a_table_of_a_large_folder_does_not_list_it(photos, monkeypatch: pytest.
 
     monkeypatch.setattr("core.datasets.list_source.walk", walk)
     check(import_images("x", path))
+
+
+@pytest.mark.parametrize("name", ["train_test_split.txt", "meta/test.txt", "split/test.json"])
+def test_a_list_of_a_part_that_is_not_used_is_said(photos, name: str) -> None:
+    photos.add(*(f"images/{label}/{n}.png" for label in ("001.Albatross", "002.Gull") for n in range(3)))
+    photos.write("classes.txt", b"1 001.Albatross\n2 002.Gull\n")
+    photos.write(name, b"1 0\n2 1\n")
+    info = import_images("x", photos.root)
+    assert info.classes == ("001.Albatross", "002.Gull")
+    assert f"Lists of training or test images were not used: {name!r}." in info.notes
