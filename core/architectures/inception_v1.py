@@ -169,6 +169,8 @@ architectures.register(
             year=2015,
             paper="arXiv:1502.03167",
             summary="Batch normalisation everywhere, and two 3×3 convolutions for each 5×5.",
+            departures="Modules 4c and 4d give 608 maps, to which the printed widths of their branches "
+            "add up, where the output column of the paper's table says 576.",
         ),
     )
 )
