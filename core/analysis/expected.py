@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from core.analysis.values import number
 from core.tracking import schema
 from core.tracking.states import progress_of
 
@@ -133,7 +134,8 @@ def work(run: Run) -> tuple[str, int]:
 
 def whole(value: Any, default: int = 0) -> int:
     """A number that a run logged as text; the default where it logged none, as earlier versions did."""
-    return int(float(value)) if isinstance(value, str) else default
+    found = number({"": value}, "") if isinstance(value, str) else math.nan
+    return int(found) if math.isfinite(found) else default
 
 
 def remaining(run: Run, experience: Experience, now: float) -> float | None:
@@ -141,10 +143,10 @@ def remaining(run: Run, experience: Experience, now: float) -> float | None:
     told = progress_of(run.get(f"tags.{schema.PROGRESS}"))
     if "remaining_s" in told:
         return float(told["remaining_s"])
-    seconds, started = experience.seconds(run), run.get(f"tags.{schema.STARTED}")
-    if seconds is None or not isinstance(started, str):
+    seconds, started = experience.seconds(run), number(run, f"tags.{schema.STARTED}")
+    if seconds is None or not math.isfinite(started):
         return None
-    return max(0.0, seconds - (now - float(started) / 1000))
+    return max(0.0, seconds - (now - started / 1000))
 
 
 @dataclass(frozen=True)
@@ -206,8 +208,13 @@ def _so_far(runs: list[pd.Series]) -> Pace | None:
 
 
 def _told(runs: list[pd.Series]) -> Pace | None:
-    """The latest that a few steps told."""
-    return Pace(**json.loads(runs[0][CALIBRATED])) if runs else None
+    """The latest that a few steps told; a tag that is no pace tells nothing."""
+    for run in runs:
+        with suppress(ValueError, TypeError):
+            pace = Pace(**json.loads(run[CALIBRATED]))
+            if math.isfinite(pace.fixed) and math.isfinite(pace.per_unit):
+                return pace
+    return None
 
 
 def _median(runs: list[pd.Series]) -> Pace | None:
@@ -216,10 +223,10 @@ def _median(runs: list[pd.Series]) -> Pace | None:
         unit, planned = work(run)
         done = planned if unit == "steps" else run["last_epoch"]  # fewer where it stopped early
         trained = float(run["metrics.train_seconds"])
-        if not done or math.isnan(done):
+        if not done or not math.isfinite(done) or not math.isfinite(trained):
             continue
-        started = run.get(f"tags.{schema.STARTED}")
-        lasted = run["ended"].timestamp() - float(started) / 1000 if isinstance(started, str) else trained
+        started = number(run, f"tags.{schema.STARTED}")
+        lasted = run["ended"].timestamp() - started / 1000 if math.isfinite(started) else trained
         paces.append((max(0.0, lasted - trained), trained / done))
     if not paces:
         return None

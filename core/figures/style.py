@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import plotly.graph_objects as go
 PALETTE = ("#0072B2", "#B87A00", "#009E73", "#D55E00", "#CC79A7", "#2E9BD6", "#8C6BB1", "#7F7F7F")
 GREY = "#7D8894"  # of what is in the background: readable on both pages too
 DASHES = ("solid", "dash", "dot", "dashdot")
+FOREIGN_DASHES = ("longdash", "longdashdot")  # of runs that another program logged: none looks like ours
 HEIGHT = 340
 
 
@@ -31,10 +33,18 @@ def run_style(run_id: str, number: Any = None) -> LineStyle:
     The eight colours repeat with another dash, so 32 runs in a row differ.
     """
     try:
-        position = int(number) - 1
-    except (TypeError, ValueError):
-        position = zlib.crc32(run_id.encode())
-    return LineStyle(PALETTE[position % len(PALETTE)], DASHES[(position // len(PALETTE)) % len(DASHES)])
+        return _style(int(number) - 1, DASHES)
+    except (TypeError, ValueError, OverflowError):
+        return foreign_style(zlib.crc32(run_id.encode()))
+
+
+def foreign_style(place: int) -> LineStyle:
+    """Colour and dash of a run that another program logged, the `place`-th of these in the store."""
+    return _style(place, FOREIGN_DASHES)
+
+
+def _style(place: int, dashes: Sequence[str]) -> LineStyle:
+    return LineStyle(PALETTE[place % len(PALETTE)], dashes[(place // len(PALETTE)) % len(dashes)])
 
 
 def plain(text: str) -> str:

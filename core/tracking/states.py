@@ -6,6 +6,7 @@ A store that is a database is asked by SQL, which takes a hundredth of the time 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,9 +53,24 @@ class RunState:
         return progress_of(self.tags.get(schema.PROGRESS))
 
 
+PROGRESS_NUMBERS = ("at", "epoch", "epochs", "step", "steps", "images_per_second", "remaining_s")
+
+
 def progress_of(tag: object) -> dict[str, Any]:
-    """What a tag of a run says about its progress; an empty mapping for whatever is no tag."""
-    return json.loads(tag) if isinstance(tag, str) else {}
+    """What a tag of a run says about its progress; an empty mapping for whatever the training did not write.
+
+    Any client may set a tag: one that is not JSON, or has something else where a number belongs, is ignored.
+    """
+    try:
+        said = json.loads(tag) if isinstance(tag, str) else None
+    except ValueError:
+        return {}
+    if not isinstance(said, dict) or not isinstance(said.get("phase", ""), str):
+        return {}
+    numbers = [said[name] for name in PROGRESS_NUMBERS if name in said]
+    complete = said.get("phase") != "training" or {"epoch", "epochs", "step", "steps"} <= said.keys()
+    finite = all(type(one) in (int, float) and abs(one) < math.inf for one in numbers)
+    return said if complete and finite and said.get("steps", 1) > 0 else {}
 
 
 def state(store: RunStore, run_id: str) -> RunState:
@@ -75,6 +91,22 @@ def active(store: RunStore) -> list[RunState]:
 def open_groups(store: RunStore) -> list[RunState]:
     """The parents of groups that have not ended, in the order in which they were submitted."""
     return [state for state in _active(store) if schema.GROUP in state.tags]
+
+
+def live_elsewhere(store: RunStore) -> list[RunState]:
+    """Runs of other programs that are SCHEDULED or RUNNING, in any experiment of the store."""
+    if is_database(store.uri):
+        found = _by_sql(store.uri, "lifecycle_stage = 'active' AND status IN :wanted", schema.ACTIVE)
+    else:
+        experiments = [one.experiment_id for one in store.client.search_experiments()]
+        found = [
+            _from_run(run)
+            for status in schema.ACTIVE
+            for run in store.client.search_runs(
+                experiments, f"attributes.status = '{status}'", max_results=1000
+            )
+        ]
+    return [state for state in found if schema.NUMBER not in state.tags and schema.GROUP not in state.tags]
 
 
 def _active(store: RunStore) -> list[RunState]:

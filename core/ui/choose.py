@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,10 +11,14 @@ import streamlit as st
 from core.ui import words
 
 
-def choose_run(runs: pd.DataFrame, label: str = "Run") -> str | None:
+def choose_run(
+    runs: pd.DataFrame, label: str = "Run", missing: Callable[[str], str | None] | None = None
+) -> str | None:
     """A select box over runs, newest first; None, with a word of what to do, when there is none.
 
     The id stands in the URL as `run`; one that does not exist (any more) is said and replaced by the newest.
+
+    missing: why the run of an id is not among `runs`; None where it does not exist.
     """
     if runs.empty:
         st.info("No run to show yet: start one on the Train page.", icon=":material/info:")
@@ -24,7 +28,9 @@ def choose_run(runs: pd.DataFrame, label: str = "Run") -> str | None:
     key, seen = f"choose {label}", f"address of {label}"
     wanted = st.query_params.get("run")
     if wanted is not None and wanted not in labels:
-        st.warning("The run of this address is not here. This is the newest one.", icon=":material/link_off:")
+        reason = missing(wanted) if missing is not None else None
+        said = words.plain(reason or "The run of this address is not here.")
+        st.warning(f"{said} This is the newest one.", icon=":material/link_off:")
     elif wanted is not None and wanted != st.session_state.get(seen):
         st.session_state[key] = wanted  # came by a link, not by a choice in the box
     if st.session_state.get(key) not in labels:

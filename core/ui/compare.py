@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from core.analysis import comparable
+from core.analysis import comparable, losses
 from core.analysis.repeats import repeats
 from core.figures import learning_curves
 from core.tracking import schema
@@ -67,7 +67,14 @@ def table(runs: pd.DataFrame) -> list[str]:
     chosen = [ids[row] for row in event.selection.rows]
     hidden = [run_id for run_id in ticked if run_id not in ids]
     st.query_params["runs"] = [*chosen, *hidden]
-    return [*chosen, *hidden] or ids[:CHOSEN_AT_FIRST]
+    return [*chosen, *hidden] or newest_with_curves(runs, ids)
+
+
+def newest_with_curves(runs: pd.DataFrame, ids: list[str]) -> list[str]:
+    """The first few of some runs that have logged an epoch: what only waits has nothing to draw."""
+    logged = [f"metrics.{metric}" for metric in METRICS if f"metrics.{metric}" in runs]
+    begun = set(runs.loc[runs[logged].notna().any(axis=1), "run_id"])
+    return [run_id for run_id in ids if run_id in begun][:CHOSEN_AT_FIRST]
 
 
 def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
@@ -99,6 +106,10 @@ def _draw(run_ids: list[str], metrics: list[str]) -> None:
     runs = reads.runs()
     chosen = runs[runs["run_id"].isin(run_ids)]
     names = {run["run_id"]: words.run_label(run) for _, run in chosen.iterrows()}
+    if {"loss", "val_loss"} & set(metrics):
+        for _, run in chosen.iterrows():
+            if (note := losses.sentence(run)) is not None:
+                st.caption(f":material/info: {words.plain(names[run['run_id']])}: {note}")
     styles = {run["run_id"]: reads.style_of(run) for _, run in chosen.iterrows()}
     history = reads.history(list(names))
     columns = st.columns(2)

@@ -91,7 +91,8 @@ def _machine_state(settings: Settings) -> None:
     """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
     _keep_worker(settings)
     try:
-        states = [run.status for run in reads.active()]
+        states = [run.status for run in reads.active() if schema.NUMBER in run.tags]
+        elsewhere = reads.live_elsewhere()
     except Exception as error:
         if fault_of(error) is None:
             raise
@@ -101,8 +102,13 @@ def _machine_state(settings: Settings) -> None:
         with st.container(horizontal=True, gap="small"):
             st.badge(f"{running} running", color="blue" if running else "gray")
             st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
+            if elsewhere:
+                st.badge(f"{len(elsewhere)} of other programs", color="gray", help=ELSEWHERE_HELP)
     for part in _machine().split(" · "):
         st.caption(part)
+
+
+ELSEWHERE_HELP = "Live runs that another program logs into this store. They are not in the queue."
 
 
 @st.cache_data(ttl=LIVE_S, show_spinner=False)

@@ -53,6 +53,7 @@ def _queue_table(store: RunStore) -> None:
     st.session_state[FROZEN] = order
     if not order:
         st.caption("Nothing runs and nothing waits.")
+        _elsewhere()
         return
     experience = Experience(runs)
     devices(running, served.slots)
@@ -64,9 +65,16 @@ def _queue_table(store: RunStore) -> None:
         table, key=key, hide_index=True, selection_mode="multi-row", on_select="rerun",
         column_config=COLUMNS, height="content" if len(table) < 15 else 560,
     )  # fmt: skip
+    _elsewhere()
     actions(store, [order[row] for row in event["selection"]["rows"] if row < len(order)])
     if served.executor == "local":
         calibrations(store, runs.loc[[run.run_id for run in waiting]].to_dict("records"), experience)
+
+
+def _elsewhere() -> None:
+    """The live runs that this queue does not have, so that nobody misses them here."""
+    if found := reads.live_elsewhere():
+        st.caption(f"{words.count(found)} of other programs: live in this store, and in no queue of ArchLab.")
 
 
 OTHER_WORKER = (

@@ -8,11 +8,13 @@ import streamlit as st
 from core import datasets
 from core.analysis import comparable, expected
 from core.analysis.comparable import Basis, Comparison
+from core.analysis.epochs import numbered_from_one
+from core.analysis.values import is_ours
 from core.datasets import DatasetInfo, ImageDataset
 from core.figures import system_use
-from core.figures.style import LineStyle, run_style
+from core.figures.style import LineStyle, foreign_style, run_style
 from core.settings import Settings, get_settings
-from core.tracking import frames, schema
+from core.tracking import frames, schema, states
 from core.tracking.states import RunState
 from core.tracking.store import get_store
 from core.ui import words
@@ -42,7 +44,17 @@ def runs() -> pd.DataFrame:
 
 @st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
 def _runs(settings: Settings) -> pd.DataFrame:
-    return frames.runs(get_store())
+    found = frames.runs(get_store())
+    foreign = found.loc[~_ours(found) & found["last_epoch"].notna(), "run_id"]
+    from_zero = found["run_id"].isin(_from_zero(settings, tuple(foreign))) if len(foreign) else False
+    return found.assign(last_epoch=found["last_epoch"] + from_zero)
+
+
+@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
+def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
+    """Which of some runs that another program logged number their epochs from 0."""
+    first = frames.histories(get_store(), run_ids, ["loss"]).groupby("run_id")["step"].min()
+    return first.index[first == 0].tolist()
 
 
 def comparison() -> Comparison:
@@ -90,11 +102,39 @@ def _active(settings: Settings) -> list[RunState]:
     return get_store().active()
 
 
+def live_elsewhere() -> list[RunState]:
+    """The runs of other programs that are live in this store, at most two seconds old."""
+    return _live_elsewhere(get_settings())
+
+
+@st.cache_data(ttl=2.0, max_entries=2, show_spinner=False)
+def _live_elsewhere(settings: Settings) -> list[RunState]:
+    return states.live_elsewhere(get_store())
+
+
 def finished_runs() -> pd.DataFrame:
     """The runs that can predict: finished, and trained by ArchLab."""
     found = runs()
     have = [words.is_ours(run) and not words.is_range_test(run) for _, run in found.iterrows()]
     return found[(found["status"] == schema.FINISHED) & pd.Series(have, index=found.index, dtype=bool)]
+
+
+def why_it_cannot_predict(run_id: str) -> str | None:
+    """Why a run is not among `finished_runs`, in a sentence; None for a run that does not exist."""
+    found = runs()
+    found = found[found["run_id"] == run_id]
+    if found.empty:
+        return None
+    run = found.iloc[0]
+    if not is_ours(run):
+        return (
+            f"'{run['name']}' was logged by another program. To predict here a run needs what ArchLab's own "
+            f"training logs: the saved Keras model, and '{schema.DATA}' with its classes and image size."
+        )
+    if words.is_range_test(run):
+        return f"'{run['name']}' tried learning rates only and has no model."
+    state = words.STATE_WORDS.get(run["status"], (run["status"],))[0]
+    return f"'{run['name']}' is {state}: only a finished run has a model that can predict."
 
 
 def forget_runs() -> None:
@@ -110,7 +150,7 @@ def history(run_ids: list[str]) -> pd.DataFrame:
 
 @st.cache_data(ttl=1.0, max_entries=16, show_spinner=False)
 def _history(settings: Settings, run_ids: tuple[str, ...]) -> pd.DataFrame:
-    return frames.histories(get_store(), run_ids)
+    return numbered_from_one(frames.histories(get_store(), run_ids))
 
 
 def system_history(run_id: str) -> pd.DataFrame:
@@ -164,4 +204,15 @@ def unprepared() -> list[DatasetInfo]:
 
 def style_of(run: pd.Series) -> LineStyle:
     """The colour of a run, given its row of `runs()`."""
-    return run_style(run["run_id"], run.get(f"tags.{schema.NUMBER}"))
+    if is_ours(run):
+        return run_style(run["run_id"], run.get(f"tags.{schema.NUMBER}"))
+    every = runs()
+    foreign = every.loc[~_ours(every), "run_id"].tolist()[::-1]  # the oldest first: they keep their places
+    if run["run_id"] not in foreign:
+        return run_style(run["run_id"])
+    return foreign_style(foreign.index(run["run_id"]))
+
+
+def _ours(runs: pd.DataFrame) -> pd.Series:
+    """Which runs ArchLab trained."""
+    return runs.get(f"tags.{schema.NUMBER}", pd.Series(index=runs.index, dtype=object)).notna()

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.analysis import health
+from core.analysis import health, losses
 from core.analysis.calibration import calibration
 from core.analysis.mistakes import confusion_matrix, probabilities, worst_mistakes
 from core.analysis.rate_range import points, suggestion
@@ -40,6 +40,8 @@ def warnings(run: pd.Series) -> None:
         with suppress(FileNotFoundError):  # runs of older versions: told by what they predicted
             table = reads.predictions(run["run_id"])
             found += health.of_predictions(probabilities(table), table["label"].to_numpy())
+    if (note := losses.sentence(run)) is not None:
+        st.caption(f":material/info: {note}")
     for one in found:
         st.warning(words.plain(one.sentence), icon=":material/warning:")
 

@@ -29,7 +29,11 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
             attempt(lambda: resume(store, run_id), "In the queue again.")
         fits = run.get(f"tags.{schema.FITS}")
         label = f"Queue again with batches of {fits}"
-        if isinstance(fits, str) and st.button(label, key=f"fits-{run_id}", icon=":material/memory_alt:"):
+        if (
+            isinstance(fits, str)
+            and fits.isdecimal()
+            and st.button(label, key=f"fits-{run_id}", icon=":material/memory_alt:")
+        ):
             smaller = {"training.batch_size": int(fits), "training.batch_size_is": "total"}
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
     if status in schema.ENDED:

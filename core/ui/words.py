@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import time
 from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ STATE_WORDS = {
 
 def duration(seconds: float) -> str:
     """`75` as "1 min 15 s"."""
+    if not math.isfinite(seconds):
+        return "unknown time"
     seconds = max(0, round(seconds))
     if seconds < 60:
         return f"{seconds} s"

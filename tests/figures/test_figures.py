@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from core.figures import class_counts, confusion, image_sizes, learning_curves, light, system_use, top_classes
-from core.figures.style import PALETTE, run_style
+from core.figures.style import PALETTE, foreign_style, run_style
 
 HISTORY = pd.DataFrame(
     {
@@ -41,6 +41,14 @@ def test_thirty_two_runs_in_a_row_look_different() -> None:
 
 def test_a_run_logged_elsewhere_has_a_colour_too() -> None:
     assert run_style("abc", float("nan")) == run_style("abc", None)
+
+
+def test_a_run_logged_elsewhere_never_looks_like_one_of_ours() -> None:
+    ours = {run_style("x", str(number)) for number in range(1, 33)}
+    theirs = {foreign_style(place) for place in range(16)}
+    assert len(theirs) == 16
+    assert not ours & theirs
+    assert run_style("abc", "best") in theirs
 
 
 def test_no_data_gives_empty_axes_with_names() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
 from core.datasets import load
-from core.tracking import schema
+from core.tracking import schema, states
 from core.tracking.store import RunStore
+from core.ui import reads
+from core.ui.compare import newest_with_curves
 from tests.ui.test_pages import opened
 
 PAGE = "streamlit_app.py"
@@ -120,3 +123,62 @@ def test_a_diverged_run_is_marked_wherever_it_is_shown(store: RunStore) -> None:
     app = opened("pages/4_Run.py", run=diverged)
     assert not app.exception
     assert [one.value.replace("\\", "") for one in app.warning] == sentences
+
+
+NONSENSE = ("best", '{"phase": "training", "steps": "many"}')
+HAND_MADE = [value for name, value in vars(schema).items() if str(value).startswith("archlab.")]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_no_page_fails_at_tags_and_metrics_of_any_kind(store: RunStore, nonsense: str) -> None:
+    """Whoever can write to the store can set any tag, and log any number under any name."""
+    taken = (schema.GROUP, schema.CANCEL, schema.HOME, schema.OWNER)  # these decide what a run is
+    tags = {name: nonsense for name in HAND_MADE if name not in taken}
+    for status in (schema.RUNNING, schema.FINISHED, schema.FAILED):
+        ours = finished(store, status, 0.5, "1111")
+        foreign = store.client.create_run("0", run_name="theirs").info.run_id
+        params = ("data.name", "model.name", "training.epochs")
+        store.log_params(foreign, dict.fromkeys(params, nonsense))
+        for run_id in (ours, foreign):
+            store.set_tags(run_id, tags)
+            names = (*schema.EPOCH_METRICS, *schema.FINAL_METRICS, *schema.SET_METRICS)
+            for step, value in enumerate((math.inf, math.nan, -5.0)):
+                store.log_metrics(run_id, dict.fromkeys(names, value), step)
+            store.set_status(run_id, status)
+    for page in ("streamlit_app.py", "pages/3_Compare.py", "pages/6_Queue.py"):
+        app = opened(page)
+        assert not app.exception, (page, app.exception)
+    for run_id in (ours, foreign):
+        app = opened("pages/4_Run.py", run=run_id)
+        assert not app.exception, app.exception
+
+
+def test_runs_of_another_program_stand_beside_ours(store: RunStore) -> None:
+    """Live ones are counted apart, epochs begin at 1, queued runs hide no curves, Predict says what lacks."""
+    ours = finished(store, "ours", 0.5, "1111")
+    foreign = store.client.create_run("0", run_name="theirs").info.run_id
+    for step in (0, 1):
+        store.log_metrics(foreign, {"loss": 1.0, "val_accuracy": 0.5}, step)
+    queued = [store.create(ExperimentConfig(), {schema.HELD: "yes"}) for _ in range(9)]
+    assert [state.run_id for state in states.live_elsewhere(store)] == [foreign]
+    app = opened("pages/3_Compare.py")
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("run")
+    assert table.loc[f"theirs · {foreign[:6]}", "last_epoch"] == 2
+    assert table.loc[f"ours · {ours[:6]}", "last_epoch"] == 1
+    runs = reads.runs()
+    assert set(newest_with_curves(runs, runs["run_id"].tolist())) == {ours, foreign}
+    history = reads.history([foreign])
+    assert history[history["metric"] == "loss"]["step"].tolist() == [1, 2]
+    for run_id in queued:
+        store.set_status(run_id, schema.KILLED)
+    reads.forget_runs()
+    queue = opened("pages/6_Queue.py")
+    words = captions(queue)
+    assert "Nothing runs and nothing waits." in words
+    assert "1 run of other programs: live in this store, and in no queue of ArchLab." in words
+    assert any("0 running" in text.value for text in queue.sidebar.markdown)
+    store.set_status(foreign, schema.FINISHED)
+    reads.forget_runs()
+    (warning,) = opened("pages/5_Predict.py", run=foreign).warning
+    assert warning.value.replace("\\", "").startswith("'theirs' was logged by another program.")

@@ -1,0 +1,39 @@
+"""Older versions logged the objective as the loss; what theirs includes is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.analysis.losses import included, sentence
+from core.tracking import schema
+from tests.runs import OURS, run
+
+BOTH = ["label smoothing", "the focal factor"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({}, []),
+        ({"regularization.l2_dense": 0.01}, ["L2 penalties"]),
+        (
+            {"training.label_smoothing": 0.1, "training.loss": "focal"},
+            ["label smoothing", "the focal factor"],
+        ),
+        ({"model.options.layers": "- dense: {units: 8, l2: 0.1}"}, ["L2 penalties"]),
+    ],
+)
+def test_an_old_loss_includes_what_its_settings_say(settings: dict, parts: list[str]) -> None:
+    old = run("old", 0.9, **settings)
+    assert included(old) == parts
+    assert (sentence(old) is None) == (not parts)
+    assert included({**old, f"tags.{schema.LOSS}": schema.CROSS_ENTROPY}) == []
+    assert included({**old, OURS: None}) == []
+
+
+def test_the_sentence_lists_all_of_it() -> None:
+    old = run("old", 0.9, **{"regularization.l2_rest": 0.1, "training.label_smoothing": 0.1})
+    assert sentence(old) == (
+        "An older version logged this run: its training and validation loss include L2 penalties and label "
+        "smoothing, so they are not the cross-entropy that other runs log."
+    )
