@@ -21,6 +21,7 @@ from core.architectures.answer import note
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
 from core.architectures.model_check import check_own_model
+from core.architectures.portable import portable
 from core.architectures.transfer import assemble, head_of
 from core.config import DataConfig, ExperimentConfig
 from core.datasets import ImageDataset, choices, split_report
@@ -136,7 +137,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         writer.tags({schema.KEPT: str(kept)})
         writer.metrics({"train_seconds": logger.seconds}, step=0)
         progress.phase("evaluating")
-        saved, seen = in_float32(deployable), dataset
+        saved, seen = portable(in_float32(deployable)), dataset
         answering = saved
         if config.model.bottleneck and saved is deployable:  # the same numbers, without the backbone again
             answering, seen = model, replace(dataset, images=inputs)

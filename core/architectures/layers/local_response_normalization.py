@@ -33,11 +33,15 @@ class LocalResponseNormalization(keras.layers.Layer):
     def call(self, images: Any) -> Any:
         # The sum over neighbours is a product with a matrix of ones around the diagonal: on AlexNet's second
         # normalisation this took 0.4 of the time of summed slices, and its gradient takes less memory.
-        places = np.arange(images.shape[-1])
-        neighbours = np.abs(places[:, None] - places) <= self.radius
-        total = ops.matmul(ops.square(ops.cast(images, "float32")), ops.cast(neighbours, "float32"))
+        squares = ops.square(ops.cast(images, "float32"))
+        total = ops.matmul(squares, self.neighbours(images.shape[-1]))
         scale = ops.power(self.bias + self.alpha * total, -self.beta)
         return images * ops.cast(scale, images.dtype)
+
+    def neighbours(self, channels: int) -> np.ndarray:
+        """Which channels each sum is taken over: float32 `(channels, channels)` of 0 and 1."""
+        places = np.arange(channels)
+        return (np.abs(places[:, None] - places) <= self.radius).astype("float32")
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
