@@ -101,6 +101,14 @@ def curve(config: ExperimentConfig, run: Length, points: int = 500) -> tuple[np.
     return steps, rates
 
 
+def rate_at(config: ExperimentConfig, run: Length, step: int) -> float:
+    """The rate at one step of a run, counted from 0, in whichever stage it lies."""
+    stage = [one for one in stages(config, run) if one.begins and one.first * run.steps_per_epoch <= step][-1]
+    first = stage.first * run.steps_per_epoch
+    serves = Length(run.steps_per_epoch, stage.until - first)
+    return float(learning_rate(of_stage(config, stage), serves, np.float64(step - first)))
+
+
 def _share(part: ScheduleConfig, run: Length, warmup: int, step: Any, xp: Any) -> Any:
     every = part.every_epochs * run.steps_per_epoch
     match part.name:

@@ -177,14 +177,21 @@ def resume(runs: tuple[str, ...], wait: bool) -> None:
 @cli.command()
 @click.argument("run")
 @click.option("--epochs", required=True, type=int, help="How many more.")
+@click.option("--learning-rate", type=float, help="Constant in these epochs, instead of the run's schedule.")
+@click.option(
+    "--stretch", is_flag=True, help="Stretch a cosine or one cycle over all epochs; the rate jumps."
+)
 @click.option("--wait", is_flag=True, help="Wait until the run has ended.")
-def extend(run: str, epochs: int, wait: bool) -> None:
-    """Train a finished run further, as a new run with the epochs before in it; prints its id."""
+def extend(run: str, epochs: int, learning_rate: float | None, stretch: bool, wait: bool) -> None:
+    """Train a finished run further, as a new run with the epochs before in it; prints its id.
+
+    A cosine or one cycle ended with the run, so one of --learning-rate and --stretch must be chosen for it.
+    """
     from core.jobs.launch import extend as longer
     from core.tracking.store import get_store
 
     store = get_store()
-    run_id = longer(store, store.resolve(run), epochs)
+    run_id = longer(store, store.resolve(run), epochs, learning_rate, stretch)
     click.echo(run_id)
     if wait:
         _exit_with([_wait(run_id)])

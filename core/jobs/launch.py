@@ -14,6 +14,7 @@ from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo, choices, split_report
 from core.inference.client import InferenceError
 from core.inference.own_models import problem
+from core.jobs.extension import Extension
 from core.jobs.groups import Group, conclude_groups, places
 from core.jobs.slots import AUTO, limit, slots_of
 from core.jobs.slots import choices as choices_of_device
@@ -242,10 +243,17 @@ def resume(store: RunStore, run_id: str) -> None:
     worker_of(store.settings).ensure()
 
 
-def extend(store: RunStore, run_id: str, epochs: int) -> str:
+def extend(
+    store: RunStore, run_id: str, epochs: int, learning_rate: float | None = None, stretch: bool = False
+) -> str:
     """Train a finished run further, as a run of its own that has the epochs before too; returns its id.
 
-    epochs: how many more. Raises NotAllowed, UnknownRun, ConfigError when it cannot go on.
+    Args:
+        epochs: How many more.
+        learning_rate: Constant in these; None: as the schedule of the run says.
+        stretch: Whether a cosine or one cycle may be stretched over all epochs: the rate jumps.
+
+    Raises NotAllowed, UnknownRun, ConfigError when it cannot go on.
     """
     store.settings.require_trainer("extend a run")
     state = store.state(run_id)
@@ -266,8 +274,14 @@ def extend(store: RunStore, run_id: str, epochs: int) -> str:
         raise ConfigError(f"'{state.name}' has no checkpoint on this machine that could be gone on from.")
     require_same_images(store, run_id, config)
     done = store.last_step(run_id)  # fewer than were planned where it stopped early
-    longer = config.with_values({"training.epochs": done + epochs})
-    return launch([longer], {schema.EXTENDS: run_id})[0]
+    longer, rates = extension(config, done, epochs).chosen(learning_rate, stretch)
+    return launch([longer], {schema.EXTENDS: run_id} | ({schema.RATES: rates} if rates else {}))[0]
+
+
+def extension(config: ExperimentConfig, done: int, epochs: int) -> Extension:
+    """What extending a run after `done` epochs by `epochs` does to its learning rate."""
+    images, _ = choices.sizes(datasets.info(config.data.name), config.data)
+    return Extension(config, done, epochs, length(config, images).steps_per_epoch)
 
 
 def config_of(store: RunStore, run_id: str) -> ExperimentConfig:

@@ -101,6 +101,7 @@ LEAK_UNCHECKED = "archlab.leak.unchecked"  # sentences: what of it is not known
 WEIGHTS = "archlab.weights"  # digest of the weights of the saved model, by which files are known again
 TOUCHED = "archlab.touched"  # milliseconds since 1970: when it was last tried whether the store takes writes
 NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to take, and why
+RATES = "archlab.rates"  # a sentence: learning rates of a run that extends another, as its config lacks them
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
 
 CROSS_ENTROPY = "cross_entropy"  # the value of LOSS; also the metric that Keras computes it as

@@ -50,6 +50,8 @@ class Saved:
     def apply(self, model: keras.Model, callbacks: Mapping[str, Remembers]) -> None:
         """Give everything its value back. Raises ValueError when the net is not the one that was saved."""
         for name, variables in variables_of(model).items():
+            if name == "schedule" and self.facts.get("schedule", schedule_of(model)) != schedule_of(model):
+                continue  # what plateaus made of another rate
             values = self._list(name)
             shapes = [tuple(variable.shape) for variable in variables]
             if [value.shape for value in values] != shapes:
@@ -112,7 +114,13 @@ class Checkpoint(keras.callbacks.Callback):
         states = {name: callback.state() for name, callback in self.callbacks.items()}
         for name, state in states.items():
             arrays |= named(name, state.pop("weights", []))
-        facts = {"stage": self.stage, "begun": self.begun, "epoch": epoch, "callbacks": states}
+        facts = {
+            "stage": self.stage,
+            "begun": self.begun,
+            "epoch": epoch,
+            "callbacks": states,
+            "schedule": schedule_of(self.model),
+        }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.draft")
         try:
@@ -135,6 +143,12 @@ def variables_of(model: keras.Model) -> dict[str, Sequence[Any]]:
         "optimizer": optimizer.variables,
         "schedule": [inner_optimizer(model)._learning_rate.lowered],
     }
+
+
+def schedule_of(model: keras.Model) -> str:
+    """Which schedule a model trains with, whatever its length is."""
+    config = inner_optimizer(model)._learning_rate.config
+    return f"{config.schedule.name} {config.optimizer.learning_rate:g}"
 
 
 def named(name: str, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

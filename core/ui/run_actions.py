@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from core.jobs import deletion
+from core.jobs.extension import OF_A_LENGTH
 from core.jobs.groups import group_of
-from core.jobs.launch import cancel, extend, launch, launch_groups, resume
+from core.jobs.launch import cancel, extend, extension, launch, launch_groups, resume
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
@@ -22,6 +23,8 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
     if not words.is_ours(run):
         return
     run_id, status = run["run_id"], run["status"]
+    if isinstance(rates := run.get(f"tags.{schema.RATES}"), str):
+        st.caption(words.plain(rates))
     if status in schema.ACTIVE:
         cancel_button(store, run)
     if status in (schema.FAILED, schema.KILLED):
@@ -44,8 +47,30 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
     if status == schema.FINISHED and by_epochs and store.settings.checkpoint(run_id).exists():
         with st.popover("Train further", icon=":material/forward:"):
             epochs = st.number_input("Further epochs", 1, value=5, step=1, key=f"further-{run_id}")
+            rate, stretch = rate_choice(store, run, int(epochs))
             if st.button("Launch", key=f"extend-{run_id}", type="primary"):
-                attempt(lambda: extend(store, run_id, int(epochs)), "A longer run is in the queue.")
+                attempt(
+                    lambda: extend(store, run_id, int(epochs), rate, stretch), "A longer run is in the queue."
+                )
+
+
+def rate_choice(store: RunStore, run: pd.Series, epochs: int) -> tuple[float | None, bool]:
+    """Ask how the learning rate goes on where the schedule ended: a constant rate, or stretched."""
+    if run.get("params.schedule.name") not in OF_A_LENGTH:
+        return None, False
+    run_id = run["run_id"]
+    with suppress(FileNotFoundError, ValueError):  # then the launch says what is missing
+        config = store.config(run_id)
+        further = extension(config, store.last_step(run_id), epochs)
+        if further.needs_a_choice:
+            st.caption(further.happened)
+            ways = ("Constant", "Stretched schedule")
+            if st.radio("Learning rate", ways, key=f"way-{run_id}") == ways[1]:
+                return None, True
+            tenth = config.optimizer.learning_rate / 10
+            rate = st.number_input("Constant rate", value=tenth, format="%g", step=None, key=f"rate-{run_id}")
+            return float(rate), False
+    return None, False
 
 
 def keep_or_delete(store: RunStore, run: pd.Series) -> None:
