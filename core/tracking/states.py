@@ -68,9 +68,8 @@ def progress_of(tag: object) -> dict[str, Any]:
     if not isinstance(said, dict) or not isinstance(said.get("phase", ""), str):
         return {}
     numbers = [said[name] for name in PROGRESS_NUMBERS if name in said]
-    complete = said.get("phase") != "training" or {"epoch", "epochs", "step", "steps"} <= said.keys()
     finite = all(type(one) in (int, float) and abs(one) < math.inf for one in numbers)
-    return said if complete and finite and said.get("steps", 1) > 0 else {}
+    return said if finite and said.get("steps", 1) > 0 else {}
 
 
 def state(store: RunStore, run_id: str) -> RunState:

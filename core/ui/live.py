@@ -57,7 +57,7 @@ def progress_bar(run: pd.Series) -> None:
     phase = progress.get("phase", "starting")
     seconds = words.seconds_so_far(run)
     so_far = [] if seconds is None else [f"{words.duration(seconds)} so far"]
-    if phase != "training":
+    if phase != "training" or not {"epoch", "epochs", "step", "steps"} <= progress.keys():
         after = phase not in BEFORE_TRAINING
         st.progress(1.0 if after else 0.0, text=" · ".join([phase, *so_far]))
         return
