@@ -150,5 +150,5 @@ def _expanded(store: RunStore, run_ids: Sequence[str], runs: pd.DataFrame) -> tu
         if schema.GROUP not in state.tags:
             raise ConfigError(f"The run '{state.name}' was deleted meanwhile.")
         groups.append(run_id)
-        chosen += [child.info.run_id for child in store.children(run_id) if child.info.run_id in runs.index]
+        chosen += [child.run_id for child in store.children(run_id) if child.run_id in runs.index]
     return list(dict.fromkeys(chosen)), groups

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.config import ConfigError, ExperimentConfig
-from core.tracking import schema
+from core.tracking import frames, schema
 from core.tracking.owners import is_alive
 from core.tracking.store import RunStore
 
@@ -54,8 +54,8 @@ def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:
 
 def group_of(store: RunStore, parent: str) -> Group:
     """The experiment of a parent's runs, in the order in which they were launched."""
-    children = sorted(store.children(parent), key=lambda run: run.info.start_time)
-    return Group(store.state(parent).name, tuple(store.config(run.info.run_id) for run in children))
+    configs = tuple(store.config(child.run_id) for child in store.children(parent))
+    return Group(store.state(parent).name, configs)
 
 
 def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
@@ -77,10 +77,10 @@ def conclude_groups(store: RunStore) -> None:
     for parent in store.open_groups():
         children = store.children(parent.run_id)
         launching = len(children) < int(parent.tags[schema.GROUP]) and is_alive(parent.tags[schema.OWNER])
-        if launching or any(child.info.status in schema.ACTIVE for child in children):
+        if launching or any(child.status in schema.ACTIVE for child in children):
             continue
-        finished = [child for child in children if child.info.status == schema.FINISHED]
-        store.log_metrics(parent.run_id, summary([child.data.metrics for child in finished]))
+        finished = [child.run_id for child in children if child.status == schema.FINISHED]
+        store.log_metrics(parent.run_id, summary(frames.last_metrics(store, finished, AVERAGED)))
         if children and len(finished) == len(children):
             store.set_status(parent.run_id, schema.FINISHED)
         else:

@@ -314,4 +314,4 @@ def cancel(store: RunStore, run_id: str) -> int:
     if schema.GROUP not in state.tags:
         store.request_cancel(run_id)
         return int(state.active)
-    return sum(cancel(store, child.info.run_id) for child in store.children(run_id))
+    return sum(cancel(store, child.run_id) for child in store.children(run_id))

@@ -14,10 +14,16 @@ from core.tracking.store import RunStore
 
 
 def recover(store: RunStore, *, serving: bool = False) -> None:
-    """End runs without a process as FAILED.
+    """End runs without a process as FAILED, and groups whose runs have ended.
 
     serving: this process is the worker of the home, so what another one of it had is left.
     """
+    recover_runs(store, serving=serving)
+    conclude_groups(store)
+
+
+def recover_runs(store: RunStore, *, serving: bool = False) -> None:
+    """End runs without a process as FAILED; serving: as for `recover`."""
     for run in store.active():
         if run.tags.get(schema.OWNER) is None:
             continue  # another program's
@@ -32,7 +38,6 @@ def recover(store: RunStore, *, serving: bool = False) -> None:
             store.fail(run.run_id, "The process that trained this run died.")
         elif schema.FOREGROUND in run.tags:
             store.fail(run.run_id, "The command that launched this run died before it started.")
-    conclude_groups(store)
 
 
 def _recover_job(store: RunStore, run: RunState, serving: bool) -> None:

@@ -13,12 +13,12 @@ from threading import Thread
 
 from core.jobs.daemon import Daemon, write_whole
 from core.jobs.dispatcher import Dispatcher
-from core.jobs.recovery import recover
+from core.jobs.recovery import recover, recover_runs
 from core.jobs.slots import slots_of
 from core.jobs.supervise import stopping
 from core.settings import Settings
 from core.tracking.connections import is_database
-from core.tracking.errors import StoreError, is_away
+from core.tracking.errors import StoreError, fault_of, is_away
 from core.tracking.patience import be_impatient
 from core.tracking.store import RunStore, get_store
 
@@ -83,21 +83,46 @@ def _import_mlflow(store: RunStore) -> None:
 
 
 def _dispatch(store: RunStore, dispatcher: Dispatcher) -> None:
-    """Until `stopping`; trainings under way are waited for, `supervise` ends them."""
+    """Until `stopping`; trainings under way are waited for, `supervise` ends them.
+
+    Nothing slow is done between two looks at the queue: what else a worker sees to has a thread of its own.
+    """
     look_s = LOOK_S if is_database(store.uri) else LOOK_FAR_S
-    pause, recovered = 0.0, -math.inf
+    pause, attached, recovered = 0.0, -math.inf, False
     while not stopping.wait(pause):
         pause = look_s
         try:
-            if time.monotonic() - recovered > RECOVER_S:
-                dispatcher.attach()
-                recover(store, serving=True)
-                recovered = time.monotonic()
+            if time.monotonic() - attached > RECOVER_S:
+                dispatcher.attach()  # before anything starts: the jobs that it takes over have their slots
+                attached = time.monotonic()
+            if not recovered:
+                recover_runs(store, serving=True)  # before anything starts, too: no stray keeps a device
+                recovered = True
+                Thread(target=_keep_recovering, args=(store,), name="recovery", daemon=True).start()
             dispatcher.step()
-        except Exception as error:  # a store that is busy for a while is looked at again
-            logger.warning("The tracking store did not answer: %s", error)
+        except Exception as error:
+            _log(error)
             pause = RETRY_S
     dispatcher.join()
+
+
+def _keep_recovering(store: RunStore) -> None:
+    """Put right every few seconds what others left, and end groups whose runs have ended."""
+    while True:
+        try:
+            recover(store, serving=True)
+        except Exception as error:
+            _log(error)
+        if stopping.wait(RECOVER_S):
+            return
+
+
+def _log(error: Exception) -> None:
+    """Say what went wrong in a loop that goes on, with a traceback unless it is the store's fault."""
+    if fault_of(error) is None:
+        logger.exception("The worker met an error of its own and goes on.", exc_info=error)
+    else:
+        logger.warning("The tracking store failed, and is asked again: %s", error)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from core.tracking import schema
 from core.tracking.connections import asking, connected, is_database
@@ -59,6 +59,25 @@ def last_number(store: RunStore) -> int:
         with connected(store.uri) as connection:
             found = list(connection.execute(query, {"key": schema.NUMBER}).scalars())
     return max((int(number) for number in found if number.isdecimal()), default=0)  # some made by hand
+
+
+def last_metrics(store: RunStore, run_ids: Sequence[str], names: Iterable[str]) -> list[dict[str, float]]:
+    """The last values of some metrics, one mapping per run; a metric that a run does not have is left out."""
+    wanted = list(names)
+    if not run_ids or not wanted:
+        return [{} for _ in run_ids]
+    if not is_database(store.uri):
+        found = [store.run(run_id).data.metrics for run_id in run_ids]
+        return [{name: metrics[name] for name in wanted if name in metrics} for metrics in found]
+    query = text(
+        "SELECT run_uuid, key, value, is_nan FROM latest_metrics WHERE run_uuid IN :runs AND key IN :names"
+    ).bindparams(bindparam("runs", expanding=True), bindparam("names", expanding=True))
+    with connected(store.uri) as connection:
+        frame = pd.read_sql(query, connection, params={"runs": list(run_ids), "names": wanted})
+    values: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
+    for run_id, name, value in zip(frame["run_uuid"], frame["key"], _with_nan(frame), strict=True):
+        values[run_id][name] = value
+    return list(values.values())
 
 
 def histories(
@@ -180,8 +199,6 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _histories_by_sql(store: RunStore, run_ids: list[str], names: list[str]) -> pd.DataFrame:
-    from sqlalchemy import bindparam
-
     query = text(
         "SELECT run_uuid AS run_id, key AS metric, step, value, timestamp AS time, is_nan "
         "FROM metrics WHERE run_uuid IN :runs AND key IN :names"

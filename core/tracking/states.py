@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -51,6 +51,13 @@ class RunState:
     def progress(self) -> dict[str, Any]:
         """The last thing the training said of itself, or an empty mapping."""
         return progress_of(self.tags.get(schema.PROGRESS))
+
+
+class Child(NamedTuple):
+    """A run of a group, and its state."""
+
+    run_id: str
+    status: str
 
 
 PROGRESS_NUMBERS = ("at", "epoch", "epochs", "step", "steps", "images_per_second", "remaining_s")
@@ -114,6 +121,37 @@ def _active(store: RunStore) -> list[RunState]:
         condition = f"{ours} AND lifecycle_stage = 'active' AND status IN :wanted"
         return _by_sql(store.uri, condition, schema.ACTIVE)
     return _active_by_client(store)
+
+
+def children(store: RunStore, parent: str) -> list[Child]:
+    """The runs of a group, in the order in which they were submitted."""
+    if not is_database(store.uri):
+        client = store.client
+        with asking(store.uri):
+            found = client.search_runs(
+                [store.experiment_id], f"tags.`{schema.PARENT}` = '{parent}'", max_results=10_000
+            )
+        ordered = sorted(found, key=lambda run: run.info.start_time)
+        return [Child(run.info.run_id, run.info.status) for run in ordered]
+    query = text(
+        "SELECT runs.run_uuid, runs.status FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid "
+        "WHERE tags.key = :key AND tags.value = :parent AND runs.lifecycle_stage = 'active' "
+        "ORDER BY runs.start_time, runs.run_uuid"
+    )
+    with connected(store.uri) as connection:
+        rows = connection.execute(query, {"key": schema.PARENT, "parent": parent})
+        return [Child(run_id, status) for run_id, status in rows]
+
+
+def count_numbered(store: RunStore, number: str) -> int:
+    """How many runs of the store have a number (`schema.NUMBER`)."""
+    if not is_database(store.uri):
+        client = store.client
+        with asking(store.uri):
+            return len(client.search_runs([store.experiment_id], f"tags.`{schema.NUMBER}` = '{number}'"))
+    query = text("SELECT COUNT(*) FROM tags WHERE key = :key AND value = :number")
+    with connected(store.uri) as connection:
+        return connection.execute(query, {"key": schema.NUMBER, "number": number}).scalar() or 0
 
 
 def next_moment(store: RunStore) -> int:

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
+from random import randrange
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+
+from filelock import FileLock
 
 from core import config as configs
 from core.config import ExperimentConfig
@@ -93,21 +96,24 @@ class RunStore:
 
         Until it is scheduled this process is its owner: should it die in between, the run ends FAILED.
         """
-        run = self.client.create_run(
-            self.experiment_id,
-            start_time=states.next_moment(self),
-            run_name=config.title,
-            tags={
-                schema.OWNER: this_process(),
-                schema.HOME: home_id(self.settings),
-                schema.USER: getpass.getuser(),
-                schema.NUMBER: str(self._next_number()),
-                schema.WANTS: f"{config.training.devices} {config.training.device}",
-                **(tags or {}),
-            },
-        )
+        number = FileLock(self.settings.home / "number.lock")  # two launches at once would take the same one
+        with number:
+            run = self.client.create_run(
+                self.experiment_id,
+                start_time=states.next_moment(self),
+                run_name=config.title,
+                tags={
+                    schema.OWNER: this_process(),
+                    schema.HOME: home_id(self.settings),
+                    schema.USER: getpass.getuser(),
+                    schema.NUMBER: str(self._next_number()),
+                    schema.WANTS: f"{config.training.devices} {config.training.device}",
+                    **(tags or {}),
+                },
+            )
         run_id: str = run.info.run_id
         try:
+            self._settle_number(run_id, run.data.tags[schema.NUMBER])
             self.log_params(run_id, config.flat() | dict(chosen or {}))
             self.client.log_text(run_id, config.to_yaml(), schema.CONFIG)
             self.set_status(run_id, schema.SCHEDULED)
@@ -135,10 +141,9 @@ class RunStore:
         """The parents that have not ended."""
         return states.open_groups(self)
 
-    def children(self, parent: str) -> list[Run]:
-        return self.client.search_runs(
-            [self.experiment_id], f"tags.`{schema.PARENT}` = '{parent}'", max_results=10_000
-        )
+    def children(self, parent: str) -> list[states.Child]:
+        """The runs of a group, in the order in which they were submitted."""
+        return states.children(self, parent)
 
     def reopen(self, run_id: str) -> None:
         """Make a run that has ended SCHEDULED again; what it said of its end is forgotten.
@@ -391,6 +396,12 @@ class RunStore:
             raise FileNotFoundError(f"The run {run_id} has no saved model.")
         location = f"{logged[-1].artifact_location}/data/model.keras"
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
+
+    def _settle_number(self, run_id: str, number: str) -> None:
+        """Take another number while a run of another installation that shares the store has the same."""
+        while not self.is_own_database and states.count_numbered(self, number) > 1:
+            number = str(self._next_number() + randrange(8))  # the other one may be looking for one as well
+            self.set_tags(run_id, {schema.NUMBER: number})
 
     def _next_number(self) -> int:
         from core.tracking import frames

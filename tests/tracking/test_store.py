@@ -6,6 +6,7 @@ import math
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -45,6 +46,18 @@ def test_a_new_run_is_scheduled_with_its_config(store: RunStore) -> None:
     assert store.config(run_id) == config
     assert store.run(run_id).data.params["model.options.depth"] == "8"
     assert state.tags[schema.RECIPE] == "quickstart"
+
+
+def test_runs_that_are_created_at_once_have_numbers_of_their_own(store: RunStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda _: store.create(ExperimentConfig()), range(16)))
+    numbers = sorted(int(store.state(run_id).tags[schema.NUMBER]) for run_id in ids)
+    assert numbers == list(range(1, 17))
+
+
+def test_a_number_made_by_hand_stops_no_launch(store: RunStore) -> None:
+    store.set_tags(store.create(ExperimentConfig()), {schema.NUMBER: "mine"})
+    assert store.state(store.create(ExperimentConfig())).tags[schema.NUMBER] == "1"
 
 
 def test_cancelling_a_waiting_run_ends_it_at_once(store: RunStore) -> None:
@@ -94,6 +107,22 @@ def test_sql_and_client_read_the_same(store: RunStore) -> None:
     assert [run.run_id for run in store.active()] == [bare, waiting, running]
     assert store.active() == states._active_by_client(store)
     assert store.state(logged) == states._from_run(store.run(logged))
+
+    parent = store.create_group("two", 2)
+    first, second = (store.create(ExperimentConfig(), {schema.PARENT: parent}) for _ in range(2))
+    gone = store.create(ExperimentConfig(), {schema.PARENT: parent})
+    store.client.delete_run(gone)
+    store.set_status(second, schema.RUNNING)
+    assert store.children(parent) == [(first, schema.SCHEDULED), (second, schema.RUNNING)]
+    assert frames.last_metrics(store, [logged, first], ["val_accuracy", "no"]) == [
+        {"val_accuracy": 1.0},
+        {},
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (states, frames):
+            patch.setattr(module, "is_database", lambda uri: False)
+        assert store.children(parent) == [(first, schema.SCHEDULED), (second, schema.RUNNING)]
+        assert frames.last_metrics(store, [logged, first], ["val_accuracy", "no"])[0] == {"val_accuracy": 1.0}
 
     history = frames.histories(store, [logged, bare])
     again = frames._histories_by_client(store, [logged, bare], list(schema.EPOCH_METRICS))
