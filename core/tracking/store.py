@@ -21,6 +21,7 @@ from core.config import ExperimentConfig
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.connections import asking, check_uri, require_answer
+from core.tracking.downloads import kept
 from core.tracking.errors import store_errors
 from core.tracking.opening import ensure_store, home_id, is_own_database
 from core.tracking.owners import this_process
@@ -378,24 +379,50 @@ class RunStore:
         import mlflow
         from mlflow.exceptions import MlflowException
 
-        try:
-            path = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=name, tracking_uri=self.uri
+        run = self.run(run_id)  # a store that is away says so
+
+        def download(folder: Path) -> Path:
+            return Path(
+                mlflow.artifacts.download_artifacts(
+                    run_id=run_id, artifact_path=name, tracking_uri=self.uri, dst_path=str(folder)
+                )
             )
+
+        # What a run that has ended kept changes only with its next end.
+        ended = run.info.end_time if run.info.status in schema.ENDED else None
+        try:
+            return kept(self._downloads, run_id, f"{ended or 0}-{name}", download, renew=ended is None)
         except (MlflowException, OSError) as error:
-            self.run(run_id)  # a store that is away says so
+            self.run(run_id)  # it may have gone away meanwhile
             raise FileNotFoundError(f"The run {run_id} has no '{name}'.") from error
-        return Path(path)
 
     def model_file(self, run_id: str) -> Path:
-        """The `.keras` file of a run. Raises FileNotFoundError when it has none."""
+        """The `.keras` file of a run, downloaded once when the store is elsewhere.
+
+        Raises FileNotFoundError when it has none, StoreError when the store is away.
+        """
         import mlflow
 
         logged = self._logged_models(run_id)
         if not logged:
             raise FileNotFoundError(f"The run {run_id} has no saved model.")
         location = f"{logged[-1].artifact_location}/data/model.keras"
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
+
+        def download(folder: Path | None) -> Path:
+            return Path(
+                mlflow.artifacts.download_artifacts(
+                    artifact_uri=location, tracking_uri=self.uri, dst_path=str(folder) if folder else None
+                )
+            )
+
+        with asking(self.uri):
+            if location.startswith("file:"):
+                return download(None)  # it is on this machine: nothing is copied
+            return kept(self._downloads, logged[-1].model_id, "model.keras", download)
+
+    @property
+    def _downloads(self) -> Path:
+        return self.settings.cache / "artifacts"
 
     def _settle_number(self, run_id: str, number: str) -> None:
         """Take another number while a run of another installation that shares the store has the same."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import keras
 import pandas as pd
 import pytest
 
@@ -116,6 +118,25 @@ def test_a_store_that_is_stopped_is_one_line_of_every_command_and_comes_back(
         wait_for(lambda: store.state(run_id).status != schema.SCHEDULED)  # the worker has waited, and trains
         assert "Traceback" not in log.read_text()
         stop_processes(store.settings)
+
+
+def test_what_lies_behind_a_server_is_downloaded_once(server: MlflowServer, tmp_path: Path) -> None:
+    with store_at(tmp_path / "home", server.uri) as store, pytest.MonkeyPatch.context() as patch:
+        run_id = store.create(ExperimentConfig())
+        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+        (tmp_path / "temporary").mkdir()
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+        waiting = store.artifact(run_id, schema.CONFIG)  # it may change: downloaded again, to the same place
+        assert store.artifact(run_id, schema.CONFIG) == waiting
+        store.set_status(run_id, schema.FINISHED)
+        config, model = store.artifact(run_id, schema.CONFIG), store.model_file(run_id)
+        written = [path.stat().st_ctime_ns for path in (config.parent, model.parent)]
+        assert (store.artifact(run_id, schema.CONFIG), store.model_file(run_id)) == (config, model)
+        assert [path.stat().st_ctime_ns for path in (config.parent, model.parent)] == written
+        assert model.is_relative_to(store.settings.cache)
+        with pytest.raises(FileNotFoundError, match=r"has no 'log\.txt'"):
+            store.read_text(run_id, schema.LOG)
+        assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_a_server_that_accepts_connections_and_says_nothing_is_not_waited_for(
