@@ -78,8 +78,8 @@ class MlflowServer:
 def mlflow_server(folder: Path, *options: str) -> Iterator[MlflowServer]:
     """A server that keeps its artifacts in `folder`, unless the options say otherwise."""
     server = MlflowServer(folder, options or ("--artifacts-destination", str(folder / "artifacts")))
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()
