@@ -266,13 +266,18 @@ def test_findings_are_listed_and_single_changes_are_made_and_undone(marbles: Pat
 
 
 def test_a_launch_warns_of_what_weakens_its_result(marbles: Path, tmp_path: Path) -> None:
+    (marbles / "train/b/again.png").write_bytes((marbles / "train/b/0.png").read_bytes())
+    assert run("import", "twins", str(marbles)).returncode == 0
     config = tmp_path / "config.yaml"
-    config.write_text("data: {name: marbles}\ntraining: {batch_size: 999}\n")
+    config.write_text("data: {name: twins, validation_fraction: 0}\ntraining: {batch_size: 999}\n")
     answer = run("train", str(config))
     assert answer.returncode == 2
-    first, second = answer.stderr.splitlines()
+    note, first, second = answer.stderr.splitlines()
+    assert note == (
+        "Note: 1 of 9 training image is a copy of others: what occurs several times counts several times."
+    )
     assert first == (
         "Warning: 1 of 5 test images is identical to training images, so the test accuracy is too high. "
         "The Data page can put copies in one set."
     )
-    assert second.startswith("Error: training.batch_size must be at most the number of training images, 6 in")
+    assert second.startswith("Error: training.batch_size must be at most the number of training images, 9 in")

@@ -38,7 +38,7 @@ def train(
     from core import config as configs
     from core import recipes
     from core.jobs.groups import repeated
-    from core.jobs.launch import launch_groups, train_group_here, warnings
+    from core.jobs.launch import launch_groups, notes, train_group_here, warnings
     from core.tracking import schema
 
     if (config is None) == (recipe is None):
@@ -52,8 +52,9 @@ def train(
     chosen = [one.with_values(changes) for one in chosen]
     groups = [repeated(one, seeds, folds) for one in chosen]
     configs_to_check = {group.configs[0].data: group.configs[0] for group in groups}
-    for sentence in dict.fromkeys(one for each in configs_to_check.values() for one in warnings(each)):
-        click.echo(f"Warning: {sentence}", err=True)
+    for word, said in (("Note", notes), ("Warning", warnings)):
+        for sentence in dict.fromkeys(one for each in configs_to_check.values() for one in said(each)):
+            click.echo(f"{word}: {sentence}", err=True)
     if foreground:
         states = []
         for run_id, state in itertools.chain(*(train_group_here(group, tags) for group in groups)):

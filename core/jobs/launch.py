@@ -86,6 +86,14 @@ def chosen(config: ExperimentConfig, store: RunStore) -> dict[str, str]:
     return {"data.preprocessing": check_weights(config, store)}
 
 
+def notes(config: ExperimentConfig) -> list[str]:
+    """What the split does to copies of images, to be known before this training is launched."""
+    info = datasets.info(config.data.name)
+    if not info.prepared:
+        return []
+    return list(split_report.report_of(info.name, info.fingerprint, config.data).notes)
+
+
 def warnings(config: ExperimentConfig) -> list[str]:
     """What should be known before this training is launched: sentences about what weakens its result."""
     info = datasets.info(config.data.name)
