@@ -20,13 +20,13 @@ CORES = 4  # of the machine's, that a training on the CPU makes good use of
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU as the driver numbers it; memory in MiB, use in percent."""
+    """One GPU as the driver numbers it; memory in MiB, use in percent, None where the driver cannot tell."""
 
     index: int
     name: str
     memory_total: int
     memory_used: int
-    utilisation: int
+    utilisation: int | None
 
 
 def gpus() -> list[Gpu]:
@@ -34,8 +34,13 @@ def gpus() -> list[Gpu]:
 
     `CUDA_VISIBLE_DEVICES` says which, as it does to CUDA itself; by number or by UUID.
     """
+    return visible(_answer(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _answer() -> str:
+    """What nvidia-smi says of each GPU, a line each; empty without a driver, a device or an answer."""
     if shutil.which("nvidia-smi") is None:
-        return []
+        return ""
     fields = "index,uuid,name,memory.total,memory.used,utilization.gpu"
     try:
         answer = subprocess.run(
@@ -46,8 +51,8 @@ def gpus() -> list[Gpu]:
             check=True,
         )
     except (subprocess.SubprocessError, OSError):
-        return []  # a driver without a device answers with an error
-    return visible(answer.stdout, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return ""  # a driver without a device answers with an error
+    return answer.stdout
 
 
 def visible(answer: str, allowed: str | None) -> list[Gpu]:
@@ -63,8 +68,20 @@ def visible(answer: str, allowed: str | None) -> list[Gpu]:
 
 def _gpu(line: str) -> tuple[str, Gpu]:
     index, uuid, name, *numbers = (field.strip() for field in line.split(","))
-    total, used, utilisation = (int(number) if number.isdigit() else 0 for number in numbers)
-    return uuid, Gpu(int(index), name, total, used, utilisation)
+    total, used, utilisation = (int(number) if number.isdigit() else None for number in numbers)
+    return uuid, Gpu(int(index), name, total or 0, used or 0, utilisation)
+
+
+def gpu_computes(allowed: str | None) -> bool:
+    """Whether a GPU that a process may use computes now, for whichever process; True where it cannot be told.
+
+    Args:
+        allowed: `CUDA_VISIBLE_DEVICES` of the process; None where it is not set.
+    """
+    if allowed in ("", "-1") or not gpu_numbers():
+        return False
+    found = visible(_answer(), allowed)
+    return not found or any(gpu.utilisation is None or gpu.utilisation > 0 for gpu in found)
 
 
 @cache
@@ -163,7 +180,8 @@ def summary() -> str:
     if not found:
         return f"{cpu} · no GPU"
     cards = (
-        f"GPU {gpu.index} {gpu.name}: {gpu.utilisation} % busy, "
+        f"GPU {gpu.index} {gpu.name}: "
+        f"{'use not known' if gpu.utilisation is None else f'{gpu.utilisation} % busy'}, "
         f"{gpu.memory_used / 1024:.1f} of {gpu.memory_total / 1024:.0f} GiB"
         for gpu in found
     )

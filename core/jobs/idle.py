@@ -9,27 +9,36 @@ from threading import Thread
 
 import psutil
 
+from core.jobs.devices import gpu_computes
+
 LOOK_S, SHARE = 30.0, 0.03  # how often it is asked, and of a core, what counts as computing
 EXIT_CODE = 85  # of a training that ended itself because it was idle
 
 
 class Idle:
-    """Notices a training that no longer computes: one that waits for what never comes keeps its slot."""
+    """Notices a training that no longer computes: one that waits for what never comes keeps its slot.
 
-    def __init__(self, pid: int, limit_s: float):
+    A long step on a GPU takes no processor time, so a training whose GPU computes is not idle; a GPU that
+    serves several trainings counts for each of them.
+
+    devices: `CUDA_VISIBLE_DEVICES` of the training; None where it is not set.
+    """
+
+    def __init__(self, pid: int, limit_s: float, devices: str | None = None):
         self.too_long = False
-        self._pid, self.limit_s = pid, limit_s
+        self._pid, self.limit_s, self._devices = pid, limit_s, devices
         self._used, self._looked = 0.0, time.monotonic()
         self._since = self._looked
 
     def look(self) -> bool:
-        """Whether it, with all it started, has used next to no processor time for longer than it may."""
+        """Whether it, with all it started, has used next to no processor and no GPU for too long."""
         now = time.monotonic()
         past = now - self._looked
         if not self.limit_s or past < min(LOOK_S, self.limit_s / 2):
             return False
         used = _processor_seconds(self._pid)
-        if abs(used - self._used) > SHARE * past:  # less than before: something it started has ended
+        # less than before: something it started has ended
+        if abs(used - self._used) > SHARE * past or gpu_computes(self._devices):
             self._since = now
         self._used, self._looked = used, now
         self.too_long = now - self._since >= self.limit_s
@@ -49,7 +58,8 @@ def _processor_seconds(pid: int) -> float:
 def end_when_idle(limit_s: float) -> None:
     """Have this process end itself, where nobody on its machine watches it. limit_s: 0: never."""
     if limit_s:
-        Thread(target=_end_when_idle, args=(Idle(os.getpid(), limit_s),), daemon=True).start()
+        idle = Idle(os.getpid(), limit_s, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        Thread(target=_end_when_idle, args=(idle,), daemon=True).start()
 
 
 def _end_when_idle(idle: Idle) -> None:

@@ -32,9 +32,9 @@ def test_only_gpus_that_are_allowed_are_used(allowed: str | None, numbers: list[
     assert [gpu.index for gpu in devices.visible(ANSWER, allowed)] == numbers
 
 
-def test_what_a_driver_does_not_tell_is_nothing() -> None:
+def test_what_a_driver_does_not_tell_is_not_known() -> None:
     *_, last = devices.visible(ANSWER, None)
-    assert last == devices.Gpu(3, "Card C", 0, 500, 0)
+    assert last == devices.Gpu(3, "Card C", 0, 500, None)
 
 
 def test_cores_are_those_that_this_process_is_bound_to() -> None:

@@ -80,7 +80,8 @@ def run_training(
             start_new_session=True,
         )
     try:
-        return _watch(process, log, should_stop, on_log, settings.idle_minutes * 60)
+        idle = Idle(process.pid, settings.idle_minutes * 60, environment.get("CUDA_VISIBLE_DEVICES"))
+        return _watch(process, log, should_stop, on_log, idle)
     finally:
         _signal_group(process, signal.SIGKILL)  # children it left, and itself when we were interrupted
         process.wait()
@@ -92,10 +93,9 @@ def _watch(
     log: Path,
     should_stop: Callable[[], bool],
     on_log: Callable[[], None],
-    idle_s: float,
+    idle: Idle,
 ) -> Outcome:
     stop_at: float | None = None
-    idle = Idle(process.pid, idle_s)
     uploaded_size, uploaded_at = 0, time.monotonic()
     while True:
         try:
