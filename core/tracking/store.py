@@ -273,9 +273,9 @@ class RunStore:
         return patiently(lambda: self.model_file(run_id)).stat().st_size
 
     def _log_model(self, run_id: str, model: keras.Model, signature: ModelSignature) -> None:
-        import keras
-        import mlflow.keras
         from mlflow.models import Model
+
+        from core.tracking import model_files
 
         own = f"source_run_id = '{run_id}'"
         for earlier in self.client.search_logged_models([self.experiment_id], filter_string=own):
@@ -286,13 +286,13 @@ class RunStore:
         )
         Model.log(
             None,
-            flavor=mlflow.keras,
+            flavor=model_files,
             name=schema.MODEL,
             run_id=run_id,
             model_id=logged.model_id,
             model=model,
             signature=signature,
-            pip_requirements=[f"keras=={keras.__version__}"],  # inferring them takes 8 s
+            pip_requirements=model_files.requirements(),  # inferring them takes 8 s
         )
 
     def _logged_models(self, run_id: str) -> list[LoggedModel]:

@@ -1,0 +1,116 @@
+"""What is saved beside a model, so that it can be loaded without this program: packages, layers, a README.
+
+MLflow's Keras flavor can add no code to a model. The source of layers that Keras lacks is therefore copied
+into the model's folder `code`, as a package that registers them when it is imported.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+PACKAGE = "archlab_layers"
+README = "README.md"
+DEEP = 200  # layers from which loading may pass Python's limit of recursion, a frame or more for each
+
+START = '''"""Layers of the saved model beside this folder; an import registers them with Keras."""
+
+import sys
+
+# Keras walks a functional model by recursion when it is loaded; Python's own limit is too low for deep ones.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+'''
+
+TEXT = """# {name}
+
+A classifier in Keras' format. It takes a batch of images `(N, {shape})` with pixels of 0 to 255 and answers
+{answer}. Preprocessing is part of the model. `requirements.txt` lists the packages it was saved with.
+
+```python
+{code}```
+"""
+
+PLAIN = """import mlflow.keras
+
+model = mlflow.keras.load_model("PATH")  # this folder, or the model's URI
+probabilities = model.predict(images)
+"""
+
+WITH_LAYERS = """import sys
+
+sys.path.insert(0, "PATH/code")  # PATH: this folder, downloaded
+import archlab_layers  # registers the layers that Keras lacks
+
+import mlflow.keras
+
+model = mlflow.keras.load_model("PATH")
+probabilities = model.predict(images)
+"""
+
+
+def requirements() -> list[str]:
+    """The packages that a saved model needs, pinned; MLflow adds itself."""
+    import keras
+
+    return [f"{package}=={version(package)}" for package in ("keras", keras.backend.backend(), "numpy")]
+
+
+def save_model(path: str, model: keras.Model, **given: Any) -> None:
+    """Save a model as `mlflow.keras.save_model` does, with what it needs beside it."""
+    import mlflow.keras
+
+    mlflow.keras.save_model(model, path=path, **given)
+    write_beside(Path(path), model)
+
+
+def write_beside(folder: Path, model: keras.Model) -> None:
+    """Write the README, and the package of layers where the model has some that Keras lacks."""
+    sources = sorted(set(_sources(model)))
+    needs_code = bool(sources) or len(list(model._flatten_layers())) > DEEP
+    if needs_code:
+        package = folder / "code" / PACKAGE
+        package.mkdir(parents=True)
+        for source in sources:
+            shutil.copyfile(source, package / source.name)
+        imports = "".join(f"from {PACKAGE} import {source.stem}  # noqa\n" for source in sources)
+        (package / "__init__.py").write_text(f"{START}\n{imports}", encoding="utf-8")
+    shape = ", ".join(str(side) for side in model.input_shape[1:])
+    units = model.output_shape[-1]
+    answer = "the probability of the second class" if units == 1 else f"probabilities of {units} classes"
+    text = TEXT.format(name=model.name, shape=shape, answer=answer, code=WITH_LAYERS if needs_code else PLAIN)
+    (folder / README).write_text(text, encoding="utf-8")
+
+
+def _sources(model: keras.Model) -> Iterator[Path]:
+    """The files that define registered layers of the model; of helper files, all beside them too."""
+    import keras
+
+    registered = keras.saving.get_custom_objects()
+    for name in _registered_names(json.loads(model.to_json())):
+        if name not in registered:
+            continue
+        source = Path(inspect.getsourcefile(registered[name]) or "")
+        # All beside it too: helpers may import each other, and one process may load several models of the
+        # program, of which the package of the first serves all.
+        own = source.name.startswith("_")
+        found = source.parent.glob("_*.py" if own else "*.py")
+        yield from (path for path in found if path.name != "__init__.py")
+
+
+def _registered_names(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        if tree.get("registered_name"):
+            yield tree["registered_name"]
+        for branch in tree.values():
+            yield from _registered_names(branch)
+    elif isinstance(tree, list):
+        for branch in tree:
+            yield from _registered_names(branch)

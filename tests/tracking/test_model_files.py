@@ -1,0 +1,84 @@
+"""A saved model loads where this program is not: with its packages, and the layers saved beside it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from core.architectures import architectures, build_model, inference_model
+from core.architectures import layers as own_layers
+from core.tracking.model_files import README, requirements, save_model
+from core.tracking.store import get_store
+from tests.conftest import Trained
+
+# Together they have every layer that Keras lacks; the first has none.
+MODELS = {
+    "lenet5": {},
+    "lenet5_1998": {},
+    "resnet_cifar": {"depth": 8},
+    "cuda_convnet": {},
+    "inception_resnet_v1": {},
+}
+
+ELSEWHERE = """
+import json, re, sys
+from pathlib import Path
+
+import numpy as np
+
+for folder in map(Path, sys.argv[1:]):
+    code = re.search("```python\\n(.*)```", (folder / "README.md").read_text(), re.DOTALL).group(1)
+    images = np.load(folder / "images.npy")
+    known = {"images": images}
+    exec(code.replace("PATH", str(folder)), known)
+    np.save(folder / "answers.npy", known["probabilities"])
+assert "core" not in sys.modules
+"""
+
+
+def load_elsewhere(folders: list[Path], work: Path) -> None:
+    """Do what each model's README says, in a process that finds nothing but installed packages."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ELSEWHERE, *map(str, folders)], cwd=work, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_models_load_without_the_program_and_answer_the_same(tmp_path: Path) -> None:
+    expected = {}
+    for name, options in MODELS.items():
+        size = max(architectures.get(name).min_size, 32)
+        model = inference_model(build_model(name, (size, size, 3), 10, **options))
+        save_model(str(tmp_path / name), model, pip_requirements=requirements())
+        images = np.random.default_rng(0).uniform(size=(2, size, size, 3)).astype("float32")
+        np.save(tmp_path / name / "images.npy", images)
+        expected[name] = model.predict(images, verbose=0)
+    load_elsewhere([tmp_path / name for name in MODELS], tmp_path)
+    for name, answers in expected.items():
+        np.testing.assert_allclose(np.load(tmp_path / name / "answers.npy"), answers, atol=1e-6)
+    assert not (tmp_path / "lenet5" / "code").exists()
+
+
+def test_every_layer_that_keras_lacks_is_in_one_of_them() -> None:
+    """So the test above speaks for every model of the registry; a head for training alone is never saved."""
+    found: set[str] = set()
+    for name, options in MODELS.items():
+        size = max(architectures.get(name).min_size, 32)
+        with keras.StatelessScope(initialize_variables=False):
+            model = inference_model(build_model(name, (size, size, 3), 10, **options))
+        found |= set(re.findall(r'"archlab>(\w+)"', model.to_json()))
+    assert found == set(own_layers.__all__) - {"AuxiliaryModel"}
+
+
+def test_a_run_says_what_its_model_needs(trained: Trained) -> None:
+    folder = get_store().model_file(trained.run_id).parents[1]
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    for package in ("keras", "tensorflow", "mlflow", "numpy"):
+        assert f"{package}=={version(package)}" in lines
+    assert "(N, 28, 28, 1)" in (folder / README).read_text()
