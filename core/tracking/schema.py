@@ -54,6 +54,8 @@ SET_METRICS = tuple(
     f"{part}_{fact}" for part in ("validation", "test") for fact in ("images", "classes", "majority")
 )
 
+TOP = 5  # of test_top5_accuracy; with so many classes or fewer it is always 1, and not logged
+
 # Parameters that a run logs beside its config, when it begins to train.
 FINGERPRINT = "data.fingerprint"  # of the dataset with its edits: changes with any pixel, label or class
 SPLIT = "data.split_fingerprint"  # which of its images train, validate and test

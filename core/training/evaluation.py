@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from core.datasets import ImageDataset
+from core.tracking import schema
 from core.training.pipeline import Batches, fed
-
-TOP = 5  # of so many classes or fewer the label is always among the first five: that says nothing
 
 
 def predict_probabilities(
@@ -46,8 +45,8 @@ def test_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, flo
         "test_loss": float(-np.log(np.clip(of_label, 1e-7, 1.0)).mean()),
         "test_accuracy": float((rank == 0).mean()),
     }
-    if probabilities.shape[1] > TOP:
-        metrics["test_top5_accuracy"] = float((rank < TOP).mean())
+    if probabilities.shape[1] > schema.TOP:
+        metrics["test_top5_accuracy"] = float((rank < schema.TOP).mean())
     return metrics
 
 

@@ -33,7 +33,7 @@ def table(runs: pd.DataFrame) -> list[str]:
 
     Nothing ticked means the newest few. Ticks stand in the URL, and stay when a filter hides their rows.
     """
-    everything = tables.runs_table(runs)
+    everything = tables.runs_table(runs, reads.datasets_of_few_classes())
     words_box, columns_box = st.columns([1, 2])
     wanted = words_box.text_input(
         "Filter", key="filter", bind=URL, placeholder="words of any column", icon=":material/search:"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +13,7 @@ from core.analysis.comparable import Basis, Comparison
 from core.analysis.epochs import numbered_from_one
 from core.analysis.values import is_ours
 from core.datasets import DatasetInfo, ImageDataset
+from core.datasets import store as stored
 from core.figures import system_use
 from core.figures.style import LineStyle, foreign_style, run_style
 from core.settings import Settings, get_settings
@@ -195,6 +198,17 @@ def same_dataset(data: dict) -> ImageDataset | None:
 def dataset_infos() -> list[DatasetInfo]:
     """The datasets that can be used now: imported, or shipped and prepared."""
     return [info for name in datasets.names() if (info := datasets.info(name)).prepared]
+
+
+@st.cache_data(ttl=60.0, max_entries=1, show_spinner=False)
+def datasets_of_few_classes() -> list[str]:
+    """The stored datasets of which a top-5 accuracy says nothing."""
+    found = []
+    for name in stored.stored_names():
+        with suppress(ValueError):  # a damaged one is said where datasets are listed
+            if stored.read_info(name).num_classes <= schema.TOP:
+                found.append(name)
+    return found
 
 
 def unprepared() -> list[DatasetInfo]:

@@ -182,6 +182,22 @@ def test_settings_of_another_program_take_no_column() -> None:
     assert table["params.state"].iloc[1] == "solid"
 
 
+def test_a_top_5_of_two_classes_is_left_empty() -> None:
+    runs = pd.DataFrame(
+        {
+            "run_id": ["a", "b"],
+            "name": ["pets", "digits"],
+            "status": ["FINISHED", "FINISHED"],
+            "started": pd.to_datetime([0, 0], utc=True),
+            "last_epoch": [1.0, 1.0],
+            "metrics.test_top5_accuracy": [1.0, 1.0],
+            "params.data.name": ["pets", "digits"],
+        }
+    )
+    column = tables.runs_table(runs, ["pets"])["test_top5_accuracy"]
+    assert column.isna().tolist() == [True, False]
+
+
 def test_a_run_that_is_not_here_is_said(trained: Trained) -> None:
     app = opened("pages/4_Run.py", run="0" * 32)
     assert "The run of this address is not here" in app.warning[0].value
