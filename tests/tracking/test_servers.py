@@ -15,6 +15,7 @@ import pytest
 
 from core import settings as settings_module
 from core.config import ExperimentConfig
+from core.jobs.deletion import delete
 from core.jobs.worker import worker_of
 from core.tracking import frames, schema, states
 from core.tracking.errors import Fault, StoreError, fault_of
@@ -137,6 +138,21 @@ def test_what_lies_behind_a_server_is_downloaded_once(server: MlflowServer, tmp_
         with pytest.raises(FileNotFoundError, match=r"has no 'log\.txt'"):
             store.read_text(run_id, schema.LOG)
         assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_run_behind_a_server_is_deleted_with_its_files(server: MlflowServer, tmp_path: Path) -> None:
+    def files() -> set[Path]:
+        return {path for path in (server.folder / "artifacts").rglob("*") if path.is_file()}
+
+    with store_at(tmp_path, server.uri) as store:
+        before = files()
+        run_id = store.create(ExperimentConfig())
+        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+        store.set_status(run_id, schema.FINISHED)
+        assert {path.name for path in files() - before} >= {"config.yaml", "model.keras"}
+        assert delete(store, [run_id]).left == ()
+        assert files() == before
+        assert run_id not in frames.run_ids(store)
 
 
 def test_a_server_that_accepts_connections_and_says_nothing_is_not_waited_for(
