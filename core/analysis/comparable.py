@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from core.analysis import health
+from core.analysis.expected import whole
 from core.analysis.values import is_ours, not_a_fraction, number, text
 from core.architectures import architectures
 from core.config import ExperimentConfig
@@ -149,10 +150,10 @@ def basis_of(run: Mapping[str, Any]) -> Basis:
 def split_in_words(runs: list[Mapping[str, Any]]) -> str:
     """The split of repeats of one experiment, as their settings describe it."""
     first = runs[0]
-    folds = int(number(first, "params.data.folds", 0.0))
+    folds = whole(first.get("params.data.folds"))
     seed = normal(first.get("params.data.split_seed"), DEFAULTS["data.split_seed"])
     if folds:
-        used = sorted({int(number(run, "params.data.fold", 0.0)) + 1 for run in runs})
+        used = sorted({whole(run.get("params.data.fold")) + 1 for run in runs})
         which = f"all {folds} folds" if len(used) == folds else f"fold {_listed(used)} of {folds}"
         return f"{which}, split seed {seed}"
     fraction = number(first, "params.data.validation_fraction", float(DEFAULTS["data.validation_fraction"]))

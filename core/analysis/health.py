@@ -133,8 +133,13 @@ def _by_test(
 
 
 def _by_luck(share: float, images: float) -> float:
-    """The accuracy that a guess which is right with probability `share` stays below 19 times of 20."""
-    return share + Z * math.sqrt(share * (1 - share) / images) if images else math.nan
+    """The accuracy that a guess which is right with probability `share` stays below 19 times of 20.
+
+    NaN for what is no share or no number of images: any client may have logged it.
+    """
+    if not (0 <= share <= 1 and images > 0):
+        return math.nan
+    return share + Z * math.sqrt(share * (1 - share) / images)
 
 
 def _no_better(part: str, accuracy: float, majority: float) -> str:
@@ -150,7 +155,7 @@ def _one_class_by_scores(accuracy: float, balanced: float, macro_f1: float) -> b
     Then one of k recalls is 1 and the others are 0; so is F1, but for the class that was answered, whose
     precision is the accuracy: 2 * accuracy / (1 + accuracy).
     """
-    if math.isnan(accuracy + balanced + macro_f1) or not 0 < balanced < 0.75:
+    if math.isnan(macro_f1) or not (0 <= accuracy <= 1 and 1e-6 < balanced < 0.75):
         return False
     classes = round(1 / balanced)
     expected = 2 * accuracy / (1 + accuracy) / classes

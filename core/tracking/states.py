@@ -75,7 +75,7 @@ def progress_of(tag: object) -> dict[str, Any]:
     if not isinstance(said, dict) or not isinstance(said.get("phase", ""), str):
         return {}
     numbers = [said[name] for name in PROGRESS_NUMBERS if name in said]
-    finite = all(type(one) in (int, float) and abs(one) < math.inf for one in numbers)
+    finite = all(type(one) in (int, float) and 0 <= one < math.inf for one in numbers)
     return said if finite and said.get("steps", 1) > 0 else {}
 
 

@@ -64,6 +64,7 @@ def progress_bar(run: pd.Series) -> None:
     parts = [f"epoch {progress['epoch']} of {progress['epochs']}", *so_far]
     if "remaining_s" in progress:
         parts.append(f"{words.duration(progress['remaining_s'])} left")
+    if "images_per_second" in progress:
         parts.append(f"{progress['images_per_second']:,.0f} images/s")
     st.progress(min(1.0, progress["step"] / progress["steps"]), text=" · ".join(parts))
 

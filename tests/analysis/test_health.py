@@ -13,7 +13,6 @@ from core.analysis.scores import scores
 from core.tracking import schema
 from core.training.train import set_metrics
 
-RNG = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(10), 36)  # the test set of the digits: 360 images, about as many of each class
 
 
@@ -37,7 +36,8 @@ def kinds(row: dict[str, Any]) -> list[str]:
 
 
 def test_a_healthy_run_has_no_trouble() -> None:
-    answers = np.where(RNG.random(360) < 0.9, LABELS, 0)
+    generator = np.random.default_rng(0)
+    answers = np.where(generator.random(360) < 0.9, LABELS, 0)
     assert troubles(logged(answering(answers), LABELS)) == []
     assert of_predictions(answering(answers), LABELS) == []
 
@@ -59,7 +59,8 @@ def test_one_answer_for_every_image_is_said_whatever_version_logged_it(classes: 
 
 
 def test_guessing_is_chance_level_and_a_little_skill_is_not() -> None:
-    guesses = answering(RNG.integers(0, 10, 360))
+    generator = np.random.default_rng(0)
+    guesses = answering(generator.integers(0, 10, 360))
     assert kinds(logged(guesses, LABELS)) == [CHANCE]
     (found,) = of_predictions(guesses, LABELS)
     accuracy = (guesses.argmax(axis=1) == LABELS).mean()
@@ -67,19 +68,34 @@ def test_guessing_is_chance_level_and_a_little_skill_is_not() -> None:
         f"Its test accuracy, {accuracy:.1%}, is no better than chance: always answering the most frequent "
         "class gives 10.0%."
     )
-    skill = np.where(RNG.random(360) < 0.1, LABELS, RNG.integers(0, 10, 360))  # about 0.19
+    skill = np.where(generator.random(360) < 0.1, LABELS, generator.integers(0, 10, 360))  # about 0.19
     assert kinds(logged(answering(skill), LABELS)) == []
 
 
+@pytest.mark.parametrize("majority", [64.0, -1.0, math.inf])
+@pytest.mark.parametrize("accuracy", [-1.0, 0.5, 1e308])
+def test_shares_that_cannot_be_are_no_trouble_and_no_error(majority: float, accuracy: float) -> None:
+    row: dict[str, Any] = {"status": schema.FINISHED, f"tags.{schema.NUMBER}": "1"}
+    scores = ("test_accuracy", "test_balanced_accuracy", "test_macro_f1", "best_val_accuracy")
+    row |= {f"metrics.{name}": accuracy for name in scores}
+    row |= {f"metrics.{part}_majority": majority for part in ("test", "validation")}
+    row |= {f"metrics.{part}_images": -9.0 for part in ("test", "validation")}
+    row |= {f"metrics.{part}_classes": 2.0 for part in ("test", "validation")}
+    assert CHANCE not in kinds(row)
+    assert CONSTANT not in kinds(row | {"metrics.test_balanced_accuracy": 5e-324})
+
+
 def test_guesses_are_taken_for_skill_about_once_in_twenty_times() -> None:
-    seen = [bool(of_predictions(answering(RNG.integers(0, 10, 360)), LABELS)) for _ in range(400)]
+    generator = np.random.default_rng(0)
+    seen = [bool(of_predictions(answering(generator.integers(0, 10, 360)), LABELS)) for _ in range(400)]
     # Both accuracy and balanced accuracy are compared, and equal here: 5 %, of which 400 tries tell 2 to 9 %.
     assert 0.91 <= np.mean(seen) <= 0.98
 
 
 def test_accuracy_below_the_largest_class_is_no_chance_when_the_small_classes_are_known() -> None:
+    generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], [900, 100])
-    answers = np.where(RNG.random(1000) < 0.85, labels, 1 - labels)
+    answers = np.where(generator.random(1000) < 0.85, labels, 1 - labels)
     assert (answers == labels).mean() < 0.9  # below always answering class 0
     assert kinds(logged(answering(answers, 2), labels)) == []
 

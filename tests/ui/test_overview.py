@@ -143,7 +143,7 @@ def test_no_page_fails_at_tags_and_metrics_of_any_kind(store: RunStore, nonsense
             store.set_tags(run_id, tags)
             names = (*schema.EPOCH_METRICS, *schema.FINAL_METRICS, *schema.SET_METRICS)
             for step, value in enumerate((math.inf, math.nan, -5.0)):
-                store.log_metrics(run_id, dict.fromkeys(names, value), step)
+                store.log_metrics(run_id, {name: value * (one + 1) for one, name in enumerate(names)}, step)
             store.set_status(run_id, status)
     for page in ("streamlit_app.py", "pages/3_Compare.py", "pages/6_Queue.py"):
         app = opened(page)
