@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +13,7 @@ from core.config import ConfigError
 from core.datasets import importer
 from core.registry import UnknownName
 from core.tracking import deletion, frames, schema
+from core.tracking.states import RunState, UnknownRun
 from core.tracking.store import RunStore
 
 KEYS = (schema.EXTENDS, schema.NUMBER, schema.LOCKED, schema.PARENT, "model.weights", "data.name")
@@ -42,6 +44,10 @@ def delete(store: RunStore, run_ids: Sequence[str]) -> Deleted:
     store.settings.require_trainer("delete a run")
     runs = frames.runs(store, KEYS).set_index("run_id", drop=False)
     chosen, groups = _expanded(store, run_ids, runs)
+    parents = _groups(store, {*groups, *runs.loc[chosen].get(f"tags.{schema.PARENT}", ())})
+    for parent in parents:
+        if schema.LOCKED in parent.tags:
+            raise ConfigError(f"'{parent.name}' is locked: unlock it before deleting it or any of its runs.")
     for run_id in chosen:
         if (reason := obstacle(store, runs, run_id, chosen)) is not None:
             raise ConfigError(reason)
@@ -49,12 +55,21 @@ def delete(store: RunStore, run_ids: Sequence[str]) -> Deleted:
     for run_id in chosen:
         left += deletion.erase(store, run_id)
         shutil.rmtree(store.settings.jobs / run_id, ignore_errors=True)
-    stay = runs.drop(chosen).get(f"tags.{schema.PARENT}", pd.Series(dtype=object))
-    parents = {runs.loc[run_id].get(f"tags.{schema.PARENT}") for run_id in chosen} | set(groups)
-    for parent in parents - set(stay):
-        if isinstance(parent, str):  # a group without a run is no group
-            left += deletion.erase(store, parent)
+    stay = set(runs.drop(chosen).get(f"tags.{schema.PARENT}", ()))
+    for parent in parents:
+        if parent.run_id not in stay:  # a group without a run is no group
+            left += deletion.erase(store, parent.run_id)
     return Deleted(tuple(chosen), tuple(left))
+
+
+def _groups(store: RunStore, parents: Iterable[object]) -> list[RunState]:
+    """The groups among some parents: any program may have written a run's parent."""
+    found = []
+    for parent in parents:
+        if isinstance(parent, str):
+            with suppress(UnknownRun):
+                found.append(store.state(parent))
+    return [state for state in found if schema.GROUP in state.tags]
 
 
 def obstacle(store: RunStore, runs: pd.DataFrame, run_id: str, chosen: Sequence[str] = ()) -> str | None:

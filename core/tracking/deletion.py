@@ -28,28 +28,38 @@ def erase(store: RunStore, run_id: str) -> list[str]:
     Returns:
         The places whose files could not be removed, with the reason: a server may not allow it.
     """
+    run = store.run(run_id)
+    named = [output.model_id for output in run.outputs.model_outputs] if run.outputs else []
+    models = store.logged_models(run_id)  # without the ones that were replaced, which a run goes on naming
+    places = [run.info.artifact_uri, *(model.artifact_location for model in models)]
+    store.client.delete_run(run_id)
+    for model in models:
+        store.client.delete_logged_model(model.model_id)
+    left = [reason for place in places if (reason := remove_files(place)) is not None]
+    store.forget_downloads(run_id, *named)
+    return left
+
+
+def remove_files(place: str) -> str | None:
+    """Remove all artifacts of a run or of a saved model.
+
+    Args:
+        place: Their location, as MLflow has it.
+
+    Returns:
+        The place and the reason when they could not be removed, else None.
+    """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    run = store.run(run_id)
-    models = [output.model_id for output in run.outputs.model_outputs] if run.outputs else []
-    places = [run.info.artifact_uri]
-    for model_id in models:
-        places.append(store.client.get_logged_model(model_id).artifact_location)
-    store.client.delete_run(run_id)
-    for model_id in models:
-        store.client.delete_logged_model(model_id)
-    left = []
-    for place in places:
-        try:
-            get_artifact_repository(place).delete_artifacts()
-        except FileNotFoundError:
-            continue  # it never had any
-        except Exception as error:  # the run is deleted already: say what is left of it, and go on
-            logger.warning("The files at %s were not removed: %s", place, error)
-            left.append(f"{place} ({str(error).splitlines()[0] if str(error) else type(error).__name__})")
-            continue
-        _remove_empty_parent(place)
-    return left
+    try:
+        get_artifact_repository(place).delete_artifacts()
+    except FileNotFoundError:
+        return None  # there never were any
+    except Exception as error:  # what they belonged to is deleted already, so this is no reason to stop
+        logger.warning("The files at %s were not removed: %s", place, error)
+        return f"{place} ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+    _remove_empty_parent(place)
+    return None
 
 
 def _remove_empty_parent(place: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -275,11 +276,14 @@ class RunStore:
     def _log_model(self, run_id: str, model: keras.Model, signature: ModelSignature) -> None:
         from mlflow.models import Model
 
-        from core.tracking import model_files
+        from core.tracking import deletion, model_files
 
         own = f"source_run_id = '{run_id}'"
         for earlier in self.client.search_logged_models([self.experiment_id], filter_string=own):
             self.client.delete_logged_model(earlier.model_id)
+            self.forget_downloads(earlier.model_id)
+            if not deletion.registered_as(self, run_id):  # a registered version uses the files in place
+                deletion.remove_files(earlier.artifact_location)
         # Created here, because Model.log would put it into MLflow's active experiment.
         logged = self.client.create_logged_model(
             self.experiment_id, name=schema.MODEL, source_run_id=run_id, params=self.run(run_id).data.params
@@ -295,7 +299,7 @@ class RunStore:
             pip_requirements=model_files.requirements(),  # inferring them takes 8 s
         )
 
-    def _logged_models(self, run_id: str) -> list[LoggedModel]:
+    def logged_models(self, run_id: str) -> list[LoggedModel]:
         """The models that a run has made and that were not deleted, the newest last."""
         from mlflow.exceptions import MlflowException
 
@@ -403,7 +407,7 @@ class RunStore:
         """
         import mlflow
 
-        logged = self._logged_models(run_id)
+        logged = self.logged_models(run_id)
         if not logged:
             raise FileNotFoundError(f"The run {run_id} has no saved model.")
         location = f"{logged[-1].artifact_location}/data/model.keras"
@@ -423,6 +427,11 @@ class RunStore:
     @property
     def _downloads(self) -> Path:
         return self.settings.cache / "artifacts"
+
+    def forget_downloads(self, *owners: str) -> None:
+        """Delete the local copies of artifacts of runs and models. owners: their ids."""
+        for owner in owners:
+            shutil.rmtree(self._downloads / owner, ignore_errors=True)
 
     def _settle_number(self, run_id: str, number: str) -> None:
         """Take another number while a run of another installation that shares the store has the same."""

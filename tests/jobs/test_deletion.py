@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import keras
 import numpy as np
 import pytest
 from mlflow.entities import LoggedModelOutput
@@ -75,6 +76,34 @@ def test_the_last_run_of_a_group_takes_the_group_with_it(store: RunStore) -> Non
     assert set(frames.run_ids(store)) == {parent, ids[1]}
     delete(store, ids[1:])
     assert frames.run_ids(store) == []
+
+
+def test_a_locked_group_stays_with_all_its_runs(store: RunStore) -> None:
+    parent = store.create_group("several", 2)
+    ids = [finished(store, {schema.PARENT: parent}, seed=seed) for seed in (1, 2)]
+    store.set_status(parent, schema.FINISHED)
+    lock(store, [parent])
+    before = files(store.settings)
+    for chosen in ([parent], ids, ids[:1]):
+        with pytest.raises(ConfigError, match="'several' is locked"):
+            delete(store, chosen)
+    assert files(store.settings) == before
+    assert set(frames.run_ids(store)) == {parent, *ids}
+    unlock(store, [parent])
+    delete(store, ids)
+    assert frames.run_ids(store) == []
+
+
+def test_a_model_that_was_replaced_is_removed_and_hinders_no_deletion(store: RunStore) -> None:
+    before = files(store.settings)
+    run_id = store.create(SMALL)
+    for units in (2, 3):
+        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)]))
+        assert len(list(store.settings.artifacts.rglob("model.keras"))) == 1
+    assert len(store.run(run_id).outputs.model_outputs) == 2
+    store.set_status(run_id, schema.FINISHED)
+    assert delete(store, [run_id]).left == ()
+    assert files(store.settings) == before
 
 
 def test_what_others_need_stays(store: RunStore) -> None:

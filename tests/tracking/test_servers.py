@@ -150,8 +150,11 @@ def test_a_run_behind_a_server_is_deleted_with_its_files(server: MlflowServer, t
         store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
         store.set_status(run_id, schema.FINISHED)
         assert {path.name for path in files() - before} >= {"config.yaml", "model.keras"}
+        downloads = [store.artifact(run_id, schema.CONFIG), store.model_file(run_id)]
+        assert all(path.is_relative_to(store.settings.cache) for path in downloads)
         assert delete(store, [run_id]).left == ()
         assert files() == before
+        assert not any(path.parent.exists() for path in downloads)
         assert run_id not in frames.run_ids(store)
 
 
