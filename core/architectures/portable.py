@@ -23,7 +23,8 @@ from core.architectures.layers import (
 def portable(model: keras.Model) -> keras.Model:
     """Return a copy of a functional model in Keras' own layers; the model itself where it has no others.
 
-    The copy has the same weights under the same layer names and gives the same answers.
+    The copy has the same weights under the same layer names and gives the same answers. What is rewritten
+    computes in 32 bits, as squares overflow 16.
     """
     if not foreign_layers(model):
         return model
@@ -34,11 +35,27 @@ def portable(model: keras.Model) -> keras.Model:
         copies.append((layer, copy))
         return copy
 
-    result = keras.models.clone_model(model, clone_function=copied, call_function=_called, recursive=True)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        result = keras.models.clone_model(model, clone_function=copied, call_function=_called, recursive=True)
+    finally:
+        keras.config.set_dtype_policy(policy)
     for layer, copy in copies:
         if getattr(layer, "weights", None):
             copy.set_weights(layer.get_weights())
+    finalize(result)
     return result
+
+
+def finalize(model: keras.Model) -> None:
+    """Let layers work out what they compute with from weights that were set, as loading from disk does.
+
+    `Normalization` subtracts a mean of its own making, which `set_weights` leaves as it was.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def foreign_layers(model: keras.Model) -> list[type]:

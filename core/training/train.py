@@ -21,7 +21,7 @@ from core.architectures.answer import note
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
 from core.architectures.model_check import check_own_model
-from core.architectures.portable import portable
+from core.architectures.portable import finalize, portable
 from core.architectures.transfer import assemble, head_of
 from core.config import DataConfig, ExperimentConfig
 from core.datasets import ImageDataset, choices, split_report
@@ -244,6 +244,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     policy = keras.config.dtype_policy().name
     copy = keras.saving.deserialize_keras_object(json.loads(text.replace(f'"{policy}"', '"float32"')))
     copy.set_weights(model.get_weights())
+    finalize(copy)
     return copy
 
 

@@ -62,6 +62,19 @@ def test_a_layer_is_rewritten_to_the_same_function(layer, shapes):
     assert np.allclose(model.predict(inputs, verbose=0), copy.predict(inputs, verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_what_is_rewritten_computes_in_32_bits(policy):
+    model = one_layer(LocalResponseNormalization(name="a", dtype="float32"), (2, 2, 6))
+    keras.config.set_dtype_policy(policy)
+    try:
+        copy = portable(model)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {layer.dtype_policy.name for layer in copy.layers} == {"float32"}
+    images = np.full((1, 2, 2, 6), 300, "float32")  # the square is more than the largest float16
+    assert np.allclose(copy.predict(images, verbose=0), model.predict(images, verbose=0))
+
+
 @pytest.mark.parametrize("name", architectures.names())
 def test_every_model_of_the_registry_is_made_of_keras_layers(name):
     """All but the 1998 LeNet, whose layers with weights have no equivalent in Keras."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+from core.architectures.portable import portable
+from core.architectures.transfer import assemble
 from core.config import ExperimentConfig
-from core.datasets import load
+from core.datasets import choices, load
 from core.tracking import schema
 from core.tracking.store import RunStore
-from core.training.train import train_and_evaluate
+from core.training.preprocessing import training_mean
+from core.training.train import in_float32, train_and_evaluate, wrap
 
 
 @pytest.mark.parametrize(
@@ -30,3 +35,32 @@ def test_the_evaluated_model_is_the_saved_one_in_mixed_precision(store: RunStore
     images = load("digits").images[logged["index"].to_numpy()].astype("float32")
     expected = logged[[f"p{column}" for column in range(10)]].to_numpy()
     np.testing.assert_allclose(saved.predict(images, verbose=0), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("preprocessing", ["scale", "mean_image", "mean", "standardize"])
+@pytest.mark.parametrize("name", ["lenet5", "resnet_cifar"])  # the second has layers that are rewritten
+def test_the_model_that_is_evaluated_answers_as_after_loading(
+    tmp_path: Path, name: str, preprocessing: str, precision: str
+) -> None:
+    options = {"model.options": {"depth": 8}} if name == "resnet_cifar" else {}
+    config = ExperimentConfig().with_values(
+        {"model.name": name, "data.preprocessing": preprocessing, **options}
+    )
+    images = load("digits").images[:64]
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = assemble(config.model, choices.net_shape(config, images.shape[1:]), 10)
+        mean = training_mean(images, np.arange(64))
+        _, deployable = wrap(model, config, images.shape[1:], mean)
+        saved = portable(in_float32(deployable))
+        saved.save(tmp_path / "model.keras")
+        pixels = images.astype("float32")
+        answers = saved.predict(pixels, verbose=0)
+        # 16 bits have 8 of mantissa: the answers of the model that trained are near
+        near = 1e-5 if precision == "float32" else 0.05
+        np.testing.assert_allclose(deployable.predict(pixels, verbose=0), answers, atol=near)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_allclose(loaded.predict(pixels, verbose=0), answers, atol=1e-5)
