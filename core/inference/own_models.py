@@ -1,14 +1,13 @@
-"""Whether a model of somebody's own may be trained: asked before a launch, answered once a version of it.
+"""Whether a model of somebody's own may be trained: asked before a launch.
 
-The prediction process builds and checks the model; `problem` keeps its answers on disk.
+The prediction process builds and checks the model. `problem` keeps on disk that a version of it passed, but no
+refusal: its cause may be a full disk or a lack of memory, which pass.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from threading import get_ident
 from typing import Any
 
 from core.architectures import Shape, architectures
@@ -35,13 +34,12 @@ def problem(
     depends_on = [plain.model_dump(), image_shape, num_classes, preprocessing, code_version(), own_code(file)]
     name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
     path = settings.cache / "model_checks" / f"{name}.txt"
-    if path.exists():
-        return path.read_text(encoding="utf-8")
+    if path.exists() and not path.read_bytes():  # older versions kept refusals too
+        return ""
     found = client.check_model(settings, plain, image_shape, num_classes, preprocessing)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}")
-    draft.write_text(found, encoding="utf-8")
-    draft.replace(path)  # whole or not at all, whoever else writes it now
+    if not found:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
     return found
 
 
