@@ -27,6 +27,7 @@ IMAGES = 4
 SUM_TOLERANCE = 0.01  # of the probabilities of an image, which half precision rounds
 # How far apart the values of an image lie, by preprocessing; 1 in all others.
 RANGES = {"caffe": 255.0, "tf": 2.0, "standardize": 3.5, "torch": 4.4}
+KERNEL_INITIALIZERS = ("kernel_initializer", "depthwise_initializer", "pointwise_initializer")
 LEAST_RANGE = 0.05  # of what reaches the first weights; 1/255 of the smallest range above is 0.004
 
 
@@ -114,7 +115,7 @@ def _check_starts(name: str, model: keras.Model) -> None:
     seen: dict[Any, str] = {}
     for layer in model._flatten_layers(include_self=False):
         for attribute, initializer in vars(layer).items():
-            if not attribute.endswith("kernel_initializer") or not hasattr(initializer, "seed"):
+            if not attribute.endswith(KERNEL_INITIALIZERS) or not hasattr(initializer, "seed"):
                 continue
             seed = initializer.get_config().get("seed")
             key = id(initializer) if seed is None else (type(initializer), seed)
