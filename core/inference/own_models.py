@@ -1,7 +1,7 @@
 """Whether a model of somebody's own may be trained: asked before a launch.
 
-The prediction process builds and checks the model. `problem` keeps on disk that a version of it passed, but no
-refusal: its cause may be a full disk or a lack of memory, which pass.
+The prediction process builds and checks the model. `problem` keeps on disk that a version of it passed, but
+no refusal: its cause may be a full disk or a lack of memory, which pass.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _models: OrderedDict[tuple[Path, str], keras.Model] = OrderedDict()
 def load(path: Path, views: str = "none") -> keras.Model:
     """A saved model, in Keras' safe mode: a file can bring weights and layers, never code.
 
-    views: what it averages over, as in `core.training.views`.
+    views: the views that it averages over, as in `core.training.views`.
     """
     key = path, views
     if key in _models:

@@ -241,7 +241,7 @@ class RangeTest(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         seen = self.batches.images_before(batch + 1)
-        total = float((logs or {})["objective"]) * seen  # Keras tells the mean of the epoch so far
+        total = float((logs or {})["objective"]) * seen  # Keras reports the mean of the epoch so far
         loss = (total - self._sum) / (seen - self._seen)
         self._seen, self._sum = seen, total
         step = int(inner_optimizer(self.model).iterations)

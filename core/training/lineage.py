@@ -1,7 +1,7 @@
 """Which images the weights that a run starts from were trained on, over the whole chain of its ancestors.
 
 Each run writes down short digests of its own training images and of those of its ancestors. A run whose
-validation or test set has some of these is told so: its accuracy on them would say how well they were learned
+validation or test set has some of these is marked: its accuracy on them would say how well they were learned
 by heart. Importing this module does not import Keras.
 """
 
@@ -161,7 +161,7 @@ def seen_by(store: RunStore, run_id: str) -> Seen:
     except FileNotFoundError:
         pass
     name = store.state(run_id).name
-    unknown = f"Which images '{name}' ({run_id[:6]}) was trained on cannot be told any more"
+    unknown = f"Which images '{name}' ({run_id[:6]}) was trained on is no longer known"
     try:
         config, tags = store.config(run_id), store.state(run_id).tags
         data = json.loads(store.read_text(run_id, schema.DATA))
@@ -237,7 +237,7 @@ def record(
 
 
 def origin_of(path: Path, store: RunStore) -> str | None:
-    """The run whose model a weights file holds, told by the values of its weights; None: not known."""
+    """The run whose model a weights file holds, recognised by the values of its weights; None: not known."""
     status = path.stat()
     return _origin(path, status.st_mtime_ns, status.st_size, store)
 

@@ -137,7 +137,7 @@ def test_what_cannot_be_known_is_said(store: RunStore) -> None:
     curate.leave_out("digits", [0])
     found = lineage.overlap(second, store, {})
     assert found.leak is None
-    assert "cannot be told any more: its dataset 'digits' has changed." in str(found.unchecked)
+    assert "is no longer known: its dataset 'digits' has changed." in str(found.unchecked)
     run_id = begun(store, second)
     assert store.state(run_id).tags[schema.LEAK_UNCHECKED] == found.unchecked
     assert schema.LEAK_CHECKED not in store.state(run_id).tags
