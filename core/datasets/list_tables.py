@@ -89,7 +89,7 @@ def list_tables(
     Returns the listing, and the tables that were not used.
     Raises TableRefused when a table is about the source's images but cannot be used.
     """
-    used, unused = _chosen(root, found, files, wanted)
+    used, unused = _chosen(root, found, files, wanted, encoding)
     if not used:
         unclear = [one for one in unused if one.unclear or wanted]
         if unclear:
@@ -105,7 +105,7 @@ def list_tables(
 
 
 def _chosen(
-    root: Path, found: Mapping[str, Where], files: Files, wanted: Mapping[str, str]
+    root: Path, found: Mapping[str, Where], files: Files, wanted: Mapping[str, str], encoding: str | None
 ) -> tuple[list[Table], list[Unused]]:
     """The tables that name images and labels, of the outermost folders that have one, and the others."""
     used: list[Table] = []
@@ -113,7 +113,7 @@ def _chosen(
     candidates = sorted(name for name in found if name.lower().endswith(tables.SUFFIXES))
     for depth in sorted({name.count("/") for name in candidates}):
         for name in [name for name in candidates if name.count("/") == depth][:MAX_TABLES]:
-            table = _understood(root, name, found[name], files, wanted)
+            table = _understood(root, name, found[name], files, wanted, encoding)
             if isinstance(table, Table):
                 used.append(table)
             else:
@@ -130,7 +130,7 @@ def _chosen(
 
 
 def _understood(
-    root: Path, path: str, where: Where, files: Files, wanted: Mapping[str, str]
+    root: Path, path: str, where: Where, files: Files, wanted: Mapping[str, str], encoding: str | None
 ) -> Table | Unused:
     base = path.rpartition("/")[0]
     part = tables.part_of_table(path)
@@ -142,7 +142,7 @@ def _understood(
     sample = None
     try:
         data = _data(root, where)
-        sample = tables.sample_table(path, data, names_image)
+        sample = tables.sample_table(path, data, names_image, encoding)
         if SUBMISSION in path.rpartition("/")[2].lower():
             raise tables.TableRefused("it is an example of a submission, whose labels are placeholders.")
         columns = tables.understand(sample, wanted, names_image)

@@ -102,16 +102,19 @@ class Columns(NamedTuple):
     found: tuple[str, ...] = ()
 
 
-def sample_table(path: str, data: bytes | Path, names_image: Callable[[str], bool]) -> Sample:
+def sample_table(
+    path: str, data: bytes | Path, names_image: Callable[[str], bool], encoding: str | None = None
+) -> Sample:
     """The columns of a table and its first rows. path: its name in the source; data: its bytes, or where it
     lies.
 
     names_image: whether a text names an image of the source, by which a table without header is known.
+    encoding: of text that is not UTF-8.
     Raises TableRefused when it is a damaged Parquet file. Text is taken as it comes: reading it is strict.
     """
     if path.lower().endswith(".parquet"):
         return _parquet_sample(data)
-    rows = tuple(map(tuple, _first_rows(data)))
+    rows = tuple(map(tuple, _first_rows(data, encoding)))
     if not rows:
         return Sample((), ())
     header = tuple(cell.strip() for cell in rows[0])
@@ -237,17 +240,14 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names)) or "none"
 
 
-def _first_rows(data: bytes | Path) -> list[list[str]]:
-    """The first rows of a table, as far as they can be read; bytes that are no text are replaced."""
+def _first_rows(data: bytes | Path, encoding: str | None) -> list[list[str]]:
+    """The first rows of a table, as far as they can be read."""
     if isinstance(data, Path):
         with open(data, "rb") as file:
             start = file.read(SAMPLE_BYTES)
     else:
         start = data[:SAMPLE_BYTES]
-    coding = "utf-16" if start.startswith(UTF_16_MARKS) else "utf-8-sig"
-    text = start.decode(coding, "replace")
-    if len(start) == SAMPLE_BYTES:
-        text = text.rpartition("\n")[0]  # the last line may be cut
+    text = _sample_text(start, encoding)
     rows: list[list[str]] = []
     with suppress(csv.Error):
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.split("\n", 1)[0])):
@@ -256,6 +256,23 @@ def _first_rows(data: bytes | Path) -> list[list[str]]:
             if len(rows) > SAMPLED:
                 break
     return rows
+
+
+def _sample_text(start: bytes, encoding: str | None) -> str:
+    """The first SAMPLE_BYTES of a table as text, decoded as `_text_of` decodes the whole table.
+
+    Bytes that are in neither encoding are replaced.
+    """
+    cut = len(start) == SAMPLE_BYTES  # the last line is incomplete
+    if start.startswith(UTF_16_MARKS):
+        text = start.decode("utf-16", "replace")
+        return text.rpartition("\n")[0] if cut else text
+    lines = start.rpartition(b"\n")[0] if cut else start
+    for tried in ("utf-8-sig", encoding):
+        with suppress(ValueError, LookupError):
+            if tried is not None:
+                return lines.decode(tried)
+    return lines.decode("utf-8-sig", "replace")
 
 
 def _csv_rows(data: bytes | Path, encoding: str | None) -> Iterator[list[str]]:

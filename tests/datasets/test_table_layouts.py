@@ -240,6 +240,21 @@ def test_a_table_in_another_encoding_is_read_when_it_is_named(photos) -> None:
         import_images("y", photos.root, encoding="klingon")
 
 
+@pytest.mark.parametrize("long_rows", [0, 6])  # 6: more bytes than the beginning that is looked at
+def test_the_named_encoding_also_finds_columns_and_images(photos, long_rows: int) -> None:
+    names = [f"{name}{n}" for n in range(2) for name in ("猫", "犬")]
+    photos.add(*(f"images/{name}.png" for name in names))
+    lines = [f"{name},{name[0]},猫" for name in names] + [f"none.png,x,{'猫' * 100_000}"] * long_rows
+    photos.write("labels.csv", "\n".join(["image,label,notes", *lines]).encode("cp932"))
+    assert import_images("x", photos.root, encoding="cp932").size == 4
+    photos.write("labels.csv", "\n".join(["画像,分類,notes", *lines]).encode("cp932"))
+    columns = {"image": "画像", "label": "分類"}
+    info = import_images("y", photos.root, encoding="cp932", columns=columns)
+    assert info.classes == ("犬", "猫")
+    with pytest.raises(ImportRefused, match=r"there is no column '画'\. Columns: '画像', '分類', 'notes'"):
+        import_images("z", photos.root, encoding="cp932", columns={"image": "画"})
+
+
 @pytest.mark.parametrize(
     "text", ["id,name\n0,cat\n1,dog\n", "name,legs\ncat,4\ndog,4\n", "name,id\ncat,0\ndog,1\n"]
 )
