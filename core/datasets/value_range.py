@@ -91,7 +91,7 @@ def range_of_one(samples: Samples) -> tuple[float, float]:
     if found is None:
         return FULL_INTEGERS
     usual = _usual(found.low, found.high, found.is_float)
-    return usual or (found.low, max(found.high, found.low + 1))
+    return usual or (found.low, found.high if found.high > found.low else found.low + 1)
 
 
 def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from core.datasets.decode import MAX_PIXELS, Target, Unreadable, decode_image
+from core.datasets.value_range import IMAGE
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -38,6 +39,13 @@ def test_sixteen_bit_is_scaled_not_clipped():
 def test_float_images_keep_their_scale(values: list[float], expected: list[int]):
     image = Image.fromarray(np.array([values] * 2, dtype=np.float32))
     assert pixels(encoded(image, "TIFF"), 2, 2, 1)[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(("values", "expected"), [([-0.01, 0.01], [0, 255]), ([-5.0, -5.0], [0, 0])])
+def test_an_image_without_a_usual_range_is_scaled_by_its_own_values(values: list[float], expected: list[int]):
+    image = Image.fromarray(np.array([values] * 2, dtype=np.float32))
+    target = Target(2, 2, 1, values=IMAGE)
+    assert decode_image(encoded(image, "TIFF"), target).pixels[0, :, 0].tolist() == expected
 
 
 def test_values_that_no_scale_fits_are_a_reason():
