@@ -102,12 +102,12 @@ def _rows(dataset: str, images: Sequence[str]) -> list[int]:
     from core.datasets import load
     from core.datasets.records import DatasetError
 
-    names = load(dataset).source_names.tolist()
-    rows = []
-    for image in images:
-        count = names.count(image)
-        if count != 1:
-            found = "no image" if not count else f"{count} images"
-            raise DatasetError(f"'{dataset}' has {found} with the name '{image}'.")
-        rows.append(names.index(image))
-    return rows
+    named: dict[str, list[int]] = {image: [] for image in images}
+    for row, name in enumerate(load(dataset).source_names.tolist()):
+        if name in named:
+            named[name].append(row)
+    for image, found in named.items():
+        if len(found) != 1:
+            count = f"{len(found)} images" if found else "no image"
+            raise DatasetError(f"'{dataset}' has {count} with the name '{image}'.")
+    return [named[image][0] for image in images]

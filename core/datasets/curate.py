@@ -93,13 +93,11 @@ def keep_one_of_each(name: str) -> DatasetInfo:
     """
     _check(name)
     dataset = load(name)
-    dropped = [
-        row
-        for group in exact_duplicates(dataset)
-        if not group.disagrees
-        for row in group.rows.tolist()
-        if row != kept_of(dataset, group.rows)
-    ]
+    dropped: list[int] = []
+    for group in exact_duplicates(dataset):
+        if not group.disagrees:
+            kept = kept_of(dataset, group.rows)
+            dropped.extend(row for row in group.rows.tolist() if row != kept)
     return store.change(name, lambda edits: edits.leave_out(dropped))
 
 

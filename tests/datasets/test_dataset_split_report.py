@@ -191,6 +191,22 @@ def test_an_import_that_was_asked_to_keeps_near_duplicates_together_ever_after(l
         import_images("y", lookalikes.root, keep_together="far")
 
 
+def test_the_copy_that_stays_is_chosen_once_for_a_group(photos, monkeypatch):
+    photos.add("train/a/other.png", "train/b/one.png", "test/a/one.png")
+    for number in range(6):
+        photos.write(f"train/a/{number}.png", (photos.root / "test/a/one.png").read_bytes())
+        photos.write(f"train/b/{number}.png", (photos.root / "train/b/one.png").read_bytes())
+    import_images("x", photos.root)
+    asked = []
+    kept_of = curate.kept_of
+    monkeypatch.setattr(curate, "kept_of", lambda *of: asked.append(of) or kept_of(*of))
+    curate.keep_one_of_each("x")
+    assert len(asked) == 2  # not once for every copy, which takes hours for thousands of equal images
+    dataset = datasets.load("x")
+    stayed = dataset.source_names[dataset.indices()].tolist()
+    assert sorted(stayed) == ["test/a/one.png", "train/a/other.png", "train/b/0.png"]
+
+
 def test_one_of_each_stays_and_labels_are_never_chosen_between(photos):
     photos.add(*(f"train/{label}/{i}.png" for label in "ab" for i in range(4)))
     photos.add("test/a/1.png", "test/b/1.png")
