@@ -7,6 +7,6 @@ from core.ui.frame import open_page
 ICON = ":material/image_search:"
 
 with open_page("Predict", "Show a trained net an image, and see what it takes it for.") as store:
-    run_id = choose_run(reads.finished_runs(), "Model of a finished run", reads.why_it_cannot_predict)
+    run_id = choose_run(reads.predicting_runs(), "Model of a finished run", reads.why_it_cannot_predict)
     if run_id:
         predict.demo(store, run_id)

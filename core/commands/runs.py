@@ -222,14 +222,18 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
             {
                 "image": str(path),
                 "predictions": [{"class": c, "probability": p} for c, p in pair],
-                "notes": [note for note in (*answer.notes, answer.inversion, answer.views) if note],
+                "notes": [
+                    note
+                    for note in (*answer.notes, answer.inversion, answer.views, answer.preprocessing)
+                    if note
+                ],
             }
             for path, pair, answer in zip(images, pairs, answers, strict=True)
         ]
         click.echo(json.dumps(rows))
         return
-    if answers[0].views:
-        click.echo(answers[0].views, err=True)
+    for caption in filter(None, (answers[0].views, answers[0].preprocessing)):
+        click.echo(caption, err=True)
     for path, pair, answer in zip(images, pairs, answers, strict=True):
         advice = f"{answer.inversion} Try {'without ' if invert else ''}--invert." if answer.inversion else ""
         for note in filter(None, (*answer.notes, advice)):

@@ -71,6 +71,10 @@ class Server:
                 from core.inference.predictor import predict
 
                 return predict(get_store(), blobs=blobs, **header)
+            case "takes":
+                from core.inference.predictor import takes
+
+                return takes(get_store(), **header)
             case "describe":
                 from core.architectures import architectures, check_options
                 from core.architectures.describe import describe

@@ -28,6 +28,7 @@ class Prediction:
 
     notes: sentences about how the image was read, where a person should know. inversion: a sentence where the
     image looks like a negative of the training images. views: what the answer is averaged over.
+    preprocessing: a sentence where it is not known how the model's images were preprocessed.
     """
 
     classes: tuple[str, ...]
@@ -35,6 +36,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     inversion: str = ""
     views: str = ""
+    preprocessing: str = ""
 
 
 def predict(
@@ -53,9 +55,18 @@ def predict(
             notes=tuple(one["notes"]),
             inversion=one["inversion"],
             views=one["views"],
+            preprocessing=one["preprocessing"],
         )
         for one in answer
     ]
+
+
+def takes(settings: Settings, run_id: str) -> dict[str, Any]:
+    """What the model of a run of another program takes: its `shape` (height, width, channels), and `classes`.
+
+    `note` says what is not known. Raises InferenceError when the run has no Keras model of images.
+    """
+    return _ask(settings, {"do": "takes", "run_id": run_id})
 
 
 def describe(

@@ -8,6 +8,21 @@ from core.datasets.brightness import Usual, fits_inverted, measured
 from core.datasets.decode import Decoded
 from core.datasets.value_range import IMAGE, Rule, number
 
+# Of a model that another program logged.
+GIVEN_AS_THEY_ARE = (
+    "The preprocessing of this model is not known. It was given pixels of 0 to 255: if it expects others, "
+    "its answer is wrong."
+)
+FULL_RANGE = "integers are divided by 65,535, floats by 1, 255 or 65,535 after the values of each image."
+
+
+def no_keras_model(name: str) -> str:
+    """A sentence on a run of another program that cannot predict."""
+    return (
+        f"'{name}' was logged by another program. To predict here it needs a Keras image model, logged by "
+        "mlflow.keras.log_model with its file data/model.keras, and it has none."
+    )
+
 
 def value_notes(rule: Rule, decoded: Decoded) -> list[str]:
     """Sentences on an image deeper than 8 bits that was decoded by a dataset's rule."""
@@ -16,7 +31,7 @@ def value_notes(rule: Rule, decoded: Decoded) -> list[str]:
     if decoded.value_range is None:
         return [
             "The image has more than 8 bits, and its dataset was imported before value ranges were recorded: "
-            "integers are divided by 65,535, floats by 1, 255 or 65,535 after the values of each image."
+            + FULL_RANGE
         ]
     low, high = map(number, decoded.value_range)
     if rule == IMAGE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +14,10 @@ from core import datasets
 from core.architectures import load_layers
 from core.datasets.brightness import Usual, usual_brightness
 from core.datasets.decode import Decoded, Target, Unreadable, decode_image
-from core.inference.notes import inversion_note, value_notes, views_note
+from core.inference.facts import logged_facts
+from core.inference.foreign import check_probabilities, foreign_classifier
+from core.inference.notes import FULL_RANGE, inversion_note, value_notes, views_note
 from core.registry import UnknownName
-from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.evaluation import both_columns
 from core.training.views import averaged
@@ -52,6 +52,9 @@ def predict(
 
     Raises ValueError naming an image that cannot be read, FileNotFoundError when the run has no model.
     """
+    data = logged_facts(store, run_id)
+    if data is None:
+        return _predict_foreign(store, run_id, blobs, top_k, invert)
     state = store.state(run_id)
     views = store.run(run_id).data.params.get(TEST_TIME, "none")  # the demo answers as the evaluation did
     try:
@@ -60,12 +63,8 @@ def predict(
         raise FileNotFoundError(
             f"'{state.name}' is {state.status} and has no saved model; only a finished run can predict."
         ) from error
-    data = json.loads(store.read_text(run_id, schema.DATA))
     target = Target.of_run(data)
-    decoded = [_decoded(blob, target, number) for number, blob in enumerate(blobs, start=1)]
-    images = np.stack([image.pixels for image in decoded])
-    if invert:
-        images = 255 - images
+    decoded, images = _read(blobs, target, invert)
     outputs = model.predict(images.astype("float32"), batch_size=BATCH, verbose=0)
     usual = training_brightness(data)
     return [
@@ -74,8 +73,34 @@ def predict(
             "notes": value_notes(target.values, image),
             "inversion": inversion_note(usual, pixels),
             "views": views_note(views),
+            "preprocessing": "",
         }
         for probabilities, image, pixels in zip(both_columns(outputs), decoded, images, strict=True)
+    ]
+
+
+def takes(store: RunStore, run_id: str) -> dict[str, Any]:
+    """What the model of a run of another program takes, as `core.inference.client.takes` describes."""
+    return foreign_classifier(store, run_id).facts
+
+
+def _predict_foreign(
+    store: RunStore, run_id: str, blobs: list[bytes], top_k: int, invert: bool
+) -> list[dict[str, Any]]:
+    """`predict` with a model that another program logged: it gets the pixels as they are."""
+    model, data = foreign_classifier(store, run_id)
+    decoded, images = _read(blobs, Target.of_run(data), invert)
+    outputs = np.asarray(model.predict(images.astype("float32"), batch_size=BATCH, verbose=0), "float32")
+    check_probabilities(outputs)
+    return [
+        {
+            **_top(probabilities, data["classes"], top_k),
+            "notes": [f"The image has more than 8 bits: {FULL_RANGE}"] if image.deep else [],
+            "inversion": "",
+            "views": "",
+            "preprocessing": data["note"],
+        }
+        for probabilities, image in zip(both_columns(outputs), decoded, strict=True)
     ]
 
 
@@ -95,6 +120,13 @@ def training_brightness(data: dict[str, Any]) -> Usual:
 def _brightness_of(name: str, grey: bool, fingerprint: str) -> Usual:
     dataset = datasets.load(name, grey=grey)
     return usual_brightness(dataset, dataset.indices("train"))
+
+
+def _read(blobs: list[bytes], target: Target, invert: bool) -> tuple[list[Decoded], np.ndarray]:
+    """The images as they were decoded, and what the model gets of them: uint8 `(N, H, W, C)`."""
+    decoded = [_decoded(blob, target, number) for number, blob in enumerate(blobs, start=1)]
+    images = np.stack([image.pixels for image in decoded])
+    return decoded, 255 - images if invert else images
 
 
 def _decoded(blob: bytes, target: Target, number: int) -> Decoded:

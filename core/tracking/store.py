@@ -6,7 +6,7 @@ import getpass
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
     from mlflow.models import ModelSignature
 
+KERAS_FILE = "data/model.keras"  # of a logged model
 NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the second: it could be no run's id
 
 
@@ -407,10 +408,11 @@ class RunStore:
         """
         import mlflow
 
-        logged = self.logged_models(run_id)
+        with asking(self.uri):
+            logged = [model for model in self.logged_models(run_id) if self._is_keras(model)]
         if not logged:
             raise FileNotFoundError(f"The run {run_id} has no saved model.")
-        location = f"{logged[-1].artifact_location}/data/model.keras"
+        location = f"{logged[-1].artifact_location}/{KERAS_FILE}"
 
         def download(folder: Path | None) -> Path:
             return Path(
@@ -423,6 +425,32 @@ class RunStore:
             if location.startswith("file:"):
                 return download(None)  # it is on this machine: nothing is copied
             return kept(self._downloads, logged[-1].model_id, "model.keras", download)
+
+    def with_keras_model(self, run_ids: Collection[str]) -> list[str]:
+        """Those of some runs, whoever logged them, that have a Keras model."""
+        if not run_ids:
+            return []
+        sources: set[str | None] = set()
+        with asking(self.uri):
+            experiments = [one.experiment_id for one in self.client.search_experiments()]
+            token = None
+            while True:
+                page = self.client.search_logged_models(experiments, page_token=token)
+                sources |= {model.source_run_id for model in page}
+                token = page.token
+                if not token:
+                    break
+            return [
+                run_id
+                for run_id in run_ids
+                if run_id in sources and any(map(self._is_keras, self.logged_models(run_id)))
+            ]
+
+    def _is_keras(self, model: LoggedModel) -> bool:
+        """Whether a logged model has the file that Keras loads: other libraries log others."""
+        folder = KERAS_FILE.partition("/")[0]
+        files = self.client.list_logged_model_artifacts(model.model_id, folder)
+        return any(file.path == KERAS_FILE for file in files)
 
     @property
     def _downloads(self) -> Path:

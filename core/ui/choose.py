@@ -21,6 +21,9 @@ def choose_run(
     missing: why the run of an id is not among `runs`; None where it does not exist.
     """
     if runs.empty:
+        wanted = st.query_params.get("run")
+        if wanted is not None and missing is not None and (reason := missing(wanted)):
+            st.warning(words.plain(reason), icon=":material/link_off:")
         st.info("No run to show yet: start one on the Train page.", icon=":material/info:")
         st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 
 import numpy as np
 import streamlit as st
@@ -13,7 +12,7 @@ from core import datasets
 from core.datasets.decode import Target, Unreadable, decode_image
 from core.figures import top_classes
 from core.inference.client import InferenceError, predict
-from core.tracking import schema
+from core.inference.facts import logged_facts
 from core.tracking.store import RunStore
 from core.ui import reads, words
 from core.ui.chart import chart
@@ -27,13 +26,19 @@ INVERT = "invert"  # key of the toggle
 def demo(store: RunStore, run_id: str) -> None:
     """Upload or sample an image; the image as the model gets it on the left, what it sees on the right."""
     try:
-        data = json.loads(store.read_text(run_id, schema.DATA))
+        logged = logged_facts(store, run_id)
+        data = reads.taken_images(run_id) if logged is None else logged
     except FileNotFoundError:
         st.error("This run did not write down what images it takes.", icon=":material/error:")
         return
-    source = st.segmented_control(
-        "Image", ("Upload", "Sample of the test part"), default="Upload", required=True, key="source"
-    )
+    except InferenceError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        return
+    source = "Upload"
+    if logged is not None:  # of a run of another program no test images are known
+        source = st.segmented_control(
+            "Image", ("Upload", "Sample of the test part"), default="Upload", required=True, key="source"
+        )
     blob, truth = _uploaded() if source == "Upload" else _sampled(data)
     if blob is None:
         return
@@ -52,7 +57,8 @@ def demo(store: RunStore, run_id: str) -> None:
     with image:
         st.image(enlarged(255 - pixels if invert else pixels, SHOWN_PX), width=SHOWN_PX)
         kind = "grey" if channels == 1 else "colour"
-        crop = int(store.run(run_id).data.params.get("augmentation.random_crop", 0))
+        params = {} if logged is None else store.run(run_id).data.params
+        crop = int(params.get("augmentation.random_crop", 0))
         middle = f"; the model was trained on crops and sees the middle, {crop}×{crop}" if crop else ""
         st.caption(f"as the model gets it: {height}×{width}, {kind}{middle}")
         if truth is not None:
@@ -74,6 +80,8 @@ def _answer(store: RunStore, run_id: str, blob: bytes, invert: bool, top_k: int)
         st.warning(words.plain(prediction.inversion), icon=":material/invert_colors:")
         label = "Undo the exchange" if invert else "Exchange dark and light"
         st.button(label, key="offer-inversion", on_click=_set_inverted, args=(not invert,))
+    if prediction.preprocessing:
+        st.caption(prediction.preprocessing)
     best, probability = prediction.classes[0], prediction.probabilities[0]
     st.markdown(f"### {words.plain(best)} · {probability:.1%}")
     chart(top_classes.draw(prediction.classes, prediction.probabilities), "top-classes")

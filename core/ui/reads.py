@@ -16,6 +16,8 @@ from core.datasets import DatasetInfo, ImageDataset
 from core.datasets import store as stored
 from core.figures import system_use
 from core.figures.style import LineStyle, foreign_style, run_style
+from core.inference import client
+from core.inference.notes import no_keras_model
 from core.settings import Settings, get_settings
 from core.tracking import frames, schema, states
 from core.tracking.states import RunState
@@ -116,24 +118,47 @@ def _live_elsewhere(settings: Settings) -> list[RunState]:
 
 
 def finished_runs() -> pd.DataFrame:
-    """The runs that can predict: finished, and trained by ArchLab."""
+    """The finished runs of ArchLab, which have a model and say how its images are prepared."""
     found = runs()
     have = [words.is_ours(run) and not words.is_range_test(run) for _, run in found.iterrows()]
     return found[(found["status"] == schema.FINISHED) & pd.Series(have, index=found.index, dtype=bool)]
 
 
+def predicting_runs() -> pd.DataFrame:
+    """The runs that can predict: `finished_runs`, and those of other programs that logged a Keras model."""
+    found, ours = runs(), finished_runs()["run_id"]
+    foreign = found.loc[~_ours(found) & (found["status"] == schema.FINISHED), "run_id"]
+    also = _with_keras_model(get_settings(), tuple(foreign)) if len(foreign) else []
+    return found[found["run_id"].isin([*ours, *also])]
+
+
+@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
+def _with_keras_model(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
+    return get_store().with_keras_model(run_ids)
+
+
+def taken_images(run_id: str) -> dict:
+    """What the model of another program's run takes (`core.inference.client.takes`).
+
+    Raises InferenceError, a sentence, when it is no image classifier.
+    """
+    return _taken_images(get_settings(), run_id)
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking at the model")
+def _taken_images(settings: Settings, run_id: str) -> dict:
+    return client.takes(settings, run_id)
+
+
 def why_it_cannot_predict(run_id: str) -> str | None:
-    """Why a run is not among `finished_runs`, in a sentence; None for a run that does not exist."""
+    """Why a run is not among `predicting_runs`, in a sentence; None for a run that does not exist."""
     found = runs()
     found = found[found["run_id"] == run_id]
     if found.empty:
         return None
     run = found.iloc[0]
-    if not is_ours(run):
-        return (
-            f"'{run['name']}' was logged by another program. To predict here a run needs what ArchLab's own "
-            f"training logs: the saved Keras model, and '{schema.DATA}' with its classes and image size."
-        )
+    if not is_ours(run) and run["status"] == schema.FINISHED:
+        return no_keras_model(run["name"])
     if words.is_range_test(run):
         return f"'{run['name']}' tried learning rates only and has no model."
     state = words.STATE_WORDS.get(run["status"], (run["status"],))[0]
