@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Lock, get_ident
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ CORRELATION = 0.97  # of the grey pixels: above it two pictures look the same
 MAX_ALIKE = 512  # images with one hash; more have it because there is nothing in them, and are not compared
 CHUNK = 1024  # images that are compared with all others of a band at once
 REPORT_EVERY = 512
+_computing: dict[Path, Lock] = {}  # by folder: pages are threads of one process
 
 
 class Duplicates(NamedTuple):
@@ -107,14 +109,15 @@ def near_pairs_in(
         digests: of all its images, whatever was left out since.
     """
     path = folder / PAIRS
-    pairs = _read(path) if correlation == CORRELATION else None
-    if pairs is None:
-        images = np.load(folder / store.IMAGES, mmap_mode="r", allow_pickle=False)
-        hashes = _hashes(folder, images, progress)
-        rows = np.sort(np.unique(digest_keys(digests), return_index=True)[1])
-        pairs = rows[_confirmed(images, rows, _candidates(hashes[rows]), correlation)]
-        if correlation == CORRELATION:
-            _keep(path, pairs)
+    with _computing.setdefault(folder, Lock()):
+        pairs = _read(path) if correlation == CORRELATION else None
+        if pairs is None:
+            images = np.load(folder / store.IMAGES, mmap_mode="r", allow_pickle=False)
+            hashes = _hashes(folder, images, progress)
+            rows = np.sort(np.unique(digest_keys(digests), return_index=True)[1])
+            pairs = rows[_confirmed(images, rows, _candidates(hashes[rows]), correlation)]
+            if correlation == CORRELATION:
+                _keep(path, pairs)
     return pairs
 
 
@@ -123,7 +126,7 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def _keep(path: Path, values: np.ndarray) -> None:
-    draft = path.with_suffix(f".{os.getpid()}.npy")
+    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}.npy")
     np.save(draft, values, allow_pickle=False)
     os.replace(draft, path)
 

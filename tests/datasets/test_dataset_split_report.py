@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -176,6 +179,24 @@ def test_near_duplicates_stay_together_where_a_person_asks_for_it(lookalikes):
     notes, warned = said("x", keep_together="near")
     assert "identical and nearly identical images stay together" in notes[0]
     assert "test images are identical or nearly identical to training images" in warned[0]
+
+
+def test_pages_that_look_for_near_duplicates_at_once_compute_them_once(lookalikes):
+    import_images("x", lookalikes.root, test_fraction=0.2)
+    dataset = datasets.load("x")
+    together = threading.Barrier(4)
+    computing = set()
+
+    def look(_: int) -> np.ndarray:
+        together.wait(60)
+        return duplicates.near_pairs(dataset, lambda *_: computing.add(threading.get_ident()))
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(look, range(4))
+    assert len(first) >= 35
+    assert all((first == other).all() for other in others)
+    assert len(computing) == 1
+    assert not list(datasets.store.folder_of("x").glob("*.*.npy"))  # no draft is left
 
 
 def test_an_import_that_was_asked_to_keeps_near_duplicates_together_ever_after(lookalikes):
