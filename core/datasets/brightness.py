@@ -9,6 +9,7 @@ import numpy as np
 from core.datasets.records import ImageDataset
 
 LOOKED_AT = 2000  # training images, spread over all of them
+CHUNK_BYTES = 2**22  # of images that are measured at once; their grey levels take up to 8 times as much
 NEARLY_ALL = (1, 99)  # percentiles
 MARGIN = 50  # grey levels that an image may lie beyond nearly all training images before anything is said
 
@@ -31,7 +32,8 @@ def usual_brightness(dataset: ImageDataset, rows: np.ndarray) -> dict[str, list[
     if not len(rows):
         return {}
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT, dtype=int))]
-    chunks = [measured(dataset.images[chosen[start : start + 256]]) for start in range(0, len(chosen), 256)]
+    size = max(1, CHUNK_BYTES // max(1, dataset.images[0].nbytes))
+    chunks = [measured(dataset.images[chosen[start : start + size]]) for start in range(0, len(chosen), size)]
     return {
         name: np.percentile(np.concatenate([chunk[name] for chunk in chunks]), NEARLY_ALL).round(1).tolist()
         for name in ("mean", "edge")

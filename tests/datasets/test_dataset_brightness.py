@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,20 @@ def test_brightness_is_the_mean_of_the_image_and_of_its_outermost_pixels():
     found = measured(image)
     assert found["edge"].tolist() == [10]
     assert found["mean"].tolist() == [pytest.approx((14 * 10 + 6 * 110) / 20)]
+
+
+def test_the_brightness_of_large_images_takes_little_memory(home):
+    images = np.random.default_rng(0).integers(0, 256, (256, 256, 256, 1), dtype=np.uint8)  # 16 MiB
+    dataset = datasets.ImageDataset(**{**vars(datasets.load("digits")), "images": images})
+    tracemalloc.start()
+    try:
+        usual = usual_brightness(dataset, np.arange(len(images)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 2**20  # as float64 they are 128 MiB
+    means = images.reshape(len(images), -1).mean(axis=1)
+    assert usual["mean"] == np.percentile(means, (1, 99)).round(1).tolist()
 
 
 def test_black_digits_on_white_are_known_and_white_ones_on_black_are_not_suspected(home):
