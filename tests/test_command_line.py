@@ -241,6 +241,17 @@ def marbles(settings: Settings, tmp_path: Path) -> Path:
     return root
 
 
+def test_the_commands_load_no_datasets_before_one_is_run() -> None:
+    code = (
+        "import sys, core.commands\n"
+        "print([name for name in ('numpy', 'PIL', 'core.datasets') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROGRAM, capture_output=True, text=True, timeout=240
+    )
+    assert (answer.stdout, answer.stderr) == ("[]\n", "")
+
+
 def test_findings_are_listed_and_single_changes_are_made_and_undone(marbles: Path) -> None:
     found = json.loads(run("findings", "marbles", "--json").stdout)
     assert found[0]["images"] == ["train/a/1.png", "test/a/copy.png"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from core.commands.group import cli
-from core.datasets.records import Problem
+
+if TYPE_CHECKING:
+    from core.datasets.records import Problem
 
 
 @cli.command("import")
