@@ -13,7 +13,7 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
         st.info("No run to compare yet: start some on the Train page.", icon=":material/info:")
         st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
     else:
-        chosen = compare.table(runs)
-        run_actions.delete_many(store, st.query_params.get_all("runs"))
+        chosen, selected = compare.table(runs)
+        run_actions.delete_many(store, runs[runs["run_id"].isin(selected)])
         compare.curves(runs, chosen)
         compare.groups(runs)

@@ -28,10 +28,14 @@ METRICS = (
 )
 
 
-def table(runs: pd.DataFrame) -> list[str]:
-    """The table of runs with its filter and columns; returns the ids of the rows that were ticked.
+def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """The table of runs with its filter and columns.
 
-    Nothing ticked means the newest few. Ticks stand in the URL, and stay when a filter hides their rows.
+    Ticks stand in the URL, and stay when a filter hides their rows.
+
+    Returns:
+        The ids of the runs to compare: all that are ticked, or the newest few. And the ids of the ticked rows
+        that are shown: only what a person sees is deleted.
     """
     everything = tables.runs_table(runs, reads.datasets_of_few_classes())
     words_box, columns_box = st.columns([1, 2])
@@ -52,7 +56,7 @@ def table(runs: pd.DataFrame) -> list[str]:
     ticked = [run_id for run_id in st.query_params.get_all("runs") if run_id in set(runs["run_id"])]
     if shown.empty:
         st.info("No run has these words.", icon=":material/search_off:")
-        return ticked
+        return ticked, []
     event = st.dataframe(
         shown,
         hide_index=True,
@@ -67,7 +71,7 @@ def table(runs: pd.DataFrame) -> list[str]:
     chosen = [ids[row] for row in event.selection.rows]
     hidden = [run_id for run_id in ticked if run_id not in ids]
     st.query_params["runs"] = [*chosen, *hidden]
-    return [*chosen, *hidden] or newest_with_curves(runs, ids)
+    return [*chosen, *hidden] or newest_with_curves(runs, ids), chosen
 
 
 def newest_with_curves(runs: pd.DataFrame, ids: list[str]) -> list[str]:

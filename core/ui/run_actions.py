@@ -93,15 +93,19 @@ def keep_or_delete(store: RunStore, run: pd.Series) -> None:
                 delete(store, [parent])
 
 
-def delete_many(store: RunStore, run_ids: list[str]) -> None:
-    """Delete several runs after a question; nothing where none is chosen or the server is read-only."""
-    if not run_ids or store.settings.role != "trainer":
+def delete_many(store: RunStore, runs: pd.DataFrame) -> None:
+    """Delete several runs after a question; nothing where none is chosen or the server is read-only.
+
+    runs: their rows of `reads.runs()`.
+    """
+    if runs.empty or store.settings.role != "trainer":
         return
-    with st.popover(f"Delete {words.count(run_ids)}", icon=":material/delete:"):
-        st.markdown(f"Delete the ticked runs for good? {DELETE_WORDS}")
+    names = ", ".join(words.plain(name) for name in runs["name"].head(NAMED))
+    more = f" and {len(runs) - NAMED:,} more" if len(runs) > NAMED else ""
+    with st.popover(f"Delete {words.count(runs)}", icon=":material/delete:"):
+        st.markdown(f"Delete for good: **{names}**{more}? {DELETE_WORDS}")
         if st.button("Delete them", key="delete-many", type="primary"):
-            st.query_params.pop("runs", None)
-            delete(store, run_ids)
+            delete(store, runs["run_id"].tolist())
 
 
 def delete(store: RunStore, run_ids: list[str]) -> None:
@@ -112,10 +116,14 @@ def delete(store: RunStore, run_ids: list[str]) -> None:
         for place in found.left:
             st.toast(f"These files could not be removed: {words.plain(place)}", icon=":material/warning:")
         st.query_params.pop("run", None)
+        if "runs" in st.query_params:
+            ticked = st.query_params.get_all("runs")
+            st.query_params["runs"] = [run_id for run_id in ticked if run_id not in found.run_ids]
         reads.forget_runs()
         st.rerun()
 
 
+NAMED = 5  # runs named in the question before a deletion
 LOCK_HELP = "A locked run cannot be deleted, neither here nor on the command line."
 DELETE_WORDS = "Its model, predictions, curves, checkpoint and log go too. This cannot be undone."
 

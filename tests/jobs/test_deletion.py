@@ -23,7 +23,7 @@ from core.tracking.states import UnknownRun
 from core.tracking.store import RunStore
 from tests.conftest import SMALL
 from tests.test_command_line import run
-from tests.ui.test_pages import opened
+from tests.ui.test_pages import in_address, opened
 
 
 def finished(store: RunStore, tags: dict[str, str] | None = None, **changes: object) -> str:
@@ -208,3 +208,25 @@ def test_the_pages_delete_and_lock(store: RunStore, tmp_path: Path) -> None:
     assert "pets" not in datasets.names()
     click("pages/4_Run.py", "Delete this run", run=run_id)
     assert frames.run_ids(store) == []
+
+
+def test_only_the_selected_rows_that_are_shown_are_deleted(store: RunStore) -> None:
+    seen, locked, hidden = finished(store, name="seen"), finished(store, name="seen too"), finished(store)
+    lock(store, [locked])
+
+    def deleted(words: str) -> AppTest:
+        app = opened("pages/3_Compare.py", runs=[seen, locked, hidden], filter=words)
+        (question,) = [text.value for text in app.markdown if text.value.startswith("Delete for good: ")]
+        assert "seen" in question
+        assert "lenet5 on" not in question
+        (button,) = [button for button in app.button if button.label == "Delete them"]
+        button.click().run()
+        assert not app.exception
+        return app
+
+    app = deleted("seen")
+    assert "'seen too' is locked" in app.error[0].value.replace("\\", "")
+    assert set(in_address(app, "runs")) == {seen, locked, hidden}  # a refusal changes nothing
+    unlock(store, [locked])
+    assert in_address(deleted("seen"), "runs") == [hidden]
+    assert frames.run_ids(store) == [hidden]
