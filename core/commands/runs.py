@@ -51,9 +51,10 @@ def train(
     changes = configs.parse_assignments(assignments)
     chosen = [one.with_values(changes) for one in chosen]
     groups = [repeated(one, seeds, folds) for one in chosen]
-    configs_to_check = {group.configs[0].data: group.configs[0] for group in groups}
+    firsts = (group.configs[0] for group in groups)
+    to_check = {(first.data, first.model.weights): first for first in firsts}  # what the sentences depend on
     for word, said in (("Note", notes), ("Warning", warnings)):
-        for sentence in dict.fromkeys(one for each in configs_to_check.values() for one in said(each)):
+        for sentence in dict.fromkeys(one for each in to_check.values() for one in said(each)):
             click.echo(f"{word}: {sentence}", err=True)
     if foreground:
         states = []

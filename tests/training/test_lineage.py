@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from core import datasets
+from core import datasets, recipes
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices, curate
 from core.jobs.launch import launch, overlap_warnings
@@ -19,6 +20,7 @@ from core.tracking.store import RunStore, get_store
 from core.training import lineage
 from core.training.train import log_data
 from tests.conftest import SMALL, Trained
+from tests.test_command_line import run
 
 
 def fold(number: int, **settings) -> ExperimentConfig:
@@ -72,6 +74,22 @@ def test_the_whole_chain_of_ancestors_counts(store: RunStore, recorded: bool) ->
     again = lineage.overlap(fold(0, model__weights=f"run:{run_id}"), store, {}).leak
     assert again
     assert again.startswith("287 of 287" if validation(fold(0)) == 287 else "288 of 288")
+
+
+def test_the_command_warns_of_every_model_of_a_recipe(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = begun(store, fold(0))
+    leaking = {"model.weights": f"run:{first}"}
+    for name, runs in (("first", [leaking, {}]), ("last", [{}, leaking])):
+        values = {"title": name, "description": name, "base": {"data.folds": 5, "data.fold": 1}, "runs": runs}
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(values))
+    monkeypatch.setattr(recipes, "_folder", lambda: tmp_path)
+    for name in ("first", "last"):
+        answer = run("train", "--recipe", name)
+        assert answer.returncode == 2  # it is refused: images leak
+        assert "Warning: 288 of 288 validation images were training images" in answer.stderr
+    assert frames.run_ids(store) == [first]
 
 
 def test_a_leaking_launch_is_refused_unless_it_is_allowed(trained: Trained) -> None:
