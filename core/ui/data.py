@@ -45,7 +45,7 @@ def deletion_panel(store: RunStore, info: DatasetInfo) -> None:
     """Delete a dataset after a question that says which runs were trained on it."""
     if store.settings.role != "trainer" or info.source.startswith("shipped"):
         return
-    with st.popover("Delete this dataset", icon=":material/delete:"):
+    with st.popover("Delete this dataset", icon=":material/delete:"), guard.said():
         users = deletion.users_of(store, info.name)
         st.markdown(f"Delete **{words.plain(info.name)}** from disk? Its source files stay where they are.")
         if len(users):
@@ -56,10 +56,9 @@ def deletion_panel(store: RunStore, info: DatasetInfo) -> None:
                 "resumed or show their images."
             )
         if st.button("Delete it", key=f"delete-{info.name}", type="primary"):
-            with guard.said():
-                deletion.delete_dataset(store, info.name)
-                st.toast(f"Deleted {words.plain(info.name)}.", icon=":material/check:")
-                st.rerun()
+            deletion.delete_dataset(store, info.name)
+            st.toast(f"Deleted {words.plain(info.name)}.", icon=":material/check:")
+            st.rerun()
 
 
 def samples(info: DatasetInfo) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 import streamlit as st
 
 from core.settings import Settings
 from core.tracking import schema
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
 from tests.conftest import Trained
+from tests.jobs.test_deletion import imported
 from tests.ui.test_pages import PAGES, opened
 
 TABLES = ("runs", "params", "metrics", "latest_metrics", "tags")
@@ -49,3 +51,16 @@ def test_a_store_that_does_not_answer_is_a_sentence_on_every_page(trained: Train
     assert not app.exception
     assert not app.error
     assert store.state(trained.run_id).status == schema.FINISHED
+
+
+def test_an_imported_dataset_is_shown_without_the_store(store: RunStore, tmp_path: Path) -> None:
+    imported(tmp_path)
+    with away(store.settings):
+        app = opened(WITHOUT_RUNS, dataset="pets")
+        assert not app.exception
+        (error,) = app.error
+        assert error.value.startswith("The tracking store does not answer. ")
+        assert "Samples" in [heading.value for heading in app.subheader]  # below the failed question
+    app.run()
+    assert not app.exception
+    assert not app.error
