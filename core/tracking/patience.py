@@ -13,7 +13,9 @@ from core.tracking.errors import Refused, is_away
 logger = logging.getLogger(__name__)
 
 PATIENCE_S, PAUSE_S = 300.0, 1.0
-TRIES = 5  # of a request that keeps failing while the store accepts others
+# A request that keeps failing while the store accepts others counts as refused after so many tries, and not
+# before this time has passed: where a server keeps its artifacts may restart while the server answers.
+TRIES, RESTART_S = 5, 120.0
 # Of a training, which tries again by itself: MLflow's own seven tries of one request take four minutes.
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 # MLflow waits two minutes for an answer, which suits the upload of a model. A page or a worker has other
@@ -32,10 +34,10 @@ def patiently(action: Callable[[], T], others: Callable[[], object] | None = Non
 
     Args:
         action: asks the store or writes to it; idempotent.
-        others: another write. If that succeeds while `action` fails again and again, the store is not away.
+        others: another write. If that succeeds while `action` fails until the end, the store is not away.
 
     Raises:
-        Refused: the store accepted `others` five times and `action` never.
+        Refused: in five minutes or more the store accepted `others` five times or more and `action` never.
         Exception: what `action` raised, at once when the store refused or is not to blame.
     """
     give_up, in_vain = time.monotonic() + PATIENCE_S, 0
@@ -43,11 +45,15 @@ def patiently(action: Callable[[], T], others: Callable[[], object] | None = Non
         try:
             return action()
         except Exception as error:
-            if not is_away(error) or time.monotonic() > give_up:
+            if not is_away(error):
                 raise
-            in_vain += others is not None and accepts(others)
-            if in_vain >= TRIES:
-                raise Refused(error) from error
+            accepted = others is not None and accepts(others)
+            in_vain += accepted
+            if time.monotonic() > give_up:
+                if in_vain >= TRIES:
+                    raise Refused(error) from error
+                if not accepted:
+                    raise
             logger.warning("The tracking store did not answer, trying again: %s", error)
             time.sleep(PAUSE_S)
 

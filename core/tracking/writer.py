@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from core.tracking import schema
 from core.tracking.errors import Fault, fault_of, first_line, is_away
-from core.tracking.patience import PATIENCE_S, TRIES, accepts, patiently
+from core.tracking.patience import PATIENCE_S, RESTART_S, TRIES, accepts, patiently
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
@@ -22,11 +22,16 @@ REASON_LENGTH, NOTE_LENGTH = 300, 4000  # characters of a reason, and of all tha
 
 @dataclass
 class Call:
-    """Something else to be written. tries: how often it failed while the store took other writes."""
+    """Something else to be written.
+
+    tries: how often it failed while the store took other writes. since: when it first did, on the monotonic
+    clock.
+    """
 
     name: str
     write: Callable[[], object]
     tries: int = 0
+    since: float = 0.0
 
 
 class MetricWriter:
@@ -98,13 +103,19 @@ class MetricWriter:
             self._waits = False
 
     def close(self, timeout_s: float = PATIENCE_S) -> None:
-        """Write what is left. Raises TimeoutError when the store did not take it in time."""
+        """Write what is left.
+
+        Raises TimeoutError when the store did not take it in time, RuntimeError when the thread that writes
+        has ended with an error before it had written everything.
+        """
         with self._condition:
             self._closing = True
             self._condition.notify()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             raise TimeoutError(f"The tracking store took no metrics for {timeout_s:.0f} s.")
+        if self._steps or self._tags or self._calls:
+            raise RuntimeError("Not all of this run was logged: the thread that writes to the store failed.")
 
     def _run(self) -> None:
         while True:
@@ -142,11 +153,16 @@ class MetricWriter:
 
     def _count_tries(self, away: Mapping[str, Exception]) -> None:
         """Leave out a call that keeps failing while the store takes everything else: it is not away."""
-        if not accepts(lambda: self.store.touch(self.run_id)):
-            return
+        try:
+            if not accepts(lambda: self.store.touch(self.run_id)):
+                return
+        except Exception as error:  # it answers: a run that was deleted, for one, takes no tag
+            logger.warning("The tracking store refused a tag: %s", error)
+        now = time.monotonic()
         for call in [one for one in self._calls if one.name in away]:
+            call.since = call.since if call.tries else now
             call.tries += 1
-            if call.tries >= TRIES:
+            if call.tries >= TRIES and now - call.since >= RESTART_S:
                 self._leave_out(call.name, away[call.name])
                 self._calls.remove(call)
 

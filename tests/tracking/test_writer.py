@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import sys
 import time
 from contextlib import closing
 
@@ -11,6 +12,7 @@ import pytest
 
 from core.config import ExperimentConfig
 from core.tracking import frames, schema
+from core.tracking import writer as writer_module
 from core.tracking.patience import TRIES
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
@@ -103,19 +105,61 @@ def test_a_call_that_fails_costs_no_metric_and_is_noted_with_the_run(store: RunS
     assert run.data.tags[schema.NOT_LOGGED] == "data.json: not like this"
 
 
-def test_a_call_that_fails_while_the_store_takes_the_rest_is_given_up(store: RunStore) -> None:
+def test_a_call_that_fails_while_the_store_takes_the_rest_is_given_up(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So does a server whose artifacts are switched off: it answers 503 for ever."""
+    monkeypatch.setattr(writer_module, "RESTART_S", 0.0)
     run_id, tries = store.create(ExperimentConfig()), []
 
     def fails() -> None:
         tries.append(len(store.run(run_id).data.metrics))
         raise ConnectionError("503")
 
-    with MetricWriter(store, run_id, interval_s=0.01) as writer:
+    with MetricWriter(store, run_id, interval_s=0.01, waits=True) as writer:
         writer.call(fails, "data.json")
         writer.metrics({"loss": 2.0}, step=1)
+        writer.begin()  # the call and the metric come together
     assert tries == [0, *[1] * (TRIES - 1)]  # the metric did not wait for it
     assert store.state(run_id).tags[schema.NOT_LOGGED] == "data.json: 503"
+
+
+def test_a_call_is_not_given_up_before_what_it_writes_to_could_restart(store: RunStore) -> None:
+    run_id, tries = store.create(ExperimentConfig()), []
+
+    def fails_for_a_while() -> None:
+        tries.append(1)
+        if len(tries) < 2 * TRIES:
+            raise ConnectionError("503")
+
+    with MetricWriter(store, run_id, interval_s=0.01) as writer:
+        writer.call(fails_for_a_while, "data.json")
+    assert len(tries) == 2 * TRIES
+    assert schema.NOT_LOGGED not in store.state(run_id).tags
+
+
+def test_a_store_that_refuses_even_a_tag_does_not_end_the_writer(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "RESTART_S", 0.0)
+    run_id, tries = store.create(ExperimentConfig()), []
+    store.client.delete_run(run_id)
+
+    def fails() -> None:
+        tries.append(1)
+        raise ConnectionError("503")
+
+    with MetricWriter(store, run_id, interval_s=0.01) as writer:
+        writer.call(fails, "data.json")
+    assert len(tries) == TRIES
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_writer_whose_thread_has_failed_says_so_when_it_closes(store: RunStore) -> None:
+    writer = MetricWriter(store, store.create(ExperimentConfig()), interval_s=0.01)
+    writer.call(sys.exit)  # ends the thread
+    with pytest.raises(RuntimeError, match="Not all of this run was logged"):
+        writer.close()
 
 
 def test_a_value_that_the_store_refuses_costs_no_other(store: RunStore) -> None:
