@@ -75,8 +75,11 @@ def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None)
 def conclude_groups(store: RunStore) -> None:
     """End the parents all of whose runs have ended: FINISHED when these are, else FAILED."""
     for parent in store.open_groups():
+        size, owner = parent.tags[schema.GROUP], parent.tags.get(schema.OWNER)
+        if not size.isdecimal() or owner is None:  # any program may write such a tag: it is no group of ours
+            continue
         children = store.children(parent.run_id)
-        launching = len(children) < int(parent.tags[schema.GROUP]) and is_alive(parent.tags[schema.OWNER])
+        launching = len(children) < int(size) and is_alive(owner)
         if launching or any(child.status in schema.ACTIVE for child in children):
             continue
         finished = [child.run_id for child in children if child.status == schema.FINISHED]

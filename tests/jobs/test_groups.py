@@ -103,3 +103,13 @@ def test_a_group_whose_launch_is_under_way_is_left_alone(store: RunStore) -> Non
     store.set_status(store.create(SMALL, {schema.PARENT: parent}), schema.FINISHED)
     conclude_groups(store)
     assert store.state(parent).status == schema.RUNNING
+
+
+def test_a_tag_of_another_program_keeps_no_group_from_ending(store: RunStore) -> None:
+    other = store.client.create_run(store.experiment_id, tags={schema.GROUP: "best"}).info.run_id
+    without_owner = store.client.create_run(store.experiment_id, tags={schema.GROUP: "2"}).info.run_id
+    parent = store.create_group("one", 1)
+    store.set_status(store.create(SMALL, {schema.PARENT: parent}), schema.FINISHED)
+    conclude_groups(store)
+    assert store.state(parent).status == schema.FINISHED
+    assert {store.state(one).status for one in (other, without_owner)} == {schema.RUNNING}
