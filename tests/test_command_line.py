@@ -222,7 +222,9 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     answer = run("train", "--recipe", "quickstart", ARCHLAB_HOME=str(tmp_path / "file" / "home"))
     assert answer.returncode == 2
-    assert answer.stderr.startswith(f"Error: The folder {tmp_path}/file/home cannot be created")
+    assert answer.stderr == (
+        f"Error: The dataset 'digits' cannot be written to {tmp_path}/file/home/datasets: Not a directory.\n"
+    )
 
 
 @pytest.fixture

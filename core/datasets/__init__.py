@@ -90,7 +90,9 @@ def prepare(name: str) -> DatasetInfo:
     except store.NameTaken:
         pass  # another process prepared the same source meanwhile
     except OSError as error:
-        raise DatasetError(f"The dataset '{name}' cannot be written: {error.strerror}.") from error
+        raise DatasetError(
+            f"The dataset '{name}' cannot be written to {get_settings().datasets}: {error.strerror}."
+        ) from error
     return store.read_info(name)
 
 

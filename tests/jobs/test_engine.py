@@ -115,9 +115,10 @@ def test_a_running_run_is_cancelled_and_the_next_one_starts_and_diverges(store: 
 
 def test_a_crashing_training_ends_failed_with_its_traceback(store: RunStore, settings: Settings) -> None:
     load("digits")
+    run_id = store.create(SMALL)
     images = settings.datasets / "digits" / "images.npy"
-    images.write_bytes(images.read_bytes()[:5000])  # the disk lost most of it
-    (run_id,) = launch([SMALL])
+    images.write_bytes(images.read_bytes()[:5000])  # the disk lost most of it, after the launch
+    worker_of(settings).ensure()
     wait_for(lambda: not store.state(run_id).active)
     state = store.state(run_id)
     assert state.status == schema.FAILED
@@ -314,7 +315,7 @@ def test_the_runs_of_a_machine_that_is_gone_end_failed(store: RunStore) -> None:
         ({"model.options.depth": 3}, "lenet5 has no option 'depth'. Known: it has none."),
         (
             {"training.batch_size": 2000},
-            "training.batch_size must be at most the number of training images, 1294 in 'digits'.",
+            "training.batch_size must be at most the number of training images, 1293 in 'digits'.",
         ),
         ({"augmentation.pad_and_crop": 28}, "augmentation.pad_and_crop must be smaller than the images"),
     ],
