@@ -21,7 +21,6 @@ from core.architectures.answer import note
 from core.architectures.describe import describe_model
 from core.architectures.layers import AuxiliaryModel
 from core.architectures.model_check import check_own_model
-from core.architectures.portable import finalize, portable
 from core.architectures.transfer import assemble, head_of
 from core.config import DataConfig, ExperimentConfig
 from core.datasets import ImageDataset, choices, split_report
@@ -46,6 +45,7 @@ from core.training.checkpoint import Checkpoint
 from core.training.device import across_devices, environment, float32_layers, set_up_device
 from core.training.fitting import Task, fit
 from core.training.pipeline import Batches
+from core.training.portable import finalize, portable
 from core.training.preparation import preparation
 from core.training.preprocessing import needs_mean, training_mean
 from core.training.pretrained import start_from

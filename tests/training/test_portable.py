@@ -17,7 +17,7 @@ from core.architectures.layers import (
     TrainableSubsampling,
     ZeroPaddedShortcut,
 )
-from core.architectures.portable import foreign_layers, portable
+from core.training.portable import foreign_layers, portable
 
 # Layers with weights of their own; the 1998 LeNet alone has them.
 KEPT = {EuclideanRBF, PartiallyConnectedConv2D, TrainableSubsampling}
