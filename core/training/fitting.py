@@ -88,8 +88,8 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
                 callbacks=[
                     LossNames(),  # first: the others read its names
                     OrderOfEpoch(batches),
+                    logger,  # before the averages, whose measurement is no part of the speed of training
                     *averages(task.config, batches),
-                    logger,
                     *reporters,
                     *([] if task.config.schedule.name == "range_test" else [StopOnNan()]),
                     *([best] if best else []),

@@ -158,6 +158,22 @@ def test_averages_are_kept_with_their_statistics_where_nothing_validates(
         np.testing.assert_allclose(now, then, rtol=1e-5, atol=1e-6)
 
 
+def test_speed_does_not_count_the_measurement(store: RunStore, tmp_path: Path) -> None:
+    """The third time that the clock is read ends the training steps, the fourth the epoch."""
+    chosen = task({"optimizer.ema": 0.9, "training.epochs": 1})
+    layer, read = statistics_layers(chosen.model)[0], []
+
+    def clock() -> float:
+        read.append(keras.ops.convert_to_numpy(layer.moving_mean).copy())
+        return float(len(read))
+
+    with MetricWriter(store, store.create(chosen.config)) as writer:
+        logger = EpochLogger(writer, 400, 1, clock=clock)
+        fit(chosen, logger, [], Checkpoint(tmp_path / "checkpoint.npz"))
+    assert len(read) == 4
+    assert not np.array_equal(read[2], read[3])  # measured after the steps were timed
+
+
 def test_no_batch_that_trains_is_much_smaller_than_the_others() -> None:
     """The 65th image alone would be 58 % of the statistics at the end of an epoch."""
     parts = Split(np.arange(65), np.arange(65, 75), np.arange(0))
