@@ -7,7 +7,6 @@ by heart. Importing this module does not import Keras.
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 import zipfile
@@ -266,23 +265,35 @@ def weights_digest(path: Path) -> str:
     """32 hexadecimal digits of the weights in a `.keras` or `.weights.h5` file, whatever their names."""
     import h5py
 
-    source: Path | io.BytesIO = path
-    if path.suffix == ".keras":
-        with zipfile.ZipFile(path) as archive:
-            source = io.BytesIO(archive.read("model.weights.h5"))
-    found: list[np.ndarray] = []
+    found: set[bytes] = set()
 
     def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and not name.startswith("optimizer"):
-            found.append(item[()])
+            found.add(_digest_of_array(item[()]))
 
-    with h5py.File(source, "r") as file:
+    with h5py.File(path, "r") as file:
         file.visititems(visit)
-    return digest_of(found)
+    return _joined_digest(found)
 
 
 def digest_of(weights: Iterable[np.ndarray]) -> str:
     """The same for weights in memory: those of floating point, in any order."""
-    arrays = [np.ascontiguousarray(one, "<f4") for one in weights if np.asarray(one).dtype.kind == "f"]
-    parts = {blake2b(f"{one.shape}".encode() + one.tobytes(), digest_size=16).digest() for one in arrays}
-    return blake2b(b"".join(sorted(parts)), digest_size=16).hexdigest()
+    return _joined_digest({_digest_of_array(one) for one in weights if np.asarray(one).dtype.kind == "f"})
+
+
+def _digest_of_array(weights: np.ndarray) -> bytes:
+    array = np.ascontiguousarray(weights, "<f4")
+    digest = blake2b(f"{array.shape}".encode(), digest_size=16)
+    digest.update(array.reshape(-1).data)
+    return digest.digest()
+
+
+def _joined_digest(arrays: set[bytes]) -> str:
+    return blake2b(b"".join(sorted(arrays)), digest_size=16).hexdigest()
+    if path.suffix != ".keras":
+        return _digest_of_file(path)
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        return _digest_of_file(Path(archive.extract("model.weights.h5", folder)))
+
+
+def _digest_of_file(path: Path) -> str:

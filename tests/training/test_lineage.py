@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -162,6 +165,24 @@ def test_what_cannot_be_known_is_said(store: RunStore) -> None:
     # The next in the chain says so too.
     third = lineage.overlap(fold(1, model__weights=f"run:{run_id}"), store, {})
     assert str(found.unchecked) in str(third.unchecked)
+
+
+def test_a_large_file_is_digested_array_by_array(tmp_path: Path) -> None:
+    arrays = [np.full((1024, 1024), number, "float32") for number in range(8)]  # 4 MiB each
+    with h5py.File(tmp_path / "model.weights.h5", "w") as file:
+        for number, array in enumerate(arrays):
+            file[f"layers/{number}/vars/0"] = array
+    path = tmp_path / "large.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
+    expected = lineage.digest_of(arrays)
+    tracemalloc.start()
+    try:
+        assert lineage.weights_digest(path) == expected
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * arrays[0].nbytes
 
 
 def test_of_many_images_a_part_is_kept_and_the_count_is_a_least(
