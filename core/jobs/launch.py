@@ -159,10 +159,14 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
     store = get_store()
     store.settings.require_trainer("launch a training")
     for group in groups:
+        compared = set()  # repeats with other seeds start from the same weights and have the same split
         for config in group.configs:
             check(config)
-            if schema.EXTENDS not in (tags or {}):  # what is extended is marked, it cannot be chosen anew
-                check_overlap(config)
+            question = config.data, config.model.weights, config.model.allow_overlap
+            if schema.EXTENDS in (tags or {}) or question in compared:
+                continue  # what is extended is marked, it cannot be chosen anew
+            check_overlap(config)
+            compared.add(question)
     for group in groups:
         obtain(group.configs[0])  # repeats start from the same weights
     run_ids: list[str] = []

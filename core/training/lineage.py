@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from core import datasets
-from core.config import ConfigError, ExperimentConfig
+from core.config import ConfigError, DataConfig, ExperimentConfig
 from core.datasets import ImageDataset, choices
 from core.datasets.splits import Split
+from core.datasets.store import folder_of
 from core.datasets.together import digest_keys
 from core.datasets.versions import split_fingerprint
 from core.tracking import frames, schema
@@ -80,31 +81,57 @@ def overlap(
     """
     if schema.EXTENDS not in tags and config.model.weights == "none":
         return Overlap()
-    dataset = dataset or datasets.load(config.data.name)
-    parts = parts or choices.choose(dataset, config.data)
-    own = digest_keys(dataset.digests[parts.train])
+    if dataset and parts:
+        sets = _sets(dataset, parts)
+    else:
+        name = config.data.name
+        data = config.data.model_copy(update={"preprocessing": "scale"})  # which changes no set
+        sets = stored_sets(folder_of(name), datasets.info(name).fingerprint, data)
     leaks: list[str] = []
     unknown: list[str] = []
     for name, seen in ancestors(config, store, tags):
         unknown += seen.unknown
-        if others := sorted(seen.kinds - {kind_of(dataset)}):
+        if others := sorted(seen.kinds - {sets.kind}):
             unknown.append(
                 f"'{name}' or a run before it was trained on images of another size or form "
                 f"({'; '.join(others)}), which cannot be compared with these."
             )
         counts = []
-        for what, rows in (("validation", parts.validation), ("test", parts.test)):
-            keys = digest_keys(dataset.digests[rows])
-            count = int((np.isin(keys, seen.keys) & ~np.isin(keys, own)).sum())
+        for what, keys in (("validation", sets.validation), ("test", sets.test)):
+            count = int((np.isin(keys, seen.keys) & ~np.isin(keys, sets.train)).sum())
             if count:
                 least = "at least " if seen.limit < ALL else ""
-                counts.append(f"{least}{count:,} of {len(rows):,} {what} images")
+                counts.append(f"{least}{count:,} of {len(keys):,} {what} images")
         if counts:
             leaks.append(
                 f"{' and '.join(counts)} were training images of '{name}' or of a run before it, so the "
                 "accuracy on them is too high."
             )
     return Overlap(" ".join(leaks) or None, " ".join(dict.fromkeys(unknown)) or None)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Digests of the images of each set of a split, uint64 `(n,)`. kind: as of `Seen.kinds`."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    kind: str
+
+
+def _sets(dataset: ImageDataset, parts: Split) -> Sets:
+    train, validation, test = (
+        digest_keys(dataset.digests[rows]) for rows in (parts.train, parts.validation, parts.test)
+    )
+    return Sets(np.unique(train), validation, test, kind_of(dataset))
+
+
+@lru_cache(maxsize=32)
+def stored_sets(folder: Path, fingerprint: str, data: DataConfig) -> Sets:
+    """The sets of a stored dataset, kept for the next question. fingerprint: of the dataset as it is."""
+    dataset = datasets.load(data.name)
+    return _sets(dataset, choices.choose(dataset, data))
 
 
 def require_unseen(config: ExperimentConfig, store: RunStore) -> None:
@@ -263,6 +290,13 @@ def _origin(path: Path, modified: int, size: int, store: RunStore) -> str | None
 
 def weights_digest(path: Path) -> str:
     """32 hexadecimal digits of the weights in a `.keras` or `.weights.h5` file, whatever their names."""
+    if path.suffix != ".keras":
+        return _digest_of_file(path)
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        return _digest_of_file(Path(archive.extract("model.weights.h5", folder)))
+
+
+def _digest_of_file(path: Path) -> str:
     import h5py
 
     found: set[bytes] = set()
@@ -290,10 +324,3 @@ def _digest_of_array(weights: np.ndarray) -> bytes:
 
 def _joined_digest(arrays: set[bytes]) -> str:
     return blake2b(b"".join(sorted(arrays)), digest_size=16).hexdigest()
-    if path.suffix != ".keras":
-        return _digest_of_file(path)
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-        return _digest_of_file(Path(archive.extract("model.weights.h5", folder)))
-
-
-def _digest_of_file(path: Path) -> str:

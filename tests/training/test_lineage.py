@@ -167,6 +167,22 @@ def test_what_cannot_be_known_is_said(store: RunStore) -> None:
     assert str(found.unchecked) in str(third.unchecked)
 
 
+def test_the_images_of_a_split_are_read_once_while_their_dataset_stays(store: RunStore) -> None:
+    first, other = begun(store, fold(0)), begun(store, fold(2))
+    config = fold(1, model__weights=f"run:{first}")
+    before = lineage.stored_sets.cache_info().misses
+    found = lineage.overlap(config, store, {})
+    assert lineage.overlap(config, store, {}) == found
+    assert lineage.overlap(fold(1, model__weights=f"run:{other}"), store, {}).leak
+    assert lineage.stored_sets.cache_info().misses == before + 1
+    rows = choices.choose(datasets.load("digits"), config.data).validation
+    curate.leave_out("digits", rows[:50].tolist())
+    changed = lineage.overlap(config, store, {})
+    assert changed.leak
+    assert changed.leak != found.leak
+    assert lineage.stored_sets.cache_info().misses == before + 2
+
+
 def test_a_large_file_is_digested_array_by_array(tmp_path: Path) -> None:
     arrays = [np.full((1024, 1024), number, "float32") for number in range(8)]  # 4 MiB each
     with h5py.File(tmp_path / "model.weights.h5", "w") as file:
