@@ -14,6 +14,8 @@ from random import randrange
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from filelock import FileLock
 
@@ -448,6 +450,9 @@ class RunStore:
 
     def _is_keras(self, model: LoggedModel) -> bool:
         """Whether a logged model has the file that Keras loads: other libraries log others."""
+        place = urlsplit(model.artifact_location)
+        if place.scheme == "file":  # MLflow remembers where a model was before its home was moved
+            return Path(url2pathname(place.path), KERAS_FILE).exists()
         folder = KERAS_FILE.partition("/")[0]
         files = self.client.list_logged_model_artifacts(model.model_id, folder)
         return any(file.path == KERAS_FILE for file in files)

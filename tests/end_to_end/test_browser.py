@@ -58,7 +58,7 @@ def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address:
 
     page.get_by_test_id("stSidebar").get_by_role("link", name="Compare").click()
     plots = page.locator(".js-plotly-plot")
-    expect(plots).to_have_count(2)
+    expect(plots.nth(1)).to_be_visible()  # loss and accuracy; the machine's chart comes after them
     expect(plots.first.locator(".scatterlayer .trace")).to_have_count(3)
 
     # The digit: an image of the test part that the best net got right, written to a file of its own.
@@ -189,6 +189,7 @@ def box(locator: Locator) -> FloatRect:
 def choose(page: Page, *rows: int) -> None:
     """Select rows of a table that is drawn on a canvas, counted from 0."""
     table = page.get_by_test_id("stDataFrame")
+    expect(table).to_have_count(1)  # the table of before an action stays until the next one is drawn
     for chosen, row in enumerate(rows, start=1):
         table.click(position={"x": 16, "y": 18 + 35 * (row + 1)})
         expect(page.get_by_role("button", name=f"Cancel {chosen} run")).to_be_visible()
