@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,6 +19,7 @@ from core.__main__ import main
 from core.datasets import load, names
 from core.settings import PROGRAM, Settings
 from core.tracking import frames, schema
+from core.tracking.patience import IMPATIENT
 from core.tracking.store import get_store
 from tests.conftest import DIVERGING, SMALL, Trained
 
@@ -31,6 +33,9 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         redirect_stderr(StringIO()) as stderr,
     ):
         patch.setattr(sys, "argv", ["core", *arguments])
+        for name in set(IMPATIENT) - set(os.environ):  # a command sets these: undone after it
+            patch.setenv(name, "")
+            patch.delenv(name)
         for name, value in environment.items():
             patch.setenv(name, value)
         settings_module.get_settings.cache_clear()

@@ -17,8 +17,9 @@ from core import settings as settings_module
 from core.config import ExperimentConfig
 from core.jobs.deletion import delete
 from core.jobs.worker import worker_of
-from core.tracking import frames, schema, states
+from core.tracking import connections, frames, schema, states
 from core.tracking.errors import Fault, StoreError, fault_of
+from core.tracking.patience import IMPATIENT
 from core.tracking.store import RunStore, _store_for, get_store
 from tests.conftest import SMALL, stop_processes, using
 from tests.servers import MISSING, MlflowServer, Postgres, mlflow_server, postgres, postgres_programs
@@ -32,6 +33,8 @@ COMMANDS = (("status",), ("list", "runs"), ("log", "0"), ("cancel", "0"), ("trai
 def store_at(folder: Path, uri: str) -> Iterator[RunStore]:
     with using(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", uri)
+        for name, value in IMPATIENT.items():  # as every page and command does
+            patch.setenv(name, value)
         settings_module.get_settings.cache_clear()
         yield get_store()
 
@@ -163,6 +166,7 @@ def test_a_server_that_accepts_connections_and_says_nothing_is_not_waited_for(
 ) -> None:
     with store_at(tmp_path, server.uri) as store:
         server.send(signal.SIGSTOP)
+        connections._answered.clear()  # else a server that has just answered is not asked
         try:
             assert not answers(store.active)
             assert not answers(lambda: frames.runs(store))

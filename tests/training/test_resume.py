@@ -93,7 +93,7 @@ def test_a_run_that_stopped_early_is_extended_from_where_it_stopped(store: RunSt
     store.settings.checkpoint(run_id).parent.mkdir(parents=True)
     store.settings.checkpoint(run_id).touch()
     store.set_status(run_id, schema.FINISHED)
-    longer = extend(store, run_id, 5)
+    longer = extend(store, run_id, 5, stretch=True)
     store.request_cancel(longer)
     assert store.config(longer).training.epochs == 12
 
