@@ -45,6 +45,16 @@ class MlflowServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        """Start it, and again where its processes came up and wait for each other."""
+        for patience_s in (60, 60, 120):
+            self._spawn()
+            try:
+                return wait_for(self.answers, patience_s)
+            except AssertionError:
+                self.stop()
+        raise AssertionError((self.folder / "server.log").read_text())
+
+    def _spawn(self) -> None:
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
             "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", *self.options,
@@ -58,7 +68,6 @@ class MlflowServer:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self.answers, 300)
 
     def answers(self) -> bool:
         try:
