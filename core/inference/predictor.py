@@ -18,6 +18,7 @@ from core.inference.facts import logged_facts
 from core.inference.foreign import check_probabilities, foreign_classifier
 from core.inference.notes import FULL_RANGE, inversion_note, value_notes, views_note
 from core.registry import UnknownName
+from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.evaluation import both_columns
 from core.training.views import averaged
@@ -52,16 +53,20 @@ def predict(
 
     Raises ValueError naming an image that cannot be read, FileNotFoundError when the run has no model.
     """
-    data = logged_facts(store, run_id)
-    if data is None:
-        return _predict_foreign(store, run_id, blobs, top_k, invert)
     state = store.state(run_id)
-    views = store.run(run_id).data.params.get(TEST_TIME, "none")  # the demo answers as the evaluation did
     try:
+        data = logged_facts(store, run_id)
+        if data is None:
+            return _predict_foreign(store, run_id, blobs, top_k, invert)
+        views = store.run(run_id).data.params.get(TEST_TIME, "none")  # the demo answers as the evaluation did
         model = load(store.model_file(run_id), views)
     except FileNotFoundError as error:
+        if schema.NUMBER not in state.tags:  # of another program: the sentence says what it lacks
+            raise
         raise FileNotFoundError(
             f"'{state.name}' is {state.status} and has no saved model; only a finished run can predict."
+            if state.status != schema.FINISHED
+            else f"'{state.name}' cannot predict: {error}"
         ) from error
     target = Target.of_run(data)
     decoded, images = _read(blobs, target, invert)
