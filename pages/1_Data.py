@@ -10,9 +10,9 @@ ICON = ":material/photo_library:"
 
 with open_page("Data", "Images to train on: what there is, and images of your own.") as store:
     import_panel(store.settings)
-    info = data.choose_dataset()
-    data.facts(info)
-    data.deletion_panel(store, info)
-    findings_panel(info)
-    looks(info)
-    data.samples(info)
+    if info := data.choose_dataset(store):
+        data.facts(info)
+        data.deletion_panel(store, info)
+        findings_panel(info)
+        looks(info)
+        data.samples(info)

@@ -62,11 +62,12 @@ def _groups() -> list[dict[str, Any]]:
 def _datasets() -> list[dict[str, Any]]:
     from core import datasets
 
-    rows = []
-    for name in datasets.names():
-        info = datasets.info(name)
+    rows, found = [], datasets.catalogue()
+    for sentence in found.damaged.values():
+        click.echo(sentence, err=True)
+    for info in found.infos:
         parts = {part: sum(counts) for part, counts in info.counts.items()}
-        rows.append({"name": name, "shape": info.shape, "classes": info.num_classes, **parts})
+        rows.append({"name": info.name, "shape": info.shape, "classes": info.num_classes, **parts})
     return rows
 
 

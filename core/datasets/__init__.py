@@ -6,14 +6,19 @@ Both end in the same form on disk (`core.datasets.store`), and everybody reads t
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
+from typing import NamedTuple
+
 import numpy as np
 
-from core.datasets import store
+from core.datasets import edits, store
 from core.datasets.grey import as_grey
 from core.datasets.records import (
     LEFT_OUT,
     PARTS,
     Arrays,
+    DatasetDamaged,
     DatasetError,
     DatasetInfo,
     ImageDataset,
@@ -27,11 +32,14 @@ __all__ = [
     "LEFT_OUT",
     "PARTS",
     "Arrays",
+    "Catalogue",
+    "DatasetDamaged",
     "DatasetError",
     "DatasetInfo",
     "ImageDataset",
     "Problem",
     "Source",
+    "catalogue",
     "datasets",
     "info",
     "load",
@@ -48,6 +56,24 @@ def names() -> list[str]:
     return sorted({*datasets.names(), *store.stored_names()})
 
 
+class Catalogue(NamedTuple):
+    """All datasets: `infos` of those that can be read; `damaged`, by its name, a sentence for each other."""
+
+    infos: list[DatasetInfo]
+    damaged: dict[str, str]
+
+
+def catalogue() -> Catalogue:
+    """What `info` says of every dataset. One that is damaged costs none of the others."""
+    found = Catalogue([], {})
+    for name in names():
+        try:
+            found.infos.append(info(name))
+        except (DatasetError, UnknownName) as error:  # the second: it was deleted meanwhile
+            found.damaged[name] = str(error)
+    return found
+
+
 def info(name: str) -> DatasetInfo:
     """What the dataset's manifest says; of a source that is not prepared yet, what it will be.
 
@@ -55,7 +81,12 @@ def info(name: str) -> DatasetInfo:
     """
     check_known(name)
     if store.exists(name):
-        return store.read_info(name)
+        try:
+            return store.read_info(name)
+        except DatasetDamaged:
+            if not _restore(name):
+                raise
+            return store.read_info(name)
     source = datasets.get(name)
     return prepare(name) if source.embedded else _announced(source)
 
@@ -69,7 +100,12 @@ def load(name: str, *, grey: bool = False) -> ImageDataset:
     check_known(name)
     if not store.exists(name):
         prepare(name)
-    dataset = store.read_dataset(name)
+    try:
+        dataset = store.read_dataset(name)
+    except DatasetDamaged:
+        if not _restore(name):
+            raise
+        dataset = store.read_dataset(name)
     return as_grey(dataset) if grey else dataset
 
 
@@ -83,17 +119,32 @@ def prepare(name: str) -> DatasetInfo:
         return store.read_info(name)
     if not source.embedded:
         get_settings().require_trainer("download datasets")
+    with suppress(store.NameTaken):  # another process prepared the same source meanwhile
+        _write(source, overwrite=False)
+    return store.read_info(name)
+
+
+def _restore(name: str) -> bool:
+    """Write an embedded source again whose files are damaged; its edits stay. False for other datasets."""
+    if name not in datasets or not datasets.get(name).embedded:
+        return False
+    _write(datasets.get(name), overwrite=True)
+    return True
+
+
+def _write(source: Source, *, overwrite: bool) -> None:
+    """Write a source's prepared form. Raises DatasetError when it cannot be had or written, NameTaken."""
     arrays = source.read()
     try:
-        with store.draft(name, overwrite=False) as folder:
+        with store.draft(source.name, overwrite=overwrite) as folder:
             store.write_arrays(folder, _announced(source), arrays)
-    except store.NameTaken:
-        pass  # another process prepared the same source meanwhile
+            if store.has_edits(source.name):
+                shutil.copyfile(store.folder_of(source.name) / edits.EDITS, folder / edits.EDITS)
     except OSError as error:
+        reason = error.strerror or error
         raise DatasetError(
-            f"The dataset '{name}' cannot be written to {get_settings().datasets}: {error.strerror}."
+            f"The dataset '{source.name}' cannot be written to {get_settings().datasets}: {reason}."
         ) from error
-    return store.read_info(name)
 
 
 def sample(

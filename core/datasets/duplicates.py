@@ -122,7 +122,11 @@ def near_pairs_in(
 
 
 def _read(path: Path) -> np.ndarray | None:
-    return np.load(path, allow_pickle=False) if path.exists() else None
+    """What was kept in a file; None where it is not there or damaged: it is computed again."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
 
 
 def _keep(path: Path, values: np.ndarray) -> None:

@@ -7,7 +7,6 @@ person's files are never touched, and every edit can be undone.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from core.datasets.records import LEFT_OUT, PARTS, DatasetError, DatasetInfo, ImageDataset, count_parts
+from core.files import parse_object, write_whole
 
 EDITS = "edits.json"
 
@@ -129,13 +129,13 @@ def read(folder: Path) -> Edits:
     if not path.exists():
         return Edits()
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_object(path.read_text(encoding="utf-8"))
         return Edits(
             frozenset(values["left_out"]),
             dict(values["merged"]),
             {int(row): part for row, part in values["moved"].items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
 
 
@@ -145,7 +145,7 @@ def edited_info(info: DatasetInfo, folder: Path) -> DatasetInfo:
     if not path.exists():
         return info
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_object(path.read_text(encoding="utf-8"))
         return replace(
             info,
             classes=tuple(values["classes"]),
@@ -153,7 +153,7 @@ def edited_info(info: DatasetInfo, folder: Path) -> DatasetInfo:
             fingerprint=values["fingerprint"],
             notes=info.notes + read(folder).sentences(),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
 
 
@@ -167,10 +167,8 @@ def write(folder: Path, edits: Edits, info: DatasetInfo) -> None:
         "merged": dict(edits.merged),
         "moved": {str(row): part for row, part in edits.moved.items()},
     }
-    draft = folder / (EDITS + ".new")
-    draft.write_text(json.dumps(values), encoding="utf-8")
-    os.replace(draft, folder / EDITS)
+    write_whole(folder / EDITS, json.dumps(values))
 
 
 def _damaged(path: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"The edits {path} are damaged ({error}). Remove the file to be rid of them.")
+    return DatasetError(f"The edits {path} are damaged ({error}). Undo all edits, or remove the file.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from core.datasets.value_range import FULL, Rule, rule_from_json
 
@@ -18,6 +20,10 @@ Shape = tuple[int, int, int]
 
 class DatasetError(ValueError):
     """A dataset cannot be read or prepared; the message says why and what to do."""
+
+
+class DatasetDamaged(DatasetError):
+    """A file that the import or the preparation of a dataset wrote cannot be read."""
 
 
 class Problem(NamedTuple):
@@ -78,7 +84,10 @@ class DatasetInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DatasetInfo:
-        """The inverse of `to_dict`. Raises KeyError or TypeError when something is missing."""
+        """The inverse of `to_dict`.
+
+        Raises KeyError, TypeError or ValueError where something is missing or is not what it must be.
+        """
         known = {key: value for key, value in values.items() if key not in ("size", "num_classes")}
         height, width, channels = values["shape"]
         known["shape"] = (int(height), int(width), int(channels))
@@ -87,7 +96,20 @@ class DatasetInfo:
         known["problems"] = tuple(Problem(p["name"], p["reason"]) for p in values["problems"])
         known["notes"] = tuple(values["notes"])
         known["value_range"] = rule_from_json(values.get("value_range"))
-        return cls(**known)
+        try:
+            info = _fields().validate_python(known)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        if min(info.shape) < 1 or {len(counts) for counts in info.counts.values()} != {info.num_classes}:
+            raise ValueError("shape, classes and counts do not fit together")
+        return info
+
+
+@cache
+def _fields() -> TypeAdapter[DatasetInfo]:
+    """Makes an info of its fields where these have its types."""
+    return TypeAdapter(DatasetInfo)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,17 @@ from typing import IO
 import numpy as np
 
 from core.datasets import edits
-from core.datasets.records import Arrays, DatasetError, DatasetInfo, ImageDataset, Shape, count_parts
+from core.datasets.records import (
+    Arrays,
+    DatasetDamaged,
+    DatasetError,
+    DatasetInfo,
+    ImageDataset,
+    Shape,
+    count_parts,
+)
 from core.datasets.value_range import IMAGE
+from core.files import parse_object
 from core.settings import get_settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -67,7 +76,7 @@ def stored_names() -> list[str]:
 
 
 def read_info(name: str) -> DatasetInfo:
-    """The manifest alone, with the edits. Raises DatasetError when it is damaged."""
+    """The manifest alone, with the edits. Raises DatasetError when one of them is damaged."""
     return edits.edited_info(_manifest(name), folder_of(name))
 
 
@@ -91,6 +100,11 @@ def change(name: str, edit: Callable[[edits.Edits], edits.Edits]) -> DatasetInfo
     return read_info(name)
 
 
+def has_edits(name: str) -> bool:
+    """Whether somebody changed the dataset since its import."""
+    return (folder_of(name) / edits.EDITS).exists()
+
+
 def undo_edits(name: str) -> DatasetInfo:
     """Bring the dataset back as it was imported."""
     folder = folder_of(name)
@@ -102,9 +116,21 @@ def undo_edits(name: str) -> DatasetInfo:
 def _manifest(name: str) -> DatasetInfo:
     path = folder_of(name) / MANIFEST
     try:
-        return DatasetInfo.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"The dataset '{name}' cannot be read ({error}). Import it again.") from error
+        return DatasetInfo.from_dict(parse_object(path.read_text(encoding="utf-8")))
+    except KeyError as error:
+        raise _damaged(name, f"{MANIFEST} has no {error}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _damaged(name, f"{MANIFEST}: {_reason(error)}") from error
+
+
+def _damaged(name: str, reason: str) -> DatasetDamaged:
+    return DatasetDamaged(f"The dataset '{name}' cannot be read ({reason}). Delete it, or import it again.")
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, in one line and without its path."""
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return text.strip().partition("\n")[0] or type(error).__name__
 
 
 def read_imported(name: str) -> ImageDataset:
@@ -116,13 +142,16 @@ def read_imported(name: str) -> ImageDataset:
     try:
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
         table = parquet.read_table(folder / INDEX)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"The dataset '{name}' cannot be read ({error}). Import it again.") from error
-    if len(images) != table.num_rows or images.shape[1:] != info.shape:
-        raise DatasetError(f"The dataset '{name}' is damaged: its files disagree. Import it again.")
+    except (OSError, ValueError, EOFError) as error:  # pyarrow's are these as well
+        raise _damaged(name, _reason(error)) from error
+    if len(images) != table.num_rows or images.shape[1:] != info.shape or images.dtype != np.uint8:
+        raise _damaged(name, "its files disagree")
 
     def column(key: str) -> np.ndarray:
-        return table.column(key).to_numpy()
+        try:
+            return table.column(key).to_numpy()
+        except KeyError as error:
+            raise _damaged(name, f"{INDEX} has no column {error}") from error
 
     return ImageDataset(
         info=info,

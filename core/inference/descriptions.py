@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 from core.architectures import Shape, architectures, check_net
+from core.files import read_state, write_whole
 from core.inference import client
 from core.settings import PROGRAM, Settings
 
@@ -53,19 +53,15 @@ def describe(settings: Settings, request: NetRequest) -> dict[str, Any]:
     facts = client.describe(
         settings, whole.name, whole.input_shape, whole.num_classes, whole.options, whole.batch_size
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}")
-    draft.write_text(json.dumps(facts))
-    draft.replace(path)  # whole or not at all, whoever else writes it now
+    with suppress(OSError):  # a disk that is full costs the next one who asks some seconds
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(facts))
     return facts
 
 
 def cached(settings: Settings, request: NetRequest) -> dict[str, Any] | None:
     """The description if it was made before. Raises ValueError for what the net cannot take."""
-    try:
-        return json.loads(cache_file(settings, request).read_text())
-    except FileNotFoundError:
-        return None
+    return read_state(cache_file(settings, request))
 
 
 def cache_file(settings: Settings, request: NetRequest) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import Any
 
 from core.architectures import Shape, architectures
@@ -38,8 +39,9 @@ def problem(
         return ""
     found = client.check_model(settings, plain, image_shape, num_classes, preprocessing)
     if not found:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
+        with suppress(OSError):  # a disk that is full costs the next launch some seconds
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
     return found
 
 

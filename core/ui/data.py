@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core import datasets
-from core.datasets import DatasetInfo, value_range
+from core.datasets import DatasetInfo, curate, value_range
+from core.datasets import store as stored
 from core.figures import class_counts
 from core.jobs import deletion
 from core.tracking.store import RunStore
@@ -17,11 +18,35 @@ SAMPLES_A_CLASS = 6
 MAX_CLASSES_SHOWN = 20
 
 
-def choose_dataset() -> DatasetInfo:
-    """A select box over the datasets; the choice stands in the URL."""
+def choose_dataset(store: RunStore) -> DatasetInfo | None:
+    """A select box over the datasets; the choice stands in the URL. None where none can be read.
+
+    What is wrong with a damaged one is said first, with what can be done about it.
+    """
+    for name, sentence in reads.damaged_datasets().items():
+        _damaged(store, name, sentence)
     infos = {info.name: info for info in reads.dataset_infos()}
+    if not infos:
+        st.info("There is no dataset that can be read.", icon=":material/info:")
+        return None
     name = st.selectbox("Dataset", list(infos), key="dataset", bind="query-params")
     return infos[name]
+
+
+def _damaged(store: RunStore, name: str, sentence: str) -> None:
+    """A dataset that cannot be read; a trainer may delete it, or undo edits that cannot be read."""
+    st.error(words.plain(sentence), icon=":material/broken_image:")
+    if store.settings.role != "trainer":
+        return
+    with st.container(horizontal=True), guard.said():
+        if stored.has_edits(name) and st.button(
+            f"Undo all changes of {words.plain(name)}", key=f"undo-damaged-{name}", icon=":material/undo:"
+        ):
+            curate.undo_all(name)
+            st.rerun()
+        if st.button(f"Delete {words.plain(name)}", key=f"delete-damaged-{name}", icon=":material/delete:"):
+            deletion.delete_dataset(store, name)
+            st.rerun()
 
 
 def facts(info: DatasetInfo) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import streamlit as st
 
 from core.config import ConfigError
+from core.datasets import DatasetError
 from core.settings import NotAllowed, SettingsError
 from core.tracking.errors import Fault, StoreError, fault_of, first_line
 from core.tracking.states import UnknownRun
 from core.tracking.store import get_store
 from core.ui import words
 
+# Errors whose message is a sentence for the person at the page; every other one is a bug.
+IN_WORDS = (ConfigError, DatasetError, FileNotFoundError, NotAllowed, SettingsError, UnknownRun)
 RETRY_S = 3.0  # how often a store that is away is looked for again
 
 
@@ -60,7 +63,7 @@ def _show(error: Exception) -> bool:
         )
     elif fault is Fault.REFUSED:
         st.error(f"The tracking store refused. {reason}", icon=":material/block:")
-    elif isinstance(error, (ConfigError, FileNotFoundError, NotAllowed, SettingsError, UnknownRun)):
+    elif isinstance(error, IN_WORDS):
         st.error(words.plain(str(error)), icon=":material/block:")
     else:
         return False

@@ -222,7 +222,12 @@ def same_dataset(data: dict) -> ImageDataset | None:
 
 def dataset_infos() -> list[DatasetInfo]:
     """The datasets that can be used now: imported, or shipped and prepared."""
-    return [info for name in datasets.names() if (info := datasets.info(name)).prepared]
+    return [info for info in datasets.catalogue().infos if info.prepared]
+
+
+def damaged_datasets() -> dict[str, str]:
+    """A sentence for each dataset that cannot be read, by its name."""
+    return datasets.catalogue().damaged
 
 
 @st.cache_data(ttl=60.0, max_entries=1, show_spinner=False)
@@ -238,7 +243,7 @@ def datasets_of_few_classes() -> list[str]:
 
 def unprepared() -> list[DatasetInfo]:
     """The datasets that the program knows and that nobody has downloaded yet."""
-    return [info for name in datasets.names() if not (info := datasets.info(name)).prepared]
+    return [info for info in datasets.catalogue().infos if not info.prepared]
 
 
 def style_of(run: pd.Series) -> LineStyle:

@@ -9,7 +9,7 @@ from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.groups import Group, repeated
 from core.jobs.launch import check, check_overlap, overlap_warnings
-from core.ui import words
+from core.ui import reads, words
 from core.ui.augmentation_form import augmentation_form
 from core.ui.data_choices import data_choices
 from core.ui.fields import URL
@@ -25,6 +25,8 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     What cannot work is said under the form, before anything is launched.
     """
     info = _dataset(infos)
+    if info is None:
+        return []
     names = st.multiselect(
         "Architectures",
         architectures.names(),
@@ -90,7 +92,12 @@ def repeats() -> tuple[int, int]:
     return int(seeds), int(folds)
 
 
-def _dataset(infos: list[DatasetInfo]) -> DatasetInfo:
+def _dataset(infos: list[DatasetInfo]) -> DatasetInfo | None:
+    for sentence in reads.damaged_datasets().values():
+        st.warning(words.plain(sentence), icon=":material/broken_image:")
+    if not infos:
+        st.info("There is no dataset that can be read.", icon=":material/info:")
+        return None
     by_name = {info.name: info for info in infos}
     name = st.selectbox("Dataset", list(by_name), key="dataset", bind=URL)
     info = by_name[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from core import datasets
-from core.datasets import store
+from core.datasets import curate, store
 from core.datasets.importer import import_images, remove
 from core.registry import UnknownName
 from core.settings import PROGRAM, NotAllowed, get_settings
+from tests.datasets.conftest import Photos
 
 
 @pytest.mark.parametrize("name", datasets.datasets.names())
@@ -157,26 +159,69 @@ def test_two_processes_may_prepare_the_same_source_at_once():
     assert answers == {datasets.info("digits").fingerprint}
 
 
-@pytest.mark.parametrize("damage", ["", "{", "{}", "[]"])
-def test_a_damaged_manifest_says_so(damage, home):
-    datasets.info("digits")
-    (home / "datasets" / "digits" / store.MANIFEST).write_text(damage)
-    with pytest.raises(datasets.DatasetError, match=r"'digits' cannot be read .* Import it again"):
-        datasets.info("digits")
+DAMAGES = {
+    "empty": lambda values: "",
+    "cut off": lambda values: json.dumps(values)[:200],
+    "no object": lambda values: "[]",
+    "no key": lambda values: "{}",
+    "nested without end": lambda values: "[" * 100_000,
+    "a word for a number": lambda values: json.dumps(values | {"shape": [8, 8, "x"]}),
+    "counts of other classes": lambda values: json.dumps(values | {"classes": ["a", "b", "c"]}),
+    "numbers for names": lambda values: json.dumps(values | {"classes": [1, 2]}),
+    "not UTF-8": lambda values: b"\xff\xfe\x00",
+}
 
 
-def test_images_and_index_that_disagree_say_so(home):
-    datasets.info("digits")
-    np.save(home / "datasets" / "digits" / store.IMAGES, np.zeros((3, 28, 28, 1), np.uint8))
+@pytest.fixture
+def pair(photos: Photos) -> Path:
+    """The folder of an imported dataset named `pair`."""
+    photos.pair()
+    import_images("pair", photos.root)
+    return store.folder_of("pair")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_manifest_says_so_and_hides_no_other_dataset(damage, pair):
+    text = DAMAGES[damage](json.loads((pair / store.MANIFEST).read_text()))
+    (pair / store.MANIFEST).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(
+        datasets.DatasetError, match=r"'pair' cannot be read \(.*Delete it, or import it again"
+    ):
+        datasets.info("pair")
+    found = datasets.catalogue()
+    assert list(found.damaged) == ["pair"]
+    assert "\n" not in found.damaged["pair"]
+    assert "digits" in {info.name for info in found.infos}
+
+
+@pytest.mark.parametrize("file", [store.IMAGES, store.INDEX])
+@pytest.mark.parametrize("data", [b"", b"\x93NUMPY\x01\x00v\x00{", b"PAR1" + bytes(90) + b"PAR1"])
+def test_damaged_images_or_index_say_so(file, data, pair):
+    (pair / file).write_bytes(data)
+    with pytest.raises(datasets.DatasetError, match="'pair' cannot be read"):
+        datasets.load("pair")
+
+
+def test_images_and_index_that_disagree_say_so(pair):
+    np.save(pair / store.IMAGES, np.zeros((3, 8, 8, 3), np.uint8))
     with pytest.raises(datasets.DatasetError, match="its files disagree"):
-        datasets.load("digits")
+        datasets.load("pair")
 
 
-def test_a_file_with_pickled_objects_is_not_read(home):
-    datasets.info("digits")
-    np.save(home / "datasets" / "digits" / store.IMAGES, np.array([{}], dtype=object), allow_pickle=True)
+def test_a_file_with_pickled_objects_is_not_read(pair):
+    np.save(pair / store.IMAGES, np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(datasets.DatasetError, match="cannot be read"):
-        datasets.load("digits")
+        datasets.load("pair")
+
+
+@pytest.mark.parametrize("file", [store.MANIFEST, store.IMAGES, store.INDEX])
+def test_a_damaged_dataset_that_ships_with_the_program_is_written_again_and_keeps_its_edits(file, home):
+    before = datasets.info("digits").fingerprint
+    curate.leave_out("digits", [0, 1])
+    edited = datasets.info("digits")
+    (home / "datasets" / "digits" / file).write_text("")
+    assert len(datasets.load("digits").indices()) == edited.size
+    assert datasets.info("digits").fingerprint == edited.fingerprint != before
 
 
 def test_datasets_cost_the_dashboard_no_heavy_import():

@@ -300,3 +300,50 @@ def test_a_name_with_a_space_is_refused_at_its_field(settings: Settings) -> None
     assert "Received: 'my flowers'. Possible: my-flowers" in error.value.replace("\\", "")
     field.set_value("my-flowers").run()
     assert not app.error
+
+
+@pytest.fixture
+def damaged(pets: Path, settings: Settings) -> Path:
+    """The folder of `pets`, whose manifest is cut off, beside a dataset that is well."""
+    folder = settings.datasets / "pets"
+    (folder / "manifest.json").write_text('{"name": "pets", "shape"')
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("pages/1_Data.py", {"dataset": "pets"}),
+        ("pages/2_Train.py", {"dataset": "pets"}),
+        ("pages/7_Architectures.py", {"view": "Costs", "at": "pets"}),
+    ],
+)
+def test_a_damaged_manifest_takes_no_page_from_the_other_datasets(
+    damaged: Path, path: str, query: dict[str, str]
+) -> None:
+    app = opened(path, **query)
+    assert not app.exception
+    (box,) = [one for one in app.selectbox if one.label in ("Dataset", "Input")]
+    assert "digits" in box.options
+    assert "pets" not in box.options
+    shown = [element.value for element in (*app.error, *app.warning)]
+    assert any("'pets' cannot be read" in text for text in shown) == (box.label == "Dataset")
+    if path == "pages/2_Train.py":
+        (launch,) = [one for one in app.button if one.label.startswith("Launch")]
+        assert not launch.disabled
+
+
+def test_a_damaged_dataset_can_be_deleted_from_the_page(damaged: Path) -> None:
+    press(page(), "Delete pets")
+    assert not damaged.exists()
+
+
+def test_edits_that_are_damaged_can_be_undone_from_the_page(pets: Path, settings: Settings) -> None:
+    (settings.datasets / "pets" / "edits.json").write_text("")
+    press(page(), "Undo all changes of pets")
+    assert datasets.info("pets").size == 15
+
+
+def test_images_that_are_damaged_are_said_on_the_page(pets: Path, settings: Settings) -> None:
+    (settings.datasets / "pets" / "images.npy").write_bytes(b"")
+    assert any("'pets' cannot be read" in one.value for one in page().error)

@@ -1,0 +1,47 @@
+"""Files that processes write for each other: whole or not at all, and never trusted to be so when read."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never a part, also after a power cut.
+
+    Raises OSError, and leaves nothing behind, where the disk does not take it.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """The JSON object that a text holds. Raises ValueError for whatever else it holds."""
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("it holds no JSON object")
+    return found
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file that a process of ours keeps its state in.
+
+    Returns None where there is none, or where the file is empty or damaged: its owner writes it again.
+    """
+    try:
+        return parse_object(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
