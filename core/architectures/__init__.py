@@ -19,6 +19,7 @@ from core.settings import get_settings
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 Shape = tuple[int, int, int]
 
@@ -103,6 +104,8 @@ class Architecture:
     min_size: the smallest height and width that still works.
     check: `(input_shape, num_classes, **options)`; raises ValueError for what these rules do not cover. It
         runs before a launch, without Keras.
+    initialize: `(model, images)`; sets weights of a fresh model from some training images, float32
+        `(N, H, W, C)` as the model receives them. Not called where weights to start from are given.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Architecture:
     card: Card
     options: tuple[Option, ...] = field(default=())
     check: Callable[..., None] | None = None
+    initialize: Callable[[keras.Model, np.ndarray], None] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.card.year, int):
