@@ -174,7 +174,7 @@ def test_a_failed_run_exits_with_1(settings: Settings, tmp_path: Path) -> None:
         (("train", "{tmp}/negative.yaml"), "optimizer.learning_rate must be greater than 0. Received: -1."),
         (("train", "{tmp}/missing.yaml"), "cannot be read: No such file or directory."),
         (("train",), "Give either a config file or --recipe."),
-        (("train", "--recipe", "nope"), "Unknown recipe 'nope'. Known: quickstart."),
+        (("train", "--recipe", "nope"), "Unknown recipe 'nope'. Known: cifar10-fast, quickstart."),
         (("import", "x", "{tmp}/empty"), "empty"),
         (("import", "x", "{tmp}/one"), "class"),
         (("import", "../x", "{tmp}/one"), "name"),

@@ -122,16 +122,28 @@ def freeze(net: keras.Model, model: ModelConfig) -> None:
     """Let only those layers learn that the policy leaves; the head always learns.
 
     A frozen BatchNormalization works with its stored statistics and leaves them, in training too.
+    Layers that the architecture itself fixed are not marked, so that `unfreeze` leaves them fixed.
     Raises ValueError when the net has fewer layers than the policy counts, or none of a name.
     """
     for layer in frozen_layers(net, model):
-        layer.trainable = False
+        if layer.trainable:
+            layer.trainable, layer.frozen_by_policy = False, True
 
 
 def unfreeze(net: keras.Model) -> None:
-    """Let the whole backbone learn."""
+    """Train every layer of the backbone that `freeze` froze."""
     for layer in backbone_layers(net):
-        layer.trainable = True
+        if getattr(layer, "frozen_by_policy", False):
+            layer.trainable = True
+
+
+def freeze_alike(net: keras.Model, copy: keras.Model) -> None:
+    """Freeze the layers of a copy whose namesakes in the original are frozen, for the same reason."""
+    originals = {layer.name: layer for layer in net.layers}
+    for layer in copy.layers:
+        if original := originals.get(layer.name):
+            layer.trainable = original.trainable
+            layer.frozen_by_policy = getattr(original, "frozen_by_policy", False)
 
 
 def frozen_layers(net: keras.Model, model: ModelConfig) -> list[keras.Layer]:

@@ -86,9 +86,18 @@ class Checkpoint(keras.callbacks.Callback):
         """A stage begins; its last epoch is `end`. callbacks: those whose memory is saved, by name."""
         self.stage, self.begun, self.end, self.callbacks = stage, begun, end, callbacks
 
+    @property
+    def exists(self) -> bool:
+        """Whether `read` finds anything."""
+        return self._source is not None
+
+    @property
+    def _source(self) -> Path | None:
+        return self.path if self.path.exists() else self.extends
+
     def read(self) -> Saved | None:
         """What was saved last, or None."""
-        path = self.path if self.path.exists() else self.extends
+        path = self._source
         if path is None:
             return None
         with np.load(path, allow_pickle=False) as file:

@@ -30,3 +30,11 @@ def preparation(
         return x if image_shape[:2] == (height, width) else resize(x)
 
     return prepare
+
+
+def cropped(images: keras.KerasTensor, cut: Shape) -> keras.KerasTensor:
+    """The middle of the images `(None, H, W, C)` in the size `(H, W, C)` of the crops that train."""
+    spare = [images.shape[axis + 1] - cut[axis] for axis in (0, 1)]
+    if not any(spare):
+        return images
+    return layers.Cropping2D([(gap // 2, gap - gap // 2) for gap in spare], name="centre")(images)

@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from core.architectures import inference_model
+from core.architectures.transfer import freeze_alike
 from core.config import RegularizationConfig
 
 
@@ -29,7 +30,6 @@ def regularized(net: keras.Model, part: RegularizationConfig) -> keras.Model:
 def with_dropout(net: keras.Model, rate: float) -> keras.Model:
     """A copy of the net, with fresh weights, that drops inputs of the layer that classifies."""
     classifier = [layer for layer in inference_model(net).layers if layer.weights][-1].name
-    frozen = {layer.name for layer in net.layers if not layer.trainable}
 
     def call(layer: keras.Layer, *inputs: Any, **others: Any) -> Any:
         if layer.name != classifier:
@@ -40,8 +40,7 @@ def with_dropout(net: keras.Model, rate: float) -> keras.Model:
     outputs = net.outputs if several else net.outputs[0]
     functional = keras.Model(net.inputs[0], outputs, name=net.name)
     copy = keras.models.clone_model(functional, call_function=call)
-    for layer in copy.layers:
-        layer.trainable = layer.name not in frozen
+    freeze_alike(net, copy)
     return type(net)(copy.inputs[0], copy.outputs, name=net.name) if several else copy
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
 
 from core import datasets
 from core.analysis.scores import scores
@@ -44,9 +43,10 @@ from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
 from core.training.device import across_devices, environment, float32_layers, set_up_device
 from core.training.fitting import Task, fit
+from core.training.initialization import initialize
 from core.training.pipeline import Batches
 from core.training.portable import finalize, portable
-from core.training.preparation import preparation
+from core.training.preparation import cropped, preparation
 from core.training.preprocessing import needs_mean, training_mean
 from core.training.pretrained import start_from
 from core.training.regularization import regularized
@@ -92,6 +92,9 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         writer.call(partial(log_data, store, run_id, config, dataset, parts), schema.DATA)
         writer.call(partial(lineage.record, store, run_id, config, dataset, parts), schema.SEEN)
         writer.call(partial(log_environment, store, run_id), schema.ENVIRONMENT)
+        checkpoint = Checkpoint(store.settings.checkpoint(run_id), patiently(lambda: extended(store, run_id)))
+        if config.model.weights == "none" and not checkpoint.exists:
+            initialize(net, config, dataset.images, parts.train, mean)
         macs, memory = counts(net, config, writer)
         memory.write(store.settings.memory_file(run_id))
         require_disk(store.settings, net, config)
@@ -120,8 +123,6 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         )
         if not logger.logged or schema.LOSS in patiently(lambda: store.state(run_id)).tags:
             writer.tags({schema.LOSS: schema.CROSS_ENTROPY})  # else its first epochs were logged otherwise
-        before = patiently(lambda: extended(store, run_id))
-        checkpoint = Checkpoint(store.settings.checkpoint(run_id), before)
         with system_metrics(store, run_id, writer):
             testing_rates = config.schedule.name == "range_test"
             reporters: list[keras.callbacks.Callback] = [progress]
@@ -226,14 +227,6 @@ def _wrapped(
         heads = keras.Model(net.inputs, net.outputs)(prepare(augmented))  # the auxiliary ones train too
     kind = AuxiliaryModel if mix is None else MixingModel
     return kind(source, [*heads, *shares], name="training"), deployable
-
-
-def cropped(images: keras.KerasTensor, cut: Shape) -> keras.KerasTensor:
-    """The middle of the images `(None, H, W, C)` in the size `(H, W, C)` of the crops that train."""
-    spare = [images.shape[axis + 1] - cut[axis] for axis in (0, 1)]
-    if not any(spare):
-        return images
-    return layers.Cropping2D([(gap // 2, gap - gap // 2) for gap in spare], name="centre")(images)
 
 
 def in_float32(model: keras.Model) -> keras.Model:

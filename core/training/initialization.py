@@ -1,0 +1,48 @@
+"""Weights that an architecture sets from training images before the first step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from core.architectures import architectures
+from core.config import ExperimentConfig
+from core.datasets import choices
+from core.training.device import float32_layers
+from core.training.preparation import cropped, preparation
+
+SAMPLE_PIXELS = 1 << 20  # 1,024 images of 32×32: enough for statistics of small patches, and little memory
+FEWEST = 64  # images, however large they are
+
+
+def initialize(
+    net: keras.Model, config: ExperimentConfig, images: np.ndarray, rows: np.ndarray, mean: np.ndarray | None
+) -> None:
+    """Call the `initialize` hook of the model's architecture, if it has one, with some training images.
+
+    Args:
+        net: freshly built, for the images as prepared by the config.
+        images: of the dataset, uint8 `(N, H, W, C)`.
+        rows: of the training set; the sample is drawn from them with the seed of the run.
+        mean: mean image of the training set where the preprocessing subtracts it.
+    """
+    hook = architectures.get(config.model.name).initialize
+    if hook is None:
+        return
+    height, width = images.shape[1:3]
+    count = min(len(rows), max(FEWEST, SAMPLE_PIXELS // (height * width)))
+    sample = np.sort(np.random.default_rng(config.seed).choice(rows, count, replace=False))
+    hook(net, prepared(images[sample], config, net.input_shape[1:], mean))
+    print(f"weights of {net.name} initialized from {count} training images")
+
+
+def prepared(
+    images: np.ndarray, config: ExperimentConfig, net_shape: tuple[int, int, int], mean: np.ndarray | None
+) -> np.ndarray:
+    """Crop, preprocess and resize images without augmentation, float32 `(N, H, W, C)` of `net_shape`."""
+    cut = choices.net_shape(config, images.shape[1:])
+    with float32_layers():
+        prepare = preparation(config, cut, net_shape, mean)
+        return keras.ops.convert_to_numpy(
+            prepare(cropped(keras.ops.convert_to_tensor(images, "float32"), cut))
+        )
