@@ -21,7 +21,7 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
             ) and live.launch_all(groups, {schema.RECIPE: quickstart.name}):
                 st.rerun()
             live.await_first_run()
-            st.caption("Or import images of your own on the Data page, and choose nets on the Train page.")
+            st.caption("Or import images of your own on the Data page, and choose models on the Train page.")
     else:
         live.queue_panel(store, follow=True)
         overview.best_runs(runs)

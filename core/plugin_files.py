@@ -136,7 +136,7 @@ def _refuse_heavy_imports(source: bytes, file: str) -> None:
         for name in names:
             if name.partition(".")[0] in HEAVY:
                 raise ImportError(
-                    f"line {statement.lineno} imports {name}, which listing nets must not load. Write "
+                    f"line {statement.lineno} imports {name}, which listing models must not load. Write "
                     f'`{name.rpartition(".")[2]} = LazyModule("{name}")` with core.lazy.LazyModule, or '
-                    "import it where the net is built."
+                    "import it where the model is built."
                 )

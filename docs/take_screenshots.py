@@ -61,12 +61,12 @@ def take_all(page: Page, address: str, home: Path) -> None:
     shoot(visit(page, address, "Train?architectures=lenet5&architectures=resnet_cifar"), "train")
     shoot(visit(page, address, "Compare"), "compare")
     shoot(visit(page, address, "Run"), "run", height=1700)
-    visit(page, address, "Architectures?view=One+net&net=resnet50")
+    visit(page, address, "Architectures?view=One+model&net=resnet50")
     page.get_by_text("folded to").wait_for(timeout=120_000)
     shoot(page, "architectures", height=1040)
     visit(page, address, "Predict")
     page.locator("input[type=file]").set_input_files(digit(home))
-    page.get_by_text("What does the net see?").wait_for(timeout=60_000)
+    page.get_by_text("What does the model see?").wait_for(timeout=60_000)
     shoot(page, "predict")
 
 
@@ -99,7 +99,7 @@ def shoot(page: Page, name: str, height: int = HEIGHT) -> None:
 
 
 def digit(home: Path) -> Path:
-    """A digit of the test part as a file to upload."""
+    """A digit of the test set as a file to upload."""
     os.environ["ARCHLAB_HOME"] = str(home)
     from core import datasets
 

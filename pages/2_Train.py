@@ -8,7 +8,7 @@ from core.ui.train_form import experiment_form
 
 ICON = ":material/model_training:"
 
-with open_page("Train", "Choose images and nets; each net becomes a run in the queue.") as store:
+with open_page("Train", "Choose images and models; each model becomes a run in the queue.") as store:
     form, queue = st.columns([3, 2], gap="large")
     with form:
         groups = experiment_form(reads.dataset_infos())

@@ -6,7 +6,7 @@ from core.ui.frame import open_page
 
 ICON = ":material/image_search:"
 
-with open_page("Predict", "Show a trained net an image, and see what it takes it for.") as store:
+with open_page("Predict", "Classify an image with a trained model.") as store:
     run_id = choose_run(reads.predicting_runs(), "Model of a finished run", reads.why_it_cannot_predict)
     if run_id:
         predict.demo(store, run_id)

@@ -6,7 +6,7 @@ from core.ui.net_options import broken_files
 
 ICON = ":material/account_tree:"
 
-with open_page("Architectures", "Every net: its paper, its layers, what it costs."):
+with open_page("Architectures", "Every model: its paper, its layers, what it costs."):
     broken_files()
     draw = {
         gallery.CARDS: gallery.cards,

@@ -116,7 +116,7 @@ for name, groups, summary, departures in (
     (
         "alexnet",
         1,
-        "ReLU, dropout and GPUs made a deep convolutional net win ImageNet by a wide margin.",
+        "ReLU, dropout and GPUs made a deep convolutional network win ImageNet by a wide margin.",
         "One GPU's wiring: no groups. 227×227, which the paper's first layer needs, for its 224×224.",
     ),
     (

@@ -118,7 +118,7 @@ architectures.register(
         num_classes=10,
         min_size=4,
         card=Card(
-            title="A net written as a list of layers",
+            title="A model written as a list of layers",
             authors="Whoever writes it",
             year=2026,
             paper="none",

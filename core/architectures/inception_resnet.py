@@ -226,7 +226,7 @@ architectures.register(
             Option(
                 "wiring",
                 "released",
-                "The authors' released model, or the net as the paper's figures draw it.",
+                "The authors' released model, or the network as the paper's figures draw it.",
                 choices=("released", "figures"),
             ),
             *OPTIONS,

@@ -116,7 +116,7 @@ def read_layers(text: str) -> list[ListedLayer]:
             f"Received: {text[:40]!r}."
         )
     if len(root.value) > MAX_LAYERS:
-        raise ValueError(f"A net may have at most {MAX_LAYERS} layers. Received: {len(root.value)}.")
+        raise ValueError(f"A model may have at most {MAX_LAYERS} layers. Received: {len(root.value)}.")
     return [_layer(node, position) for position, node in enumerate(root.value, start=1)]
 
 
@@ -144,7 +144,7 @@ def check_layers(layers: list[ListedLayer], input_shape: Shape, num_classes: int
         parameters += parameter_count(layer, before, shape)
         if parameters > MAX_PARAMETERS:
             raise ValueError(
-                f"{layer.place}: a net may have at most {MAX_PARAMETERS:,} parameters. "
+                f"{layer.place}: a model may have at most {MAX_PARAMETERS:,} parameters. "
                 f"Received: {parameters:,} so far."
             )
 

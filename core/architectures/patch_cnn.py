@@ -89,7 +89,7 @@ for name, (convolutions, min_size) in TABLE.items():
                 paper="arXiv:1806.03962",
                 summary=f"{'-'.join(map(str, convolutions))} convolutions of 3×3 in three stages: "
                 "a baseline for patches of 96×96 pixels.",
-                departures="A usual baseline for the paper's data, not a net of the paper.",
+                departures="A usual baseline for the paper's data, not a model of the paper.",
             ),
             options=OPTIONS,
         )

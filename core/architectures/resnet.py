@@ -116,8 +116,8 @@ for name, (block, counts, residual) in TABLE.items():
                     if residual
                     else "The ResNet of this depth without its shortcuts: the degradation experiment."
                 ),
-                departures="None in the net. The paper's weight decay of 0.0001 is part of the gradient; the "
-                "optimizer's own is decoupled from it, and about 0.001 comes near.",
+                departures="None in the layers. The paper's weight decay of 0.0001 is part of the gradient; "
+                "the optimizer's own is decoupled from it, and about 0.001 comes near.",
             ),
         )
     )

@@ -171,8 +171,8 @@ for name, residual, summary, options in (
                 year=2015,
                 paper="arXiv:1512.03385",
                 summary=summary,
-                departures="None in the net. The paper's weight decay of 0.0001 is part of the gradient; the "
-                "optimizer's own is decoupled from it, and about 0.001 comes near.",
+                departures="None in the layers. The paper's weight decay of 0.0001 is part of the gradient; "
+                "the optimizer's own is decoupled from it, and about 0.001 comes near.",
             ),
             options=options,
         )
@@ -192,8 +192,8 @@ architectures.register(
             year=2016,
             paper="arXiv:1603.05027",
             summary="Normalisation and ReLU go before each convolution, so the shortcut is a bare identity.",
-            departures="None in the net. The paper's weight decay of 0.0001 is part of the gradient; the "
-            "optimizer's own is decoupled from it, and about 0.001 comes near.",
+            departures="None in the layers. The paper's weight decay of 0.0001 is part of the gradient; "
+            "the optimizer's own is decoupled from it, and about 0.001 comes near.",
         ),
         options=(
             Option("depth", 164, "Layers with weights: 9n+2, n bottlenecks a stage.", 11, 1001, step=9),

@@ -90,8 +90,8 @@ for name, counts in TABLE.items():
                 authors="Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun",
                 year=2016,
                 paper="arXiv:1603.05027",
-                summary="Normalisation and ReLU go before each convolution: a signal passes the whole net "
-                "unchanged.",
+                summary="Normalisation and ReLU go before each convolution: a signal passes the whole "
+                "network unchanged.",
                 departures="As in keras.applications: a stage's last block halves the map, not its first; "
                 "the projections and the last convolution of each block have a bias.",
             ),

@@ -169,8 +169,8 @@ architectures.register(
             authors="Yann LeCun, Léon Bottou, Yoshua Bengio, Patrick Haffner",
             year=1998,
             paper="doi:10.1109/5.726791",
-            summary="The net of many first lessons on digits: two convolutions, one hidden layer.",
-            departures="A tutorial net for the paper's data, not a net of the paper.",
+            summary="The model of many first lessons on digits: two convolutions, one hidden layer.",
+            departures="A tutorial model for the paper's data, not a model of the paper.",
         ),
         options=(
             dropout_option("dropout", 0.25, "before the hidden layer"),
@@ -193,8 +193,8 @@ architectures.register(
             authors="Alex Krizhevsky",
             year=2009,
             paper="https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
-            summary="The net of many first lessons on colour images: as simple, but wider.",
-            departures="A tutorial net for the report's data, not a net of the report.",
+            summary="The model of many first lessons on colour images: as simple, but wider.",
+            departures="A tutorial model for the report's data, not a model of the report.",
         ),
         options=(
             dropout_option("dropout", 0.25, "in each stage and before the hidden layer"),
@@ -218,7 +218,7 @@ architectures.register(
             year=2012,
             paper="https://code.google.com/archive/p/cuda-convnet",
             summary="Overlapping pooling and local response normalisation on 24×24 crops of CIFAR-10.",
-            departures="Layers, decay and initial weights are those of the well-known tutorial on this net.",
+            departures="Layers, decay and initial weights are those of the well-known tutorial on it.",
         ),
         options=(
             Option("weight_decay", 0.004, "L2 of the two hidden dense layers.", 0.0, 0.1),

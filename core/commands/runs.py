@@ -20,8 +20,8 @@ from core.settings import get_settings
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
 @click.option("--foreground", is_flag=True, help="Train here and now, beside the queue.")
 @click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
-@click.option("--seeds", default=1, show_default=True, help="Repeat with so many seeds.")
-@click.option("--folds", default=0, help="Train on every fold of so many.")
+@click.option("--seeds", default=1, show_default=True, help="Number of seeds to repeat each run with.")
+@click.option("--folds", default=0, help="Number of folds; each validates once. 0: one split.")
 def train(
     config: Path | None,
     recipe: str | None,
@@ -164,7 +164,7 @@ def unlock(runs: tuple[str, ...]) -> None:
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
 def resume(runs: tuple[str, ...], wait: bool) -> None:
-    """Let runs that failed or were cancelled go on from their last checkpoint."""
+    """Resume runs that failed or were cancelled from their last checkpoint."""
     from core.jobs.launch import resume as put_back
     from core.tracking.store import get_store
 

@@ -82,8 +82,8 @@ def _recipes() -> list[dict[str, Any]]:
 
 @cli.command()
 @click.argument("architecture")
-@click.option("--input", "input_", metavar="HxWxC", help="Input shape; default: the net's own.")
-@click.option("--classes", type=int, help="Number of classes; default: the net's own.")
+@click.option("--input", "input_", metavar="HxWxC", help="Input shape; default: the architecture's own.")
+@click.option("--classes", type=int, help="Number of classes; default: the architecture's own.")
 @click.option(
     "--batch",
     default=32,
@@ -96,7 +96,7 @@ def _recipes() -> list[dict[str, Any]]:
     "assignments",
     multiple=True,
     metavar="OPTION=VALUE",
-    help="An option of the net, or a setting as model.freeze=all.",
+    help="An option of the architecture, or a setting such as model.freeze=all.",
 )
 @as_json
 def describe(
@@ -107,7 +107,7 @@ def describe(
     assignments: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Layers, parameters and multiply-accumulates of a net."""
+    """Layers, parameters and multiply-accumulates of a model."""
     from core.config import ExperimentConfig, parse_assignments
     from core.inference import client
 
@@ -203,7 +203,7 @@ def _summary(run: dict[str, Any]) -> dict[str, Any]:
 
 @cli.command()
 @click.argument("run")
-@click.option("--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("--follow", is_flag=True, help="Follow the log until the run has ended.")
 @as_json
 def log(run: str, follow: bool, as_json: bool) -> None:
     """What a run's training printed: its last lines."""

@@ -53,7 +53,7 @@ class Edits:
     def move(self, rows: Iterable[int], part: str) -> Edits:
         """Put these rows in one part."""
         if part not in PARTS:
-            raise DatasetError(f"A part must be one of {', '.join(PARTS)}. Received: {part!r}.")
+            raise DatasetError(f"A set must be one of {', '.join(PARTS)}. Received: {part!r}.")
         return replace(self, moved={**self.moved, **{int(row): part for row in rows}})
 
     def gather(self, rows: Mapping[int, str]) -> Edits:
@@ -108,7 +108,7 @@ class Edits:
             told.append(f"{len(self.left_out):,} images are left out.")
         told.extend(f"Class {one!r} is counted as {other!r}." for one, other in sorted(self.merged.items()))
         if self.moved:
-            told.append(f"{len(self.moved):,} images were put in another part.")
+            told.append(f"{len(self.moved):,} images were moved to another set.")
         return tuple(told)
 
     def _check(self, info: DatasetInfo, count: int) -> None:

@@ -14,8 +14,8 @@ from core.datasets.balance import imbalance
 from core.datasets.duplicates import Duplicates, exact_duplicates
 from core.datasets.records import PARTS, DatasetInfo, ImageDataset
 
-LEAVE_OUT, MERGE, ONE_PART = "leave out", "merge", "put in one part"
-KEEP_ONE, GATHER = "keep one of each", "put each in one part"
+LEAVE_OUT, MERGE, ONE_PART = "leave out", "merge", "put in one set"
+KEEP_ONE, GATHER = "keep one of each", "put each in one set"
 CHUNK = 512
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow converts to grey
 EXTREME_ASPECT = 4  # a side so many times the other is hardly recognised once it is stretched
@@ -101,7 +101,7 @@ def group_findings(dataset: ImageDataset) -> list[Finding]:
     else:
         sentence = f"{len(spread):,} groups lie in more than one set, among them {names[first]!r}: {where}."
     affected = rows[np.isin(membership, spread)]
-    return [Finding("group across parts", sentence, tuple(affected.tolist()), (), (GATHER,), True)]
+    return [Finding("group across sets", sentence, tuple(affected.tolist()), (), (GATHER,), True)]
 
 
 def copy_findings(groups: Sequence[Duplicates]) -> list[Finding]:
@@ -124,7 +124,7 @@ def copy_findings(groups: Sequence[Duplicates]) -> list[Finding]:
 
 
 def label_findings(dataset: ImageDataset) -> list[Finding]:
-    """Classes that look like a mistake: of one image, missing in a part, or spelt like another."""
+    """Classes that look like a mistake: of one image, missing in a set, or spelt like another."""
     info = dataset.info
     found = []
     totals = np.sum([info.counts[part] for part in PARTS], axis=0)
@@ -132,10 +132,10 @@ def label_findings(dataset: ImageDataset) -> list[Finding]:
         rows = dataset.indices()[dataset.labels[dataset.indices()] == label]
         sentence = f"Class '{info.classes[label]}' has a single image."
         found.append(Finding("lone image", sentence, tuple(rows.tolist()), actions=(LEAVE_OUT,)))
-    for part in ("train", "test"):
+    for part, title in (("train", "training set"), ("test", "test set")):
         missing = [name for name, count in zip(info.classes, info.counts[part], strict=True) if not count]
         if missing and info.part_size(part):
-            sentence = f"{len(missing)} classes have no image in the {part} part, among them '{missing[0]}'."
+            sentence = f"{len(missing)} classes have no image in the {title}, among them '{missing[0]}'."
             found.append(Finding("missing class", sentence, classes=tuple(missing), serious=part == "train"))
     alike = defaultdict(list)
     for name in info.classes:

@@ -122,7 +122,7 @@ def _chosen(
             break
     named = [table for table in used if table.part]
     if any(table.part == "train" for table in named):  # what lies beside these would repeat their rows
-        told = f"the tables named for the parts are ({', '.join(shown(table.path) for table in named)})"
+        told = f"the tables named after the sets are ({', '.join(shown(table.path) for table in named)})"
         aside = [table for table in used if not table.part and "part" not in table.columns.roles]
         unused.extend(Unused(shown(table.path), told, about_images=True) for table in aside)
         used = [table for table in used if table not in aside]
@@ -272,7 +272,7 @@ class _Rows:
         if before.part != place.part:
             later = max(before, place, key=lambda one: PARTS.index(one.part or "train"))
             self._items[name] = self._items[name]._replace(place=later)
-            return f"is listed for several parts; it was put in {later.part}"
+            return f"is listed for several sets; it was put in {later.part}"
         if boxed:
             self._boxed.add(name)
             return ""

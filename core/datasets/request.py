@@ -111,7 +111,7 @@ def check_source(listing: Listing, request: Request) -> None:
             )
     if request.test_fraction is not None and any(item.place.part == "test" for item in listing.items):
         raise ImportRefused(
-            f"`test_fraction` is for sources without a test part, but {listing.title} brings one. "
+            f"`test_fraction` is for sources without a test set, but {listing.title} brings one. "
             f"Received: {request.test_fraction}."
         )
 

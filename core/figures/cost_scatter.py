@@ -97,7 +97,7 @@ def draw(costs: Sequence[Cost], where: str) -> go.Figure:
         _add(figure, trained, look, "markers+text", extra, name="trained", showlegend=False)
     finish(
         figure,
-        f"What does a net cost? {plain(where)}",
+        f"What does a model cost? {plain(where)}",
         "multiply-accumulates an image",
         "parameters",
         height=460,

@@ -23,7 +23,7 @@ def draw(classes: Sequence[str], probabilities: Sequence[float]) -> go.Figure:
             hovertemplate="%{y}: %{x:.2%}<extra></extra>",
         )
     )
-    finish(figure, "What does the net see?", "probability", "", height=110 + 38 * len(classes))
+    finish(figure, "What does the model see?", "probability", "", height=110 + 38 * len(classes))
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
     figure.update_yaxes(type="category", autorange="reversed")
     figure.update_layout(hovermode="closest")

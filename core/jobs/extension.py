@@ -51,7 +51,7 @@ class Extension:
         name, planned = OF_A_LENGTH[self.config.schedule.name], self.config.training.epochs
         return (
             f"The learning rate followed a {name} over {planned} epochs and was {self.last_rate:.3g} after "
-            f"epoch {self.done}. Stretched over {self.done + self.epochs} epochs, it would go on at "
+            f"epoch {self.done}. Stretched over {self.done + self.epochs} epochs, it would continue at "
             f"{self.next_rate:.3g}."
         )
 
@@ -73,7 +73,7 @@ class Extension:
             if self.needs_a_choice and not stretch:
                 raise ConfigError(f"{self.happened} {CHOOSE}")
             return self.stretched, self.happened.replace(
-                "it would go", "it goes"
+                "it would continue", "it continues"
             ) if self.needs_a_choice else None
         staged = 0 < self.config.model.unfreeze_epoch < self.done
         rate = "model.unfreeze_learning_rate" if staged else "optimizer.learning_rate"

@@ -29,7 +29,7 @@ class Memory:
 
     @classmethod
     def read(cls, path: Path) -> Memory | None:
-        """None before the net was built."""
+        """None before the model was built."""
         return cls(**json.loads(path.read_text())) if path.exists() else None
 
     def write(self, path: Path) -> None:
@@ -88,11 +88,11 @@ def out_of_memory(memory: Memory | None, free: int | None) -> Failure:
         taken = (
             f"batches of {memory.batch_size} take about {size(memory.total)}"
             if memory
-            else "no net was built"
+            else "no model was built"
         )
         return Failure(f"Out of memory: {taken}.")
     if memory is None:
-        return Failure(f"Out of memory before the net was built; {size(free)} were free.")
+        return Failure(f"Out of memory before the model was built; {size(free)} were free.")
     fits = memory.fitting(free)
     advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
     return Failure(

@@ -70,7 +70,7 @@ def check(config: ExperimentConfig) -> None:
     ):
         if epochs and not validation:
             raise ConfigError(
-                f"{setting} watches the validation part, but no image is left to validate on. "
+                f"{setting} watches the validation set, but no image is left to validate on. "
                 f"Received: data.validation_fraction {config.data.validation_fraction}."
             )
     run = length(config, training)
@@ -274,7 +274,7 @@ def extend(
     config = config_of(store, run_id)
     check(config)
     if config.schedule.name == "range_test":
-        raise ConfigError(f"A range test trains no net that could be extended. Received: '{state.name}'.")
+        raise ConfigError(f"A range test trains no model that could be extended. Received: '{state.name}'.")
     if config.training.steps:
         raise ConfigError(
             "A run is extended by epochs, so training.steps must be 0. "
@@ -283,7 +283,7 @@ def extend(
     if epochs < 1:
         raise ConfigError(f"The number of further epochs must be at least 1. Received: {epochs}.")
     if not store.settings.checkpoint(run_id).exists():
-        raise ConfigError(f"'{state.name}' has no checkpoint on this machine that could be gone on from.")
+        raise ConfigError(f"'{state.name}' has no checkpoint on this machine to continue from.")
     require_same_images(store, run_id, config)
     done = store.last_step(run_id)  # fewer than were planned where it stopped early
     longer, rates = extension(config, done, epochs).chosen(learning_rate, stretch)
@@ -301,7 +301,7 @@ def config_of(store: RunStore, run_id: str) -> ExperimentConfig:
     try:
         return store.config(run_id)
     except FileNotFoundError as error:
-        raise ConfigError(f"{error} Without it the run cannot go on.") from error
+        raise ConfigError(f"{error} Without it the run cannot continue.") from error
 
 
 def require_same_images(store: RunStore, run_id: str, config: ExperimentConfig) -> None:
@@ -312,7 +312,7 @@ def require_same_images(store: RunStore, run_id: str, config: ExperimentConfig) 
         return  # it had not come so far
     if datasets.info(config.data.name).fingerprint != begun:
         raise ConfigError(
-            f"The dataset '{config.data.name}' was changed since this run began, so it cannot go on."
+            f"The dataset '{config.data.name}' was changed since this run began, so the run cannot continue."
         )
 
 

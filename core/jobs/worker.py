@@ -120,7 +120,7 @@ def _keep_recovering(store: RunStore) -> None:
 def _log(error: Exception) -> None:
     """Say what went wrong in a loop that goes on, with a traceback unless it is the store's fault."""
     if fault_of(error) is None:
-        logger.exception("The worker met an error of its own and goes on.", exc_info=error)
+        logger.exception("The worker met an error of its own and continues.", exc_info=error)
     else:
         logger.warning("The tracking store failed, and is asked again: %s", error)
 

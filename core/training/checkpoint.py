@@ -55,7 +55,7 @@ class Saved:
             values = self._list(name)
             shapes = [tuple(variable.shape) for variable in variables]
             if [value.shape for value in values] != shapes:
-                raise ValueError("The checkpoint is of another net; the run cannot go on from it.")
+                raise ValueError("The checkpoint is of another model; the run cannot continue from it.")
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
         for name, callback in callbacks.items():

@@ -37,7 +37,7 @@ def test_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, flo
     Keras does, so it can stand beside val_loss. Raises FloatingPointError when a probability is no number.
     """
     if not np.isfinite(probabilities).all():
-        raise FloatingPointError("The net's test probabilities are not numbers; its weights diverged.")
+        raise FloatingPointError("The model's test probabilities are not numbers; its weights diverged.")
     of_label = probabilities[np.arange(len(labels)), labels]
     best_first = np.argsort(-probabilities, axis=1, kind="stable")
     rank = (best_first == labels[:, None]).argmax(axis=1)

@@ -49,7 +49,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
     saved = checkpoint.read()
     done, begun, ended = 0, 0, False
     if saved:
-        print(f"going on after epoch {saved.epoch}")
+        print(f"continuing after epoch {saved.epoch}")
     patient: dict[str, Patience] = {}
     for number, stage in enumerate(stages(task.config, task.run)):
         if stage.unfrozen:

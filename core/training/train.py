@@ -364,7 +364,7 @@ def evaluate(
 ) -> None:
     """Test metrics, and the probabilities, averaged over the views. least: as `Batches` takes it."""
     if not len(rows):
-        print("the dataset has no test part: nothing is evaluated")
+        print("the dataset has no test set: nothing is evaluated")
         return
     probabilities = evaluation.predict_probabilities(averaged(model, views), dataset, rows, batch_size, least)
     labels = dataset.labels[rows]

@@ -23,10 +23,10 @@ PREPROCESSING_WORDS = {
     "scale": "scale to 0–1",
     "standardize": "standardise each image",
     "mean": "subtract the training mean of each channel",
-    "mean_image": "subtract the training part's mean image",
-    "caffe": "as Caffe's nets want it (VGG, ResNet)",
+    "mean_image": "subtract the training set's mean image",
+    "caffe": "as Caffe's models expect it (VGG, ResNet)",
     "tf": "-1 to 1 (Inception, Xception, MobileNet)",
-    "torch": "as PyTorch's nets want it (DenseNet)",
+    "torch": "as PyTorch's models expect it (DenseNet)",
 }
 
 
@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[Slider, ...]] = {
         Slider("brightness", "Brightness", 1, 0.05, "Added to all pixels; of the range 0–255, not clipped."),
         Slider("contrast", "Contrast", 1, 0.05, "0.8: differences from the mean times 0.2 to 1.8."),
         Slider("noise", "Noise", 0.5, 0.01, "Standard deviation, of the range 0–255."),
-        Slider("rand_augment", "RandAugment, changes", 4, 1, "So many of fourteen, drawn for each image."),
+        Slider("rand_augment", "RandAugment, changes", 4, 1, "Of fourteen operations, for each image."),
         Slider("rand_augment_magnitude", "RandAugment, magnitude", 10, 0.5, "The strength of each change."),
     ),
     "Erasing and mixing": (
@@ -90,7 +90,7 @@ def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any
     shorter = min(info.shape[:2])
     settings["augmentation.random_crop"] = second.number_input(
         "Random crop, pixels", min_value=0, value=0, step=1, key="random_crop", bind=URL,
-        help=f"Side of a crop, which becomes the net's input; at most {shorter}. Evaluation takes the "
+        help=f"Side of a crop, which becomes the model's input; at most {shorter}. Evaluation takes the "
         "middle. 0: none.",
     )  # fmt: skip
     settings["augmentation.test_time"] = third.selectbox(
@@ -110,9 +110,9 @@ def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any
             settings[f"augmentation.{slider.name}"] = _slider(slider, column)
         if title == "Where the pixels lie":
             settings["augmentation.fill"] = column.selectbox(
-                "From outside comes", FILLS, key="fill", bind=URL, help="Nearest: the border goes on."
+                "From outside comes", FILLS, key="fill", bind=URL, help="Nearest: border pixels, repeated."
             )
-    if st.toggle("Preview: one image eight times, as the net gets it", key="preview", bind=URL):
+    if st.toggle("Preview: one image eight times, as the model gets it", key="preview", bind=URL):
         _preview(info, data | settings, nets)
     return settings
 

@@ -19,7 +19,7 @@ IMBALANCE_WORDS = {
     "as_is": "leave them as they are",
     "class_weights": "weigh small classes more in the loss",
     "balanced": "draw small classes more often",
-    "at_most": "take at most so many of each",
+    "at_most": "limit the images of each",
 }
 
 
@@ -33,11 +33,11 @@ def data_choices(info: DatasetInfo) -> dict[str, Any]:
                 "Validation fraction", value=default.validation_fraction, step=0.05,
                 key="validation_fraction", bind=URL,
                 help="Of the training images; it chooses the epoch that is kept. Unused with folds, and when "
-                "the dataset brings a validation part.",
+                "the dataset brings a validation set.",
             ),
             "data.folds": second.number_input(
                 "Folds", value=default.folds, step=1, key="folds", bind=URL,
-                help="Cut all that is not test into so many equal parts, one of which validates. 0: none.",
+                help="Equal folds that all but the test set is cut into; one of them validates. 0: none.",
             ),
             "data.fold": third.number_input(
                 "Fold that validates", value=default.fold, step=1, key="fold", bind=URL, help="From 0.",

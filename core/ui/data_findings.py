@@ -61,7 +61,7 @@ def _near(info: DatasetInfo) -> list[Finding]:
         return []
     near = _look_near(get_settings(), info.name, info.fingerprint)
     across = sum(one.serious for one in near)
-    st.caption(f"{len(near):,} groups of images look the same, {across:,} of them across parts or classes.")
+    st.caption(f"{len(near):,} groups of images look the same, {across:,} of them across sets or classes.")
     return near
 
 

@@ -47,7 +47,7 @@ def import_panel(settings: Settings) -> None:
         st.caption(
             "A folder or a zip with a folder for each class, with or without train, validation and test "
             "above; or with a table (CSV or Parquet) of files and labels; or Parquet with images inside. "
-            "Where no test part is given, one is held out now and never chooses anything."
+            "Where no test set is given, one is held out now and never chooses anything."
         )
         _form(settings)
         _preview(settings)
@@ -92,7 +92,7 @@ def _form(settings: Settings) -> None:
         )
         test = fraction.number_input(
             "Held out for testing", min_value=0.01, max_value=0.9, value=None, step=0.05, placeholder="0.15",
-            help="Leave it empty when the source brings a test part.",
+            help="Leave it empty when the source brings a test set.",
         )  # fmt: skip
         fit = policy.selectbox(
             "Made to fit by", POLICIES, help="Stretch; pad: fit inside; crop: cover and cut."
@@ -103,7 +103,8 @@ def _form(settings: Settings) -> None:
         counted = other.text_input("and count it as this class", help="… and counted in this one.")
         columns = table.text_input(
             "Columns of a table", placeholder="image=path, label=kind, group=patient",
-            help="Only where they are called otherwise than usual: image, label, part, group.",
+            help="Only where they have other names than the usual image, label, part (train, validation "
+            "or test) and group.",
         )  # fmt: skip
         value_range = values.text_input(
             "Value range of deep images", placeholder="0, 4095",
@@ -156,7 +157,8 @@ def _preview(settings: Settings) -> None:
             readings = ((found.guess.encoding, found.guess.examples), *found.guess.others)
             shown = {encoding: f"{encoding}: {', '.join(examples)}" for encoding, examples in readings}
             st.warning(
-                "The archive does not say how its names are encoded. Choose how they read well.",
+                "The archive does not say how its names are encoded. "
+                "Choose the encoding in which the names look right.",
                 icon=":material/translate:",
             )
             chosen = st.selectbox(

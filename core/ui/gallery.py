@@ -16,7 +16,7 @@ from core.ui import words
 from core.ui.fields import URL
 from core.ui.layer_table import times
 
-CARDS, COSTS, ONE, TWO = VIEWS = ("Cards", "Costs", "One net", "Two nets")
+CARDS, COSTS, ONE, TWO = VIEWS = ("Cards", "Costs", "One model", "Two models")
 CARDS_A_ROW = 3
 
 

@@ -15,7 +15,7 @@ from core.ui import guard, reads, words
 from core.ui.chart import chart
 from core.ui.fields import URL
 
-OWN = "each net's own"
+OWN = "each architecture's own"
 PURPOSE = "gallery"
 LIVE_S = 1.0
 
@@ -102,14 +102,14 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
     families = {entry.name: entry.family for entry in architectures}
     runs, competitors = reads.runs(), _competitors(dataset)
     costs = cost_scatter.collect(known, families, runs, competitors)
-    where = "At each net's own input and classes" if dataset is None else f"On {dataset}"
+    where = "At each architecture's own input and classes" if dataset is None else f"On {dataset}"
     if known:
         chart(cost_scatter.draw(costs, where), f"cost-{dataset}")
         _left_out(dataset, competitors)
     elif not running:
         st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
     if refusing:
-        st.caption(f"{refusing} nets need larger images than these.")
+        st.caption(f"{refusing} models need larger images than these.")
     if running:
         assert working is not None
         text = f"building {words.plain(working.current)}: {working.done} of {working.total}"
@@ -121,7 +121,7 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
             st.warning(f"{words.plain(name)}: {words.plain(reason)}", icon=":material/extension_off:")
     if not missing:
         return
-    nets = "net" if len(missing) == 1 else f"{len(missing)} nets"
+    nets = "model" if len(missing) == 1 else f"{len(missing)} models"
     label = f"Count the other {nets}" if known else f"Count the {nets}"
     if st.button(
         label,

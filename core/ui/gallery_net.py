@@ -26,7 +26,7 @@ from core.ui.net_options import option_widgets
 def one_net() -> None:
     """Card, counts, block diagram and layer table of a net at an input, with options and a batch size."""
     net, data, batch = st.columns([2, 2, 1])
-    entry = _choose(net, "Net", "net", "resnet50")
+    entry = _choose(net, "Model", "net", "resnet50")
     where = _where(data, batch)
     options = _options(entry, entry.name)
     card_text(entry)
@@ -51,7 +51,7 @@ def two_nets() -> None:
     found: list[dict[str, Any] | None] = []
     for side, key, default in zip(sides, ("net", "other"), ("resnet34", "plain34"), strict=True):
         with side:
-            entry = _choose(st, "Net" if key == "net" else "and", key, default)
+            entry = _choose(st, "Model" if key == "net" else "and", key, default)
             options = _options(entry, entry.name if key == "net" else f"other.{entry.name}")
             found.append(_facts(entry, options, *where))
     first, second = found

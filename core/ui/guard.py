@@ -1,4 +1,4 @@
-"""What goes wrong with the store or by a refusal is one sentence on the page, and the rest of it goes on."""
+"""What goes wrong with the store or by a refusal is one sentence on the page, and the rest is shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RETRY_S = 3.0  # how often a store that is away is looked for again
 
 @contextmanager
 def said(*, returns: bool = False) -> Iterator[None]:
-    """Show an error that a person can do something about, or wait for; others are bugs and go on.
+    """Show an error that a person can do something about, or wait for; others are bugs and are raised.
 
     returns: the page runs again by itself once the store answers; for what only reads, and does not renew
     itself anyway.

@@ -38,7 +38,7 @@ def common() -> Settings:
         "training.epochs": field(first, "training.epochs", "Epochs"),
         "training.early_stopping": field(
             second, "training.early_stopping", "Early stopping",
-            "Stop after so many epochs without an improvement. 0: never.",
+            "Epochs without an improvement after which training stops. 0: never.",
         ),
         "seed": field(third, "seed", "Seed"),
     }  # fmt: skip
@@ -52,7 +52,7 @@ def schedule() -> Settings:
         "schedule.name": kind,
         "schedule.warmup_epochs": field(
             second, "schedule.warmup_epochs", "Warm-up epochs",
-            "The rate rises from zero over so many epochs.", key="warmup",
+            "Number of epochs over which the rate rises from zero.", key="warmup",
         ),
         "schedule.plateau_patience": field(
             third, "schedule.plateau_patience", "Plateau patience",
@@ -69,10 +69,10 @@ def schedule() -> Settings:
 
 
 SCHEDULE_HELP = (
-    "Step, exponential: times a factor every so many epochs. Inverse time: rate / (1 + decay · step). "
-    "Range test: rises from a millionth to the rate, to see where the loss falls fastest."
+    "Step, exponential: times a factor at a fixed interval of epochs. Inverse time: rate / (1 + decay · "
+    "step). Range test: rises from a millionth to the rate, to see where the loss falls fastest."
 )
-EVERY = ("every_epochs", "Every so many epochs", None)
+EVERY = ("every_epochs", "Interval, epochs", None)
 FACTOR = ("factor", "Factor", "The rate is multiplied by it.")
 OF_SCHEDULE: dict[str, tuple[tuple[str, str, str | None], ...]] = {
     "step": (EVERY, FACTOR),
@@ -87,7 +87,7 @@ OF_SCHEDULE: dict[str, tuple[tuple[str, str, str | None], ...]] = {
     "cosine": (
         ("final", "Final share", "The share of the rate at the end of each cycle."),
         ("restarts", "Restarts", "How often the cosine begins again."),
-        ("restart_growth", "Growth of cycles", "Each so many times as long as the one before."),
+        ("restart_growth", "Growth of cycles", "Length of each cycle as a multiple of the one before."),
     ),
     "one_cycle": (("rise", "Rise", "The share of the run in which the rate rises."),),
 }
@@ -113,7 +113,7 @@ def regularization(optimizer: Optimizer) -> Settings:
         (first, "regularization.l2_convolution", "L2 of convolutions", "Times the sum of their squares."),
         (second, "regularization.l2_dense", "L2 of dense layers", None),
         (third, "regularization.l2_rest", "L2 of biases and normalisation", None),
-        (first, "regularization.dropout", "Dropout before the answer", "Besides what the net itself has."),
+        (first, "regularization.dropout", "Dropout before the answer", "Besides what the model itself has."),
         (second, "optimizer.ema", "Moving average of weights", "Share of the old, as 0.999. 0: none."),
     )
     return settings | {path: field(column, path, label, text) for column, path, label, text in rows}
@@ -124,13 +124,13 @@ def stopping() -> Settings:
     settings: Settings = {
         "training.loss": field(
             first, "training.loss", "Loss",
-            "Categorical after a softmax, binary after one sigmoid unit, as the net ends.",
+            "Categorical after a softmax, binary after one sigmoid unit, as the model ends.",
         ),
         "training.label_smoothing": field(
             second, "training.label_smoothing", "Label smoothing", "The share spread over all classes."
         ),
         "training.steps": field(
-            third, "training.steps", "Steps", "So many batches instead of the epochs. 0: the epochs count."
+            third, "training.steps", "Steps", "Number of batches, instead of epochs. 0: the epochs count."
         ),
         "training.keep": field(
             first, "training.keep", "Weights to keep", "Best: those of the highest validation accuracy."

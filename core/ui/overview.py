@@ -37,12 +37,13 @@ def best_runs(runs: pd.DataFrame) -> None:
                 _best(runs, rankings[basis], None if len(bases) == 1 else basis)
             if len(bases) > SHOWN_BASES:
                 hidden = len(bases) - SHOWN_BASES
-                st.caption(f"{hidden} older version{'s' if hidden > 1 else ''} or splits are not shown.")
+                kind = "versions or splits are" if hidden > 1 else "version or split is"
+                st.caption(f"{hidden} older {kind} not shown.")
     _excluded(runs, comparison)
 
 
 def _best(runs: pd.DataFrame, ranked: list[Competitor], basis: Basis | None) -> None:
-    """The best of one basis. basis: told where the dataset has several."""
+    """The best of one basis. basis: shown where the dataset has several."""
     best = ranked[0]
     if basis is not None:
         st.caption(words.plain(reads.basis_words(basis)))

@@ -37,7 +37,7 @@ def demo(store: RunStore, run_id: str) -> None:
     source = "Upload"
     if logged is not None:  # of a run of another program no test images are known
         source = st.segmented_control(
-            "Image", ("Upload", "Sample of the test part"), default="Upload", required=True, key="source"
+            "Image", ("Upload", "Sample of the test set"), default="Upload", required=True, key="source"
         )
     blob, truth = _uploaded() if source == "Upload" else _sampled(data)
     if blob is None:
@@ -69,7 +69,7 @@ def demo(store: RunStore, run_id: str) -> None:
 
 def _answer(store: RunStore, run_id: str, blob: bytes, invert: bool, top_k: int) -> None:
     try:
-        with st.spinner("Asking the net"):
+        with st.spinner("Asking the model"):
             (prediction,) = predict(store.settings, run_id, [blob], top_k=top_k, invert=invert)
     except InferenceError as error:
         st.error(words.plain(str(error)), icon=":material/error:")

@@ -78,7 +78,7 @@ def _elsewhere() -> None:
 
 
 OTHER_WORKER = (
-    "The worker was started with other settings than this dashboard, and goes on with them: what is below is "
+    "The worker was started with other settings than this dashboard, and keeps them: what is below is "
     "what it does. `core worker --stop` ends it, with what it trains; the next one has the new settings."
 )
 
@@ -90,7 +90,7 @@ def obstacle(settings: Settings, served: Served, waiting: Sequence[RunState]) ->
     if problem or refusals:
         return f"{problem or refusals[0]} Runs wait for it."
     if waiting and settings.role != "trainer" and not worker_of(settings).is_running():
-        return "No worker runs, and this server, which is read-only, starts none: what waits goes on waiting."
+        return "No worker runs, and this server, which is read-only, starts none: queued runs stay queued."
     return ""
 
 
@@ -177,7 +177,7 @@ def calibrations(store: RunStore, waits: Sequence[Run], experience: Experience) 
 
 MEASURE_HELP = (
     "Runs without a time are like none that has finished or trains. A few steps of each kind, as soon as a "
-    "device is free and before others start there, tell how long they will take."
+    "device is free and before others start there, show how long they will take."
 )
 
 

@@ -65,7 +65,7 @@ def headline(run: pd.Series) -> None:
     kept = run.get(f"tags.{schema.KEPT}")
     if isinstance(kept, str):
         st.caption(
-            f"The saved model has the weights of epoch {kept}; the test part was seen once, with them."
+            f"The saved model has the weights of epoch {kept}; the test set was evaluated once, with them."
         )
 
 

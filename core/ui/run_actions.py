@@ -146,7 +146,7 @@ def again(store: RunStore, run: pd.Series) -> None:
         )
 
 
-RESUME_HELP = "It goes on from its last checkpoint, or begins anew where it has none."
+RESUME_HELP = "It continues from its last checkpoint, or starts again where it has none."
 
 
 def attempt(action: Callable[[], object], done: str) -> None:

@@ -51,7 +51,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     }
     settings |= augmentation_form(info, data, nets)
     settings["name"] = st.text_input(
-        "Name of the runs", key="name", bind=URL, max_chars=200, placeholder="net on dataset"
+        "Name of the runs", key="name", bind=URL, max_chars=200, placeholder="model on dataset"
     )
     seeds, folds = repeats()
     configs, groups, wrong = [], [], []
@@ -83,11 +83,11 @@ def repeats() -> tuple[int, int]:
     with st.expander("Repeat over seeds and folds", icon=":material/repeat:"):
         first, second, _ = st.columns(3)
         seeds = first.number_input(
-            "Seeds", 1, 100, 1, key="seeds", bind=URL, help="Each net is trained with so many seeds."
+            "Seeds", 1, 100, 1, key="seeds", bind=URL, help="Number of seeds that each model is trained with."
         )
         folds = second.number_input(
             "Folds", 0, 100, 0, key="all_folds", bind=URL,
-            help="Each net is trained once for each of so many folds, which validate in turn. 0: one split.",
+            help="Each model is trained once for each fold; they validate in turn. 0: one split.",
         )  # fmt: skip
     return int(seeds), int(folds)
 

@@ -26,15 +26,15 @@ def transfer_settings() -> dict[str, Any]:
         first, second, third = st.columns(3)
         source = first.selectbox(
             "Weights to start from", SOURCES, key="weights", bind=URL,
-            help="none: fresh; imagenet: Keras downloads them, once, for the nets that it has; run: those "
+            help="none: fresh; imagenet: Keras downloads them, once, for the models that it has; run: those "
             "of a finished run; file: of the folder for weights.",
         )  # fmt: skip
         settings: dict[str, Any] = {
             "model.weights": _weights(source, second),
             "model.head": third.selectbox(
                 "Head", HEADS, key="head", bind=URL,
-                help="What follows the last maps; all before is the backbone. own: as the net comes; gap: "
-                "global average pooling; dense: a hidden layer of 256.",
+                help="What follows the last maps; all before is the backbone. own: the architecture's; "
+                "gap: global average pooling; dense: a hidden layer of 256.",
             ),
         }  # fmt: skip
         if source != "none":
@@ -57,7 +57,7 @@ def transfer_settings() -> dict[str, Any]:
         settings |= _freeze_details(settings["model.freeze"], second)
         settings["model.resize"] = third.number_input(
             "Resize images to, pixels", 0, 2048, default.resize, 32, key="resize", bind=URL,
-            help="Inside the net, before its first layer. 0: as the images are.",
+            help="Inside the model, before its first layer. 0: as the images are.",
         )  # fmt: skip
         if settings["model.freeze"] != "none":
             settings |= _unfreezing(first, second)
@@ -107,7 +107,7 @@ def _freeze_details(policy: str, column: Any) -> dict[str, Any]:
 def _unfreezing(first: Any, second: Any) -> dict[str, Any]:
     epoch = first.number_input(
         "Unfreeze after epoch", 0, value=0, step=1, key="unfreeze_epoch", bind=URL,
-        help="0: never. It goes on from the weights kept so far; early stopping brings it forward.",
+        help="0: never. Training continues from the weights kept so far; early stopping brings it forward.",
     )  # fmt: skip
     rate = second.number_input(
         "Learning rate from then on", value=ModelConfig().unfreeze_learning_rate, step=None, format="%g",

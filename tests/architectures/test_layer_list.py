@@ -163,9 +163,9 @@ def test_the_small_cnns_can_be_written_as_lists(name: str) -> None:
         ),
         (
             "- flatten\n- dense: 65536\n- dense: 65536\n- softmax",
-            "Line 3, layer 3 (dense): a net may have at most 500,000,000 parameters. Received: 4,346,",
+            "Line 3, layer 3 (dense): a model may have at most 500,000,000 parameters. Received: 4,346,",
         ),
-        ("- flatten\n" * 201, "A net may have at most 200 layers. Received: 201."),
+        ("- flatten\n" * 201, "A model may have at most 200 layers. Received: 201."),
         ("#" * 6001, "Option 'layers' must have at most 6000 characters. Received: 6001."),
         (3, "Option 'layers' must be text. Received: 3."),
     ],

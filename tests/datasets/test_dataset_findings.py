@@ -206,7 +206,7 @@ def test_a_class_that_is_left_out_entirely_is_gone(pets):
         (lambda: curate.merge_classes("x", "cat", "dog"), "At least 2 classes must remain. Received: dog"),
         (lambda: curate.merge_classes("x", "cat", "cow"), "'x' has no class 'cow'"),
         (lambda: curate.merge_classes("x", "cat", "cat"), "'cat' cannot be merged into 'cat'"),
-        (lambda: curate.put_in_one_part("x", [0], "exam"), "A part must be one of train, validation, test"),
+        (lambda: curate.put_in_one_part("x", [0], "exam"), "A set must be one of train, validation, test"),
     ],
 )
 def test_an_edit_that_leaves_no_dataset_is_refused_and_not_kept(pets, change, message):

@@ -161,7 +161,7 @@ def test_an_image_in_two_parts_is_kept_for_testing_and_said(photos) -> None:
     info = import_images("x", photos.root)
     assert info.counts["test"] == (1, 1)
     assert info.size == 12
-    assert dict(info.problems)["10.png"] == "is listed for several parts; it was put in test"
+    assert dict(info.problems)["10.png"] == "is listed for several sets; it was put in test"
 
 
 BOXES = "filename,width,height,class,xmin,ymin,xmax,ymax"

@@ -35,7 +35,7 @@ def test_a_schedule_that_ended_needs_a_choice(schedule: str) -> None:
     config, sentence = further.chosen(None, True)
     assert (config.schedule.name, config.training.epochs) == (schedule, 15)
     assert sentence is not None
-    assert f"it goes on at {further.next_rate:.3g}" in sentence
+    assert f"it continues at {further.next_rate:.3g}" in sentence
     config, sentence = further.chosen(1e-4, False)
     assert (config.schedule.name, config.training.epochs) == ("constant", 15)
     assert config.optimizer.learning_rate == 1e-4

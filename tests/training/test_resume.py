@@ -101,7 +101,7 @@ def test_a_run_that_stopped_early_is_extended_from_where_it_stopped(store: RunSt
 def test_a_range_test_is_nothing_to_go_on_from(store: RunStore) -> None:
     run_id = store.create(CONFIG.with_values({"schedule.name": "range_test"}))
     store.set_status(run_id, schema.FINISHED)
-    with pytest.raises(ConfigError, match="A range test trains no net that could be extended"):
+    with pytest.raises(ConfigError, match="A range test trains no model that could be extended"):
         extend(store, run_id, 5)
     with pytest.raises(ConfigError, match="only tried learning rates"):
         launch([CONFIG.with_values({"model.weights": f"run:{run_id}"})])

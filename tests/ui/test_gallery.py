@@ -77,7 +77,7 @@ def test_costs_are_those_of_the_dataset_with_finished_runs(trained: Trained) -> 
     app = opened(PAGE, view="Costs")
     assert app.selectbox(key="at").value == "digits"
     refusing = sum(entry.min_size > 28 for entry in architectures)
-    assert f"{refusing} nets need larger images than these." in [text.value for text in app.caption]
+    assert f"{refusing} models need larger images than these." in [text.value for text in app.caption]
 
 
 def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
@@ -90,7 +90,7 @@ def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
     app = opened(PAGE, view="Costs")
     assert app.selectbox(key="at").value == OWN
     (count,) = counting(app)
-    assert count.label == "Count the other net"
+    assert count.label == "Count the other model"
     count.click().run()
     wait_for(lambda: not filling.state(settings, PURPOSE).running)  # type: ignore[union-attr]
     assert descriptions.cached(settings, NetRequest("lenet5"))["macs"] == 281_640  # type: ignore[index]
