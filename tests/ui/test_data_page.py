@@ -11,7 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import datasets
-from core.datasets import curate
+from core.datasets import curate, edits, store
 from core.datasets.importer import import_images
 from core.jobs import imports
 from core.settings import Settings
@@ -116,6 +116,21 @@ def test_a_single_change_is_undone_and_the_others_stay(pets: Path) -> None:
     press(app, "Separate Dog")
     assert datasets.info("pets").classes == ("cat", "dog", "Dog!")
     assert datasets.info("pets").notes[-1] == "2 images are left out."
+
+
+def test_the_selected_images_are_taken_back_and_the_others_stay_out(pets: Path) -> None:
+    names = datasets.load("pets").source_names.tolist()
+    rows = sorted(names.index(f"train/cat/{number}.png") for number in (0, 1, 3))
+    curate.leave_out("pets", rows)
+    app = page()
+    (button,) = [one for one in app.button if one.label.startswith("Take back")]
+    assert button.disabled  # nothing is selected yet
+    app.session_state[f"edits-Left out-3-{rows[0]}"] = {"selection": {"rows": [0, 2]}}
+    app.run()
+    assert not app.exception
+    press(app, "Take back 2 images")
+    assert edits.read(store.folder_of("pets")).left_out == {rows[1]}
+    assert "Left out: 1 image" in said(app)
 
 
 def test_a_group_is_put_in_one_part_and_classes_are_merged(pets: Path) -> None:

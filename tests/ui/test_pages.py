@@ -12,9 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
+from core.jobs import deletion
 from core.settings import PROGRAM
 from core.tracking import frames, schema
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
 from core.ui import reads, tables, words
 from tests.conftest import Trained, stop_processes, using
 
@@ -149,6 +150,35 @@ def test_ticks_stay_with_their_runs(many: Path) -> None:
         reads.forget_runs()
         app.run()
         assert in_address(app, "runs") == [ids[7]]
+
+
+def test_the_selected_runs_are_deleted_after_a_question_that_names_them(store: RunStore) -> None:
+    runs = {name: store.create(ExperimentConfig().with_values({"name": name})) for name in "abcd"}
+    for run_id in runs.values():
+        store.set_status(run_id, schema.KILLED)
+    app = opened("pages/3_Compare.py", runs=[runs["a"], runs["c"]])
+    (button,) = [one for one in app.button if one.label == "Delete them"]
+    assert "Delete for good: **c, a**?" in "".join(text.value for text in app.markdown)
+    assert len(frames.runs(store)) == 4  # the question alone deletes nothing
+    button.click().run()
+    assert not app.exception
+    assert not app.error
+    assert set(frames.runs(store)["name"]) == {"b", "d"}
+    assert [one.label for one in app.button if one.label.startswith("Delete")] == []
+    assert app.dataframe[0].value["run"].str[0].tolist() == ["d", "b"]
+
+
+def test_a_run_that_cannot_be_deleted_is_named_and_none_is_deleted(store: RunStore) -> None:
+    runs = {name: store.create(ExperimentConfig().with_values({"name": name})) for name in "ab"}
+    for run_id in runs.values():
+        store.set_status(run_id, schema.KILLED)
+    deletion.lock(store, [runs["b"]])
+    app = opened("pages/3_Compare.py", runs=list(runs.values()))
+    (button,) = [one for one in app.button if one.label == "Delete them"]
+    button.click().run()
+    (error,) = app.error
+    assert "locked" in error.value
+    assert set(frames.runs(store)["name"]) == {"a", "b"}
 
 
 def test_a_run_of_another_program_is_shown_and_not_touched(many: Path) -> None:
