@@ -22,6 +22,7 @@ from core.ui import guard, reads
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
 STYLE = Path(__file__).with_name("style.css")
+ICON = str(Path(__file__).with_name("icon.svg"))  # a named icon would be fetched from the web
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     itself. Sees to it that the prediction process runs, and a worker where training is allowed. When nothing
     can be written the page ends here with a sentence.
     """
-    st.set_page_config(page_title=f"{title} · ArchLab", page_icon=":material/grid_view:", layout="wide")
+    st.set_page_config(page_title=f"{title} · ArchLab", page_icon=ICON, layout="wide")
     st.html(STYLE)
     try:
         settings = get_settings()

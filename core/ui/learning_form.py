@@ -31,16 +31,17 @@ def learning_settings() -> Settings:
 
 def common() -> Settings:
     first, second, third = st.columns(3)
+    fourth, fifth, sixth = st.columns(3)  # a row of its own: on a phone columns follow one another
     return {
         "optimizer.name": field(first, "optimizer.name", "Optimizer", key="optimizer"),
         "optimizer.learning_rate": field(second, "optimizer.learning_rate", "Learning rate"),
         "training.batch_size": field(third, "training.batch_size", "Batch size"),
-        "training.epochs": field(first, "training.epochs", "Epochs"),
+        "training.epochs": field(fourth, "training.epochs", "Epochs"),
         "training.early_stopping": field(
-            second, "training.early_stopping", "Early stopping",
+            fifth, "training.early_stopping", "Early stopping",
             "Epochs without an improvement after which training stops. 0: never.",
         ),
-        "seed": field(third, "seed", "Seed"),
+        "seed": field(sixth, "seed", "Seed"),
     }  # fmt: skip
 
 

@@ -210,7 +210,9 @@ def _recognised_image(run_id: str, folder: Path) -> tuple[Path, str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_can_be_read(page: Page, trained_address: str, scheme: Literal["light", "dark"]) -> None:
-    """WCAG AA, as the browser has drawn it: 4.5:1, and 3:1 for large text and icons."""
+    """WCAG AA, as the browser has drawn it: 4.5:1, and 3:1 for large text and icons; all without the web."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     script = Path(__file__).with_name("contrast.js").read_text()
     page.emulate_media(color_scheme=scheme)
 
@@ -225,3 +227,4 @@ def test_all_text_can_be_read(page: Page, trained_address: str, scheme: Literal[
         expect(page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").first).to_be_visible()
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
         wait_for(readable, 30)  # what is drawn again is pale for a moment
+    assert [url for url in asked if not url.startswith((trained_address, "data:", "blob:"))] == []
