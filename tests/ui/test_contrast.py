@@ -14,6 +14,7 @@ from core.ui import frame
 
 THEMES = tomllib.loads((PROGRAM / ".streamlit/config.toml").read_text())["theme"]
 TEXT, MARK = 4.5, 3.0
+PINNED = 0.6  # the opacity of a table's pinned column, which Streamlit draws on a canvas, beyond any CSS
 
 
 def luminance(colour: str) -> float:
@@ -52,6 +53,7 @@ def test_text_can_be_read_on_every_background(name: str) -> None:
             assert contrast(theme[text], page) >= TEXT, (text, page)
         for text in ("textColor", "linkColor"):  # of captions
             assert contrast(blended(theme[text], page, float(opacity)), page) >= TEXT, (text, page)
+        assert contrast(blended(theme["textColor"], page, PINNED), page) >= TEXT, page
     assert contrast(on_light if name == "light" else on_dark, theme["primaryColor"]) >= TEXT
 
 
