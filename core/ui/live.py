@@ -155,6 +155,7 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         state_badge(run["status"])
         trouble_badges(run)
         submitted(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
         run_actions(store, run)
     # In containers, so that the charts keep their place on the page, and with it their zoom, whatever
     # comes and goes above them.
