@@ -181,10 +181,15 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         if uses:
             chart(system_use.draw(uses), f"machine-{run_id}")
         else:
-            st.caption("The use of the machine is recorded from the first training step on.")
+            active = run["status"] in schema.ACTIVE
+            st.caption(MACHINE_LATER if active else "The use of the machine was not recorded.")
     log = read_log(store, run_id)
     with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
-        st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or "nothing printed yet", language=None)
+        nothing = "nothing printed yet" if run["status"] in schema.ACTIVE else "no log was kept"
+        st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or nothing, language=None)
+
+
+MACHINE_LATER = "The use of the machine is recorded from the first training step on."
 
 
 @st.fragment(run_every=AGE_S)
@@ -216,9 +221,10 @@ def group_line(run: pd.Series) -> None:
         st.caption(f"One of {row['runs']} repeats, of which none has finished.")
         return
     test = words.spread(row["test_accuracy"], row["test_accuracy_std"])
+    have = "has finished" if row["finished"] == 1 else "have finished"
+    meaning = "" if row["finished"] == 1 else " (mean and standard deviation)"
     st.caption(
-        f"One of {row['runs']} repeats, of which {row['finished']} have finished: test accuracy {test} "
-        "(mean and standard deviation)."
+        f"One of {row['runs']} repeats, of which {row['finished']} {have}: test accuracy {test}{meaning}."
     )
 
 

@@ -25,6 +25,7 @@ from core.ui.chart import chart
 from core.ui.images import image_grid
 
 SHOWN_MISTAKES = 24
+HEADLINE = ("test_accuracy", "best_val_accuracy", "parameters", "latency_ms", "train_seconds")
 MORE_SCORES = (
     ("test_loss", "Test loss", "Mean negative log likelihood of the right class, in nats."),
     ("test_balanced_accuracy", "Balanced accuracy", "The mean over classes of the share recognised."),
@@ -47,7 +48,9 @@ def warnings(run: pd.Series) -> None:
 
 
 def headline(run: pd.Series) -> None:
-    """The figures that people ask for first."""
+    """The figures that people ask for first; nothing where none was logged, as by another program."""
+    if not any(pd.notna(run.get(f"metrics.{name}")) for name in HEADLINE):
+        return
     st.subheader("Result")
     accuracy, validation, parameters, latency, seconds = st.columns(5)
     accuracy.metric("Test accuracy", words.percent(run.get("metrics.test_accuracy")))
@@ -55,7 +58,7 @@ def headline(run: pd.Series) -> None:
     epoch = "" if best is None or pd.isna(best) else f", epoch {best:.0f} of {run['last_epoch']:.0f}"
     validation.metric(f"Validation{epoch}", words.percent(run.get("metrics.best_val_accuracy")))
     parameters.metric("Parameters", _number(run.get("metrics.parameters"), "{:,.0f}"))
-    latency.metric("One image takes", _number(run.get("metrics.latency_ms"), "{:.1f} ms"))
+    latency.metric("Latency, one image", _number(run.get("metrics.latency_ms"), "{:.1f} ms"))
     seconds.metric("Training took", _number(run.get("metrics.train_seconds"), "{:.1f} s"))
     columns = st.columns(5)
     for column, (name, label, help_text) in zip(columns[:4], MORE_SCORES, strict=True):
@@ -121,7 +124,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
     if wrong.empty:
         st.success("Every test image was recognised.", icon=":material/check_circle:")
         return
-    st.caption("The test images on which it was most sure of a wrong class, the surest first.")
+    st.caption("The most confident wrong predictions: predicted class, confidence, true class.")
     dataset = reads.same_dataset(data)
     if dataset is None:
         st.warning(
@@ -131,7 +134,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         )
         return
     captions = [
-        f"{classes[row.predicted]} {row.confidence:.0%}, is {classes[row.label]}"
+        f"{classes[row.predicted]} ({row.confidence:.0%}), true: {classes[row.label]}"
         for row in wrong.itertuples()
     ]
     image_grid([dataset.images[index] for index in wrong["index"]], captions)

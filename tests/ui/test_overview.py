@@ -180,5 +180,8 @@ def test_runs_of_another_program_stand_beside_ours(store: RunStore) -> None:
     assert any("0 running" in text.value for text in queue.sidebar.markdown)
     store.set_status(foreign, schema.FINISHED)
     reads.forget_runs()
+    shown_run = opened("pages/4_Run.py", run=foreign)
+    assert "Result" not in [heading.value for heading in shown_run.subheader]  # it would be ten dashes
+    assert "The use of the machine was not recorded." in captions(shown_run)
     (warning,) = opened("pages/5_Predict.py", run=foreign).warning
     assert warning.value.replace("\\", "").startswith("'theirs' was logged by another program.")
