@@ -2,7 +2,7 @@
 
 Accuracies are ranked only when they were measured on the same images: the same version of a dataset and the
 same split of it. Runs that repeat one experiment with other seeds, or on other folds, compete together by
-their mean, so that no run wins because its seed or fold was lucky.
+their mean, so that no run wins because its seed or fold was lucky. A repeat that collapsed counts in it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,9 @@ class Competitor:
     """One run, or all finished repeats of one experiment.
 
     run_ids: newest first. validation, test: mean accuracies from 0 to 1; NaN without a test set. The `_std`
-    are sample standard deviations, NaN for one run. unfinished: repeats that failed or were cancelled.
+    are sample standard deviations, NaN for one run. learned_nothing: how many of `run_ids` predict one class
+    only or are at chance level; they count in the means. Repeats that do not: unfinished failed or were
+    cancelled, unranked finished but are excluded for another reason.
     """
 
     name: str
@@ -74,7 +76,9 @@ class Competitor:
     validation_std: float
     test: float
     test_std: float
+    learned_nothing: int = 0
     unfinished: int = 0
+    unranked: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,23 +104,36 @@ def compare(runs: pd.DataFrame) -> Comparison:
     ended = runs[runs["status"].isin(schema.ENDED)]
     excluded: dict[str, str] = {}
     finished: dict[Hashable, list[dict[str, Any]]] = {}
-    unfinished = Counter[Hashable]()
+    unfinished, unranked = Counter[Hashable](), Counter[Hashable]()
     rows = ended.loc[:, [name for name in DECIDING if name in ended]].to_dict("records")
     for key, row in zip(experiments(ended), rows, strict=True):
         if row["status"] != schema.FINISHED:
             unfinished[key] += 1
-        elif (reason := why_not(row)) is not None:
+        elif (reason := _unfit(row)) is not None:
             excluded[row["run_id"]] = reason
+            unranked[key] += 1
         else:
             finished.setdefault(key, []).append(row)
-    competitors = tuple(
-        _competitor(repeats, unfinished[key] if len(repeats) > 1 else 0) for key, repeats in finished.items()
-    )
-    return Comparison(competitors, excluded)
+    competitors = []
+    for key, repeats in finished.items():
+        nothing = {row["run_id"]: reason for row in repeats if (reason := _learned_nothing(row)) is not None}
+        if len(nothing) == len(repeats):
+            excluded |= nothing
+        else:
+            competitors.append(_competitor(repeats, len(nothing), unfinished[key], unranked[key]))
+    return Comparison(tuple(competitors), excluded)
 
 
 def why_not(run: Mapping[str, Any]) -> str | None:
-    """Return why a finished run cannot be the best of anything, in a sentence; None when it can."""
+    """Return why a finished run alone cannot be the best of anything, in a sentence; None when it can.
+
+    One that learned nothing still counts in the mean of an experiment of which another repeat learned.
+    """
+    return _unfit(run) or _learned_nothing(run)
+
+
+def _unfit(run: Mapping[str, Any]) -> str | None:
+    """Why a run's accuracy cannot be compared with others, whether it is good or bad."""
     if run.get("params.schedule.name") == "range_test":
         return "It tried learning rates only and has no result."
     if text(run, "params.data.name") is None:
@@ -128,8 +145,15 @@ def why_not(run: Mapping[str, Any]) -> str | None:
         return "It has no validation accuracy to be ranked by."
     if (reason := not_a_fraction("validation accuracy", accuracy)) is not None:
         return reason
-    disqualifying = (health.LEAK, *health.LEARNED_NOTHING)
-    return next((one.sentence for one in health.troubles(run) if one.kind in disqualifying), None)
+    return _trouble(run, (health.LEAK,))
+
+
+def _learned_nothing(run: Mapping[str, Any]) -> str | None:
+    return _trouble(run, health.LEARNED_NOTHING)
+
+
+def _trouble(run: Mapping[str, Any], kinds: Collection[str]) -> str | None:
+    return next((one.sentence for one in health.troubles(run) if one.kind in kinds), None)
 
 
 def validation_accuracy(run: Mapping[str, Any] | pd.Series) -> float:
@@ -232,7 +256,9 @@ def normal(value: Any, default: str = "") -> str:
         return given.lower() if given.lower() in ("true", "false") else given
 
 
-def _competitor(repeats: list[dict[str, Any]], unfinished: int) -> Competitor:
+def _competitor(
+    repeats: list[dict[str, Any]], learned_nothing: int, unfinished: int, unranked: int
+) -> Competitor:
     bases = [basis_of(run) for run in repeats]
     splits = frozenset().union(*(basis.splits for basis in bases))
     by_split = pd.DataFrame(
@@ -252,7 +278,9 @@ def _competitor(repeats: list[dict[str, Any]], unfinished: int) -> Competitor:
         validation_std=float(deviations["validation"]),
         test=float(means["test"]),
         test_std=float(deviations["test"]),
+        learned_nothing=learned_nothing,
         unfinished=unfinished,
+        unranked=unranked,
     )
 
 

@@ -120,9 +120,39 @@ def test_the_accuracy_is_that_of_the_weights_that_were_kept() -> None:
     ],
 )
 def test_what_cannot_be_best_says_why(change: dict[str, Any], reason: str) -> None:
-    comparison = compare(frame(run("bad", 1.0, **change), run("good", 0.2)))
+    comparison = compare(frame(run("bad", 1.0, **{"model.name": "conv3"}, **change), run("good", 0.2)))
     assert comparison.excluded == {"bad": reason}
     assert [one.name for one in comparison.competitors] == ["good"]
+
+
+NOTHING = {"metrics.test_predicted_classes": 1.0, "metrics.test_classes": 10.0}
+
+
+def test_repeats_that_learned_nothing_count_in_the_mean() -> None:
+    wild = [run("wild", 0.95, 0.94)] + [
+        run(f"wild{seed}", 0.1, 0.1, seed=seed, **NOTHING) for seed in (1, 2, 3, 4)
+    ]
+    steady = [run(f"steady{seed}", 0.9, seed=seed, **{"model.name": "conv3"}) for seed in range(5)]
+    comparison = compare(frame(*wild[::-1], *steady))
+    (ranked,) = comparison.rankings().values()
+    assert [one.validation for one in ranked] == [pytest.approx(0.9), pytest.approx(0.27)]
+    assert ranked[1].test == pytest.approx((0.94 + 4 * 0.1) / 5)
+    assert (ranked[1].learned_nothing, len(ranked[1].run_ids)) == (4, 5)
+    assert comparison.excluded == {}
+
+
+def test_an_experiment_of_which_no_repeat_learned_is_not_ranked() -> None:
+    both = [run(f"a{seed}", 0.1, 0.1, seed=seed, **NOTHING) for seed in (0, 1)]
+    comparison = compare(frame(*both))
+    assert comparison.competitors == ()
+    assert set(comparison.excluded) == {"a0", "a1"}
+
+
+def test_repeats_that_do_not_count_are_counted_even_where_one_is_left() -> None:
+    failed = [run(f"f{seed}", math.nan, seed=seed, status=schema.FAILED) for seed in (1, 2, 3)]
+    leaking = run("leak", 0.99, seed=4, **{f"tags.{schema.LEAK}": "It saw 9 of these images."})
+    (one,) = compare(frame(run("a", 0.95), *failed, leaking)).competitors
+    assert (one.run_ids, one.unfinished, one.unranked) == (("a",), 3, 1)
 
 
 def test_a_run_of_another_program_competes_when_it_says_which_images_it_used() -> None:
