@@ -24,5 +24,5 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
             st.caption("Or import images of your own on the Data page, and choose models on the Train page.")
     else:
         live.queue_panel(store, follow=True)
-        overview.best_runs(runs)
+        overview.best_runs()
         overview.latest_runs()

@@ -13,8 +13,7 @@ with open_page("Run", "One training: its progress, its result, its mistakes.") a
     run_id = choose_run(reads.runs())
     if run_id:
         live.run_panel(store, run_id)
-        runs = reads.runs().set_index("run_id", drop=False)
-        run = runs.loc[run_id]
+        run = reads.run(run_id)
         results.warnings(run)
         if words.is_range_test(run):
             results.rate_range(store, run)

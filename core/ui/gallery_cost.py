@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.analysis.comparable import Competitor
+from core.analysis.comparable import Comparison, Competitor
 from core.architectures import architectures
 from core.figures import cost_scatter
 from core.inference import descriptions, filling
@@ -60,15 +60,15 @@ def requests(dataset: str | None) -> tuple[list[NetRequest], int]:
     return fitting, len(architectures.names()) - len(fitting)
 
 
-def _competitors(dataset: str | None) -> list[Competitor]:
+def _competitors(comparison: Comparison, dataset: str | None) -> list[Competitor]:
     """The experiments on the dataset whose accuracies may stand in one chart."""
     if dataset is None:
         return []
     current = next(info.fingerprint for info in reads.dataset_infos() if info.name == dataset)
-    return cost_scatter.comparable_on(reads.comparison(), dataset, current)
+    return cost_scatter.comparable_on(comparison, dataset, current)
 
 
-def _left_out(dataset: str | None, competitors: list[Competitor]) -> None:
+def _left_out(comparison: Comparison, dataset: str | None, competitors: list[Competitor]) -> None:
     """On which images the accuracies were measured, and how many runs were measured on others."""
     if not competitors:
         return
@@ -79,7 +79,7 @@ def _left_out(dataset: str | None, competitors: list[Competitor]) -> None:
     )
     of_others = [
         one
-        for one in reads.comparison().competitors
+        for one in comparison.competitors
         if one.basis.dataset == dataset and one.basis != competitors[0].basis
     ]
     if of_others:
@@ -100,12 +100,13 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
         if (facts := descriptions.cached(settings, request)) is not None
     }
     families = {entry.name: entry.family for entry in architectures}
-    runs, competitors = reads.runs(), _competitors(dataset)
+    runs, comparison = reads.compared()
+    competitors = _competitors(comparison, dataset)
     costs = cost_scatter.collect(known, families, runs, competitors)
     where = "At each architecture's own input and classes" if dataset is None else f"On {dataset}"
     if known:
         chart(cost_scatter.draw(costs, where), f"cost-{dataset}")
-        _left_out(dataset, competitors)
+        _left_out(comparison, dataset, competitors)
     elif not running:
         st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
     if refusing:

@@ -138,7 +138,7 @@ def run_link(run: pd.Series) -> None:
 
 def run_panel(store: RunStore, run_id: str) -> None:
     """Progress, curves and log of one run; lively while it is active."""
-    active = _row(run_id)["status"] in schema.ACTIVE
+    active = reads.run(run_id)["status"] in schema.ACTIVE
     st.fragment(_run_panel, run_every=LIVE_S if active else None)(store, run_id, active)
 
 
@@ -148,7 +148,7 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
 
 
 def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
-    run = _row(run_id)
+    run = reads.run(run_id)
     if was_active and run["status"] not in schema.ACTIVE:
         st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -226,11 +226,6 @@ def group_line(run: pd.Series) -> None:
     st.caption(
         f"One of {row['runs']} repeats, of which {row['finished']} {have}: test accuracy {test}{meaning}."
     )
-
-
-def _row(run_id: str) -> pd.Series:
-    runs = reads.runs()
-    return runs[runs["run_id"] == run_id].iloc[0]
 
 
 def launch_all(groups: list[Group], tags: dict[str, str] | None = None) -> list[str]:

@@ -14,10 +14,10 @@ LATEST = 8
 SHOWN_BASES = 3  # of a dataset, the newest; a dataset that is edited often has one for each version
 
 
-def best_runs(runs: pd.DataFrame) -> None:
+def best_runs() -> None:
     """For every dataset the best of the runs that may be compared: `core.analysis.comparable` decides."""
     st.subheader("Best run of each dataset")
-    comparison = reads.comparison()
+    runs, comparison = reads.compared()
     by_dataset: dict[str, list[Basis]] = {}
     rankings = comparison.rankings()
     for basis in rankings:
@@ -65,11 +65,15 @@ def _best(runs: pd.DataFrame, ranked: list[Competitor], basis: Basis | None) -> 
 
 def _standing(best: Competitor, competitors: int) -> str:
     """How the best came to be it: of how many, by the mean of how many runs."""
-    among = f"best of {competitors}" if competitors > 1 else "nothing to compare it with yet"
-    if len(best.run_ids) == 1:
-        return among
-    failed = f", {best.unfinished} more did not finish" if best.unfinished else ""
-    return f"{among} · mean ± standard deviation of {len(best.run_ids)} runs{failed}"
+    told = [f"best of {competitors}" if competitors > 1 else "nothing to compare it with yet"]
+    if len(best.run_ids) > 1:
+        nothing = f", {best.learned_nothing} of which learned nothing" if best.learned_nothing else ""
+        told.append(f"mean ± standard deviation of {len(best.run_ids)} runs{nothing}")
+    if best.unfinished:
+        told.append(f"{best.unfinished} more of this experiment did not finish")
+    if best.unranked:
+        told.append(f"{best.unranked} more of it not ranked")
+    return " · ".join(told)
 
 
 def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:

@@ -20,7 +20,7 @@ from core.inference import client
 from core.inference.notes import no_keras_model
 from core.settings import Settings, get_settings
 from core.tracking import frames, schema, states
-from core.tracking.states import RunState
+from core.tracking.states import RunState, UnknownRun
 from core.tracking.store import get_store
 from core.ui import words
 
@@ -62,14 +62,27 @@ def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
     return first.index[first == 0].tolist()
 
 
-def comparison() -> Comparison:
-    """Which finished runs compete with which (`core.analysis.comparable`), at most a second old."""
-    return _comparison(get_settings())
+def run(run_id: str) -> pd.Series:
+    """The row of one run in `runs()`. Raises UnknownRun for one that was deleted meanwhile."""
+    found = runs()
+    found = found[found["run_id"] == run_id]
+    if found.empty:
+        raise UnknownRun(f"The run '{run_id}' does not exist any more: it was deleted.")
+    return found.iloc[0]
+
+
+def compared() -> tuple[pd.DataFrame, Comparison]:
+    """The runs, and which of them compete with which (`core.analysis.comparable`), at most a second old.
+
+    Both are of one moment: every run of the comparison is among the runs.
+    """
+    return _compared(get_settings())
 
 
 @st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
-def _comparison(settings: Settings) -> Comparison:
-    return comparable.compare(_runs(settings))
+def _compared(settings: Settings) -> tuple[pd.DataFrame, Comparison]:
+    found = _runs(settings)
+    return found, comparable.compare(found)
 
 
 def basis_words(basis: Basis) -> str:
@@ -167,7 +180,7 @@ def why_it_cannot_predict(run_id: str) -> str | None:
 
 def forget_runs() -> None:
     """Read the runs anew at the next question: something was just changed from here."""
-    for read in (_runs, _comparison, _queue_runs, _active):
+    for read in (_runs, _compared, _queue_runs, _active):
         read.clear()
 
 

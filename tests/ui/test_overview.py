@@ -89,6 +89,34 @@ def test_an_accuracy_that_is_no_fraction_is_never_best(store: RunStore) -> None:
     assert not any("6400" in text or "inf%" in text for text in texts)
 
 
+def test_repeats_that_learned_nothing_or_failed_are_said(store: RunStore) -> None:
+    finished(store, "wild", 0.95, "1111")
+    collapsed = finished(store, "wild", 0.10, "1111", seed=1)
+    store.log_metrics(collapsed, {"test_predicted_classes": 1, "test_classes": 10}, 1)
+    store.set_status(finished(store, "wild", 0.10, "1111", seed=2), schema.FAILED)
+    app = opened(PAGE)
+    assert shown(app)[0] == ("validation", "52.50 ± 60.10 %")
+    said = "mean ± standard deviation of 2 runs, 1 of which learned nothing"
+    assert f"nothing to compare it with yet · {said} · 1 more of this experiment did not finish" in captions(
+        app
+    )
+
+
+def test_a_run_deleted_between_two_cached_reads_is_in_none_or_in_both(store: RunStore) -> None:
+    finished(store, "left", 0.5, "1111", **{"model.name": "conv3"})
+    best = finished(store, "deleted", 0.9, "1111")
+    reads.compared()
+    store.client.delete_run(
+        best
+    )  # as another process does it, after which the read of the runs expires first
+    reads._runs.clear()
+    runs, comparison = reads.compared()
+    assert {run_id for one in comparison.competitors for run_id in one.run_ids} <= set(runs["run_id"])
+    reads.forget_runs()
+    with pytest.raises(states.UnknownRun, match="does not exist any more"):
+        reads.run(best)
+
+
 def test_compare_says_which_runs_cannot_be_ranked(store: RunStore) -> None:
     one = finished(store, "one", 0.5, "1111")
     other = finished(store, "other", 0.6, "2222222222")
