@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 import time
+from contextlib import closing
+from pathlib import Path
+from threading import Timer
+
+import pandas as pd
+import pytest
 
 from core.figures import system_use
-from core.settings import Settings
+from core.settings import Settings, from_environment
 from core.tracking import frames, schema
 from core.tracking.progress import latest, report
 from core.tracking.store import RunStore
@@ -54,3 +62,46 @@ def test_a_run_that_is_over_at_once_has_samples_of_the_machine(store: RunStore) 
     after = uses()
     assert {use.label for use in after} >= {"CPU", "memory"}
     assert len(after[0].minutes) > before
+
+
+def test_samples_of_the_machine_survive_a_store_that_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ARCHLAB_HOME", str(tmp_path))
+    # SQLite then gives up waiting for a lock after 0.2 s in place of 20
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store.db?timeout=0.2")
+    store = RunStore(from_environment())
+    run_id = store.create(SMALL)
+    store.set_status(run_id, schema.RUNNING)
+    name = "system/cpu_utilization_percentage"
+
+    def samples() -> pd.DataFrame:
+        return frames.histories(store, [run_id], [name])
+
+    with (
+        closing(
+            sqlite3.connect(tmp_path / "store.db", isolation_level=None, check_same_thread=False)
+        ) as other,
+        caplog.at_level(logging.WARNING, "core.tracking.writer"),
+    ):
+        with (
+            MetricWriter(store, run_id, interval_s=0.05) as writer,
+            system_metrics(store, run_id, writer, first_s=0.05, longest_s=0.1),
+        ):
+            wait_for(lambda: len(samples()) >= 2)
+            other.execute("BEGIN IMMEDIATE")
+            wait_for(lambda: caplog.text.count("did not take the use of the machine") >= 2)
+            before, locked_at = len(samples()), time.time()
+            wait_for(lambda: time.time() > locked_at + 1)
+            other.execute("COMMIT")
+            freed_at = time.time()
+            wait_for(lambda: len(samples()) >= before + 5)
+            other.execute("BEGIN IMMEDIATE")  # and at the end of the block, freed while the writer closes
+            Timer(1, other.execute, ["COMMIT"]).start()
+    after = samples()
+    times = after["time"].map(lambda moment: moment.timestamp())
+    assert list(after["step"]) == list(range(1, len(after) + 1))  # none is missing, none is there twice
+    assert (
+        sum(locked_at < moment < freed_at for moment in times) >= 2
+    )  # those taken meanwhile, with their time
+    assert schema.NOT_LOGGED not in store.state(run_id).tags
