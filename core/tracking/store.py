@@ -25,7 +25,7 @@ from core.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.connections import asking, check_uri, require_answer
 from core.tracking.downloads import kept
-from core.tracking.errors import store_errors
+from core.tracking.errors import Fault, StoreError, first_line, store_errors
 from core.tracking.opening import ensure_store, home_id, is_own_database
 from core.tracking.owners import this_process
 from core.tracking.patience import patiently
@@ -377,7 +377,8 @@ class RunStore:
     def artifact(self, run_id: str, name: str) -> Path:
         """A local path of one artifact; downloaded when the store is elsewhere.
 
-        Raises FileNotFoundError when the run has none of that name, SettingsError when the store is away.
+        Raises FileNotFoundError when the run has none of that name, SettingsError when the store is away or
+        this machine's disk takes no download.
         """
         if (folder := states.local_artifacts(self, run_id)) is not None:
             if not (folder / name).exists():
@@ -400,8 +401,18 @@ class RunStore:
         try:
             return kept(self._downloads, run_id, f"{ended or 0}-{name}", download, renew=ended is None)
         except (MlflowException, OSError) as error:
-            self.run(run_id)  # it may have gone away meanwhile
+            if self._lists(
+                run_id, name
+            ):  # it may have gone away meanwhile, which the question says by itself
+                raise StoreError(self.uri, first_line(error.__cause__ or error), Fault.AWAY) from error
             raise FileNotFoundError(f"The run {run_id} has no '{name}'.") from error
+
+    def _lists(self, run_id: str, name: str) -> bool:
+        """Whether a run has an artifact. Raises SettingsError when the store is away."""
+        folder = name.rpartition("/")[0] or None
+        self.run(run_id)
+        with asking(self.uri):
+            return any(file.path == name for file in self.client.list_artifacts(run_id, folder))
 
     def model_file(self, run_id: str) -> Path:
         """The `.keras` file of a run, downloaded once when the store is elsewhere.

@@ -83,25 +83,24 @@ def test_samples_of_the_machine_survive_a_store_that_is_locked(
             sqlite3.connect(tmp_path / "store.db", isolation_level=None, check_same_thread=False)
         ) as other,
         caplog.at_level(logging.WARNING, "core.tracking.writer"),
+        MetricWriter(store, run_id, interval_s=0.05) as writer,
+        system_metrics(store, run_id, writer, first_s=0.05, longest_s=0.1),
     ):
-        with (
-            MetricWriter(store, run_id, interval_s=0.05) as writer,
-            system_metrics(store, run_id, writer, first_s=0.05, longest_s=0.1),
-        ):
-            wait_for(lambda: len(samples()) >= 2)
-            other.execute("BEGIN IMMEDIATE")
-            wait_for(lambda: caplog.text.count("did not take the use of the machine") >= 2)
-            before, locked_at = len(samples()), time.time()
-            wait_for(lambda: time.time() > locked_at + 1)
-            other.execute("COMMIT")
-            freed_at = time.time()
-            wait_for(lambda: len(samples()) >= before + 5)
-            other.execute("BEGIN IMMEDIATE")  # and at the end of the block, freed while the writer closes
-            Timer(1, other.execute, ["COMMIT"]).start()
+        wait_for(lambda: len(samples()) >= 2)
+        other.execute("BEGIN IMMEDIATE")
+        wait_for(lambda: caplog.text.count("did not take the use of the machine") >= 2)
+        before, locked_at = len(samples()), time.time()
+        wait_for(lambda: time.time() > locked_at + 1)
+        other.execute("COMMIT")
+        freed_at = time.time()
+        wait_for(lambda: len(samples()) >= before + 5)
+        other.execute("BEGIN IMMEDIATE")  # and at the end of the block: freed while the writer closes
+        freeing = Timer(1, other.execute, ["COMMIT"])
+        freeing.start()
+    freeing.join()
     after = samples()
     times = after["time"].map(lambda moment: moment.timestamp())
     assert list(after["step"]) == list(range(1, len(after) + 1))  # none is missing, none is there twice
-    assert (
-        sum(locked_at < moment < freed_at for moment in times) >= 2
-    )  # those taken meanwhile, with their time
+    taken_meanwhile = [moment for moment in times if locked_at < moment < freed_at]
+    assert len(taken_meanwhile) >= 2
     assert schema.NOT_LOGGED not in store.state(run_id).tags

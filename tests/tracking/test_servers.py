@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import resource
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,6 +145,37 @@ def test_what_lies_behind_a_server_is_downloaded_once(server: MlflowServer, tmp_
         with pytest.raises(FileNotFoundError, match=r"has no 'log\.txt'"):
             store.read_text(run_id, schema.LOG)
         assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_download_that_fails_is_not_taken_for_an_artifact_that_is_missing(
+    server: MlflowServer, tmp_path: Path
+) -> None:
+    with store_at(tmp_path / "home", server.uri) as store:
+        run_id = store.create(ExperimentConfig())
+        store.client.log_text(run_id, "a line\n" * 1000, schema.LOG)
+        store.set_status(run_id, schema.FINISHED)
+        nowhere = tmp_path / "another home"
+        answer = subprocess.run(
+            [sys.executable, "-m", "core", "log", run_id],
+            env={**os.environ, "ARCHLAB_HOME": str(nowhere), "MLFLOW_TRACKING_URI": server.uri},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),  # a disk nearly full
+            capture_output=True,
+            text=True,
+        )
+        assert answer.returncode == 2
+        assert answer.stderr == (
+            f"Error: The folder {nowhere / 'cache' / 'artifacts'}, which keeps downloads from the tracking "
+            "store, cannot be written: File too large.\n"
+        )
+        (there,) = (server.folder / "artifacts").glob(f"*/{run_id}/artifacts/{schema.CONFIG}")
+        there.unlink()
+        os.mkfifo(there)  # it is listed, and the server cannot send it
+        with pytest.raises(StoreError, match="failures occurred while downloading") as found:
+            store.config(run_id)
+        assert fault_of(found.value) is Fault.AWAY
+        there.unlink()
+        with pytest.raises(FileNotFoundError, match=r"has no 'config\.yaml'"):
+            store.config(run_id)
 
 
 def test_a_run_behind_a_server_is_deleted_with_its_files(server: MlflowServer, tmp_path: Path) -> None:
