@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -16,11 +17,13 @@ from PIL import Image
 
 from core import settings as settings_module
 from core.__main__ import main
+from core.config import ExperimentConfig
 from core.datasets import load, names
 from core.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.patience import IMPATIENT
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
+from core.ui import tables
 from tests.conftest import DIVERGING, SMALL, Trained
 
 
@@ -82,6 +85,36 @@ def test_status_and_log_of_a_run(trained: Trained) -> None:
     assert status["params"]["optimizer.learning_rate"] == "0.001"
     assert status["metrics"]["parameters"] == 44_426
     assert "epoch 2/2" in run("log", trained.run_id, "--follow").stdout
+
+
+def test_accuracies_are_listed_as_the_pages_show_them(store: RunStore) -> None:
+    running = store.create(ExperimentConfig(name="running"))  # goes on after it was tested once
+    store.set_status(running, schema.RUNNING)
+    store.log_metrics(running, {"best_val_accuracy": 0.5, "test_accuracy": 0.25, "loss": math.inf})
+    infinite, percent = (store.client.create_run("0", run_name=name).info.run_id for name in "ip")
+    for run_id, accuracy in ((infinite, math.inf), (percent, 64.0)):
+        store.log_metrics(run_id, {"best_val_accuracy": accuracy, "test_accuracy": accuracy})
+        store.set_status(run_id, schema.FINISHED)
+
+    rows = {row["run_id"]: row for row in json.loads(run("list", "runs", "--json").stdout)}
+    accuracies = {run_id: (row["val_accuracy"], row["test_accuracy"]) for run_id, row in rows.items()}
+    assert accuracies == {running: (0.5, None), infinite: (None, None), percent: (None, None)}
+    remark = "Its test accuracy is 64, not a fraction from 0 to 1. It looks like a percentage."
+    assert remark in rows[percent]["remarks"]
+    for command in (("list", "runs"), ("status",)):
+        cells = {line.split()[0]: line.split()[3:] for line in run(*command).stdout.splitlines()}
+        assert cells[running] == ["50.00%", "–"]
+        assert cells[infinite] == ["inf", "(not", "a", "fraction)"] * 2
+        assert cells[percent] == ["64", "(not", "a", "fraction)"] * 2
+    status = run("status", running).stdout
+    assert "val_accuracy: 50.00%\ntest_accuracy: –\n" in status
+    assert "0.25" not in status
+    assert f"remark: {remark}\n" in run("status", percent).stdout
+    one = json.loads(run("status", running, "--json").stdout, parse_constant=pytest.fail)
+    assert one["metrics"] == {"best_val_accuracy": 0.5, "loss": None}  # JSON knows no infinity
+    table = tables.runs_table(frames.runs(store)).set_index("run")
+    assert table["best_val_accuracy"].dropna().to_dict() == {f"running · {running[:6]}": 0.5}
+    assert "test_accuracy" not in table
 
 
 def test_predict_names_the_class_of_an_image_file(trained: Trained, tmp_path: Path) -> None:

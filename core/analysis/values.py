@@ -44,3 +44,18 @@ def not_a_fraction(what: str, value: float) -> str | None:
         return None
     hint = " It looks like a percentage." if 1 < value <= 100 else ""
     return f"Its {what} is {value:g}, not a fraction from 0 to 1.{hint}"
+
+
+def percent(value: Any) -> str:
+    """A fraction as a percentage with two decimals; a dash when there is none.
+
+    What another program logged may be infinite or a percentage already: it is shown as what it is.
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.2%}" if not_a_fraction("", value) is None else f"{value:g} (not a fraction)"
+
+
+def is_final(metric: str, status: str) -> bool:
+    """Whether the value of a metric counts: what an attempt that has not ended was tested at does not."""
+    return status not in schema.ACTIVE or not metric.startswith("test_")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import click
 
-from core.commands.group import as_json, cli, print_rows
+from core.commands.group import as_json, cli, print_json, print_rows
 
 
 @cli.command()
@@ -34,7 +33,7 @@ def findings(dataset: str, near: bool, as_json: bool) -> None:
             }
             for one in found
         ]
-        click.echo(json.dumps(rows))
+        print_json(rows)
         return
     for one in found:
         click.echo(f"{'serious: ' if one.serious else ''}{one.sentence}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from typing import Any
 
 import click
@@ -17,10 +18,23 @@ def cli() -> None:
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # that it makes tables is no news
 
 
+def print_json(value: Any) -> None:
+    """JSON, which knows no infinity and no NaN: null stands for them."""
+    click.echo(json.dumps(_finite(value), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     """A table with the keys of the first row above, or JSON."""
     if as_json:
-        click.echo(json.dumps(rows))
+        print_json(rows)
         return
     if not rows:
         click.echo("Nothing yet.")

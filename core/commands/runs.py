@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 import time
 from pathlib import Path
 
 import click
 
-from core.commands.group import as_json, cli
+from core.commands.group import as_json, cli, print_json
 from core.settings import get_settings
 
 
@@ -231,7 +230,7 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
             }
             for path, pair, answer in zip(images, pairs, answers, strict=True)
         ]
-        click.echo(json.dumps(rows))
+        print_json(rows)
         return
     for caption in filter(None, (answers[0].views, answers[0].preprocessing)):
         click.echo(caption, err=True)

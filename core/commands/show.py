@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.commands.group import as_json, cli, print_rows
+from core.commands.group import as_json, cli, print_json, print_rows
 from core.settings import get_settings
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def list_(what: str, as_json: bool) -> None:
         "datasets": _datasets,
         "groups": _groups,
         "recipes": _recipes,
-        "runs": lambda: [_summary(run) for run in _runs()],
+        "runs": lambda: [_summary(run, as_json) for run in _runs()],
     }[what]()
     print_rows(rows, as_json)
 
@@ -121,7 +120,7 @@ def describe(
     else:
         facts = client.describe(get_settings(), architecture, shape, classes, options, batch)
     if as_json:
-        click.echo(json.dumps(facts))
+        print_json(facts)
         return
     columns = ("name", "type", "output_shape", "parameters", "trainable_parameters", "macs")
     print_rows([{key: layer[key] for key in columns} for layer in facts["layers"]], False)
@@ -147,7 +146,7 @@ def status(run: str | None, as_json: bool) -> None:
     from core.tracking.store import get_store
 
     if run is None:
-        print_rows([_summary(one) for one in _runs()], as_json)
+        print_rows([_summary(one, as_json) for one in _runs()], as_json)
         return
     run_id = get_store().resolve(run)
     one = next((one for one in _runs() if one["run_id"] == run_id), None)
@@ -159,27 +158,36 @@ def status(run: str | None, as_json: bool) -> None:
         print_rows([group | {"status": get_store().state(run_id).status}], as_json)
         return
     if as_json:
-        click.echo(json.dumps(one))
+        print_json(one)
         return
-    for key, value in _summary(one).items():
+    for key, value in _summary(one, as_json).items():
         click.echo(f"{key}: {value}")
     tags = get_store().state(run_id).tags
     for name, tag in (("reason", schema.FAILURE), ("not logged", schema.NOT_LOGGED)):
         if tag in tags:
             click.echo(f"{name}: {tags[tag]}")
+    for remark in one["remarks"]:
+        click.echo(f"remark: {remark}")
     for key, value in one["metrics"].items():
         click.echo(f"{key}: {value:g}")
 
 
 def _runs() -> list[dict[str, Any]]:
-    """All runs, newest first, by the names of the schema."""
+    """All runs, newest first, by the names of the schema, with remarks as Compare has them."""
+    from core.analysis import health
     from core.tracking import frames
     from core.tracking.store import get_store
 
-    return [_nested(row) for _, row in frames.runs(get_store()).iterrows()]
+    runs = frames.runs(get_store())
+    return [
+        _nested(row) | {"remarks": [one.sentence for one in found]}
+        for (_, row), found in zip(runs.iterrows(), health.of_all(runs), strict=True)
+    ]
 
 
 def _nested(row: pd.Series) -> dict[str, Any]:
+    from core.analysis.values import is_final
+
     given = row.dropna()
     nested = {
         kind: {
@@ -187,17 +195,29 @@ def _nested(row: pd.Series) -> dict[str, Any]:
         }
         for kind in ("params", "metrics")
     }
+    nested["metrics"] = {
+        name: value for name, value in nested["metrics"].items() if is_final(name, row["status"])
+    }
     return {"run_id": row["run_id"], "name": row["name"], "status": row["status"], **nested}
 
 
-def _summary(run: dict[str, Any]) -> dict[str, Any]:
-    metrics = run["metrics"]
+def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """A run in one row. as_json: accuracies as fractions, null where that was not logged; else in words."""
+    from core.analysis.values import not_a_fraction, percent
+
+    def accuracy(name: str) -> float | str | None:
+        value = run["metrics"].get(name)
+        if not as_json:
+            return percent(value)
+        return None if value is None or not_a_fraction("", value) else value
+
     return {
         "run_id": run["run_id"],
         "status": run["status"],
         "name": run["name"],
-        "val_accuracy": metrics.get("best_val_accuracy"),
-        "test_accuracy": metrics.get("test_accuracy"),
+        "val_accuracy": accuracy("best_val_accuracy"),
+        "test_accuracy": accuracy("test_accuracy"),
+        **({"remarks": run["remarks"]} if as_json else {}),
     }
 
 
@@ -213,7 +233,7 @@ def log(run: str, follow: bool, as_json: bool) -> None:
     store = get_store()
     run_id = store.resolve(run)
     if as_json:
-        click.echo(json.dumps({"run_id": run_id, "log": read_log(store, run_id)}))
+        print_json({"run_id": run_id, "log": read_log(store, run_id)})
         return
     path = log_path(store, run_id)
     position = path.stat().st_size if path.exists() else 0  # before: better a line twice than a line lost

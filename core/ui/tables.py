@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import health
+from core.analysis.values import is_final, not_a_fraction
 from core.tracking import schema
 from core.ui import words
 
@@ -67,8 +68,10 @@ def runs_table(runs: pd.DataFrame, few_classes: Collection[str] = ()) -> pd.Data
         if (kind == "metrics" and not name.startswith("system/")) or (kind == "params" and name != "name"):
             # Runs of other programs may have a setting called as a metric, or as one of our columns.
             values = runs[column]
-            if kind == "metrics" and name.startswith("test_"):  # of a run that trains they are not final
-                values = values.where(~runs["status"].isin(schema.ACTIVE))
+            if kind == "metrics":
+                values = values.where([is_final(name, status) for status in runs["status"]])
+            if kind == "metrics" and name in _FRACTIONS:  # the remarks say what was logged instead
+                values = values.where([not_a_fraction("", value) is None for value in values])
             if name == "test_top5_accuracy" and "params.data.name" in runs:
                 values = values.where(~runs["params.data.name"].isin(few_classes))
             table[column if name in table else name] = values.to_numpy()

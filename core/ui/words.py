@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from core.analysis.values import is_ours as is_ours
-from core.analysis.values import not_a_fraction
+from core.analysis.values import percent as percent
 from core.settings import get_settings
 from core.tracking import schema
 from core.tracking.progress import latest, started_at
@@ -50,16 +50,6 @@ def ago(moment: Any) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h ago"
     return f"{minutes // (24 * 60)} days ago"
-
-
-def percent(value: Any) -> str:
-    """A fraction as a percentage with two decimals; a dash when there is none.
-
-    What another program logged may be infinite or a percentage already: it is shown as what it is.
-    """
-    if value is None or pd.isna(value):
-        return "–"
-    return f"{value:.2%}" if not_a_fraction("", value) is None else f"{value:g} (not a fraction)"
 
 
 def count(things: Sized, one: str = "run") -> str:
