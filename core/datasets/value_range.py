@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -82,7 +83,7 @@ def find_range(found: Spread | None) -> tuple[float, float]:
     usual = _usual(found.low, found.high, True in found.kinds)
     if usual and found.high - found.low >= MIN_FILLED * usual[1]:
         return usual
-    return found.low, found.high if found.high > found.low else found.low + 1
+    return _between(found.low, found.high)
 
 
 def range_of_one(samples: Samples) -> tuple[float, float]:
@@ -91,7 +92,7 @@ def range_of_one(samples: Samples) -> tuple[float, float]:
     if found is None:
         return FULL_INTEGERS
     usual = _usual(found.low, found.high, found.is_float)
-    return usual or (found.low, found.high if found.high > found.low else found.low + 1)
+    return usual or _between(found.low, found.high)
 
 
 def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -111,7 +112,7 @@ def check_range(value_range: Sequence[float] | None) -> tuple[float, float] | No
     if value_range is None:
         return None
     numbers = tuple(float(value) for value in value_range)
-    if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or not numbers[0] < numbers[1]:
+    if len(numbers) != 2 or not _is_range(*numbers):
         raise ValueError(
             "`value_range` must be two numbers, the value that becomes black and a larger one that becomes "
             f"white. Received: {', '.join(f'{number:g}' for number in numbers)}."
@@ -166,6 +167,21 @@ def _usual(low: float, high: float, is_float: bool) -> tuple[float, float] | Non
     return (0.0, float(fitting[0])) if fitting else None
 
 
+def _between(low: float, high: float) -> tuple[float, float]:
+    """The range from the smallest value to the largest; where all are the same, up to the next larger one.
+
+    One more is not always larger: a float of 1e17 and one is the same float.
+    """
+    return (low, high) if high > low else (low, max(low + 1, math.nextafter(low, math.inf)))
+
+
+def _is_range(low: float, high: float) -> bool:
+    """Whether values can be scaled to a range: it is not empty, nor too small or large to divide by."""
+    return low < high and math.isfinite(high - low) and high - low >= sys.float_info.min
+
+
 def _eight_bit(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    shifted = (values.astype(np.float64) - low) * (255 / (high - low))
+    if not high > low:  # so earlier versions wrote down the range of large values that are all the same
+        low, high = _between(low, high)
+    shifted = (np.clip(values.astype(np.float64), low, high) - low) * (255 / (high - low))
     return np.clip(shifted, 0, 255).round().astype(np.uint8)

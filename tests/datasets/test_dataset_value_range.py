@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from core.datasets import store
 from core.datasets.decode import Target, Unreadable, decode_image
 from core.datasets.importer import ImportRefused, import_images
 from core.datasets.request import parse_range
-from core.datasets.value_range import FULL, IMAGE
+from core.datasets.value_range import FULL, IMAGE, check_range
 from tests.deep_files import png, ppm, tiff
 
 SHAPE = (5, 7)
@@ -326,3 +327,48 @@ def test_images_of_8_bits_are_decoded_once_and_as_before(photos, monkeypatch):
     import_images("x", photos.root)
     with Image.open(io.BytesIO((photos.root / "cat/0.png").read_bytes())) as image:
         assert (pixels_of("cat/0.png", datasets.load("x")) == np.asarray(image)).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [1e16, -1e17, 3e38, -3.4028235e38, 1e-45, 0.0])
+def test_a_flat_image_of_floats_is_black_whatever_its_value(value: float, tmp_path):
+    flat = np.full((*SHAPE, 1), value, "float32")
+    pixels = [decoded(tiff(flat), 1, IMAGE)]
+    stored = float(flat[0, 0, 0])
+    pixels.append(decoded(tiff(flat), 1, (stored, stored)))  # as earlier versions wrote the range down
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "flat.tif").write_bytes(tiff(flat))
+    import_images("flat", tmp_path)
+    dataset = datasets.load("flat")
+    assert (np.asarray(dataset.images) == 0).all()
+    low, high = dataset.info.value_range
+    assert low < high
+    assert all((one == 0).all() for one in pixels)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rule", [IMAGE, FULL, (0.0, 1.0)])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_values_that_are_no_numbers_are_one_sentence(rule, value: float):
+    image = np.linspace(0, 1, 35, dtype="float32").reshape(*SHAPE, 1)
+    image[2, 3] = value
+    with pytest.raises(
+        Unreadable, match=r"^has (values that are not finite numbers|grey values from [^ ]* to )"
+    ):
+        decoded(tiff(image), 1, rule)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("top", [1e17, 3e38])
+def test_floats_of_any_size_keep_their_levels(top: float):
+    image = np.linspace(-top, top, 35, dtype="float32").reshape(*SHAPE, 1)
+    assert (decoded(tiff(image), 1, IMAGE) == expected(image, float(image.min()), float(image.max()))).all()
+
+
+@pytest.mark.parametrize("given", ["0 1e-320", "-1.7e308 1.7e308", "1 1", "0 inf", "0 nan"])
+def test_a_range_that_nothing_can_be_scaled_to_is_refused(given: str):
+    with pytest.raises(
+        ValueError, match="must be two numbers, the value that becomes black and a larger one"
+    ):
+        check_range([float(text) for text in given.split()])
