@@ -151,7 +151,8 @@ def _understood(
     except (tables.TableRefused, Unreadable) as error:
         about_images = sample is not None and tables.is_about_images(sample, names_image)
         unclear = about_images and isinstance(error, tables.LabelUnclear)
-        return Unused(shown(path), str(error), about_images, unclear)
+        reason = sample.unreadable if sample and sample.unreadable else str(error)  # names are garbled then
+        return Unused(shown(path), reason, about_images, unclear)
     image = columns.roles["image"]
     rule = Rule() if image in sample.inside else files.rule(tables.cells(sample, image), base)
     return Table(path, data, base, sample, columns, rule)

@@ -81,13 +81,17 @@ class Entry(NamedTuple):
 class Sample(NamedTuple):
     """The beginning of a table. header: names of columns, or their numbers where the table has none.
 
-    inside: the columns that hold images themselves. rows: the first rows, of text alone.
+    inside: the columns that hold images themselves. rows: the first rows, of text alone. unreadable: why the
+    text is in none of the encodings that were tried; empty where it is, else the rows are only half right.
+    read_as: the encoding of text that is not UTF-8.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     has_header: bool = True
     inside: tuple[str, ...] = ()
+    unreadable: str = ""
+    read_as: str = ""
 
 
 class Columns(NamedTuple):
@@ -114,14 +118,17 @@ def sample_table(
     """
     if path.lower().endswith(".parquet"):
         return _parquet_sample(data)
-    rows = tuple(map(tuple, _first_rows(data, encoding)))
+    start = _start_of(data)
+    text, read_as, unreadable = _sample_text(start, encoding)
+    rows = tuple(map(tuple, _first_rows(text)))
     if not rows:
-        return Sample((), ())
+        return Sample((), (), unreadable=unreadable, read_as=read_as)
     header = tuple(cell.strip() for cell in rows[0])
     usual = {name for names in ROLES.values() for name in names} & {name.lower() for name in header}
     if any(looks_like_image(cell) or (not usual and names_image(cell)) for cell in header):
-        return Sample(tuple(str(i + 1) for i in range(len(header))), rows, has_header=False)
-    return Sample(header, rows[1:])
+        header = tuple(str(i + 1) for i in range(len(header)))
+        return Sample(header, rows, has_header=False, unreadable=unreadable, read_as=read_as)
+    return Sample(header, rows[1:], unreadable=unreadable, read_as=read_as)
 
 
 def understand(sample: Sample, wanted: Mapping[str, str], names_image: Callable[[str], bool]) -> Columns:
@@ -135,7 +142,7 @@ def understand(sample: Sample, wanted: Mapping[str, str], names_image: Callable[
         if role not in ROLES:
             raise TableRefused(f"`columns` may name {', '.join(ROLES)}. Received: {role!r}.")
         if column not in header:
-            raise TableRefused(f"there is no column {column!r}. Columns: {_quoted(header)}.")
+            raise TableRefused(_no_such_column(sample, column))
     roles = {**_by_name(header, skip=set(wanted.values())), **wanted}
     if "part" not in roles and (part := _part_column(sample)):
         roles["part"] = part
@@ -240,14 +247,22 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names)) or "none"
 
 
-def _first_rows(data: bytes | Path, encoding: str | None) -> list[list[str]]:
+def _no_such_column(sample: Sample, column: str) -> str:
+    found = f"there is no column {column!r}. Columns: {_quoted(sample.header)}."
+    if sample.read_as and not "".join((column, *sample.header)).isascii():
+        found += f" It was read as {sample.read_as}; is that its encoding?"
+    return found
+
+
+def _start_of(data: bytes | Path) -> bytes:
+    if isinstance(data, bytes):
+        return data[:SAMPLE_BYTES]
+    with open(data, "rb") as file:
+        return file.read(SAMPLE_BYTES)
+
+
+def _first_rows(text: str) -> list[list[str]]:
     """The first rows of a table, as far as they can be read."""
-    if isinstance(data, Path):
-        with open(data, "rb") as file:
-            start = file.read(SAMPLE_BYTES)
-    else:
-        start = data[:SAMPLE_BYTES]
-    text = _sample_text(start, encoding)
     rows: list[list[str]] = []
     with suppress(csv.Error):
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.split("\n", 1)[0])):
@@ -258,21 +273,22 @@ def _first_rows(data: bytes | Path, encoding: str | None) -> list[list[str]]:
     return rows
 
 
-def _sample_text(start: bytes, encoding: str | None) -> str:
-    """The first SAMPLE_BYTES of a table as text, decoded as `_text_of` decodes the whole table.
+def _sample_text(start: bytes, encoding: str | None) -> tuple[str, str, str]:
+    """The first SAMPLE_BYTES of a table, decoded as `_text_of` decodes the whole table.
 
-    Bytes that are in neither encoding are replaced.
+    Returns the text, the encoding where it is not UTF-8, and why it is in neither; then bytes are replaced.
     """
     cut = len(start) == SAMPLE_BYTES  # the last line is incomplete
     if start.startswith(UTF_16_MARKS):
         text = start.decode("utf-16", "replace")
-        return text.rpartition("\n")[0] if cut else text
+        return text.rpartition("\n")[0] if cut else text, "", ""
     lines = start.rpartition(b"\n")[0] if cut else start
-    for tried in ("utf-8-sig", encoding):
-        with suppress(ValueError, LookupError):
-            if tried is not None:
-                return lines.decode(tried)
-    return lines.decode("utf-8-sig", "replace")
+    with suppress(UnicodeDecodeError):
+        return lines.decode("utf-8-sig"), "", ""
+    try:
+        return _text_of(lines, encoding), encoding or "", ""
+    except TableRefused as error:
+        return lines.decode("utf-8-sig", "replace"), "", str(error)
 
 
 def _csv_rows(data: bytes | Path, encoding: str | None) -> Iterator[list[str]]:

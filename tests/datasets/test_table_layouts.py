@@ -240,6 +240,30 @@ def test_a_table_in_another_encoding_is_read_when_it_is_named(photos) -> None:
         import_images("y", photos.root, encoding="klingon")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "sentence"),
+    [
+        (
+            None,
+            r"it is not UTF-8 text \(invalid start byte at byte 0\)\. Give its encoding, or save it as UTF-8",
+        ),
+        ("euc_jp", "it cannot be read as euc_jp"),
+        ("klingon", "it cannot be read as klingon"),
+        ("latin-1", r"there is no column '画像'.* It was read as latin-1; is that its encoding\?"),
+    ],
+)
+def test_a_column_in_an_encoding_that_was_not_named_is_no_missing_column(
+    photos, encoding: str | None, sentence: str
+) -> None:
+    photos.add("a.png", "b.png")
+    photos.write("labels.csv", "画像,種類\na.png,犬\nb.png,猫\n".encode("cp932"))
+    columns = {"image": "画像", "label": "種類"}
+    with pytest.raises(ImportRefused, match=sentence) as refused:
+        import_images("x", photos.root, columns=columns, encoding=encoding)
+    assert len(str(refused.value).splitlines()) == 1
+    assert "�" not in str(refused.value)
+
+
 @pytest.mark.parametrize("long_rows", [0, 6])  # 6: more bytes than the beginning that is looked at
 def test_the_named_encoding_also_finds_columns_and_images(photos, long_rows: int) -> None:
     names = [f"{name}{n}" for n in range(2) for name in ("猫", "犬")]
