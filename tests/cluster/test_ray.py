@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from tests.conftest import SMALL, stop_processes, using
 from tests.nets import write_net
+from tests.servers import free_port, mlflow_server
 from tests.waiting import wait_for
 
 RAY = os.environ.get("ARCHLAB_TEST_RAY")
@@ -92,12 +91,6 @@ class Head:
         return list(found)
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:  # sockets need short paths
@@ -109,25 +102,8 @@ def head() -> Iterator[Head]:
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server with a database and artifacts of its own."""
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination", f"{folder}/artifacts",
-    ]  # fmt: skip
-    server = subprocess.Popen(command, cwd=folder, start_new_session=True)
-    address = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return urllib.request.urlopen(f"{address}/health", timeout=5).status == 200
-        except OSError:
-            return False
-
-    wait_for(answers, 120)
-    yield address
-    os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server.uri
 
 
 @pytest.fixture
