@@ -74,12 +74,16 @@ def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None)
 
 def conclude_groups(store: RunStore) -> None:
     """End the parents all of whose runs have ended: FINISHED when these are, else FAILED."""
-    for parent in store.open_groups():
+    parents = store.open_groups()
+    owners = {owner for parent in parents if (owner := parent.tags.get(schema.OWNER)) is not None}
+    alive = {owner for owner in owners if is_alive(owner)}  # asked first: a launch may end just now
+    runs = store.children_of([parent.run_id for parent in parents])
+    for parent in parents:
         size, owner = parent.tags[schema.GROUP], parent.tags.get(schema.OWNER)
         if not size.isdecimal() or owner is None:  # any program may write such a tag: it is no group of ours
             continue
-        children = store.children(parent.run_id)
-        launching = len(children) < int(size) and is_alive(owner)
+        children = runs[parent.run_id]
+        launching = len(children) < int(size) and owner in alive
         if launching or any(child.status in schema.ACTIVE for child in children):
             continue
         finished = [child.run_id for child in children if child.status == schema.FINISHED]

@@ -125,22 +125,33 @@ def _active(store: RunStore) -> list[RunState]:
 
 def children(store: RunStore, parent: str) -> list[Child]:
     """The runs of a group, in the order in which they were submitted."""
+    return children_of(store, [parent])[parent]
+
+
+def children_of(store: RunStore, parents: Sequence[str]) -> dict[str, list[Child]]:
+    """The runs of several groups by the group, each in the order in which they were submitted."""
+    found: dict[str, list[Child]] = {parent: [] for parent in parents}
     if not is_database(store.uri):
         client = store.client
-        with asking(store.uri):
-            found = client.search_runs(
-                [store.experiment_id], f"tags.`{schema.PARENT}` = '{parent}'", max_results=10_000
-            )
-        ordered = sorted(found, key=lambda run: run.info.start_time)
-        return [Child(run.info.run_id, run.info.status) for run in ordered]
+        for parent in found:
+            with asking(store.uri):
+                runs = client.search_runs(
+                    [store.experiment_id], f"tags.`{schema.PARENT}` = '{parent}'", max_results=10_000
+                )
+            ordered = sorted(runs, key=lambda run: run.info.start_time)
+            found[parent] = [Child(run.info.run_id, run.info.status) for run in ordered]
+        return found
     query = text(
-        "SELECT runs.run_uuid, runs.status FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid "
-        "WHERE tags.key = :key AND tags.value = :parent AND runs.lifecycle_stage = 'active' "
+        "SELECT tags.value, runs.run_uuid, runs.status FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid "
+        "WHERE tags.key = :key AND tags.value IN :parents AND runs.lifecycle_stage = 'active' "
         "ORDER BY runs.start_time, runs.run_uuid"
-    )
+    ).bindparams(bindparam("parents", expanding=True))
     with connected(store.uri) as connection:
-        rows = connection.execute(query, {"key": schema.PARENT, "parent": parent})
-        return [Child(run_id, status) for run_id, status in rows]
+        for parent, run_id, status in connection.execute(
+            query, {"key": schema.PARENT, "parents": list(found)}
+        ):
+            found[parent].append(Child(run_id, status))
+    return found
 
 
 def count_numbered(store: RunStore, number: str) -> int:

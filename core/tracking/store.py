@@ -6,7 +6,7 @@ import getpass
 import json
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -149,6 +149,10 @@ class RunStore:
     def children(self, parent: str) -> list[states.Child]:
         """The runs of a group, in the order in which they were submitted."""
         return states.children(self, parent)
+
+    def children_of(self, parents: Sequence[str]) -> dict[str, list[states.Child]]:
+        """The runs of several groups by the group, each in the order in which they were submitted."""
+        return states.children_of(self, parents)
 
     def reopen(self, run_id: str) -> None:
         """Make a run that has ended SCHEDULED again; what it said of its end is forgotten.
