@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,18 @@ probabilities = model.predict(images)
 """
 
 
+NAMES = """
+# The class of each probability, in order
+classes = [
+{names}]
+"""
+NAMES_OF_TWO = """
+# The class below 0.5 and the class from there on
+classes = [
+{names}]
+"""
+
+
 def requirements() -> list[str]:
     """The packages that a saved model needs, pinned; MLflow adds itself."""
     import keras
@@ -63,15 +75,18 @@ def requirements() -> list[str]:
     return [f"{package}=={version(package)}" for package in ("keras", keras.backend.backend(), "numpy")]
 
 
-def save_model(path: str, model: keras.Model, **given: Any) -> None:
-    """Save a model as `mlflow.keras.save_model` does, with what it needs beside it."""
+def save_model(path: str, model: keras.Model, classes: Sequence[str] = (), **given: Any) -> None:
+    """Save a model as `mlflow.keras.save_model` does, with what it needs beside it.
+
+    classes: their names, in the order of the probabilities.
+    """
     import mlflow.keras
 
     mlflow.keras.save_model(model, path=path, **given)
-    write_beside(Path(path), model)
+    write_beside(Path(path), model, classes)
 
 
-def write_beside(folder: Path, model: keras.Model) -> None:
+def write_beside(folder: Path, model: keras.Model, classes: Sequence[str] = ()) -> None:
     """Write the README, and the package of layers where the model has some that Keras lacks."""
     sources = sorted(set(_sources(model)))
     needs_code = bool(sources) or len(list(model._flatten_layers())) > DEEP
@@ -85,8 +100,17 @@ def write_beside(folder: Path, model: keras.Model) -> None:
     shape = ", ".join(str(side) for side in model.input_shape[1:])
     units = model.output_shape[-1]
     answer = "the probability of the second class" if units == 1 else f"probabilities of {units} classes"
-    text = TEXT.format(name=model.name, shape=shape, answer=answer, code=WITH_LAYERS if needs_code else PLAIN)
+    code = WITH_LAYERS if needs_code else PLAIN
+    if classes:
+        names = "".join(f"    {_quoted(name)},\n" for name in classes)
+        code += (NAMES_OF_TWO if units == 1 else NAMES).format(names=names)
+    text = TEXT.format(name=model.name, shape=shape, answer=answer, code=code)
     (folder / README).write_text(text, encoding="utf-8")
+
+
+def _quoted(name: str) -> str:
+    """A class's name as Python writes it, without the sign that would end the README's block of code."""
+    return repr(name).replace("`", "\\x60")
 
 
 def _sources(model: keras.Model) -> Iterator[Path]:

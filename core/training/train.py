@@ -147,7 +147,9 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         progress.phase("measuring the latency")
         writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
         progress.phase("saving")
-        size_of_model = writer.attempt("the model", lambda: store.log_model(run_id, saved))
+        size_of_model = writer.attempt(
+            "the model", lambda: store.log_model(run_id, saved, dataset.info.classes)
+        )
         if size_of_model is not None:
             writer.metrics({"model_bytes": size_of_model}, step=0)
             writer.tags({schema.WEIGHTS: lineage.digest_of(map(np.asarray, saved.get_weights()))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -26,6 +27,19 @@ MODELS = {
     "inception_resnet_v1": {},
 }
 
+CLASSES = [
+    "cat",
+    "dog's",
+    'two "words"',
+    "```python",
+    "back\\slash",
+    "Ünï",
+    "猫",
+    "new\nline",
+    "{braces}",
+    "",
+]
+
 ELSEWHERE = """
 import json, re, sys
 from pathlib import Path
@@ -38,6 +52,7 @@ for folder in map(Path, sys.argv[1:]):
     known = {"images": images}
     exec(code.replace("PATH", str(folder)), known)
     np.save(folder / "answers.npy", known["probabilities"])
+    (folder / "classes.json").write_text(json.dumps(known["classes"]))
 assert "core" not in sys.modules
 """
 
@@ -55,13 +70,14 @@ def test_models_load_without_the_program_and_answer_the_same(tmp_path: Path) -> 
     for name, options in MODELS.items():
         size = max(architectures.get(name).min_size, 32)
         model = inference_model(build_model(name, (size, size, 3), 10, **options))
-        save_model(str(tmp_path / name), model, pip_requirements=requirements())
+        save_model(str(tmp_path / name), model, CLASSES, pip_requirements=requirements())
         images = np.random.default_rng(0).uniform(size=(2, size, size, 3)).astype("float32")
         np.save(tmp_path / name / "images.npy", images)
         expected[name] = model.predict(images, verbose=0)
     load_elsewhere([tmp_path / name for name in MODELS], tmp_path)
     for name, answers in expected.items():
         np.testing.assert_allclose(np.load(tmp_path / name / "answers.npy"), answers, atol=1e-6)
+        assert json.loads((tmp_path / name / "classes.json").read_text()) == CLASSES
     assert not (tmp_path / "lenet5" / "code").exists()
 
 
@@ -81,4 +97,6 @@ def test_a_run_says_what_its_model_needs(trained: Trained) -> None:
     lines = (folder / "requirements.txt").read_text().splitlines()
     for package in ("keras", "tensorflow", "mlflow", "numpy"):
         assert f"{package}=={version(package)}" in lines
-    assert "(N, 28, 28, 1)" in (folder / README).read_text()
+    readme = (folder / README).read_text()
+    assert "(N, 28, 28, 1)" in readme
+    assert "classes = [\n    '0',\n    '1',\n" in readme
