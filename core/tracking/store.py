@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -71,6 +72,8 @@ class RunStore:
     @cached_property
     def _client_and_experiment(self) -> tuple[MlflowClient, str]:
         require_answer(self.uri)
+        # A command prints ids and JSON alone; MLflow would add the addresses of runs that end.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         with self._lock, store_errors(self.uri):
             import mlflow
             from mlflow import MlflowClient

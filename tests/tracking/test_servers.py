@@ -128,6 +128,57 @@ def test_a_store_that_is_stopped_is_one_line_of_every_command_and_comes_back(
         stop_processes(store.settings)
 
 
+def test_a_server_whose_database_stops_is_one_line_of_every_command_and_comes_back(
+    database: Postgres, tmp_path: Path
+) -> None:
+    """As docs/cluster.md starts it: `mlflow server --backend-store-uri postgresql://...`."""
+    options = ("--backend-store-uri", database.uri, "--artifacts-destination", str(tmp_path / "artifacts"))
+    with mlflow_server(tmp_path, *options) as server, store_at(tmp_path / "home", server.uri) as store:
+        run_id = store.create(SMALL)
+        store.log_metrics(run_id, {"loss": 1.0}, step=1)
+        store.set_status(run_id, schema.FINISHED)
+        parent = store.create_group("both", 2)
+        child = store.create(SMALL, {schema.PARENT: parent})
+        assert store.children_of([parent, run_id]) == {
+            parent: [states.Child(child, schema.SCHEDULED)],
+            run_id: [],
+        }
+        database.stop()
+        try:
+            assert server.answers()  # it does not look at its database for that
+            for read in (
+                store.active,
+                lambda: frames.runs(store),
+                lambda: store.run(run_id),
+                lambda: store.config(run_id),
+                lambda: store.model_file(run_id),
+                lambda: store.with_keras_model([run_id]),
+            ):
+                with pytest.raises(StoreError, match="cannot be used") as found:
+                    read()
+                assert fault_of(found.value) is Fault.AWAY
+            environment = {"ARCHLAB_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": server.uri}
+            for command in (
+                *COMMANDS,
+                ("status", run_id),
+                ("delete", run_id, "--yes"),
+                ("predict", run_id, __file__),
+            ):
+                _store_for.cache_clear()  # each command opens the store
+                answer = run(*command, **environment)
+                assert answer.returncode == 2
+                assert answer.stderr.startswith("Error: The tracking store "), answer.stderr
+                assert len(answer.stderr.splitlines()) == 1
+                assert "secret" not in answer.stderr
+            assert run("doctor", **environment).returncode == 1
+        finally:
+            database.start()
+        wait_for(lambda: answers(lambda: store.state(run_id)), 30)
+        assert store.config(run_id) == SMALL
+        assert store.last_step(run_id) == 1
+        assert run("cancel", child, **environment).stdout == "1 run was asked to end.\n"  # and no address
+
+
 def test_what_lies_behind_a_server_is_downloaded_once(server: MlflowServer, tmp_path: Path) -> None:
     with store_at(tmp_path / "home", server.uri) as store, pytest.MonkeyPatch.context() as patch:
         run_id = store.create(ExperimentConfig())
