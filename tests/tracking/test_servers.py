@@ -146,6 +146,7 @@ def test_a_server_whose_database_stops_is_one_line_of_every_command_and_comes_ba
         database.stop()
         try:
             assert server.answers()  # it does not look at its database for that
+            sentence = "cannot be used: It answers every request with the HTTP error 503; its own database"
             for read in (
                 store.active,
                 lambda: frames.runs(store),
@@ -154,7 +155,7 @@ def test_a_server_whose_database_stops_is_one_line_of_every_command_and_comes_ba
                 lambda: store.model_file(run_id),
                 lambda: store.with_keras_model([run_id]),
             ):
-                with pytest.raises(StoreError, match="cannot be used") as found:
+                with pytest.raises(StoreError, match=sentence) as found:
                     read()
                 assert fault_of(found.value) is Fault.AWAY
             environment = {"ARCHLAB_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": server.uri}
@@ -168,6 +169,7 @@ def test_a_server_whose_database_stops_is_one_line_of_every_command_and_comes_ba
                 answer = run(*command, **environment)
                 assert answer.returncode == 2
                 assert answer.stderr.startswith("Error: The tracking store "), answer.stderr
+                assert sentence in answer.stderr
                 assert len(answer.stderr.splitlines()) == 1
                 assert "secret" not in answer.stderr
             assert run("doctor", **environment).returncode == 1
