@@ -397,13 +397,15 @@ class RunStore:
             return folder / name
         import mlflow
         from mlflow.exceptions import MlflowException
+        from mlflow.utils.uri import append_to_uri_path
 
         run = self.run(run_id)  # a store that is away says so
+        place = append_to_uri_path(run.info.artifact_uri, name)  # by the run's id MLflow hides why it failed
 
         def download(folder: Path) -> Path:
             return Path(
                 mlflow.artifacts.download_artifacts(
-                    run_id=run_id, artifact_path=name, tracking_uri=self.uri, dst_path=str(folder)
+                    artifact_uri=place, tracking_uri=self.uri, dst_path=str(folder)
                 )
             )
 
