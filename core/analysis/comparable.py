@@ -1,8 +1,9 @@
 """Which runs may be compared, and which of them is best: the one place that decides it.
 
 Accuracies are ranked only when they were measured on the same images: the same version of a dataset and the
-same split of it. Runs that repeat one experiment with other seeds, or on other folds, compete together by
-their mean, so that no run wins because its seed or fold was lucky. A repeat that collapsed counts in it.
+same validation and test images of it. Runs that repeat one experiment with other seeds, or on other folds,
+compete together by their mean, so that no run wins because its seed or fold was lucky. A repeat that
+collapsed counts in it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,10 @@ SPLIT_SETTINGS = ("data.validation_fraction", "data.split_seed", "data.folds", "
 OPTIONS = "model.options."
 PER_REPEAT = re.compile(r"( · fold \d+ of \d+)?( · seed \d+)?$")  # what a group adds to the names of its runs
 
-FINGERPRINT, SPLIT = f"params.{schema.FINGERPRINT}", f"params.{schema.SPLIT}"
+FINGERPRINT, SPLIT, EVALUATION = (
+    f"params.{name}" for name in (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
+)
+KEEP_TOGETHER = "params.data.keep_together"
 # The columns of the runs by which it is decided.
 DECIDING = (
     "run_id",
@@ -37,8 +41,10 @@ DECIDING = (
     "params.data.name",
     *(f"params.{name}" for name in SPLIT_SETTINGS),
     "params.training.keep",
+    KEEP_TOGETHER,
     FINGERPRINT,
     SPLIT,
+    EVALUATION,
     *health.COLUMNS,
 )
 
@@ -49,8 +55,9 @@ DEFAULTS = {name: str(value) for name, value in ExperimentConfig().flat().items(
 class Basis:
     """The images that a score was measured on. Scores are ranked only within one basis.
 
-    fingerprint: of the dataset's version; empty when it was not logged. splits: the split fingerprints of all
-    runs that a score is the mean of, several for folds. how: the split in words.
+    fingerprint: of the dataset's version; empty when it was not logged. splits: the fingerprints of the
+    validation and test images of all runs that a score is the mean of, several for folds; of runs that did
+    not log it that of their whole split, or its settings. how: the split in words.
     """
 
     dataset: str
@@ -114,13 +121,15 @@ def compare(runs: pd.DataFrame) -> Comparison:
             unranked[key] += 1
         else:
             finished.setdefault(key, []).append(row)
-    competitors = []
+    competitors, evaluations = [], evaluations_of(rows)
     for key, repeats in finished.items():
         nothing = {row["run_id"]: reason for row in repeats if (reason := _learned_nothing(row)) is not None}
         if len(nothing) == len(repeats):
             excluded |= nothing
         else:
-            competitors.append(_competitor(repeats, len(nothing), unfinished[key], unranked[key]))
+            competitors.append(
+                _competitor(repeats, evaluations, len(nothing), unfinished[key], unranked[key])
+            )
     return Comparison(tuple(competitors), excluded)
 
 
@@ -162,10 +171,27 @@ def validation_accuracy(run: Mapping[str, Any] | pd.Series) -> float:
     return number(run, f"metrics.{kept}")
 
 
-def basis_of(run: Mapping[str, Any]) -> Basis:
-    """The images that one run was measured on. A run of an older version is known by its split's settings."""
+def evaluations_of(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str | None, str], str]:
+    """The evaluation fingerprint of every split, by version and split fingerprint, as far as a run logged it.
+
+    By it an older run, which logged only its split, is known to have the images of a newer one.
+    """
+    return {
+        (text(run, FINGERPRINT), split): evaluation
+        for run in runs
+        if (split := text(run, SPLIT)) and (evaluation := text(run, EVALUATION))
+    }
+
+
+def basis_of(run: Mapping[str, Any], evaluations: Mapping[tuple[str | None, str], str]) -> Basis:
+    """The images that one run was measured on, by the most exact thing that is known of them.
+
+    evaluations: of the runs that it is compared with (`evaluations_of`).
+    """
     split = text(run, SPLIT)
-    if split is None:
+    if split is not None:
+        split = text(run, EVALUATION) or evaluations.get((text(run, FINGERPRINT), split), split)
+    else:
         split = " ".join(normal(run.get(f"params.{name}"), DEFAULTS[name]) for name in SPLIT_SETTINGS)
     dataset, fingerprint = text(run, "params.data.name") or "", text(run, FINGERPRINT) or ""
     return Basis(dataset, fingerprint, frozenset([split]), split_in_words([run]))
@@ -174,14 +200,15 @@ def basis_of(run: Mapping[str, Any]) -> Basis:
 def split_in_words(runs: list[Mapping[str, Any]]) -> str:
     """The split of repeats of one experiment, as their settings describe it."""
     first = runs[0]
+    together = ", near duplicates together" if text(first, KEEP_TOGETHER) == "near" else ""
     folds = whole(first.get("params.data.folds"))
     seed = normal(first.get("params.data.split_seed"), DEFAULTS["data.split_seed"])
     if folds:
         used = sorted({whole(run.get("params.data.fold")) + 1 for run in runs})
         which = f"all {folds} folds" if len(used) == folds else f"fold {_listed(used)} of {folds}"
-        return f"{which}, split seed {seed}"
+        return f"{which}, split seed {seed}{together}"
     fraction = number(first, "params.data.validation_fraction", float(DEFAULTS["data.validation_fraction"]))
-    return f"{fraction:.0%} held out, split seed {seed}"
+    return f"{fraction:.0%} held out, split seed {seed}{together}"
 
 
 def experiments(runs: pd.DataFrame) -> list[Hashable]:
@@ -192,7 +219,7 @@ def experiments(runs: pd.DataFrame) -> list[Hashable]:
     settings = {}
     for column in runs.columns:
         name = column.removeprefix("params.")
-        if column.startswith("params.") and name not in (*REPEATED, schema.SPLIT):
+        if column.startswith("params.") and name not in (*REPEATED, schema.SPLIT, schema.EVALUATION):
             values = runs[column].fillna(default_of(name, runs)).fillna("")
             settings[name] = values.map({value: normal(value) for value in values.unique()})
     folds = runs.get("params.data.folds", pd.Series("0", index=runs.index)).fillna("0")
@@ -226,7 +253,9 @@ def differences(runs: pd.DataFrame) -> list[str]:
     """
     rows = runs.loc[:, [name for name in DECIDING if name in runs]].to_dict("records")
     silent = sum(text(row, "params.data.name") is None for row in rows)
-    known = [basis_of(row) for row in rows if text(row, "params.data.name") is not None]
+    evaluations = evaluations_of(rows)
+    known = [basis_of(row, evaluations) for row in rows if text(row, "params.data.name") is not None]
+    exact = {basis for basis in known if basis.splits <= set(evaluations.values())}
     found = []
     datasets = Counter(basis.dataset for basis in known)
     if len(datasets) > 1:
@@ -241,7 +270,9 @@ def differences(runs: pd.DataFrame) -> list[str]:
         if len(splits) > 1 and len(versions) == 1:
             hows = Counter(basis.how for basis in of_this)
             how = f": {_counted(hows)}" if len(hows) > 1 else ""
-            found.append(f"They validated on different images of '{dataset}'{how}.")
+            certain = len(hows) > 1 or exact.issuperset(of_this)
+            what = "validated" if certain else "were trained or validated"
+            found.append(f"They {what} on different images of '{dataset}'{how}.")
     if silent and len(rows) > 1:
         found.append(f"The dataset of {silent} of them was not logged.")
     return found
@@ -257,9 +288,13 @@ def normal(value: Any, default: str = "") -> str:
 
 
 def _competitor(
-    repeats: list[dict[str, Any]], learned_nothing: int, unfinished: int, unranked: int
+    repeats: list[dict[str, Any]],
+    evaluations: Mapping[tuple[str | None, str], str],
+    learned_nothing: int,
+    unfinished: int,
+    unranked: int,
 ) -> Competitor:
-    bases = [basis_of(run) for run in repeats]
+    bases = [basis_of(run, evaluations) for run in repeats]
     splits = frozenset().union(*(basis.splits for basis in bases))
     by_split = pd.DataFrame(
         {

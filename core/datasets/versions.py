@@ -16,8 +16,17 @@ def split_fingerprint(parts: Split) -> str:
     training, not of the split. Rows are positions in one version of a dataset, so the value means something
     only beside that version's own fingerprint.
     """
+    return _fingerprint(parts.train, parts.validation, parts.test)
+
+
+def evaluation_fingerprint(parts: Split) -> str:
+    """Return the same of the rows that validate and test alone: scores of equal ones may be compared."""
+    return _fingerprint(parts.validation, parts.test)
+
+
+def _fingerprint(*sets: np.ndarray) -> str:
     total = blake2b(digest_size=16)
-    for rows in (parts.train, parts.validation, parts.test):
+    for rows in sets:
         unique = np.unique(rows).astype("<i8")
         total.update(len(unique).to_bytes(8, "little"))
         total.update(unique.tobytes())

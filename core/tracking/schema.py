@@ -59,6 +59,7 @@ TOP = 5  # of test_top5_accuracy; with so many classes or fewer it is always 1, 
 # Parameters that a run logs beside its config, when it begins to train.
 FINGERPRINT = "data.fingerprint"  # of the dataset with its edits: changes with any pixel, label or class
 SPLIT = "data.split_fingerprint"  # which of its images train, validate and test
+EVALUATION = "data.evaluation_fingerprint"  # which of its images validate and test; absent on older runs
 
 # Artifacts.
 CONFIG = "config.yaml"

@@ -26,7 +26,7 @@ from core.datasets import ImageDataset, choices, split_report
 from core.datasets.brightness import usual_brightness
 from core.datasets.records import Shape
 from core.datasets.splits import Split
-from core.datasets.versions import split_fingerprint
+from core.datasets.versions import evaluation_fingerprint, split_fingerprint
 from core.jobs.failures import Memory, size
 from core.schedules import length
 from core.settings import Settings
@@ -293,11 +293,12 @@ def log_data(
         part: np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist()
         for part, rows in vars(parts).items()
     }
-    split = split_fingerprint(parts)
+    split, evaluation = split_fingerprint(parts), evaluation_fingerprint(parts)
     facts = {
         "name": info.name,
         "fingerprint": info.fingerprint,
         "split_fingerprint": split,
+        "evaluation_fingerprint": evaluation,
         "shape": list(info.shape),
         "policy": info.options.get(
             "policy", "stretch"
@@ -309,7 +310,10 @@ def log_data(
         **config.data.model_dump(exclude={"name"}),
     }
     store.log_metrics(run_id, set_metrics(counts))
-    store.log_params(run_id, {schema.FINGERPRINT: info.fingerprint, schema.SPLIT: split})
+    store.log_params(
+        run_id,
+        {schema.FINGERPRINT: info.fingerprint, schema.SPLIT: split, schema.EVALUATION: evaluation},
+    )
     store.log_json(run_id, facts, schema.DATA)
     sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
     store.log_dataset(run_id, info.name, info.fingerprint, info.source, sizes)

@@ -33,8 +33,8 @@ def best_runs() -> None:
     for position, (dataset, bases) in enumerate(sorted(by_dataset.items())):
         with columns[position % 2], st.container(border=True):
             st.markdown(f"**{words.plain(dataset)}**")
-            for basis in bases[:SHOWN_BASES]:
-                _best(runs, rankings[basis], None if len(bases) == 1 else basis)
+            for basis, images in zip(bases[:SHOWN_BASES], reads.words_of_bases(bases), strict=False):
+                _best(runs, rankings[basis], None if len(bases) == 1 else images)
             if len(bases) > SHOWN_BASES:
                 hidden = len(bases) - SHOWN_BASES
                 kind = "versions or splits are" if hidden > 1 else "version or split is"
@@ -42,11 +42,11 @@ def best_runs() -> None:
     _excluded(runs, comparison)
 
 
-def _best(runs: pd.DataFrame, ranked: list[Competitor], basis: Basis | None) -> None:
-    """The best of one basis. basis: shown where the dataset has several."""
+def _best(runs: pd.DataFrame, ranked: list[Competitor], images: str | None) -> None:
+    """The best of one basis. images: the basis in words, where the dataset has several."""
     best = ranked[0]
-    if basis is not None:
-        st.caption(words.plain(reads.basis_words(basis)))
+    if images is not None:
+        st.caption(words.plain(images))
     validation, test = st.columns(2)
     validation.metric("validation", words.spread(best.validation, best.validation_std))
     test.metric("test", words.spread(best.test, best.test_std))

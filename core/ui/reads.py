@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pandas as pd
@@ -83,6 +84,15 @@ def compared() -> tuple[pd.DataFrame, Comparison]:
 def _compared(settings: Settings) -> tuple[pd.DataFrame, Comparison]:
     found = _runs(settings)
     return found, comparable.compare(found)
+
+
+def words_of_bases(bases: Sequence[Basis]) -> list[str]:
+    """`basis_words` of each; those that would read alike are told apart by the fingerprint of their split."""
+    told = [basis_words(basis) for basis in bases]
+    return [
+        f"{said}, split {min(basis.splits)[:8]}" if told.count(said) > 1 else said
+        for basis, said in zip(bases, told, strict=True)
+    ]
 
 
 def basis_words(basis: Basis) -> str:

@@ -198,6 +198,27 @@ def test_what_makes_runs_different_is_said() -> None:
     assert differences(frame(run("c", 0.8, **{"params.data.name": None}))) == []
 
 
+def test_runs_that_train_on_fewer_images_and_validate_on_the_same_compete() -> None:
+    evaluation = {f"params.{schema.EVALUATION}": "e"}
+    whole = run("whole", 0.9, **evaluation)
+    fewer = run("fewer", 0.8, **evaluation, **{SPLIT: "at most 20", "data.imbalance": "at_most"})
+    older = run("older", 0.7, **{"model.name": "conv3"})  # logged its split alone, which is that of `whole`
+    assert winners(whole, fewer, older) == [("whole", 0.9, 3)]
+    assert differences(frame(whole, fewer, older)) == []
+    elsewhere = {SPLIT: "near", f"params.{schema.EVALUATION}": "f"}
+    near = run("near", 0.95, **elsewhere, **{"data.keep_together": "near"})
+    assert winners(whole, near) == [("whole", 0.9, 1), ("near", 0.95, 1)]
+    assert differences(frame(whole, near)) == [
+        "They validated on different images of 'digits': 10% held out, split seed 0 (1 run), "
+        "10% held out, split seed 0, near duplicates together (1 run)."
+    ]
+
+
+def test_of_older_runs_it_is_not_said_which_of_their_images_differ() -> None:
+    older = [run("whole", 0.9), run("fewer", 0.8, **{SPLIT: "other", "data.imbalance": "at_most"})]
+    assert differences(frame(*older)) == ["They were trained or validated on different images of 'digits'."]
+
+
 def test_a_competitor_of_one_run_has_no_deviation() -> None:
     (one,) = compare(frame(run("a", 0.9))).competitors
     assert isinstance(one, Competitor)

@@ -9,7 +9,7 @@ import numpy as np
 from core.config import DataConfig
 from core.datasets import choices, load
 from core.datasets.splits import Split, split
-from core.datasets.versions import split_fingerprint
+from core.datasets.versions import evaluation_fingerprint, split_fingerprint
 from core.settings import Settings
 
 PARTS = Split(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6]))
@@ -29,6 +29,13 @@ def test_every_change_of_the_split_changes_its_fingerprint() -> None:
 
 def test_repeated_training_images_are_the_same_split() -> None:
     assert split_fingerprint(replace(PARTS, train=np.array([0, 0, 1, 2, 3, 3]))) == split_fingerprint(PARTS)
+
+
+def test_training_images_are_no_part_of_what_a_score_is_measured_on() -> None:
+    fewer = replace(PARTS, train=np.array([0, 1]))
+    assert evaluation_fingerprint(fewer) == evaluation_fingerprint(PARTS)
+    others = (replace(PARTS, validation=np.array([4])), Split(PARTS.train, PARTS.validation, PARTS.train))
+    assert len({evaluation_fingerprint(one) for one in (PARTS, *others)}) == 3
 
 
 def test_fractions_seeds_and_folds_of_a_real_dataset_differ(settings: Settings) -> None:

@@ -47,6 +47,7 @@ def test_a_run_through_queue_and_worker_ends_finished_with_the_whole_schema(trai
         **{key: str(value) for key, value in launched.flat().items()},
         schema.FINGERPRINT: data["fingerprint"],
         schema.SPLIT: data["split_fingerprint"],
+        schema.EVALUATION: data["evaluation_fingerprint"],
     }
     history = frames.histories(store, [run_id])
     assert {name: group["step"].tolist() for name, group in history.groupby("metric")} == {

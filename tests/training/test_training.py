@@ -13,7 +13,7 @@ from core.architectures import build_model
 from core.config import AugmentationConfig, ExperimentConfig
 from core.config.experiment import from_yaml
 from core.datasets import choices, curate
-from core.datasets.versions import split_fingerprint
+from core.datasets.versions import evaluation_fingerprint, split_fingerprint
 from core.schedules import Length
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -253,6 +253,7 @@ def test_a_run_is_not_continued_on_a_dataset_that_changed(store: RunStore) -> No
     params = store.run(run_id).data.params
     assert params[schema.FINGERPRINT] == dataset.info.fingerprint
     assert params[schema.SPLIT] == split_fingerprint(parts)
+    assert params[schema.EVALUATION] == evaluation_fingerprint(parts)
     require_same_data(store, run_id, config.data, dataset, parts)
     log_data(store, run_id, config, dataset, parts)  # as a resumed run does
     curate.merge_classes("digits", "1", "7")

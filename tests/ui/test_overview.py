@@ -7,6 +7,7 @@ import math
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis.comparable import Basis
 from core.config import ExperimentConfig
 from core.datasets import load
 from core.tracking import schema, states
@@ -115,6 +116,17 @@ def test_a_run_deleted_between_two_cached_reads_is_in_none_or_in_both(store: Run
     reads.forget_runs()
     with pytest.raises(states.UnknownRun, match="does not exist any more"):
         reads.run(best)
+
+
+def test_bases_with_the_same_words_are_distinguished_by_their_fingerprint(store: RunStore) -> None:
+    bases = [Basis("digits", "v1", frozenset([one * 32]), "10% held out") for one in "ab"]
+    other = Basis("digits", "v1", frozenset(["c" * 32]), "20% held out")
+    said = reads.words_of_bases([*bases, other])
+    assert [one.partition("dataset, ")[2] for one in said] == [
+        "10% held out, split aaaaaaaa",
+        "10% held out, split bbbbbbbb",
+        "20% held out",
+    ]
 
 
 def test_compare_says_which_runs_cannot_be_ranked(store: RunStore) -> None:
