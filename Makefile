@@ -8,7 +8,7 @@ READY := .venv/ready$(if $(GPU),-gpu,)
 # The program is many short processes: what one of them compiles, the others find compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-faults test-cluster check format screenshots clean
+.PHONY: run test test-faults test-cluster fuzz check format screenshots clean
 
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
@@ -32,6 +32,10 @@ test-faults: .venv/ready-dev
 # runs on a Ray cluster of this machine; Ray has an environment of its own
 test-cluster: .venv/ready-dev .venv-ray/ready
 	ARCHLAB_TEST_RAY=$(CURDIR)/.venv-ray/bin/ray $(BIN)/python -m pytest tests/cluster
+
+# hostile texts, files and addresses: a hundred times as many as `make test` tries
+fuzz: .venv/ready-dev
+	ARCHLAB_FUZZ=100 $(BIN)/python -m pytest tests/fuzz -n 3 --dist worksteal --timeout 36000
 
 screenshots: .venv/ready-dev
 	$(BIN)/python docs/take_screenshots.py

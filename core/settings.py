@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 PROGRAM = Path(__file__).resolve().parent.parent
 ROLES = ("trainer", "viewer")
 EXECUTORS = ("local", "ray")
+MOST_MIB = 1 << 30  # a PiB: more is a slip of the pen
 
 
 class SettingsError(ValueError):
@@ -118,19 +119,13 @@ class Settings:
 
 def from_environment() -> Settings:
     """Read the settings anew. Raises SettingsError on a value that cannot be used."""
-    home = Path(os.environ.get("ARCHLAB_HOME") or PROGRAM / "mlruns").expanduser().resolve()
+    home = absolute(os.environ.get("ARCHLAB_HOME") or PROGRAM / "mlruns")
     role = os.environ.get("ARCHLAB_ROLE", "trainer")
     if role not in ROLES:
         raise SettingsError(f"ARCHLAB_ROLE must be one of {', '.join(ROLES)}. Received: {role!r}.")
-    slots = os.environ.get("ARCHLAB_SLOTS", "0")
-    if not slots.isdigit() or int(slots) > 64:
-        raise SettingsError(f"ARCHLAB_SLOTS must be a whole number from 0 to 64. Received: {slots!r}.")
-    memory = os.environ.get("ARCHLAB_MEMORY", "0")
-    if not memory.isdigit():
-        raise SettingsError(f"ARCHLAB_MEMORY must be a whole number of MiB. Received: {memory!r}.")
-    gpu_memory = os.environ.get("ARCHLAB_GPU_MEMORY") or "0"
-    if not gpu_memory.isdigit():
-        raise SettingsError(f"ARCHLAB_GPU_MEMORY must be a whole number of MiB. Received: {gpu_memory!r}.")
+    slots = _whole_number("ARCHLAB_SLOTS", 64, "")
+    memory = _whole_number("ARCHLAB_MEMORY", MOST_MIB, " of MiB")
+    gpu_memory = _whole_number("ARCHLAB_GPU_MEMORY", MOST_MIB, " of MiB")
     idle = os.environ.get("ARCHLAB_IDLE_MINUTES") or "60"
     try:
         idle_minutes = float(idle)
@@ -158,16 +153,34 @@ def from_environment() -> Settings:
         home=home,
         tracking_uri=uri,
         role=role,
-        slots=int(slots),
-        memory=int(memory),
-        gpu_memory=int(gpu_memory),
+        slots=slots,
+        memory=memory,
+        gpu_memory=gpu_memory,
         idle_minutes=idle_minutes,
         executor=executor,
         ray_address=address,
         ray_token=os.environ.get("ARCHLAB_RAY_TOKEN", ""),
         ray_gpus=int(gpus),
-        architectures=Path(nets).expanduser().resolve() if nets else None,
+        architectures=absolute(nets) if nets else None,
     )
+
+
+def absolute(path: str | Path) -> Path:
+    """The path that a person wrote, absolute, with `~` and every link resolved.
+
+    Never fails: an unknown `~name` and links in a circle stay as they are, so that opening the path says why.
+    """
+    return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def _whole_number(variable: str, most: int, unit: str) -> int:
+    """The value of a variable, 0 where it is not set. Raises SettingsError."""
+    text = os.environ.get(variable) or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= most):
+        raise SettingsError(
+            f"{variable} must be a whole number{unit} from 0 to {most}. Received: {text[:40]!r}."
+        )
+    return int(text)
 
 
 def _is_web_address(address: str) -> bool:

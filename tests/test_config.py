@@ -61,6 +61,20 @@ def test_config_is_frozen() -> None:
             "model.options.depth must be true, false, a number or a word. Received: [1].",
         ),
         ("name: 2024", "name must be text. Received: 2024."),
+        ('name: "a\\x00b"', "name must have no control characters."),
+        ("[" * 3000, "The config nests lists and mappings deeper than 20 in line 1."),
+        ("training: {epochs: !!int ''}", "The config contains a malformed int in line 1."),
+        (
+            "training: {epochs: 99999999999999999999}",
+            "The config contains a whole number of more than 64 bits",
+        ),
+        ("model: {options: &a {b: *a}}", "The config has the alias *a in its own list in line 1."),
+        ("a: &a [x, x]\nb: &b [*a, *a]", "Unknown setting 'a'."),
+        ("schedule: {warmup_epochs: 1.0e+308}", "schedule.warmup_epochs must be at most 100000."),
+        (
+            "schedule: {name: cosine, restarts: 100, restart_growth: 10}",
+            "schedule.restart_growth to the power of schedule.restarts must be at most 100,000,000",
+        ),
     ],
 )
 def test_bad_config_is_refused_in_one_sentence(text: str, sentence: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.architectures.answer import with_probabilities
 from core.config import as_text
+from core.config.text import shortened
 from core.plugin_files import load_helpers
 from core.registry import Registry
 from core.settings import get_settings
@@ -47,20 +48,21 @@ class Option:
         kind = type(self.default)
         if kind is bool:
             if not isinstance(value, bool):
-                raise ValueError(f"Option '{self.name}' must be true or false. Received: {value!r}.")
+                raise ValueError(f"Option '{self.name}' must be true or false. Received: {shortened(value)}.")
             return value
         if self.max_length is not None:
             return self._text(as_text(value) if isinstance(value, list) else value)
         if kind is str:
             if value not in self.choices:
                 raise ValueError(
-                    f"Option '{self.name}' must be one of {', '.join(self.choices)}. Received: {value!r}."
+                    f"Option '{self.name}' must be one of {', '.join(self.choices)}. "
+                    f"Received: {shortened(value)}."
                 )
             return value
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or (kind is int and value != int(value)):
+        if not is_number or not is_finite(value) or (kind is int and value != int(value)):
             word = "a whole number" if kind is int else "a number"
-            raise ValueError(f"Option '{self.name}' must be {word}. Received: {value!r}.")
+            raise ValueError(f"Option '{self.name}' must be {word}. Received: {shortened(value)}.")
         low, high = self.minimum, self.maximum
         if (low is not None and value < low) or (high is not None and value > high):
             raise ValueError(f"Option '{self.name}' must be in {low} to {high}. Received: {value!r}.")
@@ -73,13 +75,21 @@ class Option:
 
     def _text(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise ValueError(f"Option '{self.name}' must be text. Received: {value!r}.")
+            raise ValueError(f"Option '{self.name}' must be text. Received: {shortened(value)}.")
         if len(value) > self.max_length:  # type: ignore[operator]
             raise ValueError(
                 f"Option '{self.name}' must have at most {self.max_length} characters. "
                 f"Received: {len(value)}."
             )
         return value
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is finite and, if whole, small enough to be computed with."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from math import prod
 from typing import Any
 
 import yaml
-from yaml.constructor import SafeConstructor
 
 from core.architectures import Option, Shape
-from core.config import as_number
+from core.config import as_number, yaml_text
 
 MAX_LAYERS = 200
 MAX_PARAMETERS = 500_000_000  # 2 GB of weights; training takes four times as much
@@ -105,10 +104,9 @@ class ListedLayer:
 def read_layers(text: str) -> list[ListedLayer]:
     """Read a list of layers. Raises ValueError naming line, layer, rule and value for the first mistake."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"Line {mark.line + 1}: " if mark else ""
+        root = yaml_text.compose(text)
+    except yaml_text.YamlRefused as error:
+        where = "" if error.line is None else f"Line {error.line}: "
         raise ValueError(f"{where}the layers must be a YAML list. {_reason(error)}") from error
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise ValueError(
@@ -195,7 +193,10 @@ def _settings(name: str, node: yaml.Node, place: str) -> dict[str, Any]:
             raise ValueError(f"{place} ({name[:40]}): '{setting[:40]}' must be one number or word.")
         if setting in given:
             raise ValueError(f"{place} ({name[:40]}): '{setting[:40]}' is given twice.")
-        given[setting] = as_number(SafeConstructor().construct_object(value))
+        try:
+            given[setting] = as_number(yaml_text.construct(value))
+        except yaml_text.YamlRefused as error:
+            raise ValueError(f"{place} ({name[:40]}): '{setting[:40]}' {error.reason}.") from error
     return given
 
 
@@ -237,6 +238,7 @@ def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def _reason(error: yaml.YAMLError) -> str:
-    problem = getattr(error, "problem", None)
-    return f"Received: {problem}." if problem else ""
+def _reason(error: yaml_text.YamlRefused) -> str:
+    """The parser's own words, or the limit that the text exceeds."""
+    problem = getattr(error.__cause__, "problem", None)
+    return f"Received: {problem}." if problem else f"The text {error.reason}."

@@ -42,7 +42,7 @@ def train(
 
     if (config is None) == (recipe is None):
         raise ValueError("Give either a config file or --recipe.")
-    if recipe:
+    if recipe is not None:
         chosen, tags = list(recipes.get(recipe).configs), {schema.RECIPE: recipe}
     else:
         assert config is not None

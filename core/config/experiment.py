@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from core.config import yaml_text
 from core.config.learning import OptimizerConfig, RegularizationConfig, ScheduleConfig, TrainingConfig
 from core.config.parts import AugmentationConfig, DataConfig, ModelConfig, Part, Scalar
-from core.config.text import Dumper, as_number, sentence
+from core.config.text import Dumper, as_number, sentence, shortened
 
 
 class ConfigError(ValueError):
@@ -71,7 +72,7 @@ class ExperimentConfig(Part):
             for parent in parents:
                 node = node.setdefault(parent, {})
                 if not isinstance(node, dict):
-                    raise ConfigError(f"Unknown setting '{path}'.")
+                    raise ConfigError(f"Unknown setting {shortened(path)}.")
             node[leaf] = value
         return from_mapping(tree)
 
@@ -89,11 +90,9 @@ def from_mapping(tree: Any) -> ExperimentConfig:
 def from_yaml(text: str) -> ExperimentConfig:
     """Read a config as `ExperimentConfig.to_yaml` writes it; missing settings take their defaults."""
     try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"The config is not valid YAML{where}.") from error
+        tree = yaml_text.load(text)
+    except yaml_text.YamlRefused as error:
+        raise ConfigError(f"The config {error}.") from error
     return from_mapping({} if tree is None else tree)
 
 
@@ -103,11 +102,11 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     for text in assignments:
         path, sign, value = text.partition("=")
         if not sign or not path:
-            raise ConfigError(f"A setting must be written name=value. Received: {text!r}.")
+            raise ConfigError(f"A setting must be written name=value. Received: {shortened(text)}.")
         try:
-            changes[path.strip()] = as_number(yaml.safe_load(value))
-        except yaml.YAMLError as error:
-            raise ConfigError(f"The value of {path} cannot be read. Received: {value!r}.") from error
+            changes[path.strip()] = as_number(yaml_text.load(value))
+        except yaml_text.YamlRefused as error:
+            raise ConfigError(f"The value of {path} {error.reason}. Received: {shortened(value)}.") from error
     return changes
 
 

@@ -54,6 +54,8 @@ Device = Annotated[str, BeforeValidator(_device)]
 
 SLOTS: dict[Optimizer, int] = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 2, "adagrad": 1, "lion": 1}
 
+MAX_BOUNDARY = 100_000_000  # as many steps as a training may have
+
 
 class OptimizerConfig(Part):
     """How weights move. Momentum counts for sgd and rmsprop, nesterov for sgd alone."""
@@ -63,8 +65,8 @@ class OptimizerConfig(Part):
     momentum: float | None = Field(None, ge=0, lt=1)  # none: `default_momentum` of the optimizer
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0, le=1)  # decoupled, as in AdamW
-    clip_norm: float = Field(0.0, ge=0)  # length of all gradients together at most; 0: no limit
-    clip_value: float = Field(0.0, ge=0)  # each element of a gradient at most; 0: no limit
+    clip_norm: float = Field(0.0, ge=0, le=1e9)  # length of all gradients together at most; 0: no limit
+    clip_value: float = Field(0.0, ge=0, le=1e9)  # each element of a gradient at most; 0: no limit
     ema: float = Field(0.0, ge=0, lt=1)  # share of the old in the moving average of weights; 0: none
 
     @property
@@ -109,8 +111,8 @@ class ScheduleConfig(Part):
     """
 
     name: Schedule = "constant"
-    warmup_epochs: float = Field(0.0, ge=0)  # linear from 0 to the rate
-    every_epochs: float = Field(10.0, gt=0)  # step, exponential: the rate times `factor` after so many
+    warmup_epochs: float = Field(0.0, ge=0, le=100_000)  # linear from 0 to the rate
+    every_epochs: float = Field(10.0, gt=0, le=100_000)  # step, exponential: then the rate times `factor`
     factor: float = Field(0.1, gt=0, le=1)
     boundaries: Numbers = ""  # piecewise: where the rate changes, "80, 120"
     boundaries_in: Literal["epochs", "steps"] = "epochs"
@@ -120,7 +122,7 @@ class ScheduleConfig(Part):
     restarts: int = Field(0, ge=0, le=100)  # cosine: how often it begins again
     restart_growth: float = Field(1.0, ge=1, le=10)  # each cycle so many times as long as the one before
     rise: float = Field(0.3, gt=0, lt=1)  # one_cycle: share of the run in which the rate rises
-    plateau_patience: int = Field(0, ge=0)  # epochs without a better val_loss, then ...; 0: never
+    plateau_patience: int = Field(0, ge=0, le=100_000)  # epochs without a better val_loss, then ...; 0: never
     plateau_factor: float = Field(0.1, gt=0, lt=1)  # ... the rate of all later epochs times this
 
     @model_validator(mode="after")
@@ -135,13 +137,25 @@ class ScheduleConfig(Part):
                     f"schedule.{setting} must be numbers with commas between. "
                     f"Received: {getattr(self, setting)!r}."
                 )
+        if self.restart_growth**self.restarts > MAX_BOUNDARY:
+            raise ValueError(
+                "schedule.restart_growth to the power of schedule.restarts must be at most "
+                f"{MAX_BOUNDARY:,}: the first cycle would be shorter than a step. "
+                f"Received: {self.restart_growth:g} and {self.restarts}."
+            )
         places, factors = numbers(self.boundaries), numbers(self.factors)
         if places != sorted(set(places)) or any(place <= 0 for place in places):
             raise ValueError(
                 f"schedule.boundaries must be above 0 and ascend. Received: {self.boundaries!r}."
             )
+        if places and places[-1] > MAX_BOUNDARY:
+            raise ValueError(
+                f"schedule.boundaries must be at most {MAX_BOUNDARY:,}. Received: {self.boundaries!r}."
+            )
         if any(not 0 < one <= 1000 for one in factors):
-            raise ValueError(f"schedule.factors must be above 0. Received: {self.factors!r}.")
+            raise ValueError(
+                f"schedule.factors must be above 0 and at most 1000. Received: {self.factors!r}."
+            )
         if factors and len(factors) != len(places):
             raise ValueError(
                 f"schedule.factors must be as many as schedule.boundaries, {len(places)}. "
@@ -161,7 +175,7 @@ class TrainingConfig(Part):
     steps: int = Field(0, ge=0, le=100_000_000)  # above 0: so many batches instead, the last epoch shorter
     batch_size: int = Field(64, ge=1, le=65_536)
     batch_size_is: Literal["total", "per_device"] = "total"  # of all devices together, or of each
-    early_stopping: int = Field(0, ge=0)  # epochs without a better value before it stops; 0: never
+    early_stopping: int = Field(0, ge=0, le=100_000)  # stops after so many epochs without a better value
     early_stopping_watches: Literal["val_loss", "val_accuracy"] = "val_loss"
     keep: Literal["best", "last"] = "best"  # best: the epoch of the highest val_accuracy
     loss: Loss = "cross_entropy"  # of a softmax, or of one sigmoid unit, as the net ends

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from core.config.text import as_text, is_layers
+from core.config.text import as_text, is_layers, shortened
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.+-]+$")]
 Scalar = bool | int | float | str
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+MAX_TEXT = 6000  # characters; MLflow keeps no longer parameter
 
 Head = Literal["own", "flatten_dense", "gap", "gap_dense"]
 Freeze = Literal["none", "all", "all_but_batchnorm", "first_n", "last_n", "names"]
@@ -35,6 +46,16 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _text_is_printable(cls, value: Any, info: ValidationInfo) -> Any:
+        for text in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(text, str) and CONTROL_CHARACTERS.search(text):
+                raise ValueError(
+                    f"{info.field_name} must have no control characters. Received: {shortened(text)}."
+                )
+        return value
+
 
 class DataConfig(Part):
     """Which images, and which part of them chooses the best epoch."""
@@ -43,11 +64,11 @@ class DataConfig(Part):
     validation_fraction: float = Field(0.1, ge=0, le=0.5)  # 0: nothing chooses, the last epoch is kept
     split_seed: int = Field(0, ge=0, lt=2**31)  # apart from `seed`, so that repeats share their split
     folds: int = Field(0, ge=0, le=100)  # cut what is not test into so many parts; 0: validation_fraction
-    fold: int = Field(0, ge=0)  # the part that validates, from 0; the others train
+    fold: int = Field(0, ge=0, le=99)  # the part that validates, from 0; the others train
     keep_together: KeepTogether = "identical"  # copies that no split divides; near: near duplicates too
     grey: bool = False  # read colour images as one channel
     imbalance: Imbalance = "as_is"
-    at_most: int = Field(100, ge=1)  # training images a class; counts for imbalance at_most alone
+    at_most: int = Field(100, ge=1, le=1_000_000_000)  # training images a class, for imbalance at_most
     # 0-255 to what the model gets. auto: what the weights to start from expect, `scale` where they do not say
     preprocessing: Literal["auto", Preprocessing] = "auto"
 
@@ -72,13 +93,15 @@ class ModelConfig(Part):
     options: dict[str, Scalar] = Field(default_factory=dict)
     weights: str = Field("none", max_length=300)  # none, imagenet, run:ID, or a file of the weights folder
     allow_overlap: bool = False  # start from weights that saw images which validate or test; marks the run
-    weights_layers: str = ""  # the layers that take those weights; empty: the whole backbone, fresh head
+    weights_layers: str = Field(
+        "", max_length=MAX_TEXT
+    )  # the layers that take those weights; empty: the whole backbone, fresh head
     resize: int = Field(0, ge=0, le=2048)  # side in pixels, inside the net; 0: the images as they are
     head: Head = "own"
     freeze: Freeze = "none"  # last_n: all but the last n are frozen
-    freeze_layers: int = Field(0, ge=0)  # the n of first_n and last_n, layers of the backbone
-    freeze_names: str = ""
-    unfreeze_epoch: int = Field(0, ge=0)  # the backbone learns after so many epochs; 0: never
+    freeze_layers: int = Field(0, ge=0, le=100_000)  # the n of first_n and last_n, layers of the backbone
+    freeze_names: str = Field("", max_length=MAX_TEXT)
+    unfreeze_epoch: int = Field(0, ge=0, le=100_000)  # the backbone learns after so many epochs; 0: never
     unfreeze_learning_rate: float = Field(1e-5, gt=0, le=10)  # from then on
     bottleneck: bool = False  # run the frozen backbone once, keep its outputs, train the head on them
 

@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+MAX_RECEIVED = 200  # characters of a refused value that are repeated in the refusal
+
 
 def is_layers(value: Any) -> bool:
     """Whether a value is a list of words and mappings, as layers are written."""
@@ -48,7 +50,7 @@ def sentence(error: ValidationError) -> str:
     context, kind, received = first.get("ctx", {}), first["type"], first["input"]
     if where.startswith("model.options."):  # a scalar is one of four types; pydantic names the last it tried
         where = ".".join(where.split(".")[:3])
-        return f"{where} must be true, false, a number or a word. Received: {received!r}."
+        return f"{where} must be true, false, a number or a word. Received: {shortened(received)}."
     rules = {
         "greater_than": "must be greater than {gt:g}",
         "greater_than_equal": "must be at least {ge:g}",
@@ -67,10 +69,18 @@ def sentence(error: ValidationError) -> str:
         "model_type": "must be a mapping of settings",
         "dict_type": "must be a mapping of settings",
         "string_type": "must be text",
+        "string_too_long": "must have at most {max_length} characters",
+        "string_unicode": "must be text that can be written in UTF-8",
     }
     if kind == "extra_forbidden":
-        return f"Unknown setting '{where}'."
+        return f"Unknown setting {shortened(where)}."
     if kind == "value_error":
         return str(context["error"])
-    rule = rules.get(kind, f"is wrong ({first['msg']})").format(**context)
-    return f"{where} {rule}. Received: {received!r}."
+    rule = rules[kind].format(**context) if kind in rules else f"is wrong ({first['msg']})"
+    return f"{where} {rule}. Received: {shortened(received)}."
+
+
+def shortened(received: Any) -> str:
+    """What was received, for the end of a sentence: as Python writes it, cut where it is long."""
+    written = repr(received)
+    return written if len(written) <= MAX_RECEIVED else f"{written[:MAX_RECEIVED]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,10 +36,11 @@ from core.datasets.split_report import hold_out_test
 from core.datasets.tables import SUFFIXES, TableRefused
 from core.datasets.value_range import IMAGE, Measured, Rule, Spread, find_range, number, range_notes, spread
 from core.registry import UnknownName
-from core.settings import get_settings
+from core.settings import absolute, get_settings
 
 DEFAULT_TEST_FRACTION = 0.15
 REPORT_EVERY_S = 0.2
+MAX_PATH = 200  # characters of a path that a refusal repeats
 MAX_PROBLEMS = 1000  # so many are listed by name
 TRAIN, TEST = PARTS.index("train"), PARTS.index("test")
 
@@ -99,7 +101,7 @@ def import_images(
     get_settings().require_trainer("import datasets")
     request = checked_request(size, channels, test_fraction, policy, mirror, seed, value_range, keep_together)
     check_name_free(name, replace)
-    listing = list_for_import(Path(path).expanduser(), columns, encoding, links)
+    listing = list_for_import(Path(path), columns, encoding, links)
     check_source(listing, request)
     report = _Reporter(len(listing.items), progress, cancelled)
     try:
@@ -347,25 +349,28 @@ def list_for_import(
     path: Path, columns: Mapping[str, str] | None, encoding: str | None, links: Sequence[str | Path]
 ) -> Listing:
     """What lies at a path, before anything is decoded. Raises ImportRefused when it cannot be imported."""
-    if not path.exists():
-        raise ImportRefused(f"There is no folder or file {path}.")
+    if "\0" in str(path) or not os.path.exists(found := absolute(path)):  # takes a name of any length
+        raise ImportRefused(f"There is no folder or file {str(path)[:MAX_PATH]!r}.")
+    path = found
     readable = path.is_dir() or (path.is_file() and (path.suffix.lower() in SUFFIXES or is_zipfile(path)))
     if not readable:
         raise ImportRefused(
             f"The source must be a folder, a zip archive or a table ({', '.join(SUFFIXES)}). "
             f"Received: the file {path.name}."
         )
-    allowed = [Path(folder).expanduser() for folder in links]
+    allowed = [Path(os.path.expanduser(folder)) for folder in links]
     if allowed and not path.is_dir() and is_zipfile(path):
         raise ImportRefused(
             f"`links` is for folders: links in an archive are not read. Received: {path.name}."
         )
     for folder in allowed:
-        if not folder.is_dir():
-            raise ImportRefused(f"`links` must name folders that links may lead into. Received: {folder}.")
+        if not os.path.isdir(folder):
+            raise ImportRefused(
+                f"`links` must name folders that links may lead into. Received: {str(folder)[:MAX_PATH]!r}."
+            )
     try:
         with _collector_paused():
-            return list_source(path.resolve(), columns, encoding, allowed)
+            return list_source(path, columns, encoding, allowed)
     except (ArchiveRefused, LayoutRefused, TableRefused, Unreadable) as error:
         raise ImportRefused(str(error)) from error
     except OSError as error:

@@ -86,7 +86,7 @@ def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
     """Sorts names as people do: 2 before 10, and letters without regard to case."""
-    words = re.split(r"(\d+)", name.casefold())
+    words = re.split(r"(\d{1,40})", name.casefold())  # Python reads no number of thousands of digits
     key = [(0, int(word), "") if word.isdecimal() else (1, 0, word) for word in words if word]
     return [*key, (2, 0, name)]
 

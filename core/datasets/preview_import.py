@@ -44,7 +44,7 @@ def preview_import(
 ) -> ImportPreview:
     """List what `import_images` would import. Raises ImportRefused when the source cannot be read."""
     get_settings().require_trainer("import datasets")
-    listing = list_for_import(Path(path).expanduser(), columns, encoding, links)
+    listing = list_for_import(Path(path), columns, encoding, links)
     places = Counter((item.place.part or "train", item.place.label) for item in listing.items)
     classes = class_order({label for _, label in places})
     return ImportPreview(

@@ -17,12 +17,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.config.text import shortened
 from core.datasets.layout import PART_NAMES, looks_like_image, part_of
 from core.datasets.reader import Row
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 MAX_TABLE_BYTES = 512 * 1024**2  # of text; Parquet is read by row group
 MAX_GROUP_BYTES = 1024**3
+MOST_NAMED = 20  # columns that a refusal lists
 SAMPLED = 200  # rows that are looked at to understand a table
 SAMPLE_BYTES = 1024**2  # of text that are read for it
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -140,7 +142,7 @@ def understand(sample: Sample, wanted: Mapping[str, str], names_image: Callable[
     header = sample.header
     for role, column in wanted.items():
         if role not in ROLES:
-            raise TableRefused(f"`columns` may name {', '.join(ROLES)}. Received: {role!r}.")
+            raise TableRefused(f"`columns` may name {', '.join(ROLES)}. Received: {shortened(role)}.")
         if column not in header:
             raise TableRefused(_no_such_column(sample, column))
     roles = {**_by_name(header, skip=set(wanted.values())), **wanted}
@@ -244,11 +246,13 @@ def cells(sample: Sample, column: str | None) -> list[str]:
 
 
 def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names)) or "none"
+    """Names of columns for a sentence: cut where they are long, counted where they are many."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(shortened, names[:MOST_NAMED])) + more or "none"
 
 
 def _no_such_column(sample: Sample, column: str) -> str:
-    found = f"there is no column {column!r}. Columns: {_quoted(sample.header)}."
+    found = f"there is no column {shortened(column)}. Columns: {_quoted(sample.header)}."
     if sample.read_as and not "".join((column, *sample.header)).isascii():
         found += f" It was read as {sample.read_as}; is that its encoding?"
     return found

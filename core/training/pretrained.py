@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import importlib
 import json
+import os
 import urllib.error
 import urllib.request
 import zipfile
@@ -21,7 +22,7 @@ from core.architectures.transfer import backbone_layers, backbone_of, named_laye
 from core.config import DEFAULT_PREPROCESSING, PREPROCESSING, ExperimentConfig, ModelConfig
 from core.datasets.keras_source import keras_home
 from core.lazy import LazyModule
-from core.settings import Settings
+from core.settings import Settings, absolute
 from core.tracking import schema
 from core.tracking.store import RunStore
 
@@ -107,16 +108,16 @@ def run_of(model: ModelConfig, store: RunStore) -> str:
 
 def weights_file(name: str, settings: Settings) -> Path:
     """The file of the weights folder that a name means; never one outside. Raises WeightsError."""
-    folder = settings.weights.resolve()
+    folder = absolute(settings.weights)
     if not name.endswith(SUFFIXES):
         raise WeightsError(
             "model.weights must be none, imagenet, run:ID, or a file of the weights folder that ends in "
             f".keras or .weights.h5. Received: {name!r}."
         )
-    path = (folder / name).resolve()
+    path = absolute(folder / name)
     if not path.is_relative_to(folder):
         raise WeightsError(f"A weights file must lie in {folder}. Received: {name!r}.")
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file it takes a name of any length
         raise WeightsError(f"There is no weights file {path}: put it there.")
     return path
 
