@@ -7,6 +7,7 @@ import sys
 import click
 
 from core.commands import cli
+from core.redaction import redact_output
 from core.settings import NotAllowed, SettingsError
 from core.tracking.errors import fault_of, first_line
 from core.tracking.patience import be_impatient
@@ -15,6 +16,7 @@ from core.tracking.patience import be_impatient
 def main() -> None:
     from core.inference.client import InferenceError
 
+    redact_output()
     be_impatient()  # a store that is away is said within seconds; what must wait for it does so by itself
     try:
         cli(standalone_mode=False)

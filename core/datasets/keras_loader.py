@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from core.redaction import redact_output
+
 
 def main() -> int:
     """Load, by download or from Keras' cache, and write the arrays."""
+    redact_output()
     name, folder = sys.argv[1], Path(sys.argv[2])
     loader = importlib.import_module(f"keras.datasets.{name}")
     try:

@@ -20,6 +20,7 @@ import psutil
 from core.datasets import prepare
 from core.datasets.importer import ImportCancelled, import_images
 from core.jobs.daemon import spawn, write_whole
+from core.redaction import redact, redact_output
 from core.settings import Settings
 from core.tracking.owners import is_alive, lives_here, process_name
 
@@ -119,7 +120,7 @@ def _current(file: Path) -> ImportJob:
 
 
 def _write(file: Path, job: ImportJob) -> None:
-    write_whole(file, json.dumps(asdict(job)))
+    write_whole(file, json.dumps(asdict(replace(job, message=redact(job.message)))))
 
 
 def _give_up(signum: int, frame: object) -> None:
@@ -161,4 +162,5 @@ def _run(file: Path) -> None:
 
 
 if __name__ == "__main__":
+    redact_output()
     _run(Path(sys.argv[1]))

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from core.redaction import redact
 from core.tracking import schema
 from core.tracking.store import RunStore
 
@@ -18,8 +19,8 @@ _NOISE = re.compile(
 
 
 def readable(text: str) -> str:
-    """A log without the start-up messages of the libraries."""
-    return "\n".join(line for line in text.splitlines() if not _NOISE.match(line))
+    """A log without the start-up messages of the libraries, and without secrets of the environment."""
+    return redact("\n".join(line for line in text.splitlines() if not _NOISE.match(line)))
 
 
 def log_path(store: RunStore, run_id: str) -> Path:
@@ -36,7 +37,7 @@ def read_log(store: RunStore, run_id: str) -> str:
     if text:
         return readable(text)
     try:
-        return store.read_text(run_id, schema.LOG)
+        return redact(store.read_text(run_id, schema.LOG))
     except FileNotFoundError:
         return ""
 

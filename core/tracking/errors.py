@@ -13,6 +13,7 @@ from enum import Enum
 
 from sqlalchemy import exc, make_url
 
+from core.redaction import redact
 from core.settings import SettingsError
 
 
@@ -44,7 +45,7 @@ class StoreError(SettingsError):
 
     def __init__(self, uri: str, reason: str, fault: Fault):
         self.fault = fault
-        self.reason = _without_password(reason, uri)
+        self.reason = redact(reason)
         super().__init__(f"The tracking store {shown(uri)} cannot be used: {self.reason}")
 
 
@@ -102,21 +103,17 @@ def store_errors(uri: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or the name of its class where it has none."""
+    """The first line of an error's message without secrets, or the name of its class where it has none."""
     own = isinstance(error, exc.DBAPIError) and error.orig  # SQLAlchemy adds the query to it
     if (found := re.search(r"too many (\d{3}) error responses", str(error))) is not None:
         return f"It answers every request with the HTTP error {found.group(1)}; its own database may be away."
     lines = str(own or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return redact(lines[0]) if lines else type(error).__name__
 
 
 def shown(uri: str) -> str:
     """The address of a store without its password."""
     try:
-        return make_url(uri).render_as_string(hide_password=True)
+        return redact(make_url(uri).render_as_string(hide_password=True))
     except (exc.SQLAlchemyError, ValueError):  # a path, which has none
-        return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", uri)
-
-
-def _without_password(text: str, uri: str) -> str:
-    return text.replace(uri, shown(uri))
+        return redact(uri)

@@ -107,6 +107,9 @@ NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to take, a
 RATES = "archlab.rates"  # a sentence: learning rates of a run that extends another, as its config lacks them
 FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
 
+# Sentences for a person, which may quote an error: no secret of the environment is written into them.
+SENTENCES = (FAILURE, NOT_TAKEN, UNMEASURED, NOT_LOGGED)
+
 CROSS_ENTROPY = "cross_entropy"  # the value of LOSS; also the metric that Keras computes it as
 
 SAVED = "result saved, ending"  # the last phase of its progress: there is nothing left to cancel

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from core import config as configs
 from core.config import ExperimentConfig
+from core.redaction import redact
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.connections import asking, check_uri, require_answer
@@ -219,7 +220,10 @@ class RunStore:
         client.log_batch(
             run_id,
             metrics=[Metric(key, float(value), now, step) for key, value in metrics.items()],
-            tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+            tags=[
+                RunTag(key, redact(value) if key in schema.SENTENCES else value)
+                for key, value in (tags or {}).items()
+            ],
         )
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:

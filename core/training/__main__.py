@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.jobs.idle import end_when_idle
 from core.jobs.lifeline import STARTED, die_with_parent
+from core.redaction import redact_output
 from core.settings import get_settings
 
 
@@ -34,6 +35,7 @@ def write_to(log: Path) -> None:
 
 def main() -> None:
     run_id, parent_pid = sys.argv[1], int(sys.argv[2])
+    redact_output()
     settings = get_settings()
     if parent_pid:
         die_with_parent(parent_pid)  # before anything slow is imported

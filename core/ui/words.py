@@ -13,6 +13,7 @@ import pandas as pd
 
 from core.analysis.values import is_ours as is_ours
 from core.analysis.values import percent as percent
+from core.redaction import redact
 from core.settings import get_settings
 from core.tracking import schema
 from core.tracking.progress import latest, started_at
@@ -65,8 +66,11 @@ def spread(mean: float, deviation: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from outside (a run's or a class' name), so that Markdown shows it and does not read it."""
-    escaped = html.escape(str(text), quote=False)
+    """Text from outside (a run's or a class' name), so that Markdown shows it and does not read it.
+
+    Without secrets of the environment, which errors may quote.
+    """
+    escaped = html.escape(redact(str(text)), quote=False)
     for sign in "\\`*_{}[]()#+!|~$:":
         escaped = escaped.replace(sign, f"\\{sign}")
     return escaped
