@@ -106,7 +106,8 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's message without secrets, or the name of its class where it has none."""
     own = isinstance(error, exc.DBAPIError) and error.orig  # SQLAlchemy adds the query to it
     if (found := re.search(r"too many (\d{3}) error responses", str(error))) is not None:
-        return f"It answers every request with the HTTP error {found.group(1)}; its own database may be away."
+        hint = "; its own database may be away" if found.group(1) == "503" else ""
+        return f"It answers with the HTTP error {found.group(1)}{hint}."
     lines = str(own or error).strip().splitlines()
     return redact(lines[0]) if lines else type(error).__name__
 
