@@ -13,6 +13,8 @@ from threading import Lock, Thread
 from typing import Any
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the demo never takes memory from a training
+if os.environ["CUDA_VISIBLE_DEVICES"] == "-1":
+    os.environ["JAX_PLATFORMS"] = "cpu"  # JAX fails where it was promised a GPU that it does not see
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from core.inference.client import inference_of

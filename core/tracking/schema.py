@@ -46,6 +46,7 @@ FINAL_METRICS = (
     "macs",
     "model_bytes",
     "latency_ms",
+    "gpu_peak_bytes",  # most memory that training held on its GPUs; not logged without a GPU
 )
 
 # Facts about the images that a score was measured on: how many, how many classes, and the share of the most

@@ -42,6 +42,12 @@ def set_up_device(training: TrainingConfig | None = None) -> None:
                 tf.config.experimental.set_memory_growth(gpu, True)
         if training is not None and training.deterministic:
             tf.config.experimental.enable_op_determinism()
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        # Pass arrays that a layer holds to the compiled step instead of writing them into it: with the 150 MB
+        # of CIFAR-10 in `FromDevice` compiling took 60 to 80 s on a CPU, and 0.6 s so.
+        jax.config.update("jax_use_simplified_jaxpr_constants", True)
     if training is not None:
         name = precision(training)
         keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
@@ -116,14 +122,41 @@ def environment() -> dict[str, Any]:
     }
 
 
+def peak_bytes() -> int | None:
+    """Most memory that this process has held on its GPUs at once, in bytes; None without a GPU."""
+    if not on_gpu():
+        return None
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = [
+            tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))["peak"]
+            for device in tf.config.list_logical_devices("GPU")
+        ]
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        found = [(device.memory_stats() or {}).get("peak_bytes_in_use", 0) for device in jax.local_devices()]
+    else:
+        return None
+    return sum(found) or None
+
+
 def _compute_capability() -> tuple[int, int]:
     """Of the first GPU; (0, 0) where there is none, or the backend does not say."""
-    if not on_gpu() or keras.backend.backend() != "tensorflow":
+    if not on_gpu():
         return (0, 0)
-    import tensorflow as tf
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
-    return details.get("compute_capability", (0, 0))
+        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+        return details.get("compute_capability", (0, 0))
+    if keras.backend.backend() == "jax":
+        import jax
+
+        major, _, minor = str(getattr(jax.local_devices()[0], "compute_capability", "")).partition(".")
+        return (int(major), int(minor or 0)) if major.isdecimal() else (0, 0)
+    return (0, 0)
 
 
 def _version(package: str) -> str | None:

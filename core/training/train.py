@@ -41,7 +41,7 @@ from core.training.augmentation import MixingModel, augmentation_layers, mixing_
 from core.training.bottleneck import bottleneck_features
 from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
-from core.training.device import across_devices, environment, float32_layers, set_up_device
+from core.training.device import across_devices, environment, float32_layers, peak_bytes, set_up_device
 from core.training.fitting import Task, fit
 from core.training.initialization import initialize
 from core.training.pipeline import Batches
@@ -137,6 +137,8 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         print(f"kept the weights of epoch {kept}")
         writer.tags({schema.KEPT: str(kept)})
         writer.metrics({"train_seconds": logger.seconds}, step=0)
+        if (peak := peak_bytes()) is not None:
+            writer.metrics({"gpu_peak_bytes": peak}, step=0)
         progress.phase("evaluating")
         saved, seen = portable(in_float32(deployable)), dataset
         answering = saved

@@ -84,7 +84,7 @@ def column_config(columns: list[str]) -> dict[str, Any]:
     for name in columns:
         if name in _FRACTIONS:
             config[name] = st.column_config.NumberColumn(label(name), format="percent")
-        elif name in ("parameters", "trainable_parameters", "macs", "model_bytes"):
+        elif name in ("parameters", "trainable_parameters", "macs", "model_bytes", "gpu_peak_bytes"):
             config[name] = st.column_config.NumberColumn(label(name), format="localized")
         elif name == "submitted":
             config[name] = st.column_config.DatetimeColumn(
