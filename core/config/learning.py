@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
@@ -43,9 +44,11 @@ def numbers(text: str) -> list[float]:
 
 def _device(value: Any) -> str:
     text = str(value)
-    if text not in ("auto", "cpu") and not (text.isdecimal() and len(text) <= 2):
+    a_gpu = (text.isdecimal() and len(text) <= 2) or re.fullmatch(r"MIG-[\w/-]{1,100}", text)
+    if text not in ("auto", "cpu") and not a_gpu:
         raise ValueError(
-            f"training.device must be 'auto', 'cpu' or the number of a GPU. Received: {value!r}."
+            "training.device must be 'auto', 'cpu', the number of a GPU or the UUID of a MIG instance. "
+            f"Received: {value!r}."
         )
     return text
 

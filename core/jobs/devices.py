@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import psutil
+
+from core.jobs import nvidia
+from core.jobs.nvidia import Gpu
 
 PROCESS_MIB = 700  # of its limit a training has taken before its net: Keras, TensorFlow, MLflow
 CPU = "cpu"  # a device beside the numbers of the GPUs
@@ -18,58 +18,17 @@ SHARED_MIB = 512  # of a GPU, that nobody's share is taken from: the driver's ow
 CORES = 4  # of the machine's, that a training on the CPU makes good use of
 
 
-@dataclass(frozen=True)
-class Gpu:
-    """One GPU as the driver numbers it; memory in MiB, use in percent, None where the driver cannot tell."""
-
-    index: int
-    name: str
-    memory_total: int
-    memory_used: int
-    utilisation: int | None
-
-
 def gpus() -> list[Gpu]:
     """The NVIDIA GPUs that this process may use, as they are now; none when there is no driver.
 
-    `CUDA_VISIBLE_DEVICES` says which, as it does to CUDA itself; by number or by UUID.
+    `CUDA_VISIBLE_DEVICES` says which, as it does to CUDA itself. A GPU in MIG mode is its instances.
     """
-    return visible(_answer(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return nvidia.allowed_of(nvidia.all_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def _answer() -> str:
-    """What nvidia-smi says of each GPU, a line each; empty without a driver, a device or an answer."""
-    if shutil.which("nvidia-smi") is None:
-        return ""
-    fields = "index,uuid,name,memory.total,memory.used,utilization.gpu"
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (subprocess.SubprocessError, OSError):
-        return ""  # a driver without a device answers with an error
-    return answer.stdout
-
-
-def visible(answer: str, allowed: str | None) -> list[Gpu]:
-    """The GPUs of nvidia-smi's answer that are allowed. allowed: None: all."""
-    found = [_gpu(line) for line in answer.splitlines() if line.strip()]
-    if allowed is None:
-        return [gpu for _, gpu in found]
-    names = [name.strip() for name in allowed.split(",") if name.strip()]
-    return [
-        gpu for uuid, gpu in found if any(name == str(gpu.index) or uuid.startswith(name) for name in names)
-    ]
-
-
-def _gpu(line: str) -> tuple[str, Gpu]:
-    index, uuid, name, *numbers = (field.strip() for field in line.split(","))
-    total, used, utilisation = (int(number) if number.isdigit() else None for number in numbers)
-    return uuid, Gpu(int(index), name, total or 0, used or 0, utilisation)
+def gpus_of(device: str) -> list[Gpu]:
+    """The GPUs that a device stands for. device: as `slots` names it, several with commas between."""
+    return [gpu for gpu in gpus() if gpu.device in device.split(",")]
 
 
 def gpu_computes(allowed: str | None) -> bool:
@@ -80,14 +39,14 @@ def gpu_computes(allowed: str | None) -> bool:
     """
     if allowed in ("", "-1") or not gpu_numbers():
         return False
-    found = visible(_answer(), allowed)
+    found = nvidia.allowed_of(nvidia.all_gpus(), allowed)
     return not found or any(gpu.utilisation is None or gpu.utilisation > 0 for gpu in found)
 
 
 @cache
 def gpu_numbers() -> list[str]:
-    """What the GPUs that may be used are called, in the order of the bus."""
-    return [str(gpu.index) for gpu in gpus()]
+    """What `CUDA_VISIBLE_DEVICES` calls the GPUs that may be used, in the order of the bus."""
+    return [gpu.device for gpu in gpus()]
 
 
 @cache
@@ -124,10 +83,19 @@ def surroundings(device: str, shared: int) -> dict[str, str]:
     if device == CPU:
         threads = str(max(1, cores() // shared))
         found = {} if shared == 1 else {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
-        return found | ({"CUDA_VISIBLE_DEVICES": "-1"} if gpu_numbers() else {})
+        return found | ({"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"} if gpu_numbers() else {})
     share = gpu_share(device, shared)
-    where = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": device}  # numbered as nvidia-smi does
-    return where | ({"ARCHLAB_GPU_MEMORY": str(share)} if share else {})
+    where = {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # numbered as nvidia-smi does
+        "CUDA_VISIBLE_DEVICES": device,
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # below a limit too, which set_memory_growth refuses
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # JAX: grow as needed instead of 75 % at once
+    }
+    if not share:
+        return where
+    total = min((gpu.memory_total for gpu in gpus_of(device)), default=0)
+    fraction = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{min(1.0, share / total):.3f}"} if total else {}
+    return where | fraction | {"ARCHLAB_GPU_MEMORY": str(share)}
 
 
 def gpu_share(device: str, shared: int) -> int:
@@ -135,9 +103,10 @@ def gpu_share(device: str, shared: int) -> int:
 
     `ARCHLAB_GPU_MEMORY` says so, else those that share a GPU get equal parts.
     """
-    totals = [gpu.memory_total for gpu in gpus() if str(gpu.index) in device.split(",")]
+    totals = [gpu.memory_total for gpu in gpus_of(device)]
     said = int(os.environ.get("ARCHLAB_GPU_MEMORY") or 0)
-    return said or ((min(totals) - SHARED_MIB) // shared if totals and shared > 1 else 0)
+    known = bool(totals) and all(totals)
+    return said or (max(1, (min(totals) - SHARED_MIB) // shared) if known and shared > 1 else 0)
 
 
 def free_memory(device: str | None, limit_mib: int = 0, shared: int = 1) -> int:
@@ -147,12 +116,12 @@ def free_memory(device: str | None, limit_mib: int = 0, shared: int = 1) -> int:
     nothing. limit_mib: of one training on a CPU; 0: no limit. shared: how many trainings a GPU may serve at
     once.
     """
-    found = gpus() if device is None else [gpu for gpu in gpus() if str(gpu.index) in device.split(",")]
+    found = gpus() if device is None else gpus_of(device)
     if device is None and "CUDA_VISIBLE_DEVICES" not in os.environ:
         found = found[:1]
-    if found:
+    if found and all(gpu.memory_total for gpu in found):  # else it is a part of the machine's own
         free = [gpu.memory_total - gpu.memory_used for gpu in found]
-        share = gpu_share(",".join(str(gpu.index) for gpu in found), shared)
+        share = gpu_share(",".join(gpu.device for gpu in found), shared)
         return sum(min(one, share) if share else one for one in free) << 20
     memory = psutil.virtual_memory()
     free = [memory.available, *_of_container()]
@@ -178,11 +147,19 @@ def summary() -> str:
     cpu = f"{cores()} CPU cores · {used:.1f} of {total:.0f} GiB memory in use"
     found = gpus()
     if not found:
-        return f"{cpu} · no GPU"
-    cards = (
-        f"GPU {gpu.index} {gpu.name}: "
-        f"{'use not known' if gpu.utilisation is None else f'{gpu.utilisation} % busy'}, "
+        hidden = len(nvidia.all_gpus())
+        none = f"no GPU ({hidden} hidden by CUDA_VISIBLE_DEVICES)" if hidden else "no GPU"
+        return f"{cpu} · {none}"
+    drivers = dict.fromkeys(f"driver {gpu.driver}" for gpu in found if gpu.driver)
+    return " · ".join([cpu, *map(_card, found), *drivers])
+
+
+def _card(gpu: Gpu) -> str:
+    """One GPU in a few words."""
+    busy = "use not known" if gpu.utilisation is None else f"{gpu.utilisation} % busy"
+    memory = (
         f"{gpu.memory_used / 1024:.1f} of {gpu.memory_total / 1024:.0f} GiB"
-        for gpu in found
+        if gpu.memory_total
+        else "memory not reported"
     )
-    return " · ".join([cpu, *cards])
+    return f"GPU {gpu.number} {gpu.name}: {busy}, {memory}"

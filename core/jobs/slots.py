@@ -11,6 +11,7 @@ from core.jobs.devices import CPU
 from core.settings import Settings
 
 AUTO = "auto"
+MIG = "MIG-"  # how the UUID of an instance of a divided GPU begins
 CLUSTER = "cluster"  # the device of a run that a cluster has put somewhere
 
 
@@ -30,6 +31,8 @@ class Slots:
         """So many different devices, or the one that is wanted; None while these are not free."""
         with self._lock:
             fitting = [device for device in self._free if fits(device, wanted, self._count)]
+            if count > 1:  # CUDA shows a process one MIG instance at most
+                fitting = [device for device in fitting if not device.startswith(MIG)]
             different = list(dict.fromkeys(fitting))[:count]
             if len(different) < count:
                 return None
@@ -73,4 +76,4 @@ def choices(settings: Settings) -> list[str]:
 
 def limit(slots: Sequence[str]) -> int:
     """How many devices one training can have at most. slots: as `slots_of` has them."""
-    return len(set(slots) - {CPU}) or 1
+    return len({device for device in slots if device != CPU and not device.startswith(MIG)}) or 1

@@ -17,24 +17,7 @@ from core.tracking.store import RunStore
 from tests.conftest import SMALL
 from tests.waiting import wait_for
 
-ANSWER = """0, GPU-aa11, Card A, 24576, 100, 3
-1, GPU-bb22, Card B, 81920, 500, 97
-3, GPU-cc33, Card C, [N/A], 500, [N/A]
-"""
 LONG = SMALL.with_values({"training.epochs": 100_000})
-
-
-@pytest.mark.parametrize(
-    ("allowed", "numbers"),
-    [(None, [0, 1, 3]), ("3,0", [0, 3]), ("GPU-bb", [1]), ("", []), ("-1", []), ("NoDevFiles", [])],
-)
-def test_only_gpus_that_are_allowed_are_used(allowed: str | None, numbers: list[int]) -> None:
-    assert [gpu.index for gpu in devices.visible(ANSWER, allowed)] == numbers
-
-
-def test_what_a_driver_does_not_tell_is_not_known() -> None:
-    *_, last = devices.visible(ANSWER, None)
-    assert last == devices.Gpu(3, "Card C", 0, 500, None)
 
 
 def test_cores_are_those_that_this_process_is_bound_to() -> None:
