@@ -6,7 +6,7 @@ import importlib.metadata
 import re
 import shutil
 
-from core.jobs import devices
+from core.jobs import devices, gpu_check, nvidia
 from core.jobs.executors.ray import cluster_of
 from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings, SettingsError
@@ -21,7 +21,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [_packages(), _folder(settings)]
     if findings[-1][2]:
         findings += [_disk(settings), _store(settings)]
-    findings.append(("machine", devices.summary(), True))
+    findings += [("machine", devices.summary(), True), *_gpu(settings)]
     if settings.executor == "ray":
         problem = cluster_of(settings).problem()
         findings.append(("cluster", problem or f"{settings.ray_address} answers", not problem))
@@ -45,6 +45,16 @@ def _packages() -> Finding:
         if found != wanted:
             wrong.append(f"{name} {found}, pinned {wanted}")
     return "packages", "; ".join(wrong) or "as pinned", not wrong
+
+
+def _gpu(settings: Settings) -> list[Finding]:
+    """Whether the GPUs that the machine has are used; nothing on a machine without."""
+    if problem := nvidia.problem():
+        return [("gpu", problem, False)]
+    if not devices.gpus():
+        return []
+    problem = gpu_check.check(settings)
+    return [("gpu", problem or "is seen by Keras", not problem)]
 
 
 def _folder(settings: Settings) -> Finding:

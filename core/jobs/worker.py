@@ -13,6 +13,7 @@ from threading import Thread
 
 from core.jobs.daemon import Daemon, write_whole
 from core.jobs.dispatcher import Dispatcher
+from core.jobs.gpu_check import check_if_unknown
 from core.jobs.recovery import recover, recover_runs
 from core.jobs.slots import slots_of
 from core.jobs.supervise import stopping
@@ -58,6 +59,7 @@ def serve(settings: Settings) -> None:
         if store is None:
             return
         Thread(target=_import_mlflow, args=(store,), daemon=True).start()
+        Thread(target=check_if_unknown, args=(settings,), name="gpu-check", daemon=True).start()
         Served.of(settings).write(settings)
         logger.info("The worker serves %s.", settings.home)
         _dispatch(store, Dispatcher(store))

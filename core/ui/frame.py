@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.inference.client import inference_of
-from core.jobs import devices
+from core.jobs import devices, gpu_check, nvidia
 from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings, SettingsError, get_settings
 from core.tracking import schema
@@ -105,14 +105,18 @@ def _machine_state(settings: Settings) -> None:
             st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
             if elsewhere:
                 st.badge(f"{len(elsewhere)} of other programs", color="gray", help=ELSEWHERE_HELP)
-    for part in _machine().split(" · "):
+    machine, wrong = _machine()
+    for part in machine.split(" · "):
         st.caption(part)
+    if wrong:
+        st.warning(wrong, icon=":material/memory_alt:")
 
 
 ELSEWHERE_HELP = "Live runs that another program logs into this store. They are not in the queue."
 
 
 @st.cache_data(ttl=LIVE_S, show_spinner=False)
-def _machine() -> str:
+def _machine() -> tuple[str, str | None]:
     """Asked once for all visitors: it starts a process where there is a GPU."""
-    return devices.summary()
+    wrong = nvidia.problem() or gpu_check.known(get_settings())
+    return devices.summary(), wrong
