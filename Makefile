@@ -1,14 +1,14 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
-# make run GPU=1 installs TensorFlow's CUDA libraries too
-ACCELERATOR := $(if $(GPU),tensorflow[and-cuda],)
+# make run GPU=1 installs TensorFlow's CUDA libraries too, and what MLflow reads the GPU's use with
+ACCELERATOR := $(if $(GPU),tensorflow[and-cuda] nvidia-ml-py,)
 READY := .venv/ready$(if $(GPU),-gpu,)
 
 # The program is many short processes: what one of them compiles, the others find compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-faults test-cluster fuzz check format screenshots clean
+.PHONY: run test test-faults test-cluster test-gpu-rehearsal fuzz check format screenshots clean
 
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
@@ -37,11 +37,15 @@ test-cluster: .venv/ready-dev .venv-ray/ready
 fuzz: .venv/ready-dev
 	ARCHLAB_FUZZ=100 $(BIN)/python -m pytest tests/fuzz -n 3 --dist worksteal --timeout 36000
 
+# all parts of the GPU benchmark at their smallest, on a CPU with JAX, where TensorFlow cannot be imported
+test-gpu-rehearsal: .venv-jax/ready
+	KERAS_BACKEND=jax .venv-jax/bin/python -m benchmarks.gpu --rehearse --out .venv-jax/gpu.json
+
 screenshots: .venv/ready-dev
 	$(BIN)/python docs/take_screenshots.py
 
 clean:
-	rm -rf .venv .venv-ray
+	rm -rf .venv .venv-ray .venv-jax
 
 $(READY): requirements.txt constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
@@ -55,4 +59,9 @@ $(READY): requirements.txt constraints.txt
 .venv-ray/ready: requirements-ray.txt
 	@.venv-ray/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-ray
 	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
+	@touch $@
+
+.venv-jax/ready: requirements-jax.txt constraints.txt
+	@.venv-jax/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-jax
+	.venv-jax/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-jax.txt -c constraints.txt
 	@touch $@
