@@ -2,7 +2,7 @@ PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
 # make run GPU=1 installs TensorFlow's CUDA libraries too, and what MLflow reads the GPU's use with
-ACCELERATOR := $(if $(GPU),tensorflow[and-cuda] nvidia-ml-py,)
+ACCELERATOR := $(if $(GPU),tensorflow[and-cuda] nvidia-ml-py==13.615.71,)
 READY := .venv/ready$(if $(GPU),-gpu,)
 
 # The program is many short processes: what one of them compiles, the others find compiled.

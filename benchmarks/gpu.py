@@ -52,7 +52,7 @@ from core.settings import PROGRAM
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 
-CIFAR, LARGE = "cifar10", "gpu-large"  # datasets of the benchmark's own home
+CIFAR, LARGE, MANY = "cifar10", "gpu-large", "gpu-many"  # datasets of the benchmark's own home
 GRACE_S = 20.0  # between the limit of a part and its end: what it started is cancelled
 
 
@@ -85,6 +85,7 @@ class Scale:
     models: tuple[str, ...] = ("resnet_cifar", "cuda_convnet", "resnet50")
     full_batch: int = 40_000  # of resnet_cifar 56 in float32: some 300 GiB
     full_depth: int = 56
+    memory_mib: int = 0  # of the machine's memory that a training may take; 0: no limit
     idle_minutes: float = 0.1
 
 
@@ -99,8 +100,9 @@ REHEARSAL = Scale(
     batch=64,
     epochs=2,
     depth=8,
-    full_batch=8_192,
+    full_batch=2_048,
     full_depth=20,
+    memory_mib=3_000,
     idle_minutes=0.1,
 )
 
@@ -255,18 +257,20 @@ def sharing(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 def memory_limit(scale: Scale, rehearse: bool) -> Iterator[Row]:
     """Too large a batch: foreseen by the estimate, explained afterwards with one that fits."""
-    if rehearse:
-        os.environ["ARCHLAB_MEMORY"] = "6000"  # as small as a GPU of that size
+    if scale.memory_mib:
+        os.environ["ARCHLAB_MEMORY"] = str(scale.memory_mib)
         settings_module.get_settings.cache_clear()
+    random_images(MANY, scale.full_batch, 32)
     config = speed_config("resnet_cifar", scale).with_values(
         {
+            "data.name": MANY,
             "model.options.depth": scale.full_depth,
             "training.batch_size": scale.full_batch,
             "training.precision": "float32",
             "training.images_on_device": "off",
         }
     )
-    free = devices.free_memory(devices.gpus()[0].device if devices.gpus() else None, 6000 if rehearse else 0)
+    free = devices.free_memory(devices.gpus()[0].device if devices.gpus() else None, scale.memory_mib)
     run = measure(config)
     estimate = run.memory.total if run.memory else 0
     foreseen = estimate > MARGIN * free
