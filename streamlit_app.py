@@ -6,6 +6,7 @@ from core import recipes
 from core.jobs.groups import repeated
 from core.tracking import schema
 from core.ui import live, overview, reads
+from core.ui.actions import action_button
 from core.ui.frame import open_page
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
@@ -16,7 +17,7 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
             st.subheader("Nothing has been trained here yet")
             st.write(quickstart.description)
             groups = [repeated(config) for config in quickstart.configs]
-            if st.button(
+            if action_button(
                 "Start the quickstart", type="primary", icon=":material/rocket_launch:"
             ) and live.launch_all(groups, {schema.RECIPE: quickstart.name}):
                 st.rerun()

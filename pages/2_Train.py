@@ -3,10 +3,12 @@
 import streamlit as st
 
 from core.ui import live, reads
+from core.ui.actions import action_button, may_change
 from core.ui.frame import open_page
 from core.ui.train_form import experiment_form
 
 ICON = ":material/model_training:"
+READ_ONLY = "This server is read-only: the form shows what a training would be, and launches none."
 
 with open_page("Train", "Choose images and models; each model becomes a run in the queue.") as store:
     form, queue = st.columns([3, 2], gap="large")
@@ -14,7 +16,9 @@ with open_page("Train", "Choose images and models; each model becomes a run in t
         groups = experiment_form(reads.dataset_infos())
         count = sum(len(group.configs) for group in groups)
         label = f"Launch {count} runs" if count > 1 else "Launch"
-        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not groups):
+        if not may_change():
+            st.info(READ_ONLY, icon=":material/visibility:")
+        if action_button(label, type="primary", icon=":material/play_arrow:", disabled=not groups):
             run_ids = live.launch_all(groups)
             if run_ids:
                 st.toast(f"{len(run_ids)} in the queue.", icon=":material/check:")

@@ -11,6 +11,7 @@ from core.figures import class_counts
 from core.jobs import deletion
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
+from core.ui.actions import may_change
 from core.ui.chart import chart
 from core.ui.images import image_grid
 
@@ -68,7 +69,7 @@ def facts(info: DatasetInfo) -> None:
 
 def deletion_panel(store: RunStore, info: DatasetInfo) -> None:
     """Delete a dataset after a question that says which runs were trained on it."""
-    if store.settings.role != "trainer" or info.source.startswith("shipped"):
+    if not may_change() or info.source.startswith("shipped"):
         return
     with st.popover("Delete this dataset", icon=":material/delete:"), guard.said():
         users = deletion.users_of(store, info.name)

@@ -9,6 +9,7 @@ import streamlit as st
 from core.datasets import DatasetError, DatasetInfo, ImageDataset, curate, edits, store
 from core.settings import NotAllowed
 from core.ui import reads, words
+from core.ui.actions import action_button
 from core.ui.images import image_grid
 
 IMAGES_SHOWN = 6
@@ -36,9 +37,9 @@ def edits_panel(info: DatasetInfo) -> None:
         for one, other in sorted(made.merged.items()):
             text, button = st.columns([3, 2], vertical_alignment="center")
             text.markdown(f"Class {words.plain(one)} is counted as {words.plain(other)}.")
-            if button.button(f"Separate {words.plain(one)}", key=f"separate-{one}"):
+            if action_button(f"Separate {words.plain(one)}", button, key=f"separate-{one}"):
                 act(lambda one=one: curate.separate_class(info.name, one))  # type: ignore[misc]
-        if st.button("Undo all changes", icon=":material/undo:"):
+        if action_button("Undo all changes", icon=":material/undo:"):
             act(lambda: curate.undo_all(info.name))
 
 
@@ -74,7 +75,7 @@ def _images(
             [str(imported.source_names[row]) for row in picked[:IMAGES_SHOWN]],
         )
     text = f"{label} {words.count(picked, 'image')}" if picked else f"{label} (choose rows of the table)"
-    if st.button(text, key=f"undo-{title}", icon=":material/undo:", disabled=not picked):
+    if action_button(text, key=f"undo-{title}", icon=":material/undo:", disabled=not picked):
         act(lambda: undo(picked))
 
 

@@ -12,6 +12,7 @@ from core.datasets.duplicates import near_duplicates
 from core.datasets.findings import GATHER, KEEP_ONE, LEAVE_OUT, MERGE, ONE_PART, Finding
 from core.settings import Settings, get_settings
 from core.ui import reads, words
+from core.ui.actions import action_button, may_change
 from core.ui.data_edits import act, edits_panel
 from core.ui.images import image_grid
 
@@ -81,7 +82,7 @@ def _finding(info: DatasetInfo, dataset: ImageDataset, finding: Finding, positio
         icon = ":red[:material/error:]" if finding.serious else ":material/info:"
         text.markdown(f"{icon} {words.plain(finding.sentence)}")
         kept = None
-        if _is_copy(finding):
+        if _is_copy(finding) and may_change():
             kept = _choose_kept(dataset, finding, position)
         if finding.rows:
             rows = finding.rows[:IMAGES_SHOWN]
@@ -96,7 +97,7 @@ def _finding(info: DatasetInfo, dataset: ImageDataset, finding: Finding, positio
                     _keep_one(info, finding, kept, key)
                     continue
                 label, do = _action(info, finding, action)
-                if st.button(label, key=key):
+                if action_button(label, key=key):
                     act(do)
 
 
@@ -135,9 +136,9 @@ def _keep_one(info: DatasetInfo, finding: Finding, kept: int | None, key: str) -
     label = f"Keep the chosen one, leave out {'the other' if len(others) == 1 else f'{len(others)} others'}"
     if kept is None:
         label = "Keep the chosen one, leave out the rest"
-    if st.button(label, key=key, disabled=kept is None):
+    if action_button(label, key=key, disabled=kept is None):
         act(lambda: curate.leave_out(info.name, others))
-    if finding.labels and st.button("Leave out all of them", key=f"{key}-all"):
+    if finding.labels and action_button("Leave out all of them", key=f"{key}-all"):
         act(lambda: curate.leave_out(info.name, finding.rows))
 
 

@@ -20,6 +20,7 @@ from core.datasets.store import check_name
 from core.jobs import imports
 from core.settings import NotAllowed, Settings
 from core.ui import reads, words
+from core.ui.actions import may_change
 
 LIVE_S = 1.0
 ASKED = "import-asked"  # in the session: an import that is shown before it begins
@@ -41,7 +42,7 @@ def import_panel(settings: Settings) -> None:
 
     A visitor who may only look sees none of it.
     """
-    if settings.role != "trainer":
+    if not may_change():
         return
     with st.expander("Import images", icon=":material/add_photo_alternate:"):
         st.caption(

@@ -19,6 +19,7 @@ from core.tracking import schema
 from core.tracking.states import RunState
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
+from core.ui.actions import action_button, may_change
 from core.ui.queue_times import DEVICE, expectations, own_runs, wanted_device
 
 LIVE_S = 2.0
@@ -168,7 +169,7 @@ def calibrations(store: RunStore, waits: Sequence[Run], experience: Experience) 
     if not wanted or asked:
         return
     label = f"Measure {words.count(wanted)}"
-    if st.button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
+    if action_button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
         with guard.said():
             calibrate.ask(store, wanted)
             reads.forget_runs()
@@ -183,6 +184,8 @@ MEASURE_HELP = (
 
 def actions(store: RunStore, chosen: Sequence[str]) -> None:
     """What can be done with the selected runs; each button says with how many."""
+    if not may_change():
+        return
     if not chosen:
         st.caption("Select rows to move, hold, release or cancel them.")
         return

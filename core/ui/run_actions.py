@@ -15,6 +15,7 @@ from core.jobs.launch import cancel, extend, extension, launch, launch_groups, r
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
+from core.ui.actions import action_button, may_change
 from core.ui.form_url import query
 
 
@@ -28,23 +29,27 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
     if status in schema.ACTIVE:
         cancel_button(store, run)
     if status in (schema.FAILED, schema.KILLED):
-        if st.button("Resume", key=f"resume-{run_id}", icon=":material/resume:", help=RESUME_HELP):
+        if action_button("Resume", key=f"resume-{run_id}", icon=":material/resume:", help=RESUME_HELP):
             attempt(lambda: resume(store, run_id), "In the queue again.")
         fits = run.get(f"tags.{schema.FITS}")
         label = f"Queue again with batches of {fits}"
         if (
             isinstance(fits, str)
             and fits.isdecimal()
-            and st.button(label, key=f"fits-{run_id}", icon=":material/memory_alt:")
+            and action_button(label, key=f"fits-{run_id}", icon=":material/memory_alt:")
         ):
             smaller = {"training.batch_size": int(fits), "training.batch_size_is": "total"}
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
-    if status in schema.ENDED:
+    if status in schema.ENDED and may_change():
         again(store, run)
-    if status in schema.ENDED and store.settings.role == "trainer":
         keep_or_delete(store, run)
     by_epochs = run.get("params.training.steps", "0") == "0" and not words.is_range_test(run)
-    if status == schema.FINISHED and by_epochs and store.settings.checkpoint(run_id).exists():
+    if (
+        status == schema.FINISHED
+        and by_epochs
+        and may_change()
+        and store.settings.checkpoint(run_id).exists()
+    ):
         with st.popover("Train further", icon=":material/forward:"):
             epochs = st.number_input("Further epochs", 1, value=5, step=1, key=f"further-{run_id}")
             rate, stretch = rate_choice(store, run, int(epochs))
@@ -98,7 +103,7 @@ def delete_many(store: RunStore, runs: pd.DataFrame) -> None:
 
     runs: their rows of `reads.runs()`.
     """
-    if runs.empty or store.settings.role != "trainer":
+    if runs.empty or not may_change():
         return
     names = ", ".join(words.plain(name) for name in runs["name"].head(NAMED))
     more = f" and {len(runs) - NAMED:,} more" if len(runs) > NAMED else ""
@@ -166,7 +171,7 @@ def cancel_button(store: RunStore, run: pd.Series) -> None:
         return
     asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
     label = "Cancelling" if asked else "Cancel"
-    if st.button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):
+    if action_button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):
         with guard.said():
             cancel(store, run["run_id"])
             st.toast(f"Asked {words.plain(run['name'])} to end.")

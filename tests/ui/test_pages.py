@@ -232,14 +232,3 @@ def test_a_run_that_is_not_here_is_said(trained: Trained) -> None:
     app = opened("pages/4_Run.py", run="0" * 32)
     assert "The run of this address is not here" in app.warning[0].value
     assert app.selectbox[0].value == frames.runs(get_store())["run_id"][0]  # the newest
-
-
-def test_a_viewer_sees_a_refusal_where_he_launches(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core import settings as settings_module
-
-    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
-    settings_module.get_settings.cache_clear()
-    app = opened("pages/2_Train.py")
-    (launch,) = [button for button in app.button if button.label == "Launch"]
-    launch.click().run()
-    assert "read-only" in app.error[0].value

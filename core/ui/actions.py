@@ -1,0 +1,25 @@
+"""Buttons that change something. A visitor of a read-only server is shown none: each would refuse.
+
+That it refuses is decided where the action happens, whatever is drawn here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core.settings import get_settings
+
+
+def may_change() -> bool:
+    """Whether visitors of this server may launch, cancel, import, edit and delete."""
+    return get_settings().role == "trainer"
+
+
+def action_button(label: str, place: Any = st, **options: Any) -> bool:
+    """Draw a button whose click changes something; returns whether it was clicked.
+
+    place: the column or container that it is drawn in. options: as of `st.button`.
+    """
+    return may_change() and place.button(label, **options)
