@@ -6,8 +6,12 @@ import os
 import socket
 import sys
 
+import psutil
+
 from core.settings import PROGRAM, Settings, SettingsError
 from core.tracking.patience import be_impatient
+
+EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # addresses to listen on that are no address to ask
 
 
 def serve_dashboard(settings: Settings, host: str, port: int) -> None:
@@ -21,8 +25,26 @@ def serve_dashboard(settings: Settings, host: str, port: int) -> None:
         [
             *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
             *("--server.address", host, "--server.port", str(port)),
+            *(word for name in allowed_hosts(settings, host) for word in ("--server.allowedHosts", name)),
         ],
     )
+
+
+def allowed_hosts(settings: Settings, host: str) -> list[str]:
+    """Under which names browsers may reach the server: its own, and those of ARCHLAB_HOSTS.
+
+    A page of another name that is mapped to this address (DNS rebinding) is no page of ours.
+    """
+    names = {"localhost", "127.0.0.1", "::1", host, *settings.hosts}
+    if host in EVERYWHERE:
+        names |= {socket.gethostname(), socket.getfqdn()}
+        names |= {
+            one.address.partition("%")[0]
+            for of_one in psutil.net_if_addrs().values()
+            for one in of_one
+            if one.family in (socket.AF_INET, socket.AF_INET6)
+        }
+    return sorted(names - EVERYWHERE)
 
 
 def check_port(host: str, port: int) -> None:

@@ -4,6 +4,7 @@
 |---|---|---|
 | `ARCHLAB_HOME` | folder of everything that is written | `mlruns/` beside the program |
 | `MLFLOW_TRACKING_URI` | another tracking store (a server, PostgreSQL) | SQLite in the home folder |
+| `ARCHLAB_HOSTS` | names under which browsers reach the dashboard, with commas between | this machine's |
 | `ARCHLAB_ROLE` | `trainer` (may launch, cancel, import) or `viewer` (may look and predict) | `trainer` |
 | `ARCHLAB_SLOTS` | how many trainings run at once | one a GPU, or one for every four cores |
 | `ARCHLAB_MEMORY` | MiB of memory that one training on the CPU may take | what there is |
@@ -20,14 +21,20 @@ from __future__ import annotations
 
 import math
 import os
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from core.containment import contain
+
 PROGRAM = Path(__file__).resolve().parent.parent
 ROLES = ("trainer", "viewer")
+PRIVATE = 0o700  # permissions of the home
 EXECUTORS = ("local", "ray")
+HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 MOST_MIB = 1 << 30  # a PiB: more is a slip of the pen
 
 
@@ -44,7 +51,7 @@ class Settings:
     """Paths and limits of this installation; every path is absolute."""
 
     home: Path
-    tracking_uri: str
+    tracking_uri: str = field(repr=False)  # may have a password in it
     role: str = "trainer"
     slots: int = 0  # 0: one a GPU, or one for every four cores
     idle_minutes: float = 60.0  # a training that computes nothing for so long is ended; 0: never
@@ -54,6 +61,7 @@ class Settings:
     ray_address: str = ""  # of the head's dashboard
     ray_token: str = field(default="", repr=False)
     ray_gpus: int = 1  # of the cluster, that a run takes; 0: a CPU
+    hosts: tuple[str, ...] = ()  # names in a browser's address, beside this machine's own
     architectures: Path | None = None  # its files are run as programs: never a folder others can write to
 
     @property
@@ -106,15 +114,23 @@ class Settings:
             raise NotAllowed(f"This server is read-only (ARCHLAB_ROLE={self.role}): it may not {action}.")
 
     def check_writable(self) -> None:
-        """Create the home folder. Raises SettingsError when nothing can be written there."""
+        """Create the home folder, for its owner alone. Raises SettingsError when it cannot be written."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            self.home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            self._keep_private()
         except OSError as error:
             raise SettingsError(f"The folder {self.home} cannot be created: {error.strerror}.") from error
         if not os.access(self.home, os.W_OK | os.X_OK):
             raise SettingsError(
                 f"The folder {self.home} is read-only. Make it writable or set ARCHLAB_HOME to another."
             )
+
+    def _keep_private(self) -> None:
+        """Take from others what they may do in a home of ours: it holds images, logs and keys."""
+        state = self.home.stat()
+        if os.name == "posix" and state.st_uid == os.geteuid() and state.st_mode & 0o077:
+            with suppress(OSError):  # a file system without permissions, or read-only: the next check says so
+                self.home.chmod(PRIVATE)
 
 
 def from_environment() -> Settings:
@@ -161,6 +177,7 @@ def from_environment() -> Settings:
         ray_address=address,
         ray_token=os.environ.get("ARCHLAB_RAY_TOKEN", ""),
         ray_gpus=int(gpus),
+        hosts=_hosts(),
         architectures=absolute(nets) if nets else None,
     )
 
@@ -171,6 +188,18 @@ def absolute(path: str | Path) -> Path:
     Never fails: an unknown `~name` and links in a circle stay as they are, so that opening the path says why.
     """
     return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def _hosts() -> tuple[str, ...]:
+    """The names in ARCHLAB_HOSTS. Raises SettingsError for what is no name of a host."""
+    names = [name.strip() for name in os.environ.get("ARCHLAB_HOSTS", "").split(",") if name.strip()]
+    for name in names:
+        if not HOST.fullmatch(name):
+            raise SettingsError(
+                "ARCHLAB_HOSTS must be names of hosts without ports, as lab.example.org or *.example.org. "
+                f"Received: {name[:80]!r}."
+            )
+    return tuple(names)
 
 
 def _whole_number(variable: str, most: int, unit: str) -> int:
@@ -193,5 +222,7 @@ def _is_web_address(address: str) -> bool:
 
 @cache
 def get_settings() -> Settings:
-    """The settings of this process."""
-    return from_environment()
+    """The settings of this process, whose libraries are kept in its home from here on."""
+    settings = from_environment()
+    contain(settings.home)
+    return settings

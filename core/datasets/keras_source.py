@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from core.datasets.records import PARTS, Arrays, DatasetError, Shape, Source
-from core.settings import PROGRAM
+from core.settings import PROGRAM, get_settings
 
 
 def keras_source(
@@ -78,4 +78,5 @@ def load(name: str, title: str, file: str, subfolder: str) -> Arrays:
 
 def keras_home() -> Path:
     """Where Keras keeps what it downloads."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    get_settings()  # keeps Keras in our own folder unless a person says otherwise
+    return Path(os.environ["KERAS_HOME"])

@@ -18,15 +18,18 @@ if os.environ["CUDA_VISIBLE_DEVICES"] == "-1":
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from core.inference.client import inference_of
+from core.inference.waiting_room import RETRY_S, SWEEP_S, WaitingRoom
 from core.inference.wire import Address, receive, send, write_address
 from core.jobs.daemon import DaemonExists
 from core.quick_start import import_keras
+from core.redaction import redact, redact_output
 from core.settings import get_settings
 from core.tracking.store import get_store
 
 logger = logging.getLogger("core.inference")
 
 IDLE_S = 30 * 60.0
+SAY_S = 60.0  # between two lines of the log about connections that were refused
 
 
 class Server:
@@ -35,15 +38,19 @@ class Server:
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.last_request = time.monotonic()
+        self.waiting = WaitingRoom()
         self._working = Lock()
+        self._refused, self._said_at = 0, -SAY_S
 
     def serve(self, listener: Listener) -> None:
         while True:
             try:
                 connection = listener.accept()
-            except OSError as error:
-                logger.warning("A connection was lost: %s", error)
+            except OSError as error:  # no file descriptor is left, say
+                self._refuse(error)
+                time.sleep(RETRY_S)
                 continue
+            self.waiting.enter(connection)
             Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: Connection) -> None:
@@ -52,20 +59,31 @@ class Server:
             try:
                 deliver_challenge(connection, self.key)
                 answer_challenge(connection, self.key)
+                self.waiting.trust(connection)
                 header, blobs = receive(connection)
             except (AuthenticationError, EOFError, OSError, ValueError, KeyError) as error:
-                logger.warning("A connection was refused: %s", error)
+                self._refuse(error)
                 return
+            finally:
+                self.waiting.leave(connection)
             self.last_request = time.monotonic()
             try:
                 with self._working:
                     answer = {"value": self._do(header, blobs)}
             except Exception as error:  # told to the client, which tells the person
                 logger.exception("A request failed.")
-                answer = {"error": str(error) or type(error).__name__}
+                answer = {"error": redact(str(error)) or type(error).__name__}
             self.last_request = time.monotonic()
             with suppress(OSError):  # the client has gone
                 send(connection, answer)
+
+    def _refuse(self, error: Exception) -> None:
+        """Count a connection that came to nothing; the log says it once a minute, however many there are."""
+        self._refused += 1
+        now = time.monotonic()
+        if now - self._said_at >= SAY_S:
+            logger.warning("%d connections were refused, the last one: %s", self._refused, error)
+            self._refused, self._said_at = 0, now
 
     def _do(self, header: dict[str, Any], blobs: list[bytes]) -> Any:
         match header.pop("do"):
@@ -111,6 +129,7 @@ class Server:
 
 
 def main() -> None:
+    redact_output()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = get_settings()
     key = secrets.token_bytes(32)
@@ -121,7 +140,8 @@ def main() -> None:
             Thread(target=server.serve, args=(listener,), daemon=True).start()
             server._do({"do": "warm"}, [])  # the first person who asks should not wait for the import
             while time.monotonic() - server.last_request < IDLE_S:
-                time.sleep(5)
+                server.waiting.sweep()
+                time.sleep(SWEEP_S)
     except DaemonExists:
         return
 

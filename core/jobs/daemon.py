@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from core.jobs.log_limit import cap, keep_short
 from core.settings import PROGRAM, Settings
 from core.tracking.owners import is_alive, lives_here, process_name, this_process
 
@@ -78,6 +79,7 @@ class Daemon:
         try:
             with FileLock(self._file("lock"), timeout=END_S if self._is_ending() else 2):
                 write_whole(self._file("pid"), this_process())
+                keep_short(self._file("log"))
                 yield
         except Timeout as error:
             raise DaemonExists(f"A {self.name} already serves {self.settings.home}.") from error
@@ -117,6 +119,8 @@ def write_whole(path: Path, text: str) -> None:
 
 def spawn(settings: Settings, arguments: list[str], log: Path) -> subprocess.Popen:
     """Start a Python process that outlives this one; what it prints goes to `log`."""
+    with suppress(OSError):  # there is none yet, or its disk takes nothing
+        cap(log)
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, *arguments],

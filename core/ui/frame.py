@@ -13,11 +13,12 @@ import streamlit as st
 from core.inference.client import inference_of
 from core.jobs import devices, gpu_check, nvidia
 from core.jobs.worker import worker_of
+from core.redaction import redact, redact_logs
 from core.settings import PROGRAM, Settings, SettingsError, get_settings
 from core.tracking import schema
 from core.tracking.errors import fault_of
 from core.tracking.store import RunStore, get_store
-from core.ui import guard, reads
+from core.ui import guard, reads, words
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
@@ -33,6 +34,7 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     itself. Sees to it that the prediction process runs, and a worker where training is allowed. When nothing
     can be written the page ends here with a sentence.
     """
+    redact_logs()
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=ICON, layout="wide")
     st.html(STYLE)
     try:
@@ -42,7 +44,7 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
         inference_of(settings).ensure()
     except SettingsError as error:
         st.title(title)
-        st.error(str(error), icon=":material/error:")
+        st.error(words.plain(str(error)), icon=":material/error:")
         st.stop()
     with st.sidebar:
         st.markdown("### ArchLab")
@@ -107,9 +109,9 @@ def _machine_state(settings: Settings) -> None:
                 st.badge(f"{len(elsewhere)} of other programs", color="gray", help=ELSEWHERE_HELP)
     machine, wrong = _machine()
     for part in machine.split(" · "):
-        st.caption(part)
+        st.caption(redact(part))
     if wrong:
-        st.warning(wrong, icon=":material/memory_alt:")
+        st.warning(redact(wrong), icon=":material/memory_alt:")
 
 
 ELSEWHERE_HELP = "Live runs that another program logs into this store. They are not in the queue."

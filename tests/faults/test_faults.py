@@ -23,9 +23,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from core import settings as settings_module
 from core.jobs import queue
-from core.jobs.executors.local import CUT, LOG_LIMIT, RUN
+from core.jobs.executors.local import RUN
 from core.jobs.launch import cancel, launch, resume
 from core.jobs.lifeline import STARTED
+from core.jobs.log_limit import CUT, LOG_LIMIT
 from core.jobs.logs import log_path, read_log
 from core.jobs.recovery import recover
 from core.jobs.worker import worker_of

@@ -16,15 +16,13 @@ import psutil
 
 from core.jobs.idle import Idle
 from core.jobs.lifeline import STARTED
-from core.jobs.logs import tail
+from core.jobs.log_limit import cap
 from core.settings import PROGRAM, Settings
 from core.tracking.patience import without_impatience
 
 POLL_S = 0.5  # how often a job is looked at
 GRACE_S = 10.0  # between asking a job to end and ending it
 LOG_UPLOAD_S = 5.0
-LOG_LIMIT, LOG_KEPT = 64 << 20, 1 << 20  # bytes: a log that grows beyond the first is cut to the second
-CUT = "what was printed before is cut"  # how a log that was cut begins
 RUN = "ARCHLAB_RUN"  # names the run in the environment of its process, and of all that this starts
 
 
@@ -113,17 +111,6 @@ def _watch(
         if now - uploaded_at > LOG_UPLOAD_S and log.stat().st_size != uploaded_size:
             uploaded_size, uploaded_at = log.stat().st_size, now
             on_log()
-
-
-def cap(log: Path) -> None:
-    """Keep a log from filling the disk: of one that has grown too long, the last lines."""
-    size = log.stat().st_size
-    if size <= LOG_LIMIT:
-        return
-    end = tail(log, LOG_KEPT)
-    os.truncate(log, 0)  # the process appends, so it goes on at the new end
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"{CUT}, about {(size - LOG_KEPT) >> 20} MiB\n{end}")
 
 
 def end_strays(run_id: str) -> None:

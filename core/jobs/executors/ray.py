@@ -20,9 +20,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from core.jobs.executors.local import GRACE_S, LOG_KEPT, LOG_UPLOAD_S, RUN, Outcome, cap
+from core.jobs.executors.local import GRACE_S, LOG_UPLOAD_S, RUN, Outcome
 from core.jobs.idle import EXIT_CODE
 from core.jobs.lifeline import STARTED
+from core.jobs.log_limit import LOG_KEPT, cap
 from core.settings import PROGRAM, Settings
 
 logger = logging.getLogger(__name__)

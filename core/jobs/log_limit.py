@@ -1,0 +1,44 @@
+"""Keeps every log from filling the disk: of one that has grown too long, the last lines stay."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from threading import Thread
+
+from core.jobs.logs import tail
+
+LOG_LIMIT, LOG_KEPT = 64 << 20, 1 << 20  # bytes: a log that grows beyond the first is cut to the second
+LOOK_S = 5.0  # how often a process looks at its own log
+CUT = "what was printed before is cut"  # how a log that was cut begins
+
+logger = logging.getLogger(__name__)
+
+
+def cap(log: Path) -> None:
+    """Cut a log that has grown too long; whoever appends to it goes on at its new end."""
+    size = log.stat().st_size
+    if size <= LOG_LIMIT:
+        return
+    end = tail(log, LOG_KEPT)
+    os.truncate(log, 0)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{CUT}, about {(size - LOG_KEPT) >> 20} MiB\n{end}")
+
+
+def keep_short(log: Path) -> None:
+    """Cap the log of this process for as long as it lives."""
+    Thread(target=_keep_short, args=(log,), name="log limit", daemon=True).start()
+
+
+def _keep_short(log: Path) -> None:
+    while True:
+        try:
+            cap(log)
+        except FileNotFoundError:
+            pass  # the process prints elsewhere
+        except OSError as error:  # a full disk, or one that is read-only for a while
+            logger.warning("The log %s could not be cut: %s", log, error)
+        time.sleep(LOOK_S)
