@@ -19,7 +19,7 @@ import pandas as pd
 
 from core.analysis import health
 from core.analysis.expected import whole
-from core.analysis.values import is_ours, not_a_fraction, number, text
+from core.analysis.values import is_ours, not_a_fraction, number, text, validation_accuracy
 from core.architectures import architectures
 from core.config import ExperimentConfig
 from core.tracking import schema
@@ -40,7 +40,6 @@ DECIDING = (
     "name",
     "params.data.name",
     *(f"params.{name}" for name in SPLIT_SETTINGS),
-    "params.training.keep",
     KEEP_TOGETHER,
     FINGERPRINT,
     SPLIT,
@@ -163,12 +162,6 @@ def _learned_nothing(run: Mapping[str, Any]) -> str | None:
 
 def _trouble(run: Mapping[str, Any], kinds: Collection[str]) -> str | None:
     return next((one.sentence for one in health.troubles(run) if one.kind in kinds), None)
-
-
-def validation_accuracy(run: Mapping[str, Any] | pd.Series) -> float:
-    """Return the validation accuracy of the weights that a run kept; NaN when it has none."""
-    kept = "val_accuracy" if text(run, "params.training.keep") == "last" else "best_val_accuracy"
-    return number(run, f"metrics.{kept}")
 
 
 def evaluations_of(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str | None, str], str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.analysis.values import is_ours, not_a_fraction, number, text
+from core.analysis.values import is_ours, not_a_fraction, number, text, validation_accuracy
 from core.tracking import schema
 
 CONSTANT, CHANCE, EXPLODED, LEAK, UNUSABLE = "one class only", "chance level", "diverged", "leak", "unusable"
@@ -28,6 +28,7 @@ ACCURACIES = ("accuracy", "val_accuracy", "best_val_accuracy", "test_accuracy", 
 COLUMNS = (
     "status",
     "params.schedule.name",
+    "params.training.keep",
     f"tags.{schema.NUMBER}",
     f"tags.{schema.LEAK}",
     f"tags.{schema.LOSS}",
@@ -109,7 +110,7 @@ def _learned_nothing(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
         number(run, "metrics.test_classes"),
         predicted,
     )
-    validation = number(run, "metrics.best_val_accuracy")
+    validation = validation_accuracy(run)
     images, majority = number(run, "metrics.validation_images"), number(run, "metrics.validation_majority")
     classes = number(run, "metrics.validation_classes")
     # Without a test set. Where classes differ in size, accuracy alone does not tell skill from none.

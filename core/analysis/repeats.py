@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from core.analysis.comparable import experiment_name
+from core.analysis.values import validation_accuracy
 from core.tracking import schema
 
 PARENT = f"tags.{schema.PARENT}"
-SCORES = ("best_val_accuracy", "test_accuracy")
+SCORES = ("val_accuracy", "test_accuracy")  # the first of the weights that each run kept
 
 
 def repeats(runs: pd.DataFrame) -> pd.DataFrame:
@@ -29,8 +30,14 @@ def repeats(runs: pd.DataFrame) -> pd.DataFrame:
                 "finished": len(finished),
             }
             for score in SCORES:
-                values = finished.get(f"metrics.{score}", pd.Series(dtype=float))
+                values = _scores(finished, score)
                 row |= {score: values.mean(), f"{score}_std": values.std()}
             rows.append(row)
     scores = [f"{score}{end}" for score in SCORES for end in ("", "_std")]
     return pd.DataFrame(rows, columns=["group", "name", "runs", "finished", *scores])
+
+
+def _scores(runs: pd.DataFrame, score: str) -> pd.Series:
+    if score == "val_accuracy":
+        return pd.Series([validation_accuracy(run) for _, run in runs.iterrows()], dtype=float)
+    return runs.get(f"metrics.{score}", pd.Series(dtype=float))

@@ -33,6 +33,16 @@ def number(run: Mapping[str, Any] | pd.Series, key: str, default: float = math.n
     return default if math.isnan(value) else value
 
 
+def kept_accuracy(keep: str | None) -> str:
+    """The metric that holds the validation accuracy of the kept weights. keep: as `training.keep` has it."""
+    return "val_accuracy" if keep == "last" else "best_val_accuracy"
+
+
+def validation_accuracy(run: Mapping[str, Any] | pd.Series) -> float:
+    """Return the validation accuracy of the weights that a run kept; NaN when it has none."""
+    return number(run, f"metrics.{kept_accuracy(text(run, 'params.training.keep'))}")
+
+
 def is_ours(run: Mapping[str, Any] | pd.Series) -> bool:
     """Whether ArchLab trained a run; others in the store were logged by another program."""
     return text(run, f"tags.{schema.NUMBER}") is not None

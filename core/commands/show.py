@@ -203,7 +203,7 @@ def _nested(row: pd.Series) -> dict[str, Any]:
 
 def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:
     """A run in one row. as_json: accuracies as fractions, null where that was not logged; else in words."""
-    from core.analysis.values import not_a_fraction, percent
+    from core.analysis.values import kept_accuracy, not_a_fraction, percent
 
     def accuracy(name: str) -> float | str | None:
         value = run["metrics"].get(name)
@@ -215,7 +215,7 @@ def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:
         "run_id": run["run_id"],
         "status": run["status"],
         "name": run["name"],
-        "val_accuracy": accuracy("best_val_accuracy"),
+        "val_accuracy": accuracy(kept_accuracy(run["params"].get("training.keep"))),
         "test_accuracy": accuracy("test_accuracy"),
         **({"remarks": run["remarks"]} if as_json else {}),
     }

@@ -17,7 +17,11 @@ from core.tracking.owners import is_alive
 from core.tracking.store import RunStore
 
 LIMIT = 1000  # runs that one launch may make
-AVERAGED = tuple(name for name in schema.FINAL_METRICS if name.startswith(("test_", "best_val_")))
+# Of the weights that the runs kept: `best_val_accuracy`, or `val_accuracy` where they keep the last.
+AVERAGED = (
+    *(name for name in schema.FINAL_METRICS if name.startswith(("test_", "best_val_"))),
+    "val_accuracy",
+)
 
 
 @dataclass(frozen=True)

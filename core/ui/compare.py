@@ -133,7 +133,7 @@ def groups(runs: pd.DataFrame) -> None:
         "experiment": found["name"],
         "finished": [f"{row.finished} of {row.runs}" for row in found.itertuples()],
     }
-    for score, label in (("best_val_accuracy", "val accuracy"), ("test_accuracy", "test accuracy")):
+    for score, label in (("val_accuracy", "val accuracy"), ("test_accuracy", "test accuracy")):
         pairs = zip(found[score], found[f"{score}_std"], strict=True)
         shown[label] = [words.spread(mean, deviation) for mean, deviation in pairs]
     shown["group"] = found["group"].str[:8]

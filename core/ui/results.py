@@ -15,7 +15,7 @@ from core.analysis.calibration import calibration
 from core.analysis.mistakes import confusion_matrix, probabilities, worst_mistakes
 from core.analysis.rate_range import points, suggestion
 from core.analysis.scores import per_class
-from core.analysis.values import number
+from core.analysis.values import number, text, validation_accuracy
 from core.figures import confusion
 from core.figures import rate_range as rate_range_figure
 from core.tracking import frames, schema
@@ -54,9 +54,10 @@ def headline(run: pd.Series) -> None:
     st.subheader("Result")
     accuracy, validation, parameters, latency, seconds = st.columns(5)
     accuracy.metric("Test accuracy", words.percent(run.get("metrics.test_accuracy")))
-    best = run.get("metrics.best_epoch")
-    epoch = "" if best is None or pd.isna(best) else f", epoch {best:.0f} of {run['last_epoch']:.0f}"
-    validation.metric(f"Validation{epoch}", words.percent(run.get("metrics.best_val_accuracy")))
+    last = run["last_epoch"]
+    kept = last if text(run, "params.training.keep") == "last" else number(run, "metrics.best_epoch")
+    epoch = "" if math.isnan(kept) else f", epoch {kept:.0f} of {last:.0f}"
+    validation.metric(f"Validation{epoch}", words.percent(validation_accuracy(run)))
     parameters.metric("Parameters", _number(run.get("metrics.parameters"), "{:,.0f}"))
     latency.metric("Latency, one image", _number(run.get("metrics.latency_ms"), "{:.1f} ms"))
     seconds.metric("Training took", _number(run.get("metrics.train_seconds"), "{:.1f} s"))
@@ -65,10 +66,10 @@ def headline(run: pd.Series) -> None:
         column.metric(label, _number(run.get(f"metrics.{name}"), "{:.4f}"), help=help_text)
     with columns[4]:
         _calibration(run)
-    kept = run.get(f"tags.{schema.KEPT}")
-    if isinstance(kept, str):
+    saved = text(run, f"tags.{schema.KEPT}")
+    if saved is not None:
         st.caption(
-            f"The saved model has the weights of epoch {kept}; the test set was evaluated once, with them."
+            f"The saved model has the weights of epoch {saved}; the test set was evaluated once, with them."
         )
 
 

@@ -107,6 +107,12 @@ def test_without_a_test_set_validation_tells(accuracy: float) -> None:
     row |= {"status": schema.FINISHED, "metrics.best_val_accuracy": accuracy}
     assert kinds(row) == [CHANCE]
     assert kinds({**row, "metrics.best_val_accuracy": 0.2}) == []
+    last = {
+        "params.training.keep": "last",
+        "metrics.best_val_accuracy": 0.9,
+        "metrics.val_accuracy": accuracy,
+    }
+    assert kinds({**row, **last}) == [CHANCE]  # of the weights that it kept
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,16 @@ def test_a_group_is_told_by_its_finished_runs() -> None:
     assert found.loc["old", "test_accuracy"] == pytest.approx(0.85)
     assert found.loc["old", "test_accuracy_std"] == pytest.approx(0.1 / math.sqrt(2))
     assert math.isnan(found.loc["new", "test_accuracy_std"])  # one run has no deviation
-    assert math.isnan(found.loc["old", "best_val_accuracy"])
+    assert math.isnan(found.loc["old", "val_accuracy"])
+
+
+def test_the_validation_accuracy_is_that_of_the_weights_that_were_kept() -> None:
+    def kept(keep: str) -> dict:
+        accuracies = {"metrics.val_accuracy": 0.6, "metrics.best_val_accuracy": 0.9}
+        return {**run(keep, schema.FINISHED, 0.5), **accuracies, "params.training.keep": keep}
+
+    found = repeats(pd.DataFrame([kept("best"), kept("last")])).set_index("group")
+    assert found["val_accuracy"].to_dict() == {"best": 0.9, "last": 0.6}
 
 
 def test_without_groups_there_is_nothing_to_tell() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
+from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
 from core.analysis.comparable import Basis
+from core.commands import cli
 from core.config import ExperimentConfig
 from core.datasets import load
 from core.tracking import schema, states
@@ -116,6 +119,15 @@ def test_a_run_deleted_between_two_cached_reads_is_in_none_or_in_both(store: Run
     reads.forget_runs()
     with pytest.raises(states.UnknownRun, match="does not exist any more"):
         reads.run(best)
+
+
+def test_every_view_shows_the_accuracy_of_the_weights_that_were_kept(store: RunStore) -> None:
+    last = finished(store, "last", 0.9, "1111", **{"training.keep": "last"})
+    store.log_metrics(last, {"best_epoch": 1, "loss": 1.0, "val_accuracy": 0.6}, 2)
+    assert shown(opened(PAGE))[0] == ("validation", "60.00%")
+    assert ("Validation, epoch 2 of 2", "60.00%") in shown(opened("pages/4_Run.py", run=last))
+    (row,) = json.loads(CliRunner().invoke(cli, ["list", "runs", "--json"]).stdout)
+    assert row["val_accuracy"] == 0.6
 
 
 def test_bases_with_the_same_words_are_distinguished_by_their_fingerprint(store: RunStore) -> None:
