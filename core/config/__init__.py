@@ -9,6 +9,7 @@ from core.config.experiment import (
     ExperimentConfig,
     from_mapping,
     from_yaml,
+    is_older,
     parse_assignments,
 )
 from core.config.learning import (
@@ -62,5 +63,6 @@ __all__ = [
     "as_text",
     "from_mapping",
     "from_yaml",
+    "is_older",
     "parse_assignments",
 ]

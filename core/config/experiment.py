@@ -96,6 +96,15 @@ def from_yaml(text: str) -> ExperimentConfig:
     return from_mapping({} if tree is None else tree)
 
 
+def is_older(config: ExperimentConfig) -> bool:
+    """Return whether a version without `data.preprocessing: auto` wrote a config, by settings that it lacks.
+
+    config: as it was read; a launch writes every setting that its version has.
+    """
+    written = config.data.model_fields_set | config.model.model_fields_set
+    return written.isdisjoint(("keep_together", "allow_overlap"))
+
+
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     """`["optimizer.learning_rate=0.01"]` as a mapping; values are read as YAML. Raises ConfigError."""
     changes = {}

@@ -373,7 +373,8 @@ class RunStore:
         """The config that a run was launched with. Raises FileNotFoundError when its files are gone.
 
         Older versions had no `data.preprocessing: auto`: weights overruled the default, which then stands in
-        the config although the run used another preprocessing. It is read as `auto`.
+        the config although the run used another preprocessing. It is read as `auto`, also where the run has
+        not begun and so has not logged what it uses.
         """
         config = configs.from_yaml(self.read_text(run_id, schema.CONFIG))
         if config.model.weights == "none" or config.data.preprocessing != configs.DEFAULT_PREPROCESSING:
@@ -381,7 +382,7 @@ class RunStore:
         try:
             used = json.loads(self.read_text(run_id, schema.DATA)).get("preprocessing")
         except FileNotFoundError:
-            return config
+            used = "what the weights expect" if configs.is_older(config) else None
         if used in (None, config.data.preprocessing):
             return config
         return config.with_values({"data.preprocessing": "auto"})

@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import yaml
 from keras.src.legacy.saving import legacy_h5_format
 
 from core.architectures.transfer import assemble, backbone_layers
@@ -29,6 +30,7 @@ from core.tracking.store import RunStore, get_store
 from core.training.pretrained import (
     WeightsError,
     check_weights,
+    expected_preprocessing,
     from_model,
     saved_preprocessing,
     start_from,
@@ -220,6 +222,19 @@ def test_a_run_of_an_older_version_keeps_the_preprocessing_that_it_had(
     assert store.config(run_id).data.preprocessing == "scale"  # not trained yet
     store.log_json(run_id, {"name": "digits", "preprocessing": used}, schema.DATA)
     assert store.config(run_id).data.preprocessing == read_as
+
+
+def test_a_run_that_an_older_version_queued_gets_the_preprocessing_that_its_weights_expect(
+    store: RunStore,
+) -> None:
+    """It has not begun, so nothing says what it used: its config lacks the settings that came with `auto`."""
+    model = ModelConfig(name="vgg16", weights="imagenet")
+    written = ExperimentConfig(model=model).with_values({"data.preprocessing": "scale"}).model_dump()
+    del written["data"]["keep_together"], written["model"]["allow_overlap"]
+    run_id = store.create(ExperimentConfig())
+    store.client.log_text(run_id, yaml.safe_dump(written), schema.CONFIG)
+    assert store.config(run_id).data.preprocessing == "auto"
+    assert expected_preprocessing(store.config(run_id), "caffe") == "caffe"
 
 
 def test_a_file_in_a_folder_below_is_found(settings: Settings) -> None:
