@@ -12,7 +12,7 @@ import numpy as np
 from core.config import DataConfig
 from core.datasets import load, store
 from core.datasets.choices import choose, rule_of
-from core.datasets.records import PARTS, ImageDataset
+from core.datasets.records import PARTS, DatasetInfo, ImageDataset
 from core.datasets.splits import hold_out
 from core.datasets.together import Rule, digest_keys, linked
 
@@ -68,11 +68,34 @@ def report(dataset: ImageDataset, data: DataConfig) -> SplitReport:
     moved = choose(dataset, data.model_copy(update={"imbalance": "as_is"}))
     before = choose(dataset, data.model_copy(update={"imbalance": "as_is"}), "groups")
     count = len(np.setxor1d(moved.validation, before.validation))
-    notes = [moved_sentence(count, rule)] if count else []
+    notes = _overruled(info, data)
+    notes += [moved_sentence(count, rule)] if count else []
     notes += _training_copies(dataset, parts.train)
     warnings = [*_shared(dataset, sets, rule), *_shared_groups(dataset, sets)]
     warnings += _too_few(info.classes, counts, data)
     return SplitReport(counts, tuple(notes), tuple(warnings))
+
+
+def _overruled(info: DatasetInfo, data: DataConfig) -> list[str]:
+    """Settings of the split that somebody chose and that do not change it, with what decides instead."""
+    if data.folds:
+        settings = ["validation_fraction"]
+        reason = f"data.folds cuts the dataset into {data.folds} folds"
+    elif count := info.part_size("validation"):
+        settings = ["validation_fraction", "split_seed", "keep_together"]
+        images = "1 image" if count == 1 else f"{count:,} images"
+        reason = f"'{info.name}' brings its own validation set of {images}"
+    else:
+        return []
+    defaults, given = DataConfig().model_dump(), data.model_dump()
+    changed = [name for name in settings if given[name] != defaults[name]]
+    if not changed:
+        return []
+    *names, last = (f"data.{name}" for name in changed)
+    listed = f"{', '.join(names)} and {last}" if names else last
+    verb = "do" if names else "does"
+    received = ", ".join(str(given[name]) for name in changed)
+    return [f"{reason}, so {listed} {verb} not change the split. Received: {received}."]
 
 
 def moved_sentence(count: int, rule: Rule) -> str:

@@ -17,7 +17,7 @@ from core.datasets.importer import import_images
 from core.datasets.request import ImportRefused
 from core.datasets.split_report import report, report_of, sentences
 from core.datasets.splits import split
-from core.jobs.launch import warnings
+from core.jobs.launch import notes, warnings
 
 
 def said(name: str, **data) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -37,6 +37,28 @@ def doubled(photos):
         for i in range(30):
             photos.write(f"{label}/again {i}.png", (photos.root / f"{label}/{i}.png").read_bytes())
     return photos
+
+
+def test_settings_of_the_split_that_a_validation_set_or_folds_overrule_are_said(photos):
+    for part in ("train", "val", "test"):
+        for label in "ab":
+            photos.add(*(f"{part}/{label}/{i}.png" for i in range(3)), seed=ord(label) + ord(part[0]) * 7919)
+    import_images("own", photos.root)
+    whose = "'own' brings its own validation set of 6 images"
+    assert said("own")[0] == ()
+    assert said("own", validation_fraction=0.3)[0] == (
+        f"{whose}, so data.validation_fraction does not change the split. Received: 0.3.",
+    )
+    assert said("own", validation_fraction=0.3, split_seed=7, keep_together="near")[0] == (
+        f"{whose}, so data.validation_fraction, data.split_seed and data.keep_together do not change the "
+        "split. Received: 0.3, 7, near.",
+    )
+    assert said("own", folds=3, split_seed=7, validation_fraction=0.3)[0] == (
+        "data.folds cuts the dataset into 3 folds, so data.validation_fraction does not change the split. "
+        "Received: 0.3.",
+    )
+    config = ExperimentConfig().with_values({"data.name": "own", "data.split_seed": 7})
+    assert notes(config) == [f"{whose}, so data.split_seed does not change the split. Received: 7."]
 
 
 def test_an_import_divides_no_copies_and_says_how_many_images_that_moved(doubled):
