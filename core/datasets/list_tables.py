@@ -137,7 +137,8 @@ def _understood(
 
     def names_image(text: str) -> bool:
         found = files.find(text, base, Rule(anywhere=True), (part,))
-        return looks_like_image(found.name) or (found.several and looks_like_image(text))
+        several = found.by_suffix or (found.several and looks_like_image(text))
+        return several or looks_like_image(found.name)
 
     sample = None
     try:

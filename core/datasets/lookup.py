@@ -17,18 +17,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.layout import IMAGE_SUFFIXES, looks_like_image, natural_order, part_of
+from core.datasets.layout import looks_like_image, natural_order, part_of
 
 LEADS_OUT = "has a path that leads out of the folder"
 ABSOLUTE = re.compile(r"^([A-Za-z]:)?[/\\]")
 
 
 class Found(NamedTuple):
-    """The file that a table means, or "" and the reason. several: more than one file may be meant."""
+    """The file that a table means, or "" and the reason.
+
+    several: more than one file may be meant. by_suffix: these are images that differ in their suffix alone.
+    """
 
     name: str
     reason: str = ""
     several: bool = False
+    by_suffix: bool = False
 
 
 class Rule(NamedTuple):
@@ -108,11 +112,11 @@ class Files:
         if here is None:
             return Found("", LEADS_OUT)
         steps = here if ".." in steps else steps
-        if not rule.above and not absolute and (name := self._at("/".join(here))):
-            return Found(name)
+        if not rule.above and not absolute and (names := self._at("/".join(here))):
+            return _nearest(names, hints)
         tail = steps[rule.above :]
-        if (rule.above or not absolute) and (name := self._at("/".join(tail))):
-            return Found(name)
+        if (rule.above or not absolute) and (names := self._at("/".join(tail))):
+            return _nearest(names, hints)
         if rule.anywhere and (names := self._ending(tail)):
             return _nearest(names, hints)
         return Found("", LEADS_OUT if absolute and not rule.above else self._missing)
@@ -140,6 +144,15 @@ class Files:
         return {_key(name): name for name in self._names()}
 
     @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        """Images by their path without suffix."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for key, name in self._exact.items():
+            if looks_like_image(key):
+                found[key.rpartition(".")[0]].append(name)
+        return found
+
+    @cached_property
     def _by_file(self) -> dict[str, list[str]]:
         """Paths by the file's name, and an image's by its name without suffix, without regard to case."""
         found: defaultdict[str, list[str]] = defaultdict(list)
@@ -150,21 +163,25 @@ class Files:
                 found[file.rpartition(".")[0]].append(name)
         return found
 
-    def _at(self, path: str) -> str | None:
+    def _at(self, path: str) -> list[str]:
+        """The file at a path, or the images that are there with a suffix."""
         if self._alone and self._reach and self._reach(path):
-            return path
-        keys = (_key(path), *(_key(path + suffix) for suffix in IMAGE_SUFFIXES))
-        found = next((self._exact[key] for key in keys if key in self._exact), None)
-        return path if found is None and self._reach and self._reach(path) else found
+            return [path]
+        key = _key(path)
+        if key in self._exact:
+            return [self._exact[key]]
+        found = self._by_stem.get(key, [])
+        return [path] if not found and self._reach and self._reach(path) else found
 
     def _ending(self, tail: Sequence[str]) -> list[str]:
-        """Files whose path ends with these steps, the last with or without its suffix."""
+        """Files whose path ends with these steps, or else images whose path does without its suffix."""
         *folders, file = (_key(step).casefold() for step in tail)
-        return [
+        names = [
             name
             for name in self._by_file.get(file, ())
             if not folders or _key(name).casefold().split("/")[-len(folders) - 1 : -1] == folders
         ]
+        return [name for name in names if _key(name).casefold().rpartition("/")[2] == file] or names
 
 
 def _in_common(paths: Sequence[str]) -> int:
@@ -179,7 +196,10 @@ def _in_common(paths: Sequence[str]) -> int:
 
 
 def _nearest(names: Sequence[str], hints: Iterable[str]) -> Found:
-    """The one of several files whose folders the row names, as `train` or a class' name does."""
+    """The one of several files whose folders the row names, as `train` or a class' name does.
+
+    Nothing tells apart files of one folder: an image and its mask may differ in the suffix alone.
+    """
     if len(names) == 1:
         return Found(names[0])
     hints = list(hints)
@@ -194,7 +214,11 @@ def _nearest(names: Sequence[str], hints: Iterable[str]) -> Found:
     nearest = sorted(name for name in names if agreement(name) == best)
     if len(nearest) == 1:
         return Found(nearest[0])
-    return Found("", f"may be {nearest[0]!r} or {nearest[1]!r}: the table must name the folder", several=True)
+    folders = len({_key(name).rpartition("/")[0] for name in nearest}) > 1
+    suffixes = len({_key(name).rpartition(".")[2].casefold() for name in nearest}) > 1
+    needed = " and ".join(["the folder"] * folders + ["the suffix"] * suffixes) or "upper and lower case"
+    reason = f"may be {nearest[0]!r} or {nearest[1]!r}: the table must name {needed}"
+    return Found("", reason, several=True, by_suffix=suffixes and not folders)
 
 
 def _resolved(steps: Sequence[str]) -> tuple[str, ...] | None:

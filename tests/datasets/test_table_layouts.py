@@ -97,6 +97,38 @@ def test_images_of_one_name_that_nothing_tells_apart_are_named(photos) -> None:
         import_images("x", photos.root)
 
 
+@pytest.mark.parametrize("kind", ["below the table", "in a folder", "another case", "unusual names"])
+@pytest.mark.parametrize("source", ["folder", "zip", "table"])
+def test_an_image_and_its_mask_of_one_name_are_never_chosen_between(photos, source: str, kind: str) -> None:
+    suffix = "JPG" if kind == "another case" else "jpg"
+    folder = "." if kind == "below the table" else "images"
+    photos.add(*(f"{folder}/{n}.{suffix}" for n in NUMBERS))
+    photos.add(*(f"{folder}/{n}.png" for n in NUMBERS), mode="L")
+    header = "bild,sorte" if kind == "unusual names" else "file,label"
+    table = photos.write("labels.csv", rows("{n},{l}", header).encode())
+    path = {"folder": photos.root, "zip": photos.zipped(), "table": table}[source]
+    first = f"{folder}/10".removeprefix("./")
+    with pytest.raises(ImportRefused, match=rf"'{first}\.{suffix}' or '{first}\.png': .* name the suffix\."):
+        import_images("x", path)
+    photos.write("labels.csv", rows(f"{folder}/{{n}}.{suffix},{{l}}", header).encode())
+    check(import_images("x", photos.root))
+
+
+def test_one_image_of_two_suffixes_is_left_out_and_said(photos) -> None:
+    photos.add(*(f"{n}.png" for n in NUMBERS), "12.tif")
+    photos.write("labels.csv", rows("{n},{l}").encode())
+    info = import_images("x", photos.root)
+    check(info, 11)
+    assert dict(info.problems) == {"12": "may be '12.png' or '12.tif': the table must name the suffix"}
+
+
+def test_a_file_of_the_whole_name_is_meant_before_an_image_whose_name_goes_on(photos) -> None:
+    photos.add(*(f"a/{n}.png" for n in NUMBERS), *(f"a/{n}.png.jpg" for n in NUMBERS))
+    photos.write("labels.csv", rows("{n}.png,{l}").encode())
+    check(import_images("x", photos.root))
+    assert all(name.endswith(".png") for name in datasets.load("x").source_names)
+
+
 def test_a_kaggle_competition_is_read_by_its_train_table_alone(photos) -> None:
     photos.add(*(f"train_images/{n}.png" for n in NUMBERS), *(f"test_images/{n}.png" for n in range(30, 34)))
     photos.write("train.csv", rows("{n},{l}", "id_code,diagnosis").encode())
