@@ -9,7 +9,7 @@ The output layer decides, by its activation:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.lazy import LazyModule
 
@@ -23,7 +23,10 @@ else:
 ADDED = "probabilities"  # the layer that turns logits into probabilities
 ADDED_32 = "probabilities_float32"  # the layer that brings probabilities of half precision into float32
 # What neither bounds nor bends values: an output layer before it decides what the model answers.
-PASSED = ("Flatten", "Reshape", "Dropout", "Identity", "GlobalAveragePooling2D", "AveragePooling2D", "Cast")
+PASSED = (
+    *("Flatten", "Reshape", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "Identity"),
+    *("GlobalAveragePooling2D", "AveragePooling2D", "Cast"),
+)
 LINEAR = ("BatchNormalization", "LayerNormalization")
 
 
@@ -81,7 +84,7 @@ def _probabilities(head: Any, name: str, classes: int, model: keras.Model) -> An
             f"{name} must have one output for each of the {classes} classes{one}: give the last layer "
             f"`num_classes` units. Received: {units}."
         )
-    activation, label = _activation(head)
+    activation, label, *_ = output_activation(head)
     if activation == "linear":
         if any(layer.name == ADDED for layer in model.layers):
             raise ModelError(f"{name} must not name a layer before its logits '{ADDED}'.")
@@ -102,28 +105,41 @@ def _probabilities(head: Any, name: str, classes: int, model: keras.Model) -> An
     return head if head.dtype == "float32" else _in_float32(head)
 
 
-def _activation(head: Any) -> tuple[str | None, str]:
-    """What the output layer does to its values, and which layer that is; None: it cannot be told."""
-    operation = head._keras_history.operation
+class Ending(NamedTuple):
+    """How an output comes about.
+
+    activation: what bounds its values last; None: it cannot be told. label: the layer that does it, in words.
+    passed: what follows that layer, the last first. before: the values that are bounded, where the layer has
+    no weights.
+    """
+
+    activation: str | None
+    label: str
+    passed: tuple[Any, ...] = ()
+    before: Any = None
+
+
+def output_activation(head: Any, passed: tuple[Any, ...] = ()) -> Ending:
+    """What bounds the values of an output. passed: what has been passed on the way back to it."""
+    operation, node, _ = head._keras_history
     kind = type(operation).__name__
     label = f"the layer '{operation.name}'"
     if isinstance(operation, keras.Model):
-        return _activation(operation.outputs[0])
+        return output_activation(operation.outputs[0], passed)
+    inputs = operation._inbound_nodes[node].input_tensors  # of this call: a layer may be called twice
     if kind in PASSED:
-        (before,) = operation._inbound_nodes[0].input_tensors
-        return _activation(before)
+        return output_activation(inputs[0], (*passed, operation))
     if kind in LINEAR:
-        return "linear", label
+        return Ending("linear", label, passed)
     if kind in ("Softmax", "Sigmoid"):  # a layer, or keras.ops
-        return kind.lower(), label
+        return Ending(kind.lower(), label, passed, inputs[0])
     function = getattr(operation, "activation", None)
     if function is None:
-        return None, label
+        return Ending(None, label, passed)
     found = getattr(function, "__name__", type(function).__name__).lower()
     if kind == "Activation" and found == "linear":
-        (before,) = operation._inbound_nodes[0].input_tensors
-        return _activation(before)
-    return found, label
+        return output_activation(inputs[0], (*passed, operation))
+    return Ending(found, label, passed, inputs[0] if kind == "Activation" else None)
 
 
 def _in_float32(head: Any) -> Any:

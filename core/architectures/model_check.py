@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.architectures import architectures, inference_model
-from core.architectures.answer import ModelError
+from core.architectures.answer import ModelError, output_activation
 from core.lazy import LazyModule
 from core.plugin_files import PACKAGE
+from core.tracking.model_files import registered_in
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +28,8 @@ SUM_TOLERANCE = 0.01  # of the probabilities of an image, which half precision r
 # How far apart the values of an image lie, by preprocessing; 1 in all others.
 RANGES = {"caffe": 255.0, "tf": 2.0, "standardize": 3.5, "torch": 4.4}
 KERNEL_INITIALIZERS = ("kernel_initializer", "depthwise_initializer", "pointwise_initializer")
+PROBABILITIES = ("softmax", "sigmoid")
+RANDOM_LAYERS = ("Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout")
 LEAST_RANGE = 0.05  # of what reaches the first weights; 1/255 of the smallest range above is 0.004
 
 
@@ -46,8 +48,10 @@ def check_model(name: str, model: keras.Model, preprocessing: str) -> None:
     images = np.random.default_rng(0).uniform(size=(IMAGES, *model.input_shape[1:])).astype("float32")
     images = images * RANGES.get(preprocessing, 1.0)
     _check_scale(name, model, images, preprocessing)
+    _check_end(name, model)
     answers = _answers(model, images)
     _check_probabilities(name, answers)
+    _check_probabilities(name, _answers_in_training(model, images), "in training")
     _check_starts(name, model)
     _check_loads(name, model, images, answers)
 
@@ -56,16 +60,47 @@ def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(model(images, training=False)), "float32")
 
 
-def _check_probabilities(name: str, answers: np.ndarray) -> None:
+def _answers_in_training(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The answers of a training step, which leave the model as it is: its moving averages and its seeds."""
+    answers, _ = model.stateless_call(
+        model.trainable_variables, model.non_trainable_variables, images, training=True
+    )
+    return np.asarray(keras.ops.convert_to_numpy(answers), "float32")
+
+
+def _check_end(name: str, model: keras.Model) -> None:
+    """Probabilities must reach the loss as they are, and be made of logits."""
+    ending = output_activation(model.outputs[0])
+    if ending.activation not in PROBABILITIES:
+        return
+    for operation in ending.passed:
+        if type(operation).__name__ in RANDOM_LAYERS:
+            raise ModelError(
+                f"{name} changes its probabilities at random while it trains, in the layer "
+                f"'{operation.name}' ({type(operation).__name__}) after {ending.label}. Put it before the "
+                "last layer with weights."
+            )
+    if ending.before is not None:
+        before = output_activation(ending.before)
+        if before.activation in PROBABILITIES:
+            raise ModelError(
+                f"{name} applies {ending.activation} in {ending.label} to values that {before.activation} in "
+                f"{before.label} brought between 0 and 1, so no class can become certain. Remove the first."
+            )
+
+
+def _check_probabilities(name: str, answers: np.ndarray, when: str = "") -> None:
     if not np.isfinite(answers).all():
-        raise ModelError(f"{name} answers values that are not numbers to random images before any training.")
+        raise ModelError(
+            f"{name} answers values that are not numbers to random images{when or ' before any training'}."
+        )
     sums = answers.sum(axis=1)
     fits = answers.shape[1] == 1 or np.abs(sums - 1).max() < SUM_TOLERANCE
     if answers.min() < 0 or answers.max() > 1 + SUM_TOLERANCE or not fits:
         raise ModelError(
             f"{name} must answer probabilities that sum to 1: end it with softmax, or with a layer without "
-            f"activation for logits. Received: values of {answers.min():.3g} to {answers.max():.3g} that sum "
-            f"to {sums.min():.3g} and more."
+            f"activation for logits. Received {when}: values of {answers.min():.3g} to {answers.max():.3g} "
+            f"that sum to {sums.min():.3g} and more."
         )
 
 
@@ -112,13 +147,16 @@ def _filled(node: Any, known: dict[int, np.ndarray]) -> tuple[Any, Any]:
 
 def _check_starts(name: str, model: keras.Model) -> None:
     """Keras' initializers are stateless: layers that share one, or a seed, start with the same numbers."""
-    seen: dict[Any, str] = {}
+    seen: dict[int | tuple[str, int], str] = {}
     for layer in model._flatten_layers(include_self=False):
         for attribute, initializer in vars(layer).items():
             if not attribute.endswith(KERNEL_INITIALIZERS) or not hasattr(initializer, "seed"):
                 continue
             seed = initializer.get_config().get("seed")
-            key = id(initializer) if seed is None else (type(initializer), seed)
+            if isinstance(seed, dict):  # a generator, which goes on from layer to layer
+                continue
+            # The distribution changes the scale of the numbers, not their order.
+            key = id(initializer) if seed is None else ("seed", seed)
             if key in seen and seen[key] != layer.name:
                 raise ModelError(
                     f"{name}: the weights of the layers '{seen[key]}' and '{layer.name}' start with the same "
@@ -155,20 +193,6 @@ def _check_loads(name: str, model: keras.Model, images: np.ndarray, answers: np.
 
 def _unreachable(model: keras.Model) -> Iterator[str]:
     """Registered classes and functions that another process does not import before it loads a model."""
-    registered = keras.saving.get_custom_objects()
-    for named in _registered_names(json.loads(model.to_json())):
-        found = registered.get(named)
-        module = getattr(found, "__module__", "")
-        if found is not None and not module.startswith(("core.", f"{PACKAGE}._", "keras")):
+    for named, found in registered_in(model):
+        if not getattr(found, "__module__", "").startswith(("core.", f"{PACKAGE}._", "keras")):
             yield f"'{named}'"
-
-
-def _registered_names(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict):
-        if tree.get("registered_name"):
-            yield tree["registered_name"]
-        for branch in tree.values():
-            yield from _registered_names(branch)
-    elif isinstance(tree, list):
-        for branch in tree:
-            yield from _registered_names(branch)

@@ -113,28 +113,38 @@ def _quoted(name: str) -> str:
     return repr(name).replace("`", "\\x60")
 
 
-def _sources(model: keras.Model) -> Iterator[Path]:
-    """The files that define registered layers of the model; of helper files, all beside them too."""
+def registered_in(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    """The registered classes and functions that the model's config names, with these names, each once.
+
+    Keras writes the name of a function where the settings of a class stand, or alone: every text counts but
+    the names of layers.
+    """
     import keras
 
     registered = keras.saving.get_custom_objects()
-    for name in _registered_names(json.loads(model.to_json())):
-        if name not in registered:
-            continue
-        source = Path(inspect.getsourcefile(registered[name]) or "")
+    for text in dict.fromkeys(_texts(json.loads(model.to_json()))):
+        if text in registered:
+            yield text, registered[text]
+
+
+def _sources(model: keras.Model) -> Iterator[Path]:
+    """The files that define registered layers of the model; of helper files, all beside them too."""
+    for _, found in registered_in(model):
+        source = Path(inspect.getsourcefile(found) or "")
         # All beside it too: helpers may import each other, and one process may load several models of the
         # program, of which the package of the first serves all.
         own = source.name.startswith("_")
-        found = source.parent.glob("_*.py" if own else "*.py")
-        yield from (path for path in found if path.name != "__init__.py")
+        files = source.parent.glob("_*.py" if own else "*.py")
+        yield from (path for path in files if path.name != "__init__.py")
 
 
-def _registered_names(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict):
-        if tree.get("registered_name"):
-            yield tree["registered_name"]
-        for branch in tree.values():
-            yield from _registered_names(branch)
+def _texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict):
+        for key, branch in tree.items():
+            if key != "name":
+                yield from _texts(branch)
     elif isinstance(tree, list):
         for branch in tree:
-            yield from _registered_names(branch)
+            yield from _texts(branch)

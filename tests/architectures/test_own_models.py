@@ -28,6 +28,24 @@ class KnownHereAlone(layers.Layer):
         return 2 * x
 
 
+@keras.saving.register_keras_serializable(package="tests")
+def bent(x: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.ops.maximum(x, 0.1 * x)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def light(weights: keras.KerasTensor) -> keras.KerasTensor:
+    return 0.001 * keras.ops.sum(weights**2)
+
+
+@keras.saving.register_keras_serializable(package="core_like")
+class Noise(layers.Layer):
+    """Acts in training alone, as Keras' own do, and cannot be known by its class."""
+
+    def call(self, x: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        return 1.5 * x if training else x
+
+
 def features(change: Callable | None = None) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     images = keras.Input(SHAPE)
     x = change(images) if change else images
@@ -155,6 +173,19 @@ def sharing(initializer: keras.Initializer, other: keras.Initializer) -> keras.M
     return keras.Model(images, x, name="mine")
 
 
+def ending(*last: keras.Layer, units: int = 3, activation: str | None = "softmax") -> keras.Model:
+    images, x = features()
+    x = layers.Dense(units, activation, name="last")(x)
+    for layer in last:
+        x = layer(x)
+    return keras.Model(images, x, name="mine")
+
+
+def same_softmax_twice() -> keras.Model:
+    softmax = layers.Softmax(name="again")
+    return ending(softmax, softmax, activation=None)
+
+
 def shared() -> keras.Model:
     initializer = keras.initializers.HeNormal()
     return sharing(initializer, initializer)
@@ -217,6 +248,48 @@ def nested_rescaling() -> keras.Model:
             lambda: sharing(keras.initializers.HeNormal(seed=1), keras.initializers.HeNormal(seed=1)),
             "mine: the weights of the layers 'one' and 'two' start with the same",
         ),
+        (
+            lambda: sharing(keras.initializers.HeNormal(seed=1), keras.initializers.GlorotNormal(seed=1)),
+            "mine: the weights of the layers 'one' and 'two' start with the same",
+        ),
+        (
+            lambda: model(change=layers.Conv2D(4, 3, activation=bent)),
+            "mine cannot be saved and loaded again (its 'tests>bent' is known only where",
+        ),
+        (
+            lambda: model(change=layers.Activation(bent)),
+            "mine cannot be saved and loaded again (its 'tests>bent' is known only where",
+        ),
+        (
+            lambda: model(change=layers.Conv2D(4, 3, kernel_regularizer=light)),
+            "mine cannot be saved and loaded again (its 'tests>light' is known only where",
+        ),
+        (
+            lambda: ending(layers.Softmax(name="again")),
+            "mine applies softmax in the layer 'again' to values that softmax in the layer 'last'",
+        ),
+        (
+            lambda: ending(layers.Activation("softmax", name="again"), activation="sigmoid"),
+            "mine applies softmax in the layer 'again' to values that sigmoid in the layer 'last'",
+        ),
+        (same_softmax_twice, "mine applies softmax in the layer 'again' to values that softmax in the"),
+        (
+            lambda: keras.Model((whole := ending()).input, keras.ops.softmax(whole.output), name="mine"),
+            "mine applies softmax in the layer ",
+        ),
+        (
+            lambda: ending(layers.Dropout(0.5, name="dropped")),
+            "mine changes its probabilities at random while it trains, in the layer 'dropped' (Dropout)",
+        ),
+        (
+            lambda: ending(layers.GaussianNoise(0.1, name="noisy"), layers.Flatten()),
+            "mine changes its probabilities at random while it trains, in the layer 'noisy' (GaussianN",
+        ),
+        (
+            lambda: ending(Noise()),
+            "mine must answer probabilities that sum to 1: end it with softmax, or with a layer without "
+            "activation for logits. Received in training: ",
+        ),
     ],
 )
 def test_a_model_that_would_train_to_no_use_is_refused(build: Callable, sentence: str) -> None:
@@ -236,6 +309,34 @@ def test_pixels_may_be_scaled_where_they_come_as_they_are() -> None:
 
 def test_different_initializers_are_no_fault() -> None:
     check_model("mine", sharing(keras.initializers.HeNormal(), keras.initializers.HeNormal()), "scale")
+    generator = keras.random.SeedGenerator(1)  # it goes on: each layer gets other numbers
+    drawing = sharing(keras.initializers.HeNormal(generator), keras.initializers.HeNormal(generator))
+    first, second = (np.ravel(drawing.get_layer(name).kernel)[:100] for name in ("one", "two"))
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.5
+    with pytest.raises(ModelError, match="start with the same"):
+        check_model("mine", sharing(*(keras.initializers.HeUniform(seed=s) for s in (3, 3))), "scale")
+    check_model("mine", sharing(*(keras.initializers.HeUniform(seed=s) for s in (3, 4))), "scale")
+
+
+def test_one_sigmoid_unit_is_not_made_random_or_flattened() -> None:
+    for last, sentence in (
+        (layers.Dropout(0.5), "changes its probabilities at random"),
+        (layers.Activation("sigmoid"), "so no class can become certain"),
+    ):
+        answering = with_probabilities(ending(last, units=1, activation="sigmoid"), "mine", SHAPE, 2)
+        with pytest.raises(ModelError, match=sentence):
+            check_model("mine", answering, "scale")
+
+
+def test_what_is_random_before_the_last_weights_is_no_fault_and_the_check_changes_nothing() -> None:
+    images, x = features(layers.BatchNormalization())
+    logits = layers.GaussianNoise(0.1)(layers.Dense(3)(layers.Dropout(0.5)(x)))
+    answering = with_probabilities(keras.Model(images, logits, name="mine"), "mine", SHAPE, 3)
+    assert "softmax was added" in str(note(answering))
+    before = [np.asarray(variable) for variable in answering.variables]
+    check_model("mine", answering, "scale")
+    for old, new in zip(before, answering.variables, strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 FILE = """
