@@ -9,7 +9,15 @@ from pathlib import Path
 from core.datasets import list_tables, tables
 from core.datasets.archive import list_archive
 from core.datasets.detection import detection_format, has_classes
-from core.datasets.layout import LayoutRefused, Place, Steps, is_ignored, part_of, understand
+from core.datasets.layout import (
+    LayoutRefused,
+    Place,
+    Steps,
+    is_ignored,
+    looks_like_image,
+    part_of,
+    understand,
+)
 from core.datasets.listing import Item, Listing, class_name, ordered, shown, some, unicode_notes
 from core.datasets.lookup import Files
 from core.datasets.name_encoding import Guess
@@ -142,19 +150,23 @@ def _from_folders(
     walked: Walk | None,
 ) -> Listing:
     """The images by their folders. unused: tables that do not name them. walked: of a folder."""
+    twice = walked.twice if walked is not None else frozenset()
+    linked = sorted(path for path, _ in found if path in twice and looks_like_image(path))
+    found = [(path, where) for path, where in found if path not in twice]
     paths = [tuple(path.split("/")) for path, _ in found]
     places, misplaced = understand(paths)
-    problems.extend(
-        Problem(shown(problem.name), problem.reason)
-        for problem in misplaced
-        if walked is None or not walked.is_linked(root / problem.name)  # it is read, by the link's name
-    )
+    problems.extend(Problem(shown(problem.name), problem.reason) for problem in misplaced)
     items = [
         Item(shown(path), Place(place.part, class_name(place.label)), where)
         for (path, where), place in zip(found, places, strict=True)
         if place is not None
     ]
     notes = list(unicode_notes(place.label for place in places if place is not None))
+    if linked:
+        notes.append(
+            "Images that symbolic links lead to were read once, by the names of the links: "
+            f"{len(linked):,}, for example {some(map(shown, linked), 3)}."
+        )
     told = [
         Problem(one.name, f"was not used: {one.reason.rstrip('.')}") for one in unused if one.about_images
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,25 +32,13 @@ class Fence:
 class Walk:
     """What lies below a folder.
 
-    files: paths below it. refused: (path, reason) of what is not read. targets: where the links that were
-    followed lead, resolved.
+    files: paths below it. refused: (path, reason) of what is not read. twice: those of `files` that links
+    lead to as well; where folders name the classes, they are read by the names of the links alone.
     """
 
     files: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
-    targets: set[str] = field(default_factory=set)
-
-    def is_linked(self, path: Path) -> bool:
-        """Whether a link that was followed leads to the file, or to a folder that it lies in."""
-        if not self.targets:
-            return False
-        real = os.path.realpath(path)
-        while real not in self.targets:
-            above = os.path.dirname(real)
-            if above == real:
-                return False
-            real = above
-        return True
+    twice: set[str] = field(default_factory=set)
 
 
 def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
@@ -60,6 +48,8 @@ def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
     inside itself, so that links cannot make a source endless.
     """
     fence, found = Fence(root, allowed), Walk()
+    targets: dict[str, str] = {}  # where followed links lead, resolved, and the folder that the last lies in
+    own: list[str] = []  # files that are reached without a link
     pending: list[tuple[str, tuple[str, ...]]] = [("", ())]
     while pending:
         folder, way = pending.pop()  # way: the folders in which the links to here lie
@@ -77,16 +67,21 @@ def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
             passed, is_link = way, entry.is_symlink()
             if is_link:
                 passed = (*way, os.path.realpath(root / folder))
-                if reason := _link_refusal(entry, fence, found, passed):
+                if reason := _link_refusal(entry, fence, targets, passed):
                     found.refused.append((path, reason))
                     continue
-                found.targets.add(os.path.realpath(entry.path))
+                targets[os.path.realpath(entry.path)] = passed[-1]
             if os.path.isdir(entry.path) if is_link else entry.is_dir():
                 pending.append((path, passed))
             elif reason := file_refusal(entry.path):
                 found.refused.append((path, reason))
             else:
                 found.files.append(path)
+                if not passed:
+                    own.append(path)
+    if targets:
+        base = os.path.realpath(root)
+        found.twice = {path for path in own if _is_linked(os.path.join(base, path), targets)}
     return found
 
 
@@ -99,7 +94,29 @@ def file_refusal(path: str | Path) -> str:
     return "" if regular else "is not a regular file"
 
 
-def _link_refusal(entry: os.DirEntry[str], fence: Fence, found: Walk, way: Sequence[str]) -> str:
+def _is_linked(path: str, targets: Mapping[str, str]) -> bool:
+    """Whether a link leads to the file, or to a folder that it lies in.
+
+    Two folders with links to each other do not count: no name of their images is the plainer one.
+    """
+    for target in _upwards(path):
+        if target in targets:
+            place = targets[target]
+            return not any(_is_below(targets.get(folder, ""), target) for folder in _upwards(place))
+    return False
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """A resolved path and the folders above it."""
+    yield path
+    while (above := os.path.dirname(path)) != path:
+        path = above
+        yield path
+
+
+def _link_refusal(
+    entry: os.DirEntry[str], fence: Fence, targets: Mapping[str, str], way: Sequence[str]
+) -> str:
     """Why a link is not followed; empty when it is. way: the folders in which the links up to it lie."""
     if not fence.holds(entry.path):
         return LEADS_OUT
@@ -108,7 +125,7 @@ def _link_refusal(entry: os.DirEntry[str], fence: Fence, found: Walk, way: Seque
     target = os.path.realpath(entry.path)
     if any(_is_below(folder, target) for folder in way):
         return IN_A_LOOP
-    return SECOND_LINK if target in found.targets else ""
+    return SECOND_LINK if target in targets else ""
 
 
 def _is_below(path: str, folder: str) -> bool:

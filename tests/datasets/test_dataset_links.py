@@ -56,6 +56,57 @@ def test_parts_made_of_links_to_folders_are_read(photos):
     assert "train/cat/0.png" in names("x")
 
 
+@pytest.mark.parametrize("kind", ["folders", "images", "one part", "wrapped"])
+def test_images_that_links_lead_to_are_read_once_by_the_names_of_the_links(photos, kind: str) -> None:
+    photos.add(*(f"pool/{label}{i}/0.png" for label in ("cat", "dog") for i in range(4)))
+    for label in ("cat", "dog"):
+        for number in range(4):
+            target = photos.root / "pool" / f"{label}{number}"
+            match kind:
+                case "folders":
+                    link(photos.root / label / str(number), target)
+                case "images":
+                    link(photos.root / label / f"{number}.png", target / "0.png")
+                case "one part":  # beside the pool, a single part would be taken for a class
+                    link(photos.root / "train" / label / f"{number}.png", target / "0.png")
+                case "wrapped":
+                    link(photos.root / "classes" / label / str(number), target)
+    info = import_images("x", photos.root)
+    assert (info.classes, info.size, info.problems) == (("cat", "dog"), 8, ())
+    assert not [name for name in names("x") if name.startswith("pool")]
+    assert (
+        "Images that symbolic links lead to were read once, by the names of the links: 8, for example "
+        "'pool/cat0/0.png', 'pool/cat1/0.png', 'pool/cat2/0.png' and 5 more."
+    ) in info.notes
+
+
+def test_links_to_a_whole_class_beside_it_are_read_once(photos) -> None:
+    photos.add(*(f"pool/{label}/{i}.png" for label in ("cat", "dog") for i in range(4)))
+    for label in ("cat", "dog"):
+        link(photos.root / label, photos.root / "pool" / label)
+    info = import_images("x", photos.root)
+    assert (info.classes, info.size) == (("cat", "dog"), 8)
+
+
+def test_a_table_may_name_an_image_by_its_own_path_or_by_a_link(photos) -> None:
+    photos.add(*(f"pool/{i}.png" for i in range(8)))
+    for number in range(8):
+        link(photos.root / "linked" / f"{number}.png", photos.root / "pool" / f"{number}.png")
+    for folder in ("pool", "linked"):
+        rows = [f"{folder}/{i}.png,{'ab'[i % 2]}" for i in range(8)]
+        photos.write("labels.csv", "\n".join(["file,label", *rows]).encode())
+        info = import_images(folder, photos.root)
+        assert (info.size, info.problems) == (8, ())
+
+
+def test_of_two_classes_with_links_to_each_other_none_loses_its_own_images(photos) -> None:
+    photos.pair()
+    link(photos.root / "cat" / "dogs", photos.root / "dog")
+    link(photos.root / "dog" / "cats", photos.root / "cat")
+    import_images("x", photos.root)
+    assert {f"{label}/{i}.png" for label in ("cat", "dog") for i in range(4)} <= set(names("x"))
+
+
 def test_links_out_of_the_folder_are_read_where_the_person_allows_it(photos, originals):
     for label in ("cat", "dog"):
         link(photos.root / label, originals / label)
