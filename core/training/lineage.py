@@ -11,7 +11,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -24,6 +24,7 @@ from core.datasets import ImageDataset, choices
 from core.datasets.splits import Split
 from core.datasets.store import folder_of
 from core.datasets.together import digest_keys
+from core.datasets.value_range import Rule, number, rule_from_json
 from core.datasets.versions import split_fingerprint
 from core.tracking import frames, schema
 from core.tracking.states import UnknownRun
@@ -44,13 +45,15 @@ class Seen:
 
     keys: uint64 `(n,)`, ascending, of their digests (`digest_keys`). limit: larger keys were not kept.
     kinds: how the images were stored; digests of other kinds cannot be compared. unknown: sentences on what
-    is not known of the chain.
+    is not known of the chain. ranged: whether the kinds tell the value range of images deeper than 8 bits;
+    older versions did not write it.
     """
 
     keys: np.ndarray
     limit: np.uint64 = ALL
     kinds: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
+    ranged: bool = True
 
 
 NOTHING = Seen(np.empty(0, np.uint64))
@@ -93,7 +96,7 @@ def overlap(
         unknown += seen.unknown
         if others := sorted(seen.kinds - {sets.kind}):
             unknown.append(
-                f"'{name}' or a run before it was trained on images of another size or form "
+                f"'{name}' or a run before it was trained on images of another size, form or value range "
                 f"({'; '.join(others)}), which cannot be compared with these."
             )
         counts = []
@@ -183,7 +186,8 @@ def _of_run(store: RunStore, run_id: str) -> tuple[str, Seen]:
 def seen_by(store: RunStore, run_id: str) -> Seen:
     """What a run and its ancestors were trained on; of a run that did not write it down, worked out again."""
     try:
-        return read(store.artifact(run_id, schema.SEEN))
+        seen = read(store.artifact(run_id, schema.SEEN))
+        return seen if seen.ranged else _with_ranges(store, run_id, seen)
     except FileNotFoundError:
         pass
     name = store.state(run_id).name
@@ -223,13 +227,33 @@ def joined(dataset: ImageDataset, parts: Split, parents: Iterable[Seen]) -> Seen
 
 def kind_of(dataset: ImageDataset) -> str:
     """What must be alike for the digests of two datasets to be comparable; reading in grey changes none."""
-    shape = datasets.info(dataset.info.name).shape
-    return f"{'×'.join(map(str, shape))}, {dataset.info.options.get('policy', 'stretch')}"
+    info = datasets.info(dataset.info.name)
+    shape = "×".join(map(str, info.shape))
+    return f"{shape}, {info.options.get('policy', 'stretch')}{_range_of(info.value_range)}"
+
+
+def _range_of(rule: Rule) -> str:
+    """The value range by which deep images became 8 bits; empty where none is known to be deep."""
+    return f", values {number(rule[0])} to {number(rule[1])}" if isinstance(rule, tuple) else ""
+
+
+def _with_ranges(store: RunStore, run_id: str, seen: Seen) -> Seen:
+    """Add the value ranges that the run and its ancestors logged elsewhere to what an older version wrote."""
+    data = json.loads(store.read_text(run_id, schema.DATA))
+    size, policy = "×".join(map(str, data["shape"][:2])), data.get("policy", "stretch")
+    own = _range_of(rule_from_json(data.get("value_range")))
+    kinds = {
+        f"{kind}{own if kind.startswith(f'{size}×') and kind.endswith(f', {policy}') else ''}"
+        for kind in seen.kinds
+    }
+    for _, parent in ancestors(store.config(run_id), store, store.state(run_id).tags):
+        kinds |= parent.kinds
+    return replace(seen, kinds=frozenset(kinds), ranged=True)
 
 
 def write(path: Path, seen: Seen) -> None:
     """Write what a run has seen to an .npz file."""
-    said = json.dumps({"kinds": sorted(seen.kinds), "unknown": list(seen.unknown)})
+    said = json.dumps({"kinds": sorted(seen.kinds), "unknown": list(seen.unknown), "ranged": seen.ranged})
     np.savez(path, keys=seen.keys, limit=seen.limit, said=np.frombuffer(said.encode(), np.uint8))
 
 
@@ -237,7 +261,13 @@ def read(path: Path) -> Seen:
     """The inverse of `write`."""
     with np.load(path, allow_pickle=False) as file:
         said = json.loads(file["said"].tobytes())
-        return Seen(file["keys"], np.uint64(file["limit"]), frozenset(said["kinds"]), tuple(said["unknown"]))
+        return Seen(
+            file["keys"],
+            np.uint64(file["limit"]),
+            frozenset(said["kinds"]),
+            tuple(said["unknown"]),
+            said.get("ranged", False),
+        )
 
 
 def record(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from core import datasets, recipes
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices, curate
+from core.datasets.importer import import_images
 from core.jobs.launch import launch, overlap_warnings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
@@ -165,6 +168,56 @@ def test_what_cannot_be_known_is_said(store: RunStore) -> None:
     # The next in the chain says so too.
     third = lineage.overlap(fold(1, model__weights=f"run:{run_id}"), store, {})
     assert str(found.unchecked) in str(third.unchecked)
+
+
+@pytest.fixture
+def scans(store: RunStore, tmp_path: Path) -> Callable[..., ExperimentConfig]:
+    """Imports the same 24 images of 16 bits under a name, and gives the config of a run on them."""
+    generator = np.random.default_rng(0)
+    for label in "ab":
+        (tmp_path / "scans" / label).mkdir(parents=True)
+        for number in range(12):
+            image = Image.fromarray(generator.integers(100, 1500, (28, 28)).astype("uint16"))
+            image.save(tmp_path / "scans" / label / f"{number}.png")
+
+    def imported(name: str, seed: int, *value_range: float) -> ExperimentConfig:
+        import_images(name, tmp_path / "scans", size=28, seed=seed, value_range=value_range or None)
+        return SMALL.with_values({"data.name": name})
+
+    return imported
+
+
+def test_deep_images_that_were_scaled_by_another_range_cannot_be_compared(store: RunStore, scans) -> None:
+    first = begun(store, scans("found", 1))
+    start = {"model.weights": f"run:{first}"}
+    alike = lineage.overlap(scans("alike", 2).with_values(start), store, {})
+    assert alike.leak
+    assert alike.unchecked is None
+    other = begun(store, scans("wider", 2, 0, 4095).with_values(start))
+    tags = store.state(other).tags
+    assert schema.LEAK_CHECKED not in tags
+    assert "(28×28×1, stretch, values 100 to 1,499), which cannot be compared" in tags[schema.LEAK_UNCHECKED]
+
+
+def test_the_value_range_is_found_where_an_older_version_wrote_none_down(
+    store: RunStore, scans, tmp_path: Path
+) -> None:
+    def forget(run_id: str) -> None:
+        path = tmp_path / schema.SEEN
+        seen = lineage.read(store.artifact(run_id, schema.SEEN))
+        kinds = frozenset(", ".join(kind.split(", ")[:2]) for kind in seen.kinds)
+        lineage.write(path, dataclasses.replace(seen, kinds=kinds, ranged=False))
+        store.log_file(run_id, path)
+
+    config = scans("narrow", 1)
+    first = begun(store, config)
+    forget(first)
+    same = lineage.overlap(config.with_values({"model.weights": f"run:{first}"}), store, {})
+    assert same == lineage.Overlap()
+    second = begun(store, scans("wide", 2, 0, 4095).with_values({"model.weights": f"run:{first}"}))
+    forget(second)
+    kinds = lineage.seen_by(store, second).kinds
+    assert {f"28×28×1, stretch, values {values}" for values in ("100 to 1,499", "0 to 4,095")} <= kinds
 
 
 def test_the_images_of_a_split_are_read_once_while_their_dataset_stays(store: RunStore) -> None:
