@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +89,10 @@ def import_(
             click.echo(f"{label}: {counts}")
         _tell(preview.notes, preview.problems)
         return
+    if zipfile.is_zipfile(path) and encoding is None:
+        guess = preview_import(path, columns=parse_columns(columns)).guess
+        if guess is not None:  # before minutes of decoding
+            click.echo(f"{guess.sentence} To read them otherwise: --encoding NAME.", err=True)
     shows = sys.stderr.isatty()
 
     def progress(done: int, total: int, remaining_s: float) -> None:

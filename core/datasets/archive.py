@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.datasets.decode import MAX_FILE_BYTES, Unreadable
-from core.datasets.name_encoding import Guess, guess_encoding, read_as
+from core.datasets.name_encoding import Guess, encoding_of, guess_encoding, read_as
 
 MAX_ENTRIES = 1_000_000
 MAX_RATIO = 100  # pictures are compressed already; a zip that unpacks to a hundred times its size is a bomb
@@ -146,7 +146,7 @@ def _decode_names(entries: Sequence[zipfile.ZipInfo], encoding: str | None) -> G
         except ValueError as error:
             raise ArchiveRefused(str(error)) from None
     for entry, raw in zip(unmarked, names, strict=True):
-        entry.filename = raw.decode(guess.encoding if guess else "utf-8")
+        entry.filename = raw.decode(encoding_of(raw, guess.encoding) if guess else "utf-8")
     return guess
 
 

@@ -18,7 +18,8 @@ SINGLE_BYTE = (
     *("cp437", "cp850", "cp852", "cp857", "cp862", "cp866", "cp737", "cp775", "cp720", "cp874"),
     *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
 )
-# The bytes of each encoding's common characters: two-byte lead bytes, as ranges.
+# The bytes of each encoding's common characters: two-byte lead bytes, as ranges, and the first trail byte.
+# What lies below 0x80 there may be a letter of other text.
 COMMON_LEADS = {
     "gb18030": (range(0xB0, 0xD8),),  # GB 2312, level 1
     "big5": (range(0xA4, 0xC7),),  # level 1
@@ -26,6 +27,10 @@ COMMON_LEADS = {
     "cp949": (range(0xB0, 0xC9),),  # the Hangul of KS X 1001
     "euc-jp": (range(0xA4, 0xA6), range(0xB0, 0xD0)),
 }
+FIRST_TRAIL = {"gb18030": 0xA1, "cp949": 0xA1, "euc-jp": 0xA1, "big5": 0x40, "cp932": 0x40}
+# Of names that are UTF-8; others are so by chance, as Russian words in cp866 may be Mongolian letters.
+SCRIPTS = frozenset(("LATIN", "COMBINING", "GREEK", "CYRILLIC", "ARABIC", "HEBREW", "THAI", "DEVANAGARI"))
+EAST_ASIAN = frozenset(("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "HANGUL"))
 ENCODINGS = (*COMMON_LEADS, *SINGLE_BYTE)
 TWINS = {
     "euc_kr": "cp949",
@@ -44,12 +49,13 @@ class Guess(NamedTuple):
     """How names were read that do not say their encoding.
 
     encoding: a Python codec. examples: a few of the names, as read. others: encodings that the names could
-    also be in, each with the same examples, the likelier first.
+    also be in, each with the same examples, the likelier first. utf_8: a few names that are UTF-8 instead.
     """
 
     encoding: str
     examples: tuple[str, ...]
     others: tuple[tuple[str, tuple[str, ...]], ...]
+    utf_8: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -57,39 +63,76 @@ class Guess(NamedTuple):
         others = "; ".join(f"{encoding}: {', '.join(examples)}" for encoding, examples in self.others[:3])
         return (
             f"The archive does not say how its names are encoded; they were read as {self.encoding}: "
-            f"{', '.join(self.examples)}." + (f" Other readings: {others}." if others else "")
+            f"{', '.join(self.examples)}."
+            + (f" Others are UTF-8: {', '.join(self.utf_8)}." if self.utf_8 else "")
+            + (f" Other readings: {others}." if others else "")
         )
 
 
 def guess_encoding(names: Sequence[bytes]) -> Guess | None:
-    """The likeliest encoding of all the names together; None when all are UTF-8."""
-    parts = _parts(names)
-    if _decodes(b"/".join(parts), "utf-8"):
+    """The likeliest encoding of all names together that are not UTF-8; None when all are."""
+    unsure = [name for name in names if not _decodes(name, "utf-8")]
+    if not unsure:
         return None
+    best = _ranked(b"/".join(_parts(names)))[0]
+    shown = b"/".join(_parts(names)).decode(best, "ignore")
+    if not (_is_plausible(shown) and _is_common(shown, best)):  # then others may be UTF-8
+        best = _ranked(b"/".join(_parts(unsure)))[0]
+    parts = _parts([name for name in names if encoding_of(name, best) == best])
     ranked = _ranked(b"/".join(parts))
+    ranked = [best, *(encoding for encoding in ranked if encoding != best)]
     examples = {encoding: _examples(parts, encoding) for encoding in ranked}
     different: dict[tuple[str, ...], str] = {}
     for encoding in ranked:
         different.setdefault(examples[encoding], encoding)
-    best, *others = different.values()
-    return Guess(best, examples[best], tuple((encoding, examples[encoding]) for encoding in others))
+    others = tuple((encoding, found) for found, encoding in different.items() if encoding != best)
+    return Guess(best, examples[best], others, _utf_8_examples(names, best))
 
 
 def read_as(names: Sequence[bytes], encoding: str) -> Guess:
     """Read the names in an encoding that a person chose. Raises ValueError when they are not in it."""
     try:
-        codec = codecs.lookup(encoding)
-        bad = next((part for part in _parts(names) if not _decodes(part, codec.name)), None)
+        codec = codecs.lookup(encoding).name
+        _decodes(b"a", codec)
     except LookupError:  # unknown, or no encoding of text, such as base64
         raise ValueError(
             f"There is no text encoding {encoding!r}. Common ones: utf-8, {', '.join(ENCODINGS)}."
         ) from None
+    own = _parts([name for name in names if encoding_of(name, codec) == codec])
+    bad = next((part for part in own if not _decodes(part, codec)), None)
     if bad is not None:
         raise ValueError(f"The names in the archive are not in {encoding}: {bad!r} cannot be read so.")
     guess = guess_encoding(names)
     others = () if guess is None else ((guess.encoding, guess.examples), *guess.others)
-    examples = _examples(_parts(names), codec.name)
-    return Guess(codec.name, examples, tuple(other for other in others if other[1] != examples))
+    examples = _examples(own, codec)
+    others = tuple(other for other in others if other[1] != examples)
+    return Guess(codec, examples, others, _utf_8_examples(names, codec))
+
+
+def encoding_of(name: bytes, encoding: str) -> str:
+    """The encoding of one name where most are in `encoding`: that, or "utf-8".
+
+    An archive to which several systems have added may have both. Short names of other encodings are valid
+    UTF-8 by chance: it must make sense, and more of it than `encoding` does.
+    """
+    if not _decodes(name, "utf-8"):
+        return encoding
+    if not _decodes(name, encoding):
+        return "utf-8"
+    as_utf_8, otherwise = name.decode("utf-8"), name.decode(encoding)
+    scripts = {_script(char) for char in as_utf_8 if unicodedata.category(char)[0] in "LM"}
+    if not _is_plausible(as_utf_8) or not scripts <= SCRIPTS | EAST_ASIAN:
+        return encoding
+    if encoding in COMMON_LEADS and _is_plausible(otherwise):
+        long = any(char >= "\u0800" for char in as_utf_8)  # of three bytes, hardly ever by chance
+        return "utf-8" if long and not _is_common(otherwise, encoding) else encoding
+    return "utf-8"
+
+
+def _utf_8_examples(names: Sequence[bytes], encoding: str) -> tuple[str, ...]:
+    if encoding == "utf-8":
+        return ()
+    return _examples(_parts([name for name in names if encoding_of(name, encoding) == "utf-8"]), "utf-8")
 
 
 def _decodes(name: bytes, encoding: str) -> bool:
@@ -148,21 +191,42 @@ def _is_common(text: str, encoding: str) -> bool:
     if leads is None:
         return False
     coded = [char.encode(encoding) for char in text if not char.isascii()]
-    return all(len(char) == 2 and any(char[0] in span for span in leads) for char in coded)
+    first = FIRST_TRAIL[encoding]
+    if len(coded) > 1 and all(char[-1:].islower() for char in coded):  # as accented letters before others are
+        return False
+    return all(
+        len(char) == 2 and char[1] >= first and any(char[0] in span for span in leads) for char in coded
+    )
 
 
 def _is_plausible(text: str) -> bool:
-    """Whether somebody may have written this: no symbols, no mixed scripts, no capital inside a word."""
-    for word in text.replace("/", " ").split():
-        letters = [char for char in word if not char.isascii()]
-        if any(unicodedata.category(char) in SYMBOLS for char in letters):
+    """Whether somebody may have written this: letters alone, no mixed scripts, no capital inside a word.
+
+    East Asian text may have Latin letters in a word (`A級`), but hardly small ones next to its characters:
+    that is a Latin word whose accented letter was read together with the letter after it.
+    """
+    for word in text.replace("/", " ").split(" "):
+        if any(_is_strange(char) for char in word if not char.isascii()):
             return False
         scripts = {_script(char) for char in word if char.isalpha()}
-        if len(scripts - {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}) > 1:
+        if len(scripts - EAST_ASIAN) > 1:
+            return False
+        if any(_is_small_beside_east_asian(*pair) for pair in pairwise(word)):
             return False
         if any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(word)):
             return False
     return True
+
+
+def _is_strange(char: str) -> bool:
+    """Whether a character that is not ASCII is hardly part of a name: a symbol, or European punctuation."""
+    category = unicodedata.category(char)
+    return category in SYMBOLS or (char < "\u2100" and category[0] not in "LM")
+
+
+def _is_small_beside_east_asian(one: str, other: str) -> bool:
+    small, east = (one, other) if one.islower() else (other, one)
+    return small.islower() and not east.isascii() and east.isalpha() and _script(east) in EAST_ASIAN
 
 
 def _script(char: str) -> str:

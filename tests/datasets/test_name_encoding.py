@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from core import datasets
+from core.commands import cli
 from core.datasets import findings, store
 from core.datasets.importer import ImportRefused, import_images
 from core.datasets.name_encoding import guess_encoding
@@ -46,6 +48,21 @@ WRITTEN = [
     ("big5", ["蘋果", "許功蓋"]),
     ("cp949", ["고양이", "개"]),
     ("cp949", ["정상", "비정상"]),
+    # An accented letter and the letter after it make a character of East Asian encodings.
+    ("cp850", ["größe", "klein"]),
+    ("cp437", ["größe", "klein"]),
+    ("cp850", ["Vögel", "weiß"]),
+    ("cp850", ["avião", "carro"]),
+    ("cp850", ["São", "mão", "pão"]),
+    ("cp850", ["caminhão", "maracujá"]),
+    ("cp852", ["żółty", "pączek"]),
+    ("cp1250", ["żółty", "czerwony"]),
+    ("cp857", ["ılık", "sıcak"]),
+    ("cp857", ["ılık"]),
+    # And characters whose second byte is a letter are no accented letters.
+    ("cp932", ["桜", "菊"]),
+    ("cp932", ["A級", "B級", "OK品"]),
+    ("gbk", ["X光", "T恤"]),
 ]
 
 
@@ -74,10 +91,45 @@ def test_names_are_read_in_the_encoding_that_they_are_written_in(encoding: str, 
     guess = guess_encoding(raw)
     assert guess is not None
     assert [name.decode(guess.encoding) for name in raw] == [f"{name}/0.png" for name in names]
-    assert guess.examples == tuple(names)[:3]
+    foreign = [name for name in names if not name.isascii()]
+    assert guess.examples == tuple(foreign)[:3]
+    assert guess.utf_8 == ()
     for other, examples in guess.others:  # what a person chooses from: each reads otherwise
-        assert examples == tuple(name.encode(encoding).decode(other) for name in names)[:3]
+        assert examples == tuple(name.encode(encoding).decode(other) for name in foreign)[:3]
         assert examples != guess.examples
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp932", ["犬", "表裏"]),
+        ("gbk", ["狗", "良性"]),
+        ("cp850", ["Bär", "Löwe"]),
+        ("cp866", ["сад", "рай", "кот"]),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_name_in_utf_8_among_others_is_read_as_utf_8(
+    tmp_path: Path, png: bytes, encoding: str, names: list[str]
+) -> None:
+    # "сад" and "рай" in cp866 are valid UTF-8 by chance, and "狗" in GBK is as long as a letter in UTF-8.
+    path = unmarked(tmp_path / "a.zip", [*(name.encode(encoding) for name in names), "猫".encode()], png)
+    for chosen in (None, encoding):
+        info = import_images("x", path, encoding=chosen, replace=True)
+        assert sorted(info.classes) == sorted([*names, "猫"])
+        (note,) = [note for note in info.notes if "encoded" in note]
+        assert "Others are UTF-8: 猫." in note
+
+
+def test_the_command_says_how_it_reads_names_before_it_decodes_images(
+    tmp_path: Path, png: bytes, home: Path
+) -> None:
+    path = unmarked(tmp_path / "a.zip", ["Bär".encode("cp850"), "Löwe".encode("cp850")], png)
+    told = ": Bär, Löwe."
+    for options, said in (((), True), (("--encoding", "cp850"), False)):
+        answer = CliRunner().invoke(cli, ["import", "x", str(path), "--replace", *options])
+        assert answer.exit_code == 0, answer.output
+        assert (told in answer.stderr and "--encoding NAME" in answer.stderr) == said
 
 
 @pytest.mark.parametrize("names", [["Bär", "Löwe"], ["表示", "表現"], ["Ba\u0308r", "b"]])
