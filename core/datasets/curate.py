@@ -92,13 +92,18 @@ def keep_one_of_each(name: str) -> DatasetInfo:
     Those under different labels are left as they are: which label is right is for a person to say.
     """
     _check(name)
-    dataset = load(name)
+    dropped = spare_copies(load(name))
+    return store.change(name, lambda edits: edits.leave_out(dropped))
+
+
+def spare_copies(dataset: ImageDataset) -> list[int]:
+    """The rows that `keep_one_of_each` leaves out."""
     dropped: list[int] = []
     for group in exact_duplicates(dataset):
         if not group.disagrees:
             kept = kept_of(dataset, group.rows)
             dropped.extend(row for row in group.rows.tolist() if row != kept)
-    return store.change(name, lambda edits: edits.leave_out(dropped))
+    return dropped
 
 
 def undo_all(name: str) -> DatasetInfo:

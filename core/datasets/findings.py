@@ -118,7 +118,7 @@ def copy_findings(groups: Sequence[Duplicates]) -> list[Finding]:
         sentence += f"; {len(leaking):,} of them in more than one set"
     else:
         sentence += "; splits and folds keep the copies together"
-    rows = np.sort(np.concatenate([group.rows for group in leaking or groups]))
+    rows = np.concatenate([group.rows for group in leaking or groups])  # copies side by side
     actions = (KEEP_ONE, GATHER) if leaking else (KEEP_ONE,)
     return [Finding("copies", sentence + ".", tuple(rows.tolist()), (), actions, bool(leaking))]
 

@@ -48,6 +48,11 @@ def _look(settings: Settings, name: str, fingerprint: str) -> list[Finding]:
     return findings.look(reads.dataset(name))
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def _spare_copies(settings: Settings, name: str, fingerprint: str) -> set[int]:
+    return set(curate.spare_copies(reads.dataset(name)))
+
+
 @st.cache_data(max_entries=8, show_spinner="Comparing all images")
 def _look_near(settings: Settings, name: str, fingerprint: str) -> list[Finding]:
     return findings.duplicate_findings(reads.dataset(name), near_duplicates(name))
@@ -86,7 +91,14 @@ def _finding(info: DatasetInfo, dataset: ImageDataset, finding: Finding, positio
             kept = _choose_kept(dataset, finding, position)
         if finding.rows:
             rows = finding.rows[:IMAGES_SHOWN]
-            captions = [f"{image_name(dataset, row)}{' (stays)' if row == kept else ''}" for row in rows]
+            stay: set[int] = set() if kept is None else {kept}
+            if KEEP_ONE in finding.actions:
+                stay = set(rows) - _spare_copies(get_settings(), info.name, info.fingerprint)
+                text.caption(
+                    "Of copies with one label the one in the test set stays, else the one in the validation "
+                    "set, else the first. Copies under different labels all stay."
+                )
+            captions = [f"{image_name(dataset, row)}{' (stays)' if row in stay else ''}" for row in rows]
             image_grid([dataset.images[row] for row in rows], captions)
             if len(finding.rows) > len(rows):
                 st.caption(f"{len(rows)} of {len(finding.rows):,} shown.")

@@ -84,6 +84,25 @@ def test_leaving_out_keeps_one_and_can_be_undone(pets: Path) -> None:
     assert not (datasets.load("pets").parts == datasets.LEFT_OUT).any()
 
 
+def test_what_stays_of_each_is_shown_before_one_of_each_is_kept(pets: Path) -> None:
+    pictures = {"train/cat/more.png": "train/cat/0.png", "train/dog/wrong.png": "train/cat/1.png"}
+    for copy, original in pictures.items():
+        (pets / copy).write_bytes((pets / original).read_bytes())
+    (pets / "test/dog").mkdir()
+    (pets / "test/dog/0.png").write_bytes((pets / "train/dog/0.png").read_bytes())
+    import_images("pets", pets, replace=True)
+    app = page()
+    marked = {
+        line.partition(": ")[2].partition(",")[0] for line in said(app).split("\n") if "(stays)" in line
+    }
+    press(app, "Keep one of each")
+    dataset = datasets.load("pets")
+    left_out = set(dataset.source_names[dataset.parts == datasets.LEFT_OUT].tolist())
+    assert left_out == {"train/cat/2.png", "train/cat/more.png", "train/dog/0.png"}
+    assert {"test/cat/copy.png", "test/dog/0.png"} <= marked
+    assert not marked & left_out
+
+
 def test_between_two_labels_only_a_person_decides(pets: Path) -> None:
     wrong = pets / "train" / "dog" / "wrong.png"
     wrong.write_bytes((pets / "train" / "cat" / "3.png").read_bytes())
