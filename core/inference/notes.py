@@ -60,6 +60,20 @@ def inversion_note(usual: Usual, image: np.ndarray) -> str:
     )
 
 
+def crop_note(crop: int, views: str) -> str:
+    """What a model that was trained on crops sees of an image; empty for any other.
+
+    crop: the side of the crops in pixels, 0: none. views: those that its answer is averaged over.
+    """
+    if not crop:
+        return ""
+    seen = {
+        "ten_crops": f"ten crops of it, {crop}×{crop}",
+        "flip": f"the middle, {crop}×{crop}, and its mirror image",
+    }.get(views, f"the middle, {crop}×{crop}")
+    return f"the model was trained on crops and sees {seen}"
+
+
 def views_note(views: str) -> str:
     """What the answer is averaged over, where the evaluation averaged too; else empty."""
     over = {"flip": "the image and its mirror image", "ten_crops": "ten crops of the image"}.get(views)

@@ -13,6 +13,7 @@ from core.datasets.decode import Target, Unreadable, decode_image
 from core.figures import top_classes
 from core.inference.client import InferenceError, predict
 from core.inference.facts import logged_facts
+from core.inference.notes import crop_note
 from core.tracking.store import RunStore
 from core.ui import reads, words
 from core.ui.chart import chart
@@ -59,8 +60,8 @@ def demo(store: RunStore, run_id: str) -> None:
         kind = "grey" if channels == 1 else "colour"
         params = {} if logged is None else store.run(run_id).data.params
         crop = int(params.get("augmentation.random_crop", 0))
-        middle = f"; the model was trained on crops and sees the middle, {crop}×{crop}" if crop else ""
-        st.caption(f"as the model gets it: {height}×{width}, {kind}{middle}")
+        seen = crop_note(crop, params.get("augmentation.test_time", "none"))
+        st.caption("; ".join(filter(None, (f"as the model gets it: {height}×{width}, {kind}", seen))))
         if truth is not None:
             st.markdown(f"It is **{words.plain(truth)}**.")
     with answer:

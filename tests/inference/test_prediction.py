@@ -18,6 +18,7 @@ from PIL import Image
 from core.config import ExperimentConfig
 from core.datasets import choices, load
 from core.inference.client import InferenceError, predict
+from core.inference.notes import crop_note
 from core.inference.wire import address_file, read_address
 from core.settings import Settings
 from core.tracking import schema
@@ -138,6 +139,19 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
         )
         assert sentence in one["views"]
     store.client.delete_run(run_id)
+
+
+@pytest.mark.parametrize(
+    ("crop", "views", "note"),
+    [
+        (0, "flip", ""),
+        (20, "none", "the model was trained on crops and sees the middle, 20×20"),
+        (20, "flip", "the model was trained on crops and sees the middle, 20×20, and its mirror image"),
+        (20, "ten_crops", "the model was trained on crops and sees ten crops of it, 20×20"),
+    ],
+)
+def test_what_a_model_sees_of_an_image_agrees_with_its_views(crop: int, views: str, note: str) -> None:
+    assert crop_note(crop, views) == note
 
 
 def test_an_unreadable_image_is_one_sentence(trained: Trained) -> None:
