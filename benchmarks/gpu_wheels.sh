@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 folder=${1:?usage: benchmarks/gpu_wheels.sh FOLDER [IMAGES.tar.xz]}
 LIMIT_MIB=${LIMIT_MIB:-64}
 PYTHON=${PYTHON:-python3}
-there="jax jaxlib numpy pandas scipy scikit_learn pillow pyarrow psutil ml_dtypes opt_einsum joblib threadpoolctl python_dateutil six packaging"
+there="jax jaxlib numpy pandas scipy scikit_learn pillow pyarrow psutil ml_dtypes opt_einsum joblib threadpoolctl python_dateutil six"
 needed="keras mlflow-skinny SQLAlchemy alembic sqlparse pydantic PyYAML click filelock ImageHash chardet nvidia-ml-py"
 
 mkdir -p "$folder"

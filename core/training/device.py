@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from core.config import TrainingConfig
+from core.jobs import devices
 from core.settings import PROGRAM, get_settings
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "mlflow", "pandas", "pillow")
@@ -51,6 +52,11 @@ def set_up_device(training: TrainingConfig | None = None) -> None:
     if training is not None:
         name = precision(training)
         keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
+        if not on_gpu() and (missed := devices.gpus()):
+            print(
+                f"This training computes on the CPU: Keras sees none of the {len(missed)} GPUs that the "
+                "driver lists. The command `core doctor` says why."
+            )
 
 
 def on_gpu() -> bool:

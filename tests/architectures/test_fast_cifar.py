@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core import recipes
 from core.architectures import architectures, build_model
 from core.architectures.fast_cifar import whitening_kernel, with_identity
 
@@ -31,6 +32,14 @@ def test_parameters_layer_by_layer():
     assert [weight.path for weight in model.non_trainable_weights if "kernel" in weight.path] == [
         "whiten/kernel"
     ]
+
+
+def test_every_batch_of_the_recipe_has_the_same_shape():
+    """XLA compiles a step anew for each shape, which takes longer than an epoch on a GPU."""
+    (config,) = recipes.get("cifar10-fast").configs
+    validation = round(config.data.validation_fraction * 50_000)
+    for images in (50_000 - validation, validation, 10_000):
+        assert images % config.training.batch_size == 0
 
 
 def test_the_first_layer_whitens_patches(images):

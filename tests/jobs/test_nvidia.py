@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.config import TrainingConfig
 from core.jobs import devices, gpu_check, nvidia
 from core.jobs.nvidia import Gpu
 from core.jobs.slots import Slots, limit
@@ -215,3 +216,10 @@ def test_a_check_is_kept_until_the_driver_changes(driver: Path, settings: Settin
     assert gpu_check.known(settings) == "kept"
     (driver / "mig").write_text(f"0, {H100}, NVIDIA H100 80GB HBM3, 81559, 0, 0, 590.44.01, Disabled\n")
     assert gpu_check.known(settings) is None
+
+
+def test_a_training_that_sees_no_gpu_says_so(driver: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from core.training.device import set_up_device
+
+    set_up_device(TrainingConfig(precision="float32"))
+    assert "Keras sees none of the 3 GPUs" in capsys.readouterr().out
