@@ -7,6 +7,7 @@ import sys
 import click
 
 from core.commands import cli
+from core.files import disk_words, is_of_the_disk
 from core.redaction import redact_output
 from core.settings import NotAllowed, SettingsError
 from core.tracking.errors import fault_of, first_line
@@ -29,6 +30,9 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except Exception as error:
+        if is_of_the_disk(error):
+            click.echo(f"Error: {disk_words(error)}", err=True)
+            sys.exit(2)
         if fault_of(error) is None:
             raise
         click.echo(f"Error: The tracking store failed: {first_line(error)}", err=True)

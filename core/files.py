@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 from threading import get_ident
 from typing import Any
+
+# What a disk says that is full, was made read-only or gives errors: all of it may pass.
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+DISK_WORDS = ("No space left on device", "Disk quota exceeded", "Read-only file system", "Input/output error")
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    """Whether a disk did not take a write, or not now: HDF5 and others say so in their text alone."""
+    if isinstance(error, OSError) and error.errno in DISK:
+        return True
+    return isinstance(error, (OSError, RuntimeError)) and any(words in str(error) for words in DISK_WORDS)
+
+
+def disk_words(error: BaseException) -> str:
+    """A sentence for somebody whose request failed with an error that `is_of_the_disk`."""
+    said = [words for words in DISK_WORDS if words in str(error)]
+    reason = (isinstance(error, OSError) and error.strerror) or (said[0] if said else str(error))
+    return f"The disk did not take what was to be written: {reason}. Try again once it does."
 
 
 def write_whole(path: Path, text: str) -> None:

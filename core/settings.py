@@ -38,6 +38,9 @@ HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f]*:[0-9A-
 MOST_MIB = 1 << 30  # a PiB: more is a slip of the pen
 
 
+LOW_DISK = 32 << 20  # bytes free, below which no training begins
+
+
 class SettingsError(ValueError):
     """The environment asks for something that cannot be; the message says which variable and why."""
 

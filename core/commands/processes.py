@@ -7,6 +7,8 @@ import logging
 import click
 
 from core.commands.group import cli
+from core.output import print_whatever_happens
+from core.redaction import redact_output
 from core.settings import get_settings
 
 
@@ -25,6 +27,8 @@ def worker(stop: bool) -> None:
         for daemon in (inference_of(settings), worker_of(settings)):
             click.echo(f"The {daemon.name} {'was asked to end' if daemon.stop() else 'does not run'}.")
         return
+    print_whatever_happens()
+    redact_output()  # what is printed to now
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         serve(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from core.files import write_whole
 from core.jobs.log_limit import cap, keep_short
 from core.settings import PROGRAM, Settings
 from core.tracking.owners import is_alive, lives_here, process_name, this_process
@@ -40,13 +42,17 @@ class Daemon:
 
     def is_running(self) -> bool:
         """Whether a process holds the lock."""
-        if not self._file("lock").exists():
+        try:
+            file = os.open(self._file("lock"), os.O_RDONLY)  # which a disk that was made read-only allows
+        except FileNotFoundError:
             return False
         try:
-            with FileLock(self._file("lock"), timeout=0):
-                return False
-        except Timeout:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        finally:
+            os.close(file)
+        return False
 
     def ensure(self) -> None:
         """Start the process where none runs, without waiting for it. Cheap when one does.
@@ -103,18 +109,13 @@ class Daemon:
         return young and name != self._read("pid") and lives_here(name)
 
     def _read(self, suffix: str) -> str:
-        file = self._file(suffix)
-        return file.read_text() if file.exists() else ""
+        try:
+            return self._file(suffix).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
 
     def _file(self, suffix: str) -> Path:
         return self.settings.home / f"{self.name}.{suffix}"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never a part."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    draft.write_text(text)
-    draft.replace(path)
 
 
 def spawn(settings: Settings, arguments: list[str], log: Path) -> subprocess.Popen:

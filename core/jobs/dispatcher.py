@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from core.jobs.calibrate import measure
 from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
 from core.jobs.supervise import persist, supervise
+from core.settings import LOW_DISK
 from core.tracking import schema
 from core.tracking.owners import this_process
 from core.tracking.states import RunState
@@ -32,6 +34,7 @@ class Dispatcher:
         self.slots, self._most = Slots(slots), limit(slots)
         self._threads: dict[str, Thread] = {}
         self._problem, self._ask_again_at = "", 0.0
+        self._full = False
 
     def step(self) -> None:
         """Start what can start now.
@@ -40,7 +43,7 @@ class Dispatcher:
         device that it would not take.
         """
         self._threads = {run_id: one for run_id, one in self._threads.items() if one.is_alive()}
-        if not self.slots.any_free:
+        if not self.slots.any_free or not self._has_room():
             return
         waiting = queue.waiting(self.store)
         self._measure(waiting)
@@ -71,6 +74,14 @@ class Dispatcher:
         """Wait until all trainings have ended."""
         for thread in self._threads.values():
             thread.join()
+
+    def _has_room(self) -> bool:
+        """Whether the disk has room for a training to begin: on a full one every run would fail."""
+        free = shutil.disk_usage(self.store.settings.home).free
+        if free < LOW_DISK and not self._full:
+            logger.warning("The disk of %s is full: no training begins.", self.store.settings.home)
+        self._full = free < LOW_DISK
+        return not self._full
 
     def _reachable(self) -> bool:
         """Whether there is something to train on; what waits for a cluster's head goes on waiting."""

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import re
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from core.files import read_state, write_whole
 
 OUT_OF_MEMORY = re.compile(
     r"ResourceExhaustedError|OOM when allocating|MemoryError|std::bad_alloc|Unable to allocate"
     r"|Failed to allocate|CUDA_ERROR_OUT_OF_MEMORY|RESOURCE_EXHAUSTED|Cannot allocate memory"
 )
+HINTS = {  # by the name of a signal that ended a training
+    "SIGKILL": " (out of memory, or killed by hand)",
+    "SIGBUS": " (a file that it read was cut off, such as the images of its dataset, or its disk failed)",
+}
 MARGIN = 0.8  # of what is free: the estimate may be so much too low
 
 
@@ -29,13 +36,16 @@ class Memory:
 
     @classmethod
     def read(cls, path: Path) -> Memory | None:
-        """None before the model was built."""
-        return cls(**json.loads(path.read_text())) if path.exists() else None
+        """None before the model was built, and where the file is damaged."""
+        found = read_state(path) or {}
+        whole = all(isinstance(found.get(name), int) for name in ("fixed", "per_image", "batch_size"))
+        return cls(**found) if whole and found.keys() <= cls.__dataclass_fields__.keys() else None
 
     def write(self, path: Path) -> None:
-        """For whoever explains an end that this process cannot tell of."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(vars(self)))
+        """For whoever explains an end that this process cannot tell of; not where the disk takes nothing."""
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, json.dumps(vars(self)))
 
     @property
     def total(self) -> int:
@@ -73,7 +83,7 @@ def explain(code: int, log: str, memory: Memory | None, free: int | None, messag
         return out_of_memory(memory, free)
     if code < 0:
         name = signal.Signals(-code).name
-        hint = " (out of memory, or killed by hand)" if name == "SIGKILL" else ""
+        hint = HINTS.get(name, "")
         return Failure(f"The training process was ended by {name}{hint}.")
     _, traceback, last = log.rpartition("Traceback (most recent call last):\n")
     if traceback:

@@ -19,7 +19,8 @@ import psutil
 
 from core.datasets import prepare
 from core.datasets.importer import ImportCancelled, import_images
-from core.jobs.daemon import spawn, write_whole
+from core.files import is_of_the_disk, read_state, write_whole
+from core.jobs.daemon import spawn
 from core.redaction import redact, redact_output
 from core.settings import Settings
 from core.tracking.owners import is_alive, lives_here, process_name
@@ -49,9 +50,10 @@ class ImportJob:
 
 
 def start(settings: Settings, name: str, path: Path | None, upload: bool, options: dict[str, Any]) -> None:
-    """Begin an import in the background. Raises NotAllowed on a read-only server.
+    """Begin an import in the background.
 
-    path: None prepares a source that the program knows.
+    path: None prepares a source that the program knows. Raises NotAllowed on a read-only server, and OSError,
+    with nothing begun, where the disk does not take what is written of it.
     """
     settings.require_trainer("import datasets")
     folder = _folder(settings)
@@ -59,8 +61,18 @@ def start(settings: Settings, name: str, path: Path | None, upload: bool, option
     file = folder / f"{uuid.uuid4().hex}.json"
     job = ImportJob(name, "" if path is None else str(path), options, upload)
     _write(file, job)
-    process = spawn(settings, ["-m", "core.jobs.imports", str(file)], settings.home / "imports.log")
-    (file.with_suffix(".owner")).write_text(process_name(process.pid))
+    try:
+        process = spawn(settings, ["-m", "core.jobs.imports", str(file)], settings.home / "imports.log")
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+    try:
+        write_whole(file.with_suffix(".owner"), process_name(process.pid))
+    except OSError:
+        process.kill()
+        process.wait()
+        file.unlink(missing_ok=True)
+        raise
 
 
 def jobs(settings: Settings) -> dict[str, ImportJob]:
@@ -68,7 +80,9 @@ def jobs(settings: Settings) -> dict[str, ImportJob]:
     found = {}
     for file in _folder(settings).glob("*.json"):
         with suppress(FileNotFoundError):  # dismissed in another window just now
-            found[file.stem] = (file.with_suffix(".owner").stat().st_mtime, _current(file))
+            job = _current(file)
+            if job is not None:
+                found[file.stem] = (file.with_suffix(".owner").stat().st_mtime, job)
     newest_first = sorted(found.items(), key=lambda item: item[1][0], reverse=True)
     return {job_id: job for job_id, (_, job) in newest_first}
 
@@ -106,12 +120,20 @@ def _owner(file: Path) -> str:
         return ""
 
 
-def _current(file: Path) -> ImportJob:
-    job = ImportJob(**json.loads(file.read_text()))
+def _read(file: Path) -> ImportJob | None:
+    """What a file says of an import; None where it is gone or damaged."""
+    try:
+        return ImportJob(**(read_state(file) or {}))
+    except TypeError:
+        return None
+
+
+def _current(file: Path) -> ImportJob | None:
+    job = _read(file)
     owner = _owner(file)
-    if job.state == RUNNING and owner and not is_alive(owner):
-        job = ImportJob(**json.loads(file.read_text()))  # it may have ended between the two looks
-        if job.state == RUNNING:
+    if job is not None and job.state == RUNNING and owner and not is_alive(owner):
+        job = _read(file)  # it may have ended between the two looks
+        if job is not None and job.state == RUNNING:
             if job.upload:
                 Path(job.path).unlink(missing_ok=True)
             message = "The import was ended from outside; nothing was written."
@@ -130,13 +152,26 @@ def _give_up(signum: int, frame: object) -> None:
     raise ImportCancelled("The download was cancelled.")
 
 
+def _conclude(file: Path, job: ImportJob) -> None:
+    """Write down how an import ended; where the disk takes no further file, into the one that is there."""
+    try:
+        _write(file, job)
+    except OSError:
+        with suppress(OSError), file.open("r+b") as there:
+            there.write(json.dumps(asdict(job)).encode())
+            there.truncate()
+
+
 def _run(file: Path) -> None:
-    job = ImportJob(**json.loads(file.read_text()))
+    job = _read(file)
+    if job is None:
+        raise ValueError(f"{file} says of no import what it is.")
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda signum, _: stop.append(signum))
 
     def progress(done: int, total: int, remaining_s: float) -> None:
-        _write(file, replace(job, done=done, total=total, remaining_s=remaining_s))
+        with suppress(OSError):  # the images themselves say that the disk is full
+            _write(file, replace(job, done=done, total=total, remaining_s=remaining_s))
 
     try:
         if job.path:
@@ -149,12 +184,12 @@ def _run(file: Path) -> None:
         left_out = len(info.problems)
         problems = f"; {left_out} file{'s were' if left_out > 1 else ' was'} left out" if left_out else ""
         message = f"{info.size:,} images in {info.num_classes} classes{problems}."
-        _write(file, replace(job, state=DONE, message=message))
+        _conclude(file, replace(job, state=DONE, message=message))
     except ImportCancelled as error:
-        _write(file, replace(job, state=CANCELLED, message=str(error)))
+        _conclude(file, replace(job, state=CANCELLED, message=str(error)))
     except Exception as error:  # told on the page
-        _write(file, replace(job, state=REFUSED, message=str(error)))
-        if not isinstance(error, ValueError):
+        _conclude(file, replace(job, state=REFUSED, message=str(error)))
+        if not (isinstance(error, ValueError) or is_of_the_disk(error)):
             raise
     finally:
         if job.upload:

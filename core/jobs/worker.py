@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
 
-from core.jobs.daemon import Daemon, write_whole
+from core.files import read_state, write_whole
+from core.jobs.daemon import Daemon
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.gpu_check import check_if_unknown
 from core.jobs.recovery import recover, recover_runs
@@ -145,8 +146,10 @@ class Served:
         file = settings.home / "worker.json"
         if not file.exists() or not worker_of(settings).is_running():
             return cls.of(settings)
-        found = json.loads(file.read_text())
-        return cls(found["executor"], tuple(found["slots"]))
+        found = read_state(file) or {}
+        if not isinstance(found.get("executor"), str) or not isinstance(found.get("slots"), list):
+            return cls.of(settings)
+        return cls(found["executor"], tuple(map(str, found["slots"])))
 
     def write(self, settings: Settings) -> None:
         write_whole(settings.home / "worker.json", json.dumps(vars(self)))

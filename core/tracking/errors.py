@@ -13,6 +13,7 @@ from enum import Enum
 
 from sqlalchemy import exc, make_url
 
+from core.files import is_of_the_disk
 from core.redaction import redact
 from core.settings import SettingsError
 
@@ -49,6 +50,14 @@ class StoreError(SettingsError):
         super().__init__(f"The tracking store {shown(uri)} cannot be used: {self.reason}")
 
 
+class DamagedArtifact(ValueError):
+    """A file that was logged with a run cannot be read."""
+
+    def __init__(self, run_id: str, name: str, reason: object):
+        lines = str(reason).strip().splitlines() or [type(reason).__name__]
+        super().__init__(f"The file '{name}' of the run {run_id} is damaged: {lines[0][:200].rstrip('.')}.")
+
+
 class Refused(RuntimeError):
     """The store keeps failing at one request while it accepts others."""
 
@@ -59,13 +68,16 @@ class Refused(RuntimeError):
 def fault_of(error: BaseException | None) -> Fault | None:
     """What a failure means for the store; None where the store is not to blame.
 
-    A `ConnectionError` counts as the store's: call this around requests to it only.
+    A `ConnectionError`, and a disk that takes no write, count as the store's: call this around requests to
+    it only.
     """
     if error is None:
         return None
     names = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, StoreError):
         return error.fault
+    if is_of_the_disk(error):  # of artifacts on this machine
+        return Fault.AWAY
     if isinstance(error, Refused):
         return Fault.REFUSED
     if isinstance(error, exc.SQLAlchemyError):

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from core.settings import Settings
@@ -20,13 +21,14 @@ from core.tracking.states import progress_of
 def report(settings: Settings, run_id: str, progress: Mapping[str, Any]) -> None:
     """Write down how far a run is. A disk that takes nothing costs the word, not the training."""
     path = settings.progress(run_id)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    try:
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")  # not to the platter: it is written often
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({**progress, "at": time.time()}), encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        return
+        try:
+            draft.write_text(json.dumps({**progress, "at": time.time()}), encoding="utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def latest(settings: Settings, run_id: str, tags: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,11 +38,11 @@ def latest(settings: Settings, run_id: str, tags: Mapping[str, Any]) -> dict[str
     """
     tag = progress_of(tags.get(schema.PROGRESS))
     try:
-        said = json.loads(settings.progress(run_id).read_text(encoding="utf-8"))
+        said = progress_of(settings.progress(run_id).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return tag
     started = started_at(tags)
-    if started is None or said["at"] < started or said["at"] < tag.get("at", 0):
+    if "at" not in said or started is None or said["at"] < started or said["at"] < tag.get("at", 0):
         return tag  # the file is of an attempt before this one, or the training goes on elsewhere
     return said
 

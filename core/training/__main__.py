@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.jobs.idle import end_when_idle
 from core.jobs.lifeline import STARTED, die_with_parent
+from core.output import print_whatever_happens
 from core.redaction import redact_output
 from core.settings import get_settings
 
@@ -35,6 +36,7 @@ def write_to(log: Path) -> None:
 
 def main() -> None:
     run_id, parent_pid = sys.argv[1], int(sys.argv[2])
+    print_whatever_happens()
     redact_output()
     settings = get_settings()
     if parent_pid:

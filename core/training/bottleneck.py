@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 from core.architectures.transfer import backbone_of
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset
+from core.files import DISK
 from core.settings import Settings
 from core.training.pipeline import Batches
 from core.training.preparation import preparation
@@ -38,11 +38,21 @@ def bottleneck_features(
     """
     backbone = backbone_of(net)
     path = settings.cache / "bottleneck" / f"{fingerprint(backbone, config, dataset, mean)}.npy"
-    if path.exists():
+    shape = (len(dataset), *backbone.output_shape[1:])
+    if (kept := read_features(path, shape)) is not None:
         print("bottleneck features: from the cache")
-    else:
-        write_features(path, backbone, config, dataset, mean)
+        return kept
+    write_features(path, backbone, config, dataset, mean)
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def read_features(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Features that were kept; None where there are none of this shape, or their file is damaged."""
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return features if features.shape == shape and features.dtype == np.float32 else None
 
 
 def wiring(layer: keras.Layer) -> list[Any]:
@@ -84,13 +94,7 @@ def write_features(
 ) -> None:
     """One pass over the dataset; the file appears under its name when it is whole."""
     shape = (len(dataset), *backbone.output_shape[1:])
-    size = 4 * int(np.prod(shape))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if size > shutil.disk_usage(path.parent).free:
-        raise OSError(
-            f"The bottleneck features of {len(dataset):,} images take {size / 1e9:.1f} GB, more than is free "
-            f"below {path.parent}."
-        )
     images = keras.Input(dataset.info.shape)
     prepare = preparation(config, dataset.info.shape, backbone.input_shape[1:], mean)
     extractor = keras.Model(images, backbone(prepare(images)))
@@ -99,6 +103,7 @@ def write_features(
     draft = path.with_suffix(f".{os.getpid()}.draft")
     try:
         features = np.lib.format.open_memmap(draft, "w+", "float32", shape)
+        reserve(draft, f"The bottleneck features of {len(dataset):,} images")
         for number in range(len(batches)):
             part = rows[number * batch_size : (number + 1) * batch_size]
             features[part] = extractor.predict_on_batch(batches[number][0])
@@ -106,4 +111,23 @@ def write_features(
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    print(f"bottleneck features: {len(rows):,} images, {size / 1e6:.0f} MB")
+    print(f"bottleneck features: {len(rows):,} images, {features.nbytes / 1e6:.0f} MB")
+
+
+def reserve(path: Path, what: str) -> None:
+    """Take the room of a mapped file from the disk now: where it lacks later, a signal ends the process.
+
+    Raises OSError where there is too little.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in DISK:
+                return  # a file system that reserves nothing
+            raise OSError(
+                error.errno, f"{what} take {size / 1e9:.3g} GB, more than is free below {path.parent}"
+            ) from error

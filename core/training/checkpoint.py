@@ -11,6 +11,8 @@ import json
 import math
 import os
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +20,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from core.files import is_of_the_disk
+from core.tracking.patience import PATIENCE_S, PAUSE_S
 from core.training.optimizers import inner_optimizer
 
 FORGOTTEN = ("stopping",)  # what a run that is extended does not remember: why it stopped
@@ -71,13 +75,19 @@ class Saved:
 class Checkpoint(keras.callbacks.Callback):
     """Saves after epochs, as often as costs little; the last epoch of a stage always.
 
+    A disk that takes no checkpoint ends no training: the one before it stays, whole. The last one of a stage
+    is tried again until `patience_s` have passed, and then kept in memory alone, for the next stage.
+
     extends: the checkpoint of a finished run that this one begins from, when it has none of its own.
+    patience_s: seconds.
     """
 
-    def __init__(self, path: Path, extends: Path | None = None):
+    def __init__(self, path: Path, extends: Path | None = None, patience_s: float = PATIENCE_S):
         super().__init__()
         self.path = path
         self.extends = extends
+        self.patience_s = patience_s
+        self._unwritten: dict[str, Any] | None = None
         self.enter(0, 0, 0, {})
         self._cost_s = 0.0
         self._saved_at = -math.inf
@@ -96,27 +106,50 @@ class Checkpoint(keras.callbacks.Callback):
         return self.path if self.path.exists() else self.extends
 
     def read(self) -> Saved | None:
-        """What was saved last, or None."""
+        """What was saved last, or None. Raises ValueError when the file is damaged."""
+        if self._unwritten is not None:
+            return Saved(self._unwritten)
         path = self._source
         if path is None:
             return None
-        with np.load(path, allow_pickle=False) as file:
-            return Saved(dict(file), forgotten=FORGOTTEN if path == self.extends else ())
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return Saved(dict(file), forgotten=FORGOTTEN if path == self.extends else ())
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            if is_of_the_disk(error):
+                raise
+            raise ValueError(
+                f"The checkpoint {path} is damaged ({error}). Remove it to train the run from its beginning."
+            ) from error
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         last = self.model.stop_training or epoch + 1 == self.end
         if not last and time.perf_counter() - self._saved_at <= self._cost_s / COST:
             return
-        try:
-            self.save(epoch + 1)
-        except OSError as error:  # a disk that is full for a while ends no training; the one before is whole
-            if last:
-                raise
-            print(f"the checkpoint after epoch {epoch + 1} was not written: {error}")
-
-    def save(self, epoch: int) -> None:
-        """Write down the state after so many epochs."""
         began = time.perf_counter()
+        give_up = time.monotonic() + (self.patience_s if last else 0)
+        state, said = self._state(epoch + 1), False
+        while True:
+            try:
+                self._write(state)
+            except OSError as error:
+                if not said:
+                    print(f"the checkpoint after epoch {epoch + 1} was not written: {error}")
+                    said = True
+                if time.monotonic() >= give_up:
+                    self._unwritten = state if last else None
+                    break
+                time.sleep(PAUSE_S)
+            else:
+                self._unwritten = None
+                if said:
+                    print(f"the checkpoint after epoch {epoch + 1} was written after all")
+                break
+        self._saved_at = time.perf_counter()
+        self._cost_s = self._saved_at - began
+
+    def _state(self, epoch: int) -> dict[str, Any]:
+        """All arrays of a checkpoint after so many epochs."""
         arrays: dict[str, Any] = {}
         for name, values in variables_of(self.model).items():
             arrays |= named(name, [keras.ops.convert_to_numpy(value) for value in values])
@@ -130,18 +163,20 @@ class Checkpoint(keras.callbacks.Callback):
             "callbacks": states,
             "schedule": schedule_of(self.model),
         }
+        return {"facts": np.array(json.dumps(facts)), **arrays}
+
+    def _write(self, state: Mapping[str, Any]) -> None:
+        """Put a checkpoint in the place of the one before it. Raises OSError where it is not taken."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.draft")
         try:
             with draft.open("wb") as file:
-                np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+                np.savez(file, **state)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self.path)
         finally:
             draft.unlink(missing_ok=True)
-        self._saved_at = time.perf_counter()
-        self._cost_s = self._saved_at - began
 
 
 def variables_of(model: keras.Model) -> dict[str, Sequence[Any]]:

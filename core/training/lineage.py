@@ -188,13 +188,13 @@ def seen_by(store: RunStore, run_id: str) -> Seen:
     try:
         seen = read(store.artifact(run_id, schema.SEEN))
         return seen if seen.ranged else _with_ranges(store, run_id, seen)
-    except FileNotFoundError:
-        pass
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        pass  # it did not write it down, or the file is damaged
     name = store.state(run_id).name
     unknown = f"Which images '{name}' ({run_id[:6]}) was trained on is no longer known"
     try:
         config, tags = store.config(run_id), store.state(run_id).tags
-        data = json.loads(store.read_text(run_id, schema.DATA))
+        data = store.read_json(run_id, schema.DATA)
         dataset = datasets.load(config.data.name)
         if dataset.info.fingerprint != data["fingerprint"]:
             return Seen(NOTHING.keys, unknown=(f"{unknown}: its dataset '{data['name']}' has changed.",))

@@ -178,7 +178,7 @@ def logged(store: RunStore, run_id: str) -> str:
     Raises WeightsError when the run's files are gone.
     """
     try:
-        return json.loads(store.read_text(run_id, schema.DATA))["preprocessing"]
+        return store.read_json(run_id, schema.DATA)["preprocessing"]
     except (FileNotFoundError, KeyError):
         pass  # logged before runs wrote it down
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 
 from core import datasets
 from core.analysis.scores import scores
@@ -273,7 +274,7 @@ def require_same_data(
     an older version, which logged no fingerprint of its split, had the split that such versions made.
     """
     try:
-        before = json.loads(patiently(lambda: store.read_text(run_id, schema.DATA)))
+        before = patiently(lambda: store.read_json(run_id, schema.DATA))
     except FileNotFoundError:
         return
     if before.get("fingerprint") == dataset.info.fingerprint and "split_fingerprint" not in before:
@@ -378,9 +379,13 @@ def evaluate(
     labels = dataset.labels[rows]
     metrics = evaluation.test_metrics(probabilities, labels) | scores(probabilities, labels)
     writer.metrics(metrics, step=0)
+    table = evaluation.predictions_table(dataset, rows, probabilities)
+    writer.attempt(schema.PREDICTIONS, lambda: log_predictions(store, run_id, table))
+    print(" · ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+
+
+def log_predictions(store: RunStore, run_id: str, table: pd.DataFrame) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(schema.PREDICTIONS).name
-        evaluation.predictions_table(dataset, rows, probabilities).to_parquet(path, index=False)
-        folder_of_run = str(Path(schema.PREDICTIONS).parent)
-        writer.attempt(schema.PREDICTIONS, lambda: store.log_file(run_id, path, folder_of_run))
-    print(" · ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        table.to_parquet(path, index=False)
+        store.log_file(run_id, path, str(Path(schema.PREDICTIONS).parent))

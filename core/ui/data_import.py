@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from core.datasets.request import ImportRefused, check_classes, parse_columns, p
 from core.datasets.store import check_name
 from core.jobs import imports
 from core.settings import NotAllowed, Settings
-from core.ui import reads, words
+from core.ui import guard, layer_table, reads, words
 from core.ui.actions import may_change
+from core.ui.uploads import open_uploads
 
 LIVE_S = 1.0
+MAX_ARCHIVE_MB = 1024  # larger ones are imported by their path on the server
 ASKED = "import-asked"  # in the session: an import that is shown before it begins
 CHANNELS = {"as the images are": None, "grey": 1, "colour": 3}
 
@@ -76,7 +79,8 @@ def _form(settings: Settings) -> None:
         below.error(words.plain(problem), icon=":material/block:")
     with st.form("import", border=False):
         archive, folder = st.columns(2)
-        upload = archive.file_uploader("A zip archive", type="zip")
+        open_uploads(MAX_ARCHIVE_MB)
+        upload = archive.file_uploader("A zip archive", type="zip", max_upload_size=MAX_ARCHIVE_MB)
         encoding = archive.text_input(
             "Encoding of names and tables", placeholder="cp932",
             help="Of names in a zip, or a table, that are not UTF-8. Left empty, names are read in the "
@@ -235,17 +239,32 @@ def _look(settings: Settings, asked: Asked) -> ImportPreview:
 
 def _start(settings: Settings, asked: Asked) -> None:
     source = Path(asked.path) if asked.upload is None else _keep_upload(settings, asked.upload)
-    imports.start(settings, asked.name, source, asked.upload is not None, asked.options)
+    try:
+        imports.start(settings, asked.name, source, asked.upload is not None, asked.options)
+    except OSError:
+        if asked.upload is not None:
+            source.unlink(missing_ok=True)
+        raise
 
 
 def _keep_upload(settings: Settings, upload: Any) -> Path:
     """Write an uploaded archive to disk under a name of ours: the visitor's is never trusted."""
     path = imports.uploads(settings) / f"{uuid4().hex}.zip"  # each import has a copy, which ends with it
-    path.write_bytes(upload.getbuffer())
+    free = shutil.disk_usage(path.parent).free
+    if upload.size > free:
+        raise ImportRefused(
+            f"The archive takes {layer_table.size(upload.size)}, and {layer_table.size(free)} are free in "
+            f"{path.parent}."
+        )
+    try:
+        path.write_bytes(upload.getbuffer())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise ImportRefused(f"The archive cannot be kept in {path.parent}: {error.strerror}.") from error
     return path
 
 
-@st.fragment(run_every=LIVE_S)
+@guard.fragment(run_every=LIVE_S)
 def _under_way(settings: Settings) -> None:
     jobs = imports.jobs(settings)
     running = {job_id for job_id, job in jobs.items() if job.state == imports.RUNNING}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,11 +15,12 @@ from core.inference.client import inference_of
 from core.jobs import devices, gpu_check, nvidia
 from core.jobs.worker import worker_of
 from core.redaction import redact, redact_logs
-from core.settings import PROGRAM, Settings, SettingsError, get_settings
+from core.settings import LOW_DISK, PROGRAM, Settings, SettingsError, get_settings
 from core.tracking import schema
 from core.tracking.errors import fault_of
 from core.tracking.store import RunStore, get_store
-from core.ui import guard, reads, words
+from core.ui import guard, reads
+from core.ui.uploads import close_uploads
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
@@ -37,14 +39,15 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     redact_logs()
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=ICON, layout="wide")
     st.html(STYLE)
+    close_uploads()
     try:
         settings = get_settings()
-        settings.check_writable()
-        _keep_worker(settings)
-        inference_of(settings).ensure()
-    except SettingsError as error:
+        _keep_processes(settings)
+    except (SettingsError, OSError) as error:
+        if not guard.is_unusable(error):
+            raise
         st.title(title)
-        st.error(words.plain(str(error)), icon=":material/error:")
+        guard.wait_for_disk(error, lambda: _keep_processes(get_settings()))
         st.stop()
     with st.sidebar:
         st.markdown("### ArchLab")
@@ -63,6 +66,13 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
         st.stop()
     with guard.said(returns=True):
         yield store
+
+
+def _keep_processes(settings: Settings) -> None:
+    """Raises SettingsError, or an OSError of the disk, where the home cannot be written now."""
+    settings.check_writable()
+    _keep_worker(settings)
+    inference_of(settings).ensure()
 
 
 def _keep_worker(settings: Settings) -> None:
@@ -107,6 +117,8 @@ def _machine_state(settings: Settings) -> None:
             st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
             if elsewhere:
                 st.badge(f"{len(elsewhere)} of other programs", color="gray", help=ELSEWHERE_HELP)
+    if shutil.disk_usage(settings.home).free < LOW_DISK:
+        st.badge("disk full", icon=":material/hard_drive:", color="red", help=FULL_HELP)
     machine, wrong = _machine()
     for part in machine.split(" · "):
         st.caption(redact(part))
@@ -114,6 +126,10 @@ def _machine_state(settings: Settings) -> None:
         st.warning(redact(wrong), icon=":material/memory_alt:")
 
 
+FULL_HELP = (
+    f"Less than {LOW_DISK >> 20} MiB are free where the program keeps its files. Running trainings continue; "
+    "queued runs begin once there is room."
+)
 ELSEWHERE_HELP = "Live runs that another program logs into this store. They are not in the queue."
 
 

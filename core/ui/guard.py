@@ -11,14 +11,23 @@ import streamlit as st
 
 from core.config import ConfigError
 from core.datasets import DatasetError
+from core.files import disk_words, is_of_the_disk
 from core.settings import NotAllowed, SettingsError
-from core.tracking.errors import Fault, StoreError, fault_of, first_line
+from core.tracking.errors import DamagedArtifact, Fault, StoreError, fault_of, first_line
 from core.tracking.states import UnknownRun
 from core.tracking.store import get_store
 from core.ui import words
 
 # Errors whose message is a sentence for the person at the page; every other one is a bug.
-IN_WORDS = (ConfigError, DatasetError, FileNotFoundError, NotAllowed, SettingsError, UnknownRun)
+IN_WORDS = (
+    ConfigError,
+    DamagedArtifact,
+    DatasetError,
+    FileNotFoundError,
+    NotAllowed,
+    SettingsError,
+    UnknownRun,
+)
 RETRY_S = 3.0  # how often a store that is away is looked for again
 
 
@@ -35,7 +44,7 @@ def said(*, returns: bool = False) -> Iterator[None]:
         if not _show(error):
             raise
         if returns and fault_of(error) is Fault.AWAY:
-            _return_when_it_answers()
+            _return_when(lambda: get_store().active(), lambda error: fault_of(error) is not None)
 
 
 def fragment(run_every: float | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -52,8 +61,22 @@ def fragment(run_every: float | None) -> Callable[[Callable[..., None]], Callabl
     return decorate
 
 
+def is_unusable(error: Exception) -> bool:
+    """Whether an error says that the home cannot be used now: it is read-only, or its disk is full."""
+    return isinstance(error, SettingsError) or is_of_the_disk(error)
+
+
+def wait_for_disk(error: Exception, check: Callable[[], object]) -> None:
+    """Say what is wrong with the home; run the page again once `check` passes."""
+    _show(error)
+    _return_when(check, is_unusable)
+
+
 def _show(error: Exception) -> bool:
     """Show an error as a sentence; false when it is a bug."""
+    if is_of_the_disk(error):
+        st.error(words.plain(disk_words(error)), icon=":material/hard_drive:")
+        return True
     fault = fault_of(error)
     reason = words.plain(error.reason if isinstance(error, StoreError) else first_line(error))
     if fault is Fault.AWAY:
@@ -70,8 +93,11 @@ def _show(error: Exception) -> bool:
     return True
 
 
-def _return_when_it_answers() -> None:
-    """Run the page again once the store answers; looked for every few seconds, first after some."""
+def _return_when(check: Callable[[], object], expected: Callable[[Exception], bool]) -> None:
+    """Run the page again once `check` passes; tried every few seconds, first after some.
+
+    expected: whether what `check` raises is what is waited for; anything else is a bug.
+    """
     looked = False
 
     def look() -> None:
@@ -80,9 +106,9 @@ def _return_when_it_answers() -> None:
             looked = True
             return
         try:
-            get_store().active()
+            check()
         except Exception as error:
-            if fault_of(error) is None:
+            if not expected(error):
                 raise
             return
         st.rerun()

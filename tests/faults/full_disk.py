@@ -52,7 +52,7 @@ def main() -> None:
 
 def fill(path: Path) -> None:
     """Write until nothing more fits."""
-    with path.open("wb", buffering=0) as file:
+    with path.open("ab", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
             try:
                 while True:

@@ -279,12 +279,21 @@ def test_a_store_that_is_busy_for_long_stops_no_training(store: RunStore, settin
     assert steps == list(range(1, 41))
 
 
-def test_a_store_whose_disk_is_full_gets_all_metrics_when_there_is_room_again(tmp_path: Path) -> None:
+def run_with_own_mounts(module: str, folder: Path) -> None:
+    """Run a script of this folder where it may mount small disks, which nobody else sees."""
     command = ["unshare", "--map-root-user", "--mount"]
-    if subprocess.run([*command, "mount", "-t", "tmpfs", "none", tmp_path], check=False).returncode:
+    if subprocess.run([*command, "mount", "-t", "tmpfs", "none", folder], check=False).returncode:
         pytest.skip("this system lets nobody mount a small disk of their own")
-    script = [sys.executable, "-m", "tests.faults.full_disk", str(tmp_path)]
+    script = [sys.executable, "-m", f"tests.faults.{module}", str(folder)]
     subprocess.run([*command, *script], cwd=PROGRAM, check=True)
+
+
+def test_a_store_whose_disk_is_full_gets_all_metrics_when_there_is_room_again(tmp_path: Path) -> None:
+    run_with_own_mounts("full_disk", tmp_path)
+
+
+def test_a_full_disk_ends_no_training_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    run_with_own_mounts("full_home", tmp_path)
 
 
 def test_a_clock_that_is_set_back_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

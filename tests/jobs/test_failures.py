@@ -33,6 +33,7 @@ def test_reasons() -> None:
     assert explain(1, log, None, 0).reason == "ValueError: No such thing."
     assert explain(3, "", None, 0).reason == "The training process ended with exit code 3."
     assert explain(-11, "", None, 0).reason == "The training process was ended by SIGSEGV."
+    assert "the images of its dataset" in explain(-signal.SIGBUS, "", None, 0).reason
     small = Memory(0, MEBI, 10)
     assert "by hand" in explain(-signal.SIGKILL, "", small, 1000 * MEBI).reason
     large = Memory(100 * MEBI, MEBI, 512)

@@ -66,8 +66,8 @@ def run_training(
     }
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        output.write(f"{STARTED}\n".encode())
-        output.flush()
+        with suppress(OSError):  # the training says what the disk lacks
+            os.write(output.fileno(), f"{STARTED}\n".encode())
         process = subprocess.Popen(
             [sys.executable, "-m", "core.training", run_id, str(os.getpid())],
             cwd=PROGRAM,
@@ -101,16 +101,25 @@ def _watch(
         except subprocess.TimeoutExpired:
             pass
         now = time.monotonic()
-        cap(log)
+        with suppress(OSError):  # a disk that takes nothing costs lines of the log
+            cap(log)
         if stop_at is None:
             if idle.look() or should_stop():
                 stop_at = now
                 _signal_group(process, signal.SIGTERM)
         elif now - stop_at > GRACE_S:
             _signal_group(process, signal.SIGKILL)
-        if now - uploaded_at > LOG_UPLOAD_S and log.stat().st_size != uploaded_size:
-            uploaded_size, uploaded_at = log.stat().st_size, now
+        if now - uploaded_at > LOG_UPLOAD_S and size(log) != uploaded_size:
+            uploaded_size, uploaded_at = size(log), now
             on_log()
+
+
+def size(log: Path) -> int:
+    """How many bytes a log has; 0 where it is not there."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
 
 
 def end_strays(run_id: str) -> None:

@@ -1,0 +1,45 @@
+"""What a process prints into its log file: a disk that takes nothing costs lines of the log, nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+
+class Log(io.RawIOBase):
+    """A file descriptor to print to. What it does not take is left out, and counted in the log later."""
+
+    def __init__(self, descriptor: int):
+        self.descriptor = descriptor
+        self.lost = 0  # bytes, since the last that were written
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]
+        text = bytes(data)
+        note = f"[{self.lost:,} bytes of this log were not written]\n".encode() if self.lost else b""
+        try:
+            written = os.write(self.descriptor, note + text)
+        except OSError:
+            self.lost += len(text)
+        else:
+            self.lost = max(0, len(note) + len(text) - written)
+        return len(text)
+
+
+def print_whatever_happens() -> None:
+    """Let no print of this process fail, not even the last one of the interpreter.
+
+    Otherwise a full disk would end whatever prints into a file on it. Call it before `redact_output`, which
+    wraps the streams that are there.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None:
+            log = io.BufferedWriter(Log(stream.fileno()))  # type: ignore[type-var]
+            setattr(sys, name, io.TextIOWrapper(log, "utf-8", "backslashreplace", line_buffering=True))
