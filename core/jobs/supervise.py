@@ -21,6 +21,7 @@ from core.tracking import schema
 from core.tracking.errors import Fault, fault_of
 from core.tracking.owners import this_process
 from core.tracking.patience import accepts
+from core.tracking.states import UnknownRun
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
@@ -143,8 +144,12 @@ def _claim(store: RunStore, run_id: str, device: str | None) -> bool:
 
 
 def _cancel_requested(store: RunStore, run_id: str) -> bool:
+    """Whether a run is to end: somebody asked for it, or deleted the run itself."""
     try:
         return store.state(run_id).cancel_requested
+    except UnknownRun:
+        logger.warning("The run %s is not in the tracking store any more: its training is ended.", run_id)
+        return True
     except Exception as error:  # a store that is busy for a while must not end a training
         logger.warning("The tracking store did not answer, asking again: %s", error)
         return False

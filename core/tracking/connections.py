@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from core.settings import SettingsError
 from core.tracking.errors import Fault, StoreError, first_line, shown, store_errors
+from core.tracking.sqlite_files import watch
 
 DATABASES = ("sqlite", "postgresql")
 UNTESTED = {
@@ -90,6 +91,8 @@ def require_answer(uri: str) -> None:
             _ask_server(uri)
         _answered[uri] = time.monotonic()
 
+
+watch()  # before the first connection, and so before any of MLflow's
 
 _asking = Lock()
 _answered: dict[str, float] = {}  # when each store last answered

@@ -8,8 +8,10 @@ from uuid import uuid4
 
 from filelock import FileLock
 
+from core.files import write_whole
 from core.settings import Settings
 from core.tracking import schema
+from core.tracking.migration import migrate, newest_schema
 from core.tracking.moved import follow_home
 
 
@@ -24,6 +26,8 @@ def ensure_store(settings: Settings) -> None:
     with _store_lock(settings):
         if _is_ready(settings):
             return
+        if is_own_database(settings):
+            migrate(settings)
         from mlflow import MlflowClient
 
         client = MlflowClient(settings.tracking_uri)
@@ -41,6 +45,17 @@ def _store_lock(settings: Settings) -> FileLock:
     return FileLock(settings.home / "store.lock")
 
 
+def database_identity(settings: Settings) -> tuple[int, int] | None:
+    """What tells the file of our own database from another one at its place; None where there is none."""
+    if not is_own_database(settings):
+        return None
+    try:
+        found = settings.database.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def is_own_database(settings: Settings) -> bool:
     return settings.tracking_uri == f"sqlite:///{settings.database}"
 
@@ -55,18 +70,22 @@ def _is_ready(settings: Settings) -> bool:
                 "SELECT artifact_location FROM experiments WHERE name = ?", (schema.EXPERIMENT,)
             ).fetchone()
             wal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    except sqlite3.OperationalError:
+            schema_version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError:
         return False
-    return found == (settings.artifacts.as_uri(),) and wal
+    newest = schema_version == (newest_schema(),)
+    return found == (settings.artifacts.as_uri(),) and wal and newest
 
 
 def home_id(settings: Settings) -> str:
     """The id of an installation, to tell it from others that share a store; it moves with its folder."""
     path = settings.home / "home.id"
-    if not path.exists():
+
+    def known() -> str:
+        return path.read_text(errors="replace").strip() if path.exists() else ""
+
+    if not known():  # nor where it is empty, after a power cut
         with _store_lock(settings):
-            if not path.exists():
-                draft = path.with_suffix(".draft")
-                draft.write_text(uuid4().hex)
-                draft.replace(path)  # whole: others read it without the lock
-    return path.read_text()
+            if not known():
+                write_whole(path, uuid4().hex)
+    return known()

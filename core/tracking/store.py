@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from random import randrange
 from threading import Lock
@@ -22,13 +22,14 @@ from filelock import FileLock
 
 from core import config as configs
 from core.config import ExperimentConfig
+from core.files import parse_object
 from core.redaction import redact
 from core.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.connections import asking, check_uri, require_answer
 from core.tracking.downloads import kept
-from core.tracking.errors import Fault, StoreError, first_line, store_errors
-from core.tracking.opening import ensure_store, home_id, is_own_database
+from core.tracking.errors import DamagedArtifact, Fault, StoreError, first_line, store_errors
+from core.tracking.opening import database_identity, ensure_store, home_id, is_own_database
 from core.tracking.owners import this_process
 from core.tracking.patience import patiently
 from core.tracking.states import RunState, UnknownRun
@@ -50,6 +51,7 @@ class RunStore:
         self.settings = settings
         self.uri = settings.tracking_uri
         self._lock = Lock()
+        self._opened: tuple[tuple[int, int] | None, MlflowClient, str] | None = None
         check_uri(self.uri)
         require_answer(self.uri)
         with store_errors(self.uri):
@@ -64,18 +66,23 @@ class RunStore:
         Raises StoreError, within seconds, when the store is a server or a database that does not answer.
         """
         require_answer(self.uri)
-        return self._client_and_experiment[0]
+        return self._client_and_experiment()[0]
 
     @property
     def experiment_id(self) -> str:
-        return self._client_and_experiment[1]
+        return self._client_and_experiment()[1]
 
-    @cached_property
     def _client_and_experiment(self) -> tuple[MlflowClient, str]:
+        """Both, of the database that is there now: it may have been replaced by another one."""
+        place = database_identity(self.settings)
+        if self._opened is not None and self._opened[0] in (place, None):
+            return self._opened[1:]
         require_answer(self.uri)
         # A command prints ids and JSON alone; MLflow would add the addresses of runs that end.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         with self._lock, store_errors(self.uri):
+            if self._opened is not None:
+                ensure_store(self.settings)
             import mlflow
             from mlflow import MlflowClient
 
@@ -83,7 +90,8 @@ class RunStore:
             client = MlflowClient(self.uri)
             experiment = client.get_experiment_by_name(schema.EXPERIMENT)
             assert experiment is not None  # ensure_store made it
-            return client, experiment.experiment_id
+            self._opened = place, client, experiment.experiment_id
+            return self._opened[1:]
 
     @property
     def is_own_database(self) -> bool:
@@ -212,11 +220,17 @@ class RunStore:
         metrics: Mapping[str, float],
         step: int = 0,
         tags: Mapping[str, str] | None = None,
+        when: int | None = None,
     ) -> None:
+        """Log values at a step, and tags.
+
+        when: milliseconds since 1970, default: now. A write that is tried again with the same moment does not
+        stand twice, whatever of it the store had taken already.
+        """
         client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.entities import Metric, RunTag
 
-        now = int(time.time() * 1000)
+        now = int(time.time() * 1000) if when is None else when
         client.log_batch(
             run_id,
             metrics=[Metric(key, float(value), now, step) for key, value in metrics.items()],
@@ -370,22 +384,40 @@ class RunStore:
         return ids[0]
 
     def config(self, run_id: str) -> ExperimentConfig:
-        """The config that a run was launched with. Raises FileNotFoundError when its files are gone.
+        """The config that a run was launched with.
+
+        Raises FileNotFoundError when its files are gone, DamagedArtifact when they cannot be read.
 
         Older versions had no `data.preprocessing: auto`: weights overruled the default, which then stands in
         the config although the run used another preprocessing. It is read as `auto`, also where the run has
         not begun and so has not logged what it uses.
         """
-        config = configs.from_yaml(self.read_text(run_id, schema.CONFIG))
+        try:
+            config = configs.from_yaml(self.read_text(run_id, schema.CONFIG))
+        except configs.ConfigError as error:
+            raise DamagedArtifact(run_id, schema.CONFIG, error) from error
         if config.model.weights == "none" or config.data.preprocessing != configs.DEFAULT_PREPROCESSING:
             return config
         try:
-            used = json.loads(self.read_text(run_id, schema.DATA)).get("preprocessing")
+            used = self.read_json(run_id, schema.DATA).get("preprocessing")
         except FileNotFoundError:
             used = "what the weights expect" if configs.is_older(config) else None
         if used in (None, config.data.preprocessing):
             return config
         return config.with_values({"data.preprocessing": "auto"})
+
+    def read_json(self, run_id: str, name: str, needed: Collection[str] = ()) -> dict[str, Any]:
+        """A JSON object that was logged with a run.
+
+        needed: keys that it must have. Raises FileNotFoundError, and DamagedArtifact for anything else.
+        """
+        try:
+            found = parse_object(self.read_text(run_id, name))
+        except ValueError as error:
+            raise DamagedArtifact(run_id, name, error) from error
+        if missing := [key for key in needed if key not in found]:
+            raise DamagedArtifact(run_id, name, f"it has no '{missing[0]}'")
+        return found
 
     def read_text(self, run_id: str, name: str) -> str:
         return self.artifact(run_id, name).read_text(encoding="utf-8", errors="replace")

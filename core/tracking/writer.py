@@ -51,6 +51,7 @@ class MetricWriter:
         self.run_id = run_id
         self.interval_s = interval_s
         self._steps: dict[int, dict[str, float]] = {}
+        self._moments: dict[int, int] = {}  # when each step's first value came, in ms since 1970
         self._tags: dict[str, str] = {}
         self._calls: list[Call] = []
         self._left_out: dict[str, str] = {}  # the reason, by what was not logged
@@ -70,6 +71,7 @@ class MetricWriter:
         """Log values at a step; NaN and infinity are kept."""
         with self._condition:
             self._steps.setdefault(step, {}).update(values)
+            self._moments.setdefault(step, int(time.time() * 1000))
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags; of a tag set several times between two writes only the last value is written."""
@@ -171,10 +173,12 @@ class MetricWriter:
         try:
             while len(steps) > 1:
                 self._write_step(min(steps), steps[min(steps)], {})
+                self._written(min(steps))
                 del steps[min(steps)]
             if steps or tags:  # the last step and the tags in one transaction
                 step, values = next(iter(steps.items()), (0, {}))
                 self._write_step(step, values, tags)
+                self._written(step)
         except Exception as error:
             if not is_away(error):
                 logger.exception("Some metrics of this run were lost.")
@@ -188,10 +192,16 @@ class MetricWriter:
             return False
         return True
 
+    def _written(self, step: int) -> None:
+        """Forget when a step came, unless it got further values meanwhile."""
+        with self._condition:
+            if step not in self._steps:
+                self._moments.pop(step, None)
+
     def _write_step(self, step: int, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Write one step; when the store refuses it, its values one by one, so that one costs no other."""
         try:
-            self.store.log_metrics(self.run_id, values, step, tags)
+            self.store.log_metrics(self.run_id, values, step, tags, self._moments.get(step))
         except Exception as error:
             if fault_of(error) is not Fault.REFUSED:
                 raise

@@ -1,0 +1,76 @@
+"""An SQLite database whose file is deleted, replaced or made read-only while processes have it open.
+
+SQLite goes on with the file that it opened: writes into a deleted one succeed and are lost, and a connection
+that was opened while a disk was read-only stays so. Here every connection of this process, MLflow's too, is
+compared with the file when it is taken, and opened anew where need be.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Engine, event, exc
+from sqlalchemy.pool import Pool
+
+FILE = "archlab-file"  # of a connection's record: path, device and inode
+# After these a connection is not used again: what they complain of may have passed for the next one.
+STALE = ("readonly database", "disk I/O error", "unable to open database file", "disk image is malformed")
+
+_opened: set[str] = set()  # databases that this process has had open: none of these is to be created
+
+
+def watch() -> None:
+    """Watch the files of all SQLite connections that SQLAlchemy makes in this process from now on."""
+    if not event.contains(Engine, "do_connect", _before_connect):
+        event.listen(Engine, "do_connect", _before_connect)
+        event.listen(Engine, "handle_error", _after_error)
+        event.listen(Pool, "connect", _after_connect)
+        event.listen(Pool, "checkout", _before_use)
+
+
+def _before_connect(dialect: Any, record: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
+    """Let no connection make an empty database in the place of one that is gone."""
+    if dialect.name == "sqlite" and arguments and arguments[0] in _opened:
+        _require(arguments[0])
+
+
+def _after_connect(connection: Any, record: Any) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    path = next((row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"), "")
+    if path:
+        record.info[FILE] = path, *_identity(path)
+        _opened.add(path)
+
+
+def _before_use(connection: Any, record: Any, proxy: Any) -> None:
+    if FILE not in record.info:
+        return
+    path, *identity = record.info[FILE]
+    _require(path)
+    if identity != [*_identity(path)]:
+        raise exc.DisconnectionError(f"{path} was replaced")  # the pool opens another connection
+
+
+def _after_error(context: Any) -> None:
+    if isinstance(context.original_exception, sqlite3.DatabaseError):
+        text = str(context.original_exception)
+        context.is_disconnect = context.is_disconnect or any(words in text for words in STALE)
+
+
+def _require(path: str) -> None:
+    if not os.path.exists(path):
+        raise sqlite3.OperationalError(
+            f"The database {path} was deleted or moved while the program uses it. Put it back, or end the "
+            "program and start it again to begin with an empty one."
+        )
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
