@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from core.files import read_state
 from core.settings import Settings
 
+HEXADECIMAL = re.compile("([0-9a-f]{2})+")
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_BLOB_BYTES = 64 * 2**20
 
@@ -41,10 +44,11 @@ def write_address(settings: Settings, address: Address) -> None:
 
 
 def read_address(settings: Settings) -> Address | None:
-    try:
-        return Address(**json.loads(address_file(settings).read_text()))
-    except FileNotFoundError:
-        return None
+    found = read_state(address_file(settings)) or {}
+    port, key = found.get("port"), found.get("key")
+    if not isinstance(port, int) or not isinstance(key, str) or not HEXADECIMAL.fullmatch(key):
+        return None  # not written yet, or damaged: the process that comes next writes it again
+    return Address(port, key)
 
 
 def send(connection: Connection, header: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from core.jobs.supervise import interrupted, supervise
 from core.jobs.worker import worker_of
 from core.schedules import length
 from core.tracking import schema
+from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore, get_store
 from core.training import lineage
 from core.training.pretrained import check_weights, require_obtainable
@@ -300,16 +300,18 @@ def config_of(store: RunStore, run_id: str) -> ExperimentConfig:
     """Raises ConfigError when the run's config is gone, or is none any more."""
     try:
         return store.config(run_id)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, DamagedArtifact) as error:
         raise ConfigError(f"{error} Without it the run cannot continue.") from error
 
 
 def require_same_images(store: RunStore, run_id: str, config: ExperimentConfig) -> None:
     """Raise ConfigError when the dataset is no longer what a run has begun with."""
     try:
-        begun = json.loads(store.read_text(run_id, schema.DATA))["fingerprint"]
+        begun = store.read_json(run_id, schema.DATA, ("fingerprint",))["fingerprint"]
     except FileNotFoundError:
         return  # it had not come so far
+    except DamagedArtifact as error:
+        raise ConfigError(f"{error} So it is not known which images the run began with.") from error
     if datasets.info(config.data.name).fingerprint != begun:
         raise ConfigError(
             f"The dataset '{config.data.name}' was changed since this run began, so the run cannot continue."

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from core.tracking import schema
 from core.tracking.connections import asking, connected, is_database
+from core.tracking.errors import DamagedArtifact
 
 if TYPE_CHECKING:
     from core.tracking.store import RunStore
@@ -232,3 +233,18 @@ def _with_infinity(values: pd.Series) -> pd.Series:
     """MLflow stores an infinity as the largest number, and its client returns that."""
     largest = np.finfo(float).max
     return values.mask(values >= largest, np.inf).mask(values <= -largest, -np.inf)
+
+
+def predictions(store: RunStore, run_id: str) -> pd.DataFrame:
+    """The test probabilities of a finished run.
+
+    Raises FileNotFoundError when it has none, DamagedArtifact when they cannot be read.
+    """
+    path = store.artifact(run_id, schema.PREDICTIONS)
+    try:
+        found = pd.read_parquet(path)
+    except (OSError, ValueError, EOFError) as error:  # pyarrow's are these as well
+        raise DamagedArtifact(run_id, schema.PREDICTIONS, error) from error
+    if missing := {"index", "label"} - {*found.columns}:
+        raise DamagedArtifact(run_id, schema.PREDICTIONS, f"it has no column '{min(missing)}'")
+    return found

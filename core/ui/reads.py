@@ -215,13 +215,13 @@ def _system_history(settings: Settings, run_id: str) -> pd.DataFrame:
 
 
 def predictions(run_id: str) -> pd.DataFrame:
-    """The test probabilities of a finished run. Raises FileNotFoundError when it has none."""
+    """The test probabilities of a finished run. Raises FileNotFoundError, DamagedArtifact."""
     return _predictions(get_settings(), run_id)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
-    return pd.read_parquet(get_store().artifact(run_id, schema.PREDICTIONS))
+    return frames.predictions(get_store(), run_id)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

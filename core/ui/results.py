@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import suppress
 from typing import Any
@@ -19,6 +18,7 @@ from core.analysis.values import number, text, validation_accuracy
 from core.figures import confusion
 from core.figures import rate_range as rate_range_figure
 from core.tracking import frames, schema
+from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
 from core.ui import reads, words
 from core.ui.chart import chart
@@ -38,7 +38,9 @@ def warnings(run: pd.Series) -> None:
     """What is wrong with the run, first of all: a diverged run looks like any other in its figures."""
     found = health.troubles(run)
     if run["status"] == schema.FINISHED and not {one.kind for one in found} & set(health.LEARNED_NOTHING):
-        with suppress(FileNotFoundError):  # runs of older versions: told by what they predicted
+        with suppress(
+            FileNotFoundError, DamagedArtifact
+        ):  # runs of older versions: told by what they predicted
             table = reads.predictions(run["run_id"])
             found += health.of_predictions(probabilities(table), table["label"].to_numpy())
     if (note := losses.sentence(run)) is not None:
@@ -78,7 +80,7 @@ def _calibration(run: pd.Series) -> None:
     error = number(run, "metrics.test_calibration_error")
     floor = number(run, "metrics.test_calibration_floor")
     if math.isnan(error):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, DamagedArtifact):
             table = reads.predictions(run["run_id"])
             found = calibration(probabilities(table), table["label"].to_numpy())
             error, floor = found.error, found.floor
@@ -105,9 +107,12 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
     """Confusion matrix and the surest mistakes; says so when there is nothing to read them from."""
     try:
         predictions = reads.predictions(run["run_id"])
-        data = json.loads(store.read_text(run["run_id"], schema.DATA))
+        data = store.read_json(run["run_id"], schema.DATA, ("name", "fingerprint", "classes"))
     except FileNotFoundError:
         st.info("This run kept no test predictions.", icon=":material/info:")
+        return
+    except DamagedArtifact as error:
+        st.error(words.plain(str(error)), icon=":material/broken_image:")
         return
     classes = data["classes"]
     chart(confusion.draw(confusion_matrix(predictions), classes), f"confusion-{run['run_id']}")
