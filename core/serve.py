@@ -12,6 +12,7 @@ from core.settings import PROGRAM, Settings, SettingsError
 from core.tracking.patience import be_impatient
 
 EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # addresses to listen on that are no address to ask
+VIEWER_UPLOAD_MB = 32  # an image for a prediction; a trainer may upload an archive
 
 
 def serve_dashboard(settings: Settings, host: str, port: int) -> None:
@@ -26,6 +27,7 @@ def serve_dashboard(settings: Settings, host: str, port: int) -> None:
             *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
             *("--server.address", host, "--server.port", str(port)),
             *(word for name in allowed_hosts(settings, host) for word in ("--server.allowedHosts", name)),
+            *(("--server.maxUploadSize", str(VIEWER_UPLOAD_MB)) if settings.role != "trainer" else ()),
         ],
     )
 

@@ -17,6 +17,7 @@ from core.datasets.value_range import Measured, Rule
 # Named, because Pillow would also hand some formats to other programs (PostScript to Ghostscript).
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
 MAX_PIXELS = 64_000_000
+MAX_SIDE = 65_535  # pixels, as in a JPEG; resizing a longer side takes memory whatever the other one is
 MAX_FILE_BYTES = 256 * 1024**2
 POLICIES = ("stretch", "pad", "crop")
 GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
@@ -67,7 +68,7 @@ class Decoded(NamedTuple):
     """pixels: uint8 `(H, W, C)`. height and width: of the image before it was resized, as it is looked at.
 
     grey: the image has no colour (a colour image is only looked at for that when the target has one channel).
-    transparent: it was laid on white. frames: more than one means that the first was taken.
+    transparent: it was laid on white. animated: it has several frames, of which the first was taken.
     deep: it has more than 8 bits. value_range: then the values that became 0 and 255, unless the rule is
     `value_range.FULL`; outside: the share of its values outside of them, which was clipped.
     """
@@ -77,7 +78,7 @@ class Decoded(NamedTuple):
     width: int
     grey: bool
     transparent: bool
-    frames: int
+    animated: bool
     deep: bool = False
     value_range: tuple[float, float] | None = None
     outside: float = 0.0
@@ -86,7 +87,8 @@ class Decoded(NamedTuple):
 def decode_image(data: bytes, target: Target) -> Decoded:
     """Decode one image file: turned by its EXIF tag, converted to 8 bit, resized with antialiasing.
 
-    Raises Unreadable when it is no image, is damaged, or is larger than MAX_PIXELS.
+    Raises Unreadable when it is no image, is damaged, has more than MAX_PIXELS or a side beyond MAX_SIDE, or
+    needs more memory than this process may take.
     """
     with _opened(data) as image:
         return _decoded(image, data, target)
@@ -120,6 +122,8 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
         raise Unreadable("is not an image of a format that is read here") from None
     except Image.DecompressionBombError:
         raise Unreadable(f"has more than the {MAX_PIXELS:,} pixels that are read") from None
+    except MemoryError:
+        raise Unreadable("needs more memory than an image may take") from None
     except Exception as error:  # damaged files raise nearly anything in Pillow; the reason goes to the report
         reason = str(error).strip() or type(error).__name__
         raise Unreadable(f"is damaged ({reason})") from error
@@ -129,12 +133,14 @@ def _check_size(image: ImageFile.ImageFile) -> None:
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
         raise Unreadable(f"has {pixels:,} pixels; at most {MAX_PIXELS:,} are read")
+    if max(image.size) > MAX_SIDE:
+        raise Unreadable(f"has {image.height:,}×{image.width:,} pixels; at most {MAX_SIDE:,} a side are read")
 
 
 def _decoded(image: ImageFile.ImageFile, data: bytes, target: Target) -> Decoded:
     _check_size(image)
     width, height = image.size
-    frames = getattr(image, "n_frames", 1)
+    animated = bool(getattr(image, "is_animated", False))  # counting the frames may take hours
     side = 2 * max(target.width, target.height)
     if min(width, height) > side:  # a large JPEG is decoded at a fraction of its size, still twice the target
         image.draft(None, (side, side))
@@ -162,7 +168,7 @@ def _decoded(image: ImageFile.ImageFile, data: bytes, target: Target) -> Decoded
     elif target.channels == 3 and grey:
         pixels = np.asarray(converted.convert("RGB"))
     return Decoded(
-        pixels.reshape(target[:3]), height, width, grey, transparent, frames, is_deep, used, outside
+        pixels.reshape(target[:3]), height, width, grey, transparent, animated, is_deep, used, outside
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -235,12 +236,19 @@ def _write_plan(path: Path, places: Sequence[Where], mirrored: Collection[int], 
     return chunks
 
 
+def why_it_ended(code: int) -> str:
+    """Why an image is not read whose decoder has ended. code: its exit status, negative for a signal."""
+    if code == -signal.SIGXCPU:
+        return "takes too much of a processor's time to decode"
+    return f"ends the decoder (exit status {code})"
+
+
 def _after_crash(worker: Worker, waiting: deque[Chunk], plan: Path) -> list[Failure]:
     """Hand out again what a dead worker held; the chunk it was at image by image, to find the culprit."""
     culprit, *others = worker.held
     waiting.extendleft(reversed(others))
     if culprit.count == 1:
-        return [Failure(culprit.first, f"ends the decoder (exit status {worker.process.returncode})")]
+        return [Failure(culprit.first, why_it_ended(worker.process.returncode))]
     with open(plan, "r+b") as file:
         file.seek(culprit.offset)
         chunk = json.loads(file.read(culprit.length))

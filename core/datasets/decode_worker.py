@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 
 from core.datasets.decode import Target, Unreadable, decode_image, measure_image
+from core.datasets.limits import limit_memory, limit_next_image
 from core.datasets.reader import Reader, where_from_json
 from core.datasets.store import HEADER_BYTES, pixel_digest
 from core.datasets.value_range import rule_from_json
 
+MEMORY = 4 << 30  # bytes that a worker may take
+CPU_S = 60  # of a processor that an image may take
 GREY, TRANSPARENT, ANIMATED, DEEP, CLIPPED = 1, 2, 4, 8, 16
 
 
@@ -32,6 +35,7 @@ def main() -> None:
     reader = Reader(Path(job["root"]))
     plan = os.open(job["plan"], os.O_RDONLY)
     images = None if job["images"] is None else os.open(job["images"], os.O_WRONLY)
+    limit_memory(MEMORY)
     _say({"ready": True})
     # A collector that looks through everything after a few hundred images costs a tenth of the time.
     gc.freeze()
@@ -60,6 +64,7 @@ def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: 
     mirrored = frozenset(chunk["mirrored"])
     results: list[Any] = []
     for position, where in enumerate(chunk["where"]):
+        limit_next_image(CPU_S)
         try:
             data = reader.read(where_from_json(where))
             decoded = decode_image(data, target)
@@ -68,7 +73,7 @@ def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: 
             continue
         image = pixels[position]
         image[:] = decoded.pixels[:, ::-1] if position in mirrored else decoded.pixels
-        flags = GREY * decoded.grey | TRANSPARENT * decoded.transparent | ANIMATED * (decoded.frames > 1)
+        flags = GREY * decoded.grey | TRANSPARENT * decoded.transparent | ANIMATED * decoded.animated
         flags |= DEEP * decoded.deep | CLIPPED * (decoded.outside > 0)
         results.append([pixel_digest(image).hex(), decoded.height, decoded.width, flags])
     os.pwrite(images, pixels.data.cast("B"), HEADER_BYTES + chunk["first"] * pixels[0].nbytes)
@@ -80,6 +85,7 @@ def measure_chunk(reader: Reader, chunk: dict[str, Any]) -> list[Any]:
     reason why it is not readable."""
     results: list[Any] = []
     for where in chunk["where"]:
+        limit_next_image(CPU_S)
         try:
             results.append(measure_image(reader.read(where_from_json(where))))
         except Unreadable as error:

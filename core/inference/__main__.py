@@ -6,7 +6,8 @@ import logging
 import os
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from threading import Lock, Thread
@@ -17,10 +18,13 @@ if os.environ["CUDA_VISIBLE_DEVICES"] == "-1":
     os.environ["JAX_PLATFORMS"] = "cpu"  # JAX fails where it was promised a GPU that it does not see
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from core.datasets.decode import Unreadable
+from core.datasets.limited import Decoders, Gone
 from core.inference.client import inference_of
 from core.inference.waiting_room import RETRY_S, SWEEP_S, WaitingRoom
 from core.inference.wire import Address, receive, send, write_address
 from core.jobs.daemon import DaemonExists
+from core.output import print_whatever_happens
 from core.quick_start import import_keras
 from core.redaction import redact, redact_output
 from core.settings import get_settings
@@ -30,16 +34,23 @@ logger = logging.getLogger("core.inference")
 
 IDLE_S = 30 * 60.0
 SAY_S = 60.0  # between two lines of the log about connections that were refused
+BUILDS = frozenset(("check_model", "describe", "describe_transfer", "preview"))
+TURN_S = 0.5  # how often a request that waits looks whether its caller is still there
 
 
 class Server:
-    """Requests are carried out one at a time: Keras shares its state between threads."""
+    """Carries requests out: predictions one at a time, and all that builds models one at a time beside them.
+
+    Keras keeps its state by thread, so a model that takes long to build keeps no prediction waiting; the
+    models that predict are touched by predictions alone.
+    """
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.last_request = time.monotonic()
         self.waiting = WaitingRoom()
-        self._working = Lock()
+        self.decoders = Decoders()
+        self._working, self._building = Lock(), Lock()
         self._refused, self._said_at = 0, -SAY_S
 
     def serve(self, listener: Listener) -> None:
@@ -67,15 +78,61 @@ class Server:
             finally:
                 self.waiting.leave(connection)
             self.last_request = time.monotonic()
+            answer: dict[str, Any]
+            seen: list[bytes] = []
             try:
-                with self._working:
-                    answer = {"value": self._do(header, blobs)}
+                if header["do"] == "predict":
+                    value, seen = self._predict(header, blobs, lambda: connection.poll(0))
+                    answer = {"value": value}
+                else:
+                    with self._building if header["do"] in BUILDS else self._working:
+                        answer = {"value": self._do(header, blobs)}
+            except Gone:
+                return
             except Exception as error:  # told to the client, which tells the person
                 logger.exception("A request failed.")
                 answer = {"error": redact(str(error)) or type(error).__name__}
             self.last_request = time.monotonic()
             with suppress(OSError):  # the client has gone
-                send(connection, answer)
+                send(connection, answer, tuple(seen))
+
+    def _predict(
+        self, header: dict[str, Any], blobs: list[bytes], gone: Callable[[], bool]
+    ) -> tuple[list[dict[str, Any]], list[bytes]]:
+        """The answers, and the pixels that the model got of each image.
+
+        The images are decoded before it is this request's turn: a slow one keeps nobody else waiting.
+        gone: whether the caller has gone, who sends nothing more; Gone is raised then.
+        """
+        from core.inference.predictor import open_model, predict, shown_to_model
+
+        store, run_id = get_store(), header["run_id"]
+        with self._turn(gone):
+            target = open_model(store, run_id).target
+        decoded = []
+        for number, blob in enumerate(blobs, start=1):
+            try:
+                decoded.append(self.decoders.decode(blob, target, gone))
+            except Unreadable as error:
+                name = f"Image {number}" if len(blobs) > 1 else "The image"
+                raise ValueError(f"{name} {error}.") from error
+        with self._turn(gone):
+            answers = predict(store, run_id, decoded, header["top_k"], header["invert"])
+        pixels = shown_to_model(decoded, header["invert"])
+        for answer in answers:
+            answer["shape"] = pixels.shape[1:]
+        return answers, [one.tobytes() for one in pixels]
+
+    @contextmanager
+    def _turn(self, gone: Callable[[], bool]) -> Iterator[None]:
+        """Wait until nothing else is carried out. Raises Gone when the caller has gone before."""
+        while not self._working.acquire(timeout=TURN_S):
+            if gone():
+                raise Gone
+        try:
+            yield
+        finally:
+            self._working.release()
 
     def _refuse(self, error: Exception) -> None:
         """Count a connection that came to nothing; the log says it once a minute, however many there are."""
@@ -87,10 +144,6 @@ class Server:
 
     def _do(self, header: dict[str, Any], blobs: list[bytes]) -> Any:
         match header.pop("do"):
-            case "predict":
-                from core.inference.predictor import predict
-
-                return predict(get_store(), blobs=blobs, **header)
             case "takes":
                 from core.inference.predictor import takes
 
@@ -129,6 +182,7 @@ class Server:
 
 
 def main() -> None:
+    print_whatever_happens()
     redact_output()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = get_settings()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from typing import Any
+
+import numpy as np
 
 from core.config import ExperimentConfig, ModelConfig
 from core.inference.wire import read_address, receive, send
@@ -16,6 +19,7 @@ from core.settings import Settings
 
 START_S = 60.0  # importing Keras takes some seconds, on a busy machine many
 ANSWER_S = 300.0  # the largest nets take a while to describe
+LOOK_S = 1.0  # how often it is asked whether somebody still waits for an answer
 
 
 class InferenceError(RuntimeError):
@@ -28,7 +32,8 @@ class Prediction:
 
     notes: sentences about how the image was read, where a person should know. inversion: a sentence where the
     image looks like a negative of the training images. views: what the answer is averaged over.
-    preprocessing: a sentence where it is not known how the model's images were preprocessed.
+    preprocessing: a sentence where it is not known how the model's images were preprocessed. pixels: what the
+    model got of the image, uint8 `(H, W, C)`.
     """
 
     classes: tuple[str, ...]
@@ -37,17 +42,26 @@ class Prediction:
     inversion: str = ""
     views: str = ""
     preprocessing: str = ""
+    pixels: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 def predict(
-    settings: Settings, run_id: str, images: list[bytes], *, top_k: int = 5, invert: bool = False
+    settings: Settings,
+    run_id: str,
+    images: list[bytes],
+    *,
+    top_k: int = 5,
+    invert: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Prediction]:
     """Classify image files with the model of a finished run.
 
     images: the files' bytes, of any format that an import reads. invert: exchange dark and light first.
+    cancelled: asked every second whether nobody waits for the answer any more; the work then stops.
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
-    answer = _ask(settings, {"do": "predict", "run_id": run_id, "top_k": top_k, "invert": invert}, images)
+    header = {"do": "predict", "run_id": run_id, "top_k": top_k, "invert": invert}
+    answers, blobs = _exchange(settings, header, images, cancelled)
     return [
         Prediction(
             classes=tuple(one["classes"]),
@@ -56,8 +70,9 @@ def predict(
             inversion=one["inversion"],
             views=one["views"],
             preprocessing=one["preprocessing"],
+            pixels=np.frombuffer(pixels, np.uint8).reshape(one["shape"]),
         )
-        for one in answer
+        for one, pixels in zip(answers, blobs, strict=True)
     ]
 
 
@@ -143,18 +158,32 @@ def inference_of(settings: Settings) -> Daemon:
     return Daemon(settings, "inference", ("-m", "core.inference"))
 
 
-def _ask(settings: Settings, header: dict[str, Any], blobs: list[bytes] | None = None) -> Any:
+def _ask(settings: Settings, header: dict[str, Any]) -> Any:
+    return _exchange(settings, header, [])[0]
+
+
+def _exchange(
+    settings: Settings,
+    header: dict[str, Any],
+    blobs: Sequence[bytes],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[Any, list[bytes]]:
+    """Send a request; returns what is answered, and the blobs of the answer."""
+    give_up = time.monotonic() + ANSWER_S
     with _connect(settings) as connection:
         try:
-            send(connection, header, tuple(blobs or ()))
-            if not connection.poll(ANSWER_S):
-                raise InferenceError(f"The prediction process gave no answer within {ANSWER_S:.0f} s.")
-            answer, _ = receive(connection)
+            send(connection, header, tuple(blobs))
+            while not connection.poll(LOOK_S):
+                if cancelled():
+                    raise InferenceError("The request was cancelled.")
+                if time.monotonic() > give_up:
+                    raise InferenceError(f"The prediction process gave no answer within {ANSWER_S:.0f} s.")
+            answer, received = receive(connection)
         except (EOFError, OSError) as error:
             raise InferenceError("The prediction process ended while it was asked. Try again.") from error
     if "error" in answer:
         raise InferenceError(answer["error"])
-    return answer["value"]
+    return answer["value"], received
 
 
 def _connect(settings: Settings) -> Any:

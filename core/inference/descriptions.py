@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from core.inference import client
 from core.settings import PROGRAM, Settings
 
 BATCH_SIZE = 32
+KEPT = 2000  # descriptions at most; half of these stay when there are more
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,49 @@ def describe(settings: Settings, request: NetRequest) -> dict[str, Any]:
         return known
     whole, path = request.complete(), cache_file(settings, request)
     facts = client.describe(
-        settings, whole.name, whole.input_shape, whole.num_classes, whole.options, whole.batch_size
+        settings, whole.name, whole.input_shape, whole.num_classes, whole.options, BATCH_SIZE
     )
     with suppress(OSError):  # a disk that is full costs the next one who asks some seconds
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(facts))
-    return facts
+        _forget_oldest(path.parent)
+    return at_batch_size(facts, whole.batch_size)
+
+
+def at_batch_size(facts: dict[str, Any], batch_size: int) -> dict[str, Any]:
+    """A description with its memory at another batch size: what each image adds is in it."""
+    memory = facts.get("memory")
+    if memory is None or memory["batch_size"] == batch_size:
+        return facts
+    more = batch_size - memory["batch_size"]
+    each = memory["activations"] // memory["batch_size"]
+    changed = {
+        "batch_size": batch_size,
+        "activations": memory["activations"] + more * each,
+        "workspace": memory["workspace"] + more * (memory["per_image"] - each),
+        "total": memory["total"] + more * memory["per_image"],
+    }
+    return {**facts, "memory": memory | changed}
+
+
+def _forget_oldest(folder: Path) -> None:
+    """Bound the cache: whoever writes addresses can ask for any number of models."""
+    files = list(folder.glob("*.json"))
+    if len(files) > KEPT:
+        for file in sorted(files, key=lambda one: one.stat().st_mtime)[: -KEPT // 2]:
+            file.unlink(missing_ok=True)
 
 
 def cached(settings: Settings, request: NetRequest) -> dict[str, Any] | None:
     """The description if it was made before. Raises ValueError for what the net cannot take."""
-    return read_state(cache_file(settings, request))
+    found = read_state(cache_file(settings, request))
+    return None if found is None else at_batch_size(found, request.batch_size)
 
 
 def cache_file(settings: Settings, request: NetRequest) -> Path:
     """Where the description lies, once it was made. Raises ValueError for what the net cannot take."""
-    depends_on = [asdict(request.complete()), code_version(), own_code(architectures.origin(request.name))]
+    whole = replace(request.complete(), batch_size=BATCH_SIZE)  # at others it is worked out
+    depends_on = [asdict(whole), code_version(), own_code(architectures.origin(request.name))]
     name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
     return settings.cache / "descriptions" / f"{name}.json"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -40,26 +41,47 @@ def load(path: Path, views: str = "none") -> keras.Model:
         _models.move_to_end(key)
         return _models[key]
     load_layers()
-    _models[key] = averaged(keras.saving.load_model(path, compile=False, safe_mode=True), views)
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file raises nearly anything in Keras, h5py or zipfile
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise ValueError(f"The model of this run cannot be loaded, its file is damaged: {reason}.") from error
+    _models[key] = averaged(model, views)
     while len(_models) > KEPT_MODELS:
         _models.popitem(last=False)
     return _models[key]
 
 
-def predict(
-    store: RunStore, run_id: str, blobs: list[bytes], top_k: int = 5, invert: bool = False
-) -> list[dict[str, Any]]:
-    """The `top_k` most probable classes of each image, as `core.inference.client.predict` describes.
+class Opened(NamedTuple):
+    """A run's model, and what it takes and answers: `schema.DATA`, or what a foreign model's file tells.
 
-    Raises ValueError naming an image that cannot be read, FileNotFoundError when the run has no model.
+    views: what the answer is averaged over. foreign: another program logged it.
+    """
+
+    model: keras.Model
+    data: dict[str, Any]
+    views: str
+    foreign: bool
+
+    @property
+    def target(self) -> Target:
+        """What its images become."""
+        return Target.of_run(self.data)
+
+
+def open_model(store: RunStore, run_id: str) -> Opened:
+    """Load the model of a run, or have it at hand.
+
+    Raises UnknownRun, FileNotFoundError when the run has no model, ValueError for one that cannot be used.
     """
     state = store.state(run_id)
     try:
         data = logged_facts(store, run_id)
         if data is None:
-            return _predict_foreign(store, run_id, blobs, top_k, invert)
+            classifier = foreign_classifier(store, run_id)
+            return Opened(classifier.model, classifier.facts, "none", True)
         views = store.run(run_id).data.params.get(TEST_TIME, "none")  # the demo answers as the evaluation did
-        model = load(store.model_file(run_id), views)
+        return Opened(load(store.model_file(run_id), views), data, views, False)
     except FileNotFoundError as error:
         if schema.NUMBER not in state.tags:  # of another program: the sentence says what it lacks
             raise
@@ -68,20 +90,42 @@ def predict(
             if state.status != schema.FINISHED
             else f"'{state.name}' cannot predict: {error}"
         ) from error
-    target = Target.of_run(data)
-    decoded, images = _read(blobs, target, invert)
-    outputs = model.predict(images.astype("float32"), batch_size=BATCH, verbose=0)
-    usual = training_brightness(data)
+
+
+def predict(
+    store: RunStore, run_id: str, images: Sequence[bytes | Decoded], top_k: int = 5, invert: bool = False
+) -> list[dict[str, Any]]:
+    """The `top_k` most probable classes of each image, as `core.inference.client.predict` describes.
+
+    images: files, or what they were decoded to for this run (`Opened.target`). Raises ValueError naming an
+    image that cannot be read, and as `open_model` does.
+    """
+    opened = open_model(store, run_id)
+    decoded = [
+        one if isinstance(one, Decoded) else _decoded(one, opened.target, number)
+        for number, one in enumerate(images, start=1)
+    ]
+    pixels = shown_to_model(decoded, invert)
+    outputs = opened.model.predict(pixels.astype("float32"), batch_size=BATCH, verbose=0)
+    if opened.foreign:
+        return _foreign_answers(np.asarray(outputs, "float32"), decoded, opened.data, top_k)
+    usual = training_brightness(opened.data)
     return [
         {
-            **_top(probabilities, data["classes"], top_k),
-            "notes": value_notes(target.values, image),
-            "inversion": inversion_note(usual, pixels),
-            "views": views_note(views),
+            **_top(probabilities, opened.data["classes"], top_k),
+            "notes": value_notes(opened.target.values, image),
+            "inversion": inversion_note(usual, one),
+            "views": views_note(opened.views),
             "preprocessing": "",
         }
-        for probabilities, image, pixels in zip(both_columns(outputs), decoded, images, strict=True)
+        for probabilities, image, one in zip(both_columns(outputs), decoded, pixels, strict=True)
     ]
+
+
+def shown_to_model(decoded: Sequence[Decoded], invert: bool) -> np.ndarray:
+    """What a model gets of images: uint8 `(N, H, W, C)`."""
+    images = np.stack([image.pixels for image in decoded])
+    return 255 - images if invert else images
 
 
 def takes(store: RunStore, run_id: str) -> dict[str, Any]:
@@ -89,13 +133,10 @@ def takes(store: RunStore, run_id: str) -> dict[str, Any]:
     return foreign_classifier(store, run_id).facts
 
 
-def _predict_foreign(
-    store: RunStore, run_id: str, blobs: list[bytes], top_k: int, invert: bool
+def _foreign_answers(
+    outputs: np.ndarray, decoded: Sequence[Decoded], data: dict[str, Any], top_k: int
 ) -> list[dict[str, Any]]:
     """`predict` with a model that another program logged: it gets the pixels as they are."""
-    model, data = foreign_classifier(store, run_id)
-    decoded, images = _read(blobs, Target.of_run(data), invert)
-    outputs = np.asarray(model.predict(images.astype("float32"), batch_size=BATCH, verbose=0), "float32")
     check_probabilities(outputs)
     return [
         {
@@ -125,13 +166,6 @@ def training_brightness(data: dict[str, Any]) -> Usual:
 def _brightness_of(name: str, grey: bool, fingerprint: str) -> Usual:
     dataset = datasets.load(name, grey=grey)
     return usual_brightness(dataset, dataset.indices("train"))
-
-
-def _read(blobs: list[bytes], target: Target, invert: bool) -> tuple[list[Decoded], np.ndarray]:
-    """The images as they were decoded, and what the model gets of them: uint8 `(N, H, W, C)`."""
-    decoded = [_decoded(blob, target, number) for number, blob in enumerate(blobs, start=1)]
-    images = np.stack([image.pixels for image in decoded])
-    return decoded, 255 - images if invert else images
 
 
 def _decoded(blob: bytes, target: Target, number: int) -> Decoded:

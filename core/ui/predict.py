@@ -9,15 +9,17 @@ import streamlit as st
 from PIL import Image
 
 from core import datasets
-from core.datasets.decode import Target, Unreadable, decode_image
 from core.figures import top_classes
-from core.inference.client import InferenceError, predict
+from core.inference.client import InferenceError, Prediction, predict
 from core.inference.facts import logged_facts
 from core.inference.notes import crop_note
+from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
 from core.ui import reads, words
 from core.ui.chart import chart
 from core.ui.images import enlarged
+from core.ui.uploads import open_uploads
+from core.ui.visitor import visitor_has_left
 
 SHOWN_PX = 240
 MAX_UPLOAD_MB = 32
@@ -32,7 +34,7 @@ def demo(store: RunStore, run_id: str) -> None:
     except FileNotFoundError:
         st.error("This run did not write down what images it takes.", icon=":material/error:")
         return
-    except InferenceError as error:
+    except (DamagedArtifact, InferenceError) as error:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
     source = "Upload"
@@ -50,13 +52,22 @@ def demo(store: RunStore, run_id: str) -> None:
         help="For dark strokes on a light background, when the model learned light on dark.",
     )
     try:
-        pixels = decode_image(blob, Target.of_run(data)).pixels
-    except Unreadable as error:
-        st.error(f"The image {error}.", icon=":material/broken_image:")
+        with st.spinner("Asking the model"):
+            (prediction,) = predict(
+                store.settings,
+                run_id,
+                [blob],
+                top_k=min(5, len(data["classes"])),
+                invert=invert,
+                cancelled=visitor_has_left(),
+            )
+    except InferenceError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
         return
     image, answer = st.columns([1, 2], gap="large")
     with image:
-        st.image(enlarged(255 - pixels if invert else pixels, SHOWN_PX), width=SHOWN_PX)
+        assert prediction.pixels is not None
+        st.image(enlarged(prediction.pixels, SHOWN_PX), width=SHOWN_PX)
         kind = "grey" if channels == 1 else "colour"
         params = {} if logged is None else store.run(run_id).data.params
         crop = int(params.get("augmentation.random_crop", 0))
@@ -65,16 +76,10 @@ def demo(store: RunStore, run_id: str) -> None:
         if truth is not None:
             st.markdown(f"It is **{words.plain(truth)}**.")
     with answer:
-        _answer(store, run_id, blob, invert, min(5, len(data["classes"])))
+        _answer(prediction, invert)
 
 
-def _answer(store: RunStore, run_id: str, blob: bytes, invert: bool, top_k: int) -> None:
-    try:
-        with st.spinner("Asking the model"):
-            (prediction,) = predict(store.settings, run_id, [blob], top_k=top_k, invert=invert)
-    except InferenceError as error:
-        st.error(words.plain(str(error)), icon=":material/error:")
-        return
+def _answer(prediction: Prediction, invert: bool) -> None:
     for note in prediction.notes:
         st.warning(words.plain(note), icon=":material/info:")
     if prediction.inversion:
@@ -95,6 +100,7 @@ def _set_inverted(value: bool) -> None:
 
 
 def _uploaded() -> tuple[bytes | None, str | None]:
+    open_uploads(MAX_UPLOAD_MB)
     file = st.file_uploader(
         "An image file", max_upload_size=MAX_UPLOAD_MB, help="PNG, JPEG, WebP, GIF, BMP or TIFF."
     )

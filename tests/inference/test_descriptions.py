@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
 
 from core import settings as settings_module
@@ -92,3 +95,45 @@ def test_it_outlives_the_process_that_made_it(trained: Trained) -> None:
     made = descriptions.describe(trained.settings, LENET)
     assert inference_of(trained.settings).stop()
     assert descriptions.cached(trained.settings, LENET) == made
+
+
+def test_another_batch_size_is_worked_out_and_adds_no_file(trained: Trained) -> None:
+    from core.architectures.describe import describe as describe_here
+
+    descriptions.describe(trained.settings, LENET)
+    folder = descriptions.cache_file(trained.settings, LENET).parent
+    before = sorted(folder.iterdir())
+    for batch in (1, 7, 512):
+        found = descriptions.describe(trained.settings, NetRequest("lenet5", batch_size=batch))
+        assert found == describe_here("lenet5", batch_size=batch).to_dict()
+    assert sorted(folder.iterdir()) == before
+
+
+def test_the_cache_of_descriptions_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptions, "KEPT", 4)
+    for number in range(5):
+        (tmp_path / f"{number}.json").write_text("{}")
+        os.utime(tmp_path / f"{number}.json", (number, number))
+    descriptions._forget_oldest(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3.json", "4.json"]
+
+
+def test_a_damaged_description_is_made_again(trained: Trained) -> None:
+    made = descriptions.describe(trained.settings, LENET)
+    descriptions.cache_file(trained.settings, LENET).write_text("{")
+    assert descriptions.cached(trained.settings, LENET) is None
+    assert descriptions.describe(trained.settings, LENET) == made
+
+
+def test_a_model_that_takes_long_to_build_keeps_no_prediction_waiting(trained: Trained) -> None:
+    from core.inference.client import predict
+    from tests.inference.test_prediction import png
+
+    blank = png(np.zeros((28, 28, 1), "uint8"))
+    before = predict(trained.settings, trained.run_id, [blank])
+    deep = NetRequest("resnet_cifar", options={"depth": 1202})
+    building = Thread(target=descriptions.describe, args=(trained.settings, deep))
+    building.start()
+    assert predict(trained.settings, trained.run_id, [blank]) == before
+    assert building.is_alive()
+    building.join()

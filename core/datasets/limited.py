@@ -1,0 +1,155 @@
+"""Decodes images of strangers in processes of their own, each limited in memory and time.
+
+A decoder that an image keeps busy or breaks is ended, and costs that image alone. No more images are decoded
+at once than there are decoders, so their memory is bounded whatever is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock, Semaphore
+from typing import Any
+
+import numpy as np
+
+from core.datasets.decode import Decoded, Target, Unreadable
+from core.datasets.decode_pool import why_it_ended
+from core.settings import PROGRAM
+
+PROGRAM_NAME = "core.datasets.decode_alone"
+DECODERS = 2
+MEMORY = 1 << 30  # bytes that a decoder may take
+CPU_S, WALL_S = 15, 45.0  # seconds that an image may take, of a processor and in all
+POLL_S = 0.1
+INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")  # nothing secret
+
+
+class Gone(Exception):
+    """Whoever asked for an image is not there any more."""
+
+
+class Decoders:
+    """Decoders that are started when they are needed. Safe to use from several threads.
+
+    count: how many images are decoded at once, at most. memory: bytes a decoder. cpu_s, wall_s: seconds an
+    image.
+    """
+
+    def __init__(
+        self, count: int = DECODERS, memory: int = MEMORY, cpu_s: int = CPU_S, wall_s: float = WALL_S
+    ):
+        self.memory, self.cpu_s, self.wall_s = memory, cpu_s, wall_s
+        self._free = Semaphore(count)
+        self._idle: list[Decoder] = []
+        self._lock = Lock()
+
+    def decode(self, data: bytes, target: Target, gone: Callable[[], bool] = lambda: False) -> Decoded:
+        """Decode one image file, as `core.datasets.decode.decode_image` does.
+
+        gone: asked several times a second whether nobody waits for the image any more.
+        Raises Unreadable, also for an image that takes too much memory or time, and Gone.
+        """
+        while not self._free.acquire(timeout=POLL_S):
+            if gone():
+                raise Gone
+        try:
+            with self._lock:
+                decoder = self._idle.pop() if self._idle else None
+            if decoder is None or decoder.process.poll() is not None:
+                decoder = Decoder(self.memory, self.cpu_s)
+            try:
+                found = decoder.decode(data, target, time.monotonic() + self.wall_s, gone)
+            except BaseException:
+                decoder.stop()
+                raise
+            if decoder.ends:
+                decoder.stop()
+            else:
+                with self._lock:
+                    self._idle.append(decoder)
+        finally:
+            self._free.release()
+        if isinstance(found, Unreadable):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """End the decoders that have nothing to do."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().stop()
+
+
+class Decoder:
+    """One process, which decodes one image after the other. ends: it has said that it takes no other."""
+
+    ends = False
+
+    def __init__(self, memory: int, cpu_s: int):
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", PROGRAM_NAME, str(memory), str(cpu_s)],
+            cwd=PROGRAM,
+            env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def decode(
+        self, data: bytes, target: Target, give_up: float, gone: Callable[[], bool]
+    ) -> Decoded | Unreadable:
+        """The image, or why it is none. Raises Unreadable where the process must not be used again, Gone."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # how it ended is looked at below
+            header = json.dumps({"bytes": len(data), "target": list(target)})
+            self.process.stdin.write(header.encode() + b"\n" + data)
+            self.process.stdin.flush()
+        read = self._reader(give_up, gone)
+        received = bytearray()
+        while b"\n" not in received:
+            received += read()
+        line, _, pixels = bytes(received).partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        received = bytearray(pixels)
+        while len(received) < answer["bytes"]:
+            received += read()
+        self.ends = answer["ends"]
+        if "error" in answer:
+            return Unreadable(answer["error"])
+        facts = answer["facts"]
+        if facts["value_range"] is not None:
+            facts["value_range"] = tuple(facts["value_range"])
+        return Decoded(pixels=np.frombuffer(bytes(received), np.uint8).reshape(answer["shape"]), **facts)
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        with self.process:  # closes its pipes and waits for it
+            pass
+
+    def _reader(self, give_up: float, gone: Callable[[], bool]) -> Callable[[], bytes]:
+        """What gives the next bytes of an answer; raises Unreadable where none will come, Gone."""
+        assert self.process.stdout is not None
+        file = self.process.stdout.fileno()
+
+        def read() -> bytes:
+            with selectors.DefaultSelector() as selector:
+                selector.register(file, selectors.EVENT_READ)
+                while not selector.select(POLL_S):
+                    if gone():
+                        raise Gone
+                    if time.monotonic() > give_up:
+                        raise Unreadable("takes too long to decode")
+            if not (data := os.read(file, 1 << 20)):
+                raise Unreadable(why_it_ended(self.process.wait()))
+            return data
+
+        return read
