@@ -63,6 +63,29 @@ class Target(NamedTuple):
         rule = value_range.rule_from_json(facts.get("value_range"))
         return cls(height, width, channels, facts["policy"], rule)
 
+    @property
+    def sentences(self) -> str:
+        """What is done to every image, for whoever gives images to a model elsewhere."""
+        size = f"{self.height}×{self.width}"
+        fitted = {
+            "stretch": f"stretched to {size}, whatever its proportions",
+            "pad": f"fitted into {size} with black around it",
+            "crop": f"enlarged or reduced to cover {size}, of which the middle is kept",
+        }[self.policy]
+        match self.values:
+            case (low, high):
+                values = f"{value_range.number(low)} to {value_range.number(high)}"
+                deep = f"values of {values} become 0 to 255, and those outside are clipped"
+            case value_range.IMAGE:
+                deep = "the range of its own values becomes 0 to 255: the training images have 8 bits"
+            case _:
+                deep = value_range.FULL_RANGE
+        return (
+            "Before that, an image is turned upright by its EXIF tag, laid on white where it is transparent, "
+            f"made {'grey' if self.channels == 1 else 'RGB'}, and {fitted} (height×width, bicubic). "
+            f"Of an image deeper than 8 bits, {deep}."
+        )
+
 
 class Decoded(NamedTuple):
     """pixels: uint8 `(H, W, C)`. height and width: of the image before it was resized, as it is looked at.

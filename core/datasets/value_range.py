@@ -28,6 +28,7 @@ UNRECORDED = (
     "Imported before value ranges were recorded: integers of more than 8 bits were divided by 65,535, floats "
     "by 1, 255 or 65,535 after the values of each image. Import such images again to have one range for all."
 )
+FULL_RANGE = "integers are divided by 65,535, floats by 1, 255 or 65,535 after the values of each image"
 MIN_FILLED = 0.5  # of a usual range; below, the range is that of the values themselves
 
 

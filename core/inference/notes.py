@@ -6,14 +6,13 @@ import numpy as np
 
 from core.datasets.brightness import Usual, fits_inverted, measured
 from core.datasets.decode import Decoded
-from core.datasets.value_range import IMAGE, Rule, number
+from core.datasets.value_range import FULL_RANGE, IMAGE, Rule, number
 
 # Of a model that another program logged.
 GIVEN_AS_THEY_ARE = (
     "The preprocessing of this model is not known. It was given pixels of 0 to 255: if it expects others, "
     "its answer is wrong."
 )
-FULL_RANGE = "integers are divided by 65,535, floats by 1, 255 or 65,535 after the values of each image."
 
 
 def no_keras_model(name: str) -> str:
@@ -31,7 +30,7 @@ def value_notes(rule: Rule, decoded: Decoded) -> list[str]:
     if decoded.value_range is None:
         return [
             "The image has more than 8 bits, and its dataset was imported before value ranges were recorded: "
-            + FULL_RANGE
+            + f"{FULL_RANGE}."
         ]
     low, high = map(number, decoded.value_range)
     if rule == IMAGE:

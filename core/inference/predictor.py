@@ -15,9 +15,10 @@ from core import datasets
 from core.architectures import load_layers
 from core.datasets.brightness import Usual, usual_brightness
 from core.datasets.decode import Decoded, Target, Unreadable, decode_image
+from core.datasets.value_range import FULL_RANGE
 from core.inference.facts import logged_facts
 from core.inference.foreign import check_probabilities, foreign_classifier
-from core.inference.notes import FULL_RANGE, inversion_note, value_notes, views_note
+from core.inference.notes import inversion_note, value_notes, views_note
 from core.registry import UnknownName
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -141,7 +142,7 @@ def _foreign_answers(
     return [
         {
             **_top(probabilities, data["classes"], top_k),
-            "notes": [f"The image has more than 8 bits: {FULL_RANGE}"] if image.deep else [],
+            "notes": [f"The image has more than 8 bits: {FULL_RANGE}."] if image.deep else [],
             "inversion": "",
             "views": "",
             "preprocessing": data["note"],

@@ -32,7 +32,7 @@ sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 TEXT = """# {name}
 
 A classifier in Keras' format. It takes a batch of images `(N, {shape})` with pixels of 0 to 255 and answers
-{answer}. Preprocessing is part of the model. `requirements.txt` lists the packages it was saved with.
+{answer}. Preprocessing is part of the model. {images}`requirements.txt` lists the packages it was saved with.
 
 ```python
 {code}```
@@ -75,18 +75,20 @@ def requirements() -> list[str]:
     return [f"{package}=={version(package)}" for package in ("keras", keras.backend.backend(), "numpy")]
 
 
-def save_model(path: str, model: keras.Model, classes: Sequence[str] = (), **given: Any) -> None:
+def save_model(
+    path: str, model: keras.Model, classes: Sequence[str] = (), images: str = "", **given: Any
+) -> None:
     """Save a model as `mlflow.keras.save_model` does, with what it needs beside it.
 
-    classes: their names, in the order of the probabilities.
+    classes: their names, in the order of the probabilities. images: sentences on how its images are made.
     """
     import mlflow.keras
 
     mlflow.keras.save_model(model, path=path, **given)
-    write_beside(Path(path), model, classes)
+    write_beside(Path(path), model, classes, images)
 
 
-def write_beside(folder: Path, model: keras.Model, classes: Sequence[str] = ()) -> None:
+def write_beside(folder: Path, model: keras.Model, classes: Sequence[str] = (), images: str = "") -> None:
     """Write the README, and the package of layers where the model has some that Keras lacks."""
     sources = sorted(set(_sources(model)))
     needs_code = bool(sources) or len(list(model._flatten_layers())) > DEEP
@@ -104,7 +106,8 @@ def write_beside(folder: Path, model: keras.Model, classes: Sequence[str] = ()) 
     if classes:
         names = "".join(f"    {_quoted(name)},\n" for name in classes)
         code += (NAMES_OF_TWO if units == 1 else NAMES).format(names=names)
-    text = TEXT.format(name=model.name, shape=shape, answer=answer, code=code)
+    images = f"{images}\n\n" if images else ""
+    text = TEXT.format(name=model.name, shape=shape, answer=answer, images=images, code=code)
     (folder / README).write_text(text, encoding="utf-8")
 
 

@@ -279,11 +279,13 @@ class RunStore:
         )
         self.client.log_inputs(run_id, [DatasetInput(dataset, [])])
 
-    def log_model(self, run_id: str, model: keras.Model, classes: Sequence[str] = ()) -> int:
+    def log_model(
+        self, run_id: str, model: keras.Model, classes: Sequence[str] = (), images: str = ""
+    ) -> int:
         """Save a model as the run's, however long the store is busy; returns its size in bytes.
 
         It takes the place of the one that an earlier attempt saved: a run has one model. classes: their
-        names in the order of its answers, for the README beside the model.
+        names in the order of its answers, images: how its images are made, for the README beside the model.
         """
         import mlflow.utils.environment
         import numpy as np
@@ -297,13 +299,18 @@ class RunStore:
         # Comparing the requirements with all that is installed takes a second.
         with patch.object(mlflow.utils.environment, "warn_dependency_requirement_mismatches"):
             patiently(
-                lambda: self._log_model(run_id, model, signature, classes),
+                lambda: self._log_model(run_id, model, signature, classes, images),
                 others=lambda: self.touch(run_id),
             )
         return patiently(lambda: self.model_file(run_id)).stat().st_size
 
     def _log_model(
-        self, run_id: str, model: keras.Model, signature: ModelSignature, classes: Sequence[str]
+        self,
+        run_id: str,
+        model: keras.Model,
+        signature: ModelSignature,
+        classes: Sequence[str],
+        images: str,
     ) -> None:
         from mlflow.models import Model
 
@@ -327,6 +334,7 @@ class RunStore:
             model_id=logged.model_id,
             model=model,
             classes=classes,
+            images=images,
             signature=signature,
             pip_requirements=model_files.requirements(),  # inferring them takes 8 s
         )

@@ -25,6 +25,7 @@ from core.architectures.transfer import assemble, head_of
 from core.config import DataConfig, ExperimentConfig
 from core.datasets import ImageDataset, choices, split_report
 from core.datasets.brightness import usual_brightness
+from core.datasets.decode import Target
 from core.datasets.records import Shape
 from core.datasets.splits import Split
 from core.datasets.versions import evaluation_fingerprint, split_fingerprint
@@ -150,8 +151,10 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         progress.phase("measuring the latency")
         writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
         progress.phase("saving")
+        info = dataset.info
+        target = Target(*info.shape, info.options.get("policy", "stretch"), info.value_range)
         size_of_model = writer.attempt(
-            "the model", lambda: store.log_model(run_id, saved, dataset.info.classes)
+            "the model", lambda: store.log_model(run_id, saved, info.classes, target.sentences)
         )
         if size_of_model is not None:
             writer.metrics({"model_bytes": size_of_model}, step=0)

@@ -8,13 +8,17 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from runpy import run_path
 
 import keras
 import numpy as np
+import pytest
 
 from core.architectures import architectures, build_model, inference_model
 from core.architectures import layers as own_layers
-from core.tracking.model_files import README, requirements, save_model
+from core.datasets.decode import Target
+from core.datasets.value_range import FULL, IMAGE
+from core.tracking.model_files import README, requirements, save_model, write_beside
 from core.tracking.store import get_store
 from tests.conftest import Trained
 
@@ -92,6 +96,50 @@ def test_every_layer_that_keras_lacks_is_in_one_of_them() -> None:
     assert found == set(own_layers.__all__) - {"AuxiliaryModel"}
 
 
+BENT = """
+import keras
+
+
+@keras.saving.register_keras_serializable(package="bends")
+def bent(x):
+    return keras.ops.maximum(x, 0.1 * x)
+"""
+
+
+def test_a_registered_function_is_saved_beside_its_model(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "_bends.py").write_text(BENT)
+    known = run_path(str(tmp_path / "own" / "_bends.py"))
+    images = keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(keras.layers.Conv2D(2, 3, activation=known["bent"])(images))
+    model = keras.Model(images, keras.layers.Dense(3, "softmax")(x), name="bends")
+    save_model(str(tmp_path / "saved"), model, ["a", "b", "c"], pip_requirements=requirements())
+    values = np.random.default_rng(0).uniform(size=(2, 8, 8, 1)).astype("float32")
+    np.save(tmp_path / "saved" / "images.npy", values)
+    load_elsewhere([tmp_path / "saved"], tmp_path)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "saved" / "answers.npy"), model.predict(values, verbose=0), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (Target(8, 6, 1, "pad", (100.0, 1499.0)), "made grey, and fitted into 8×6 with black around it"),
+        (Target(8, 6, 1, "pad", (100.0, 1499.0)), "values of 100 to 1,499 become 0 to 255"),
+        (Target(8, 6, 3, "crop", IMAGE), "made RGB, and enlarged or reduced to cover 8×6"),
+        (Target(8, 6, 3, "stretch", IMAGE), "the range of its own values becomes 0 to 255"),
+        (Target(8, 6, 3, "stretch", FULL), "integers are divided by 65,535, floats by 1, 255 or 65,535"),
+    ],
+)
+def test_the_readme_says_how_an_image_becomes_what_the_model_takes(
+    tmp_path: Path, target: Target, told: str
+) -> None:
+    model = keras.Sequential([keras.Input((8, 6, target.channels)), keras.layers.Flatten()], name="flat")
+    write_beside(tmp_path, model, images=target.sentences)
+    assert told in (tmp_path / README).read_text()
+
+
 def test_a_run_says_what_its_model_needs(trained: Trained) -> None:
     folder = get_store().model_file(trained.run_id).parents[1]
     lines = (folder / "requirements.txt").read_text().splitlines()
@@ -99,4 +147,5 @@ def test_a_run_says_what_its_model_needs(trained: Trained) -> None:
         assert f"{package}=={version(package)}" in lines
     readme = (folder / README).read_text()
     assert "(N, 28, 28, 1)" in readme
+    assert "made grey, and stretched to 28×28, whatever its proportions" in readme
     assert "classes = [\n    '0',\n    '1',\n" in readme
