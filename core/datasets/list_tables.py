@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from core.config.text import shortened
 from core.datasets import tables
 from core.datasets.decode import Unreadable
 from core.datasets.layout import Place, looks_like_image, part_of
@@ -305,7 +306,9 @@ class _Rows:
                 "A dataset needs one class for each image."
             )
         told = (
-            f" For example, {self._problems[0].name!r} {self._problems[0].reason}." if self._problems else ""
+            f" For example, {shortened(self._problems[0].name)} {self._problems[0].reason}."
+            if self._problems
+            else ""
         )
         there = [name for name in self._files.beside(set()) if looks_like_image(name)]
         return (

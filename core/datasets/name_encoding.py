@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from core.config.text import shortened
+
 # What Windows packs with: its OEM and ANSI code pages. chardet ranks them.
 SINGLE_BYTE = (
     *("cp437", "cp850", "cp852", "cp857", "cp862", "cp866", "cp737", "cp775", "cp720", "cp874"),
@@ -96,12 +98,14 @@ def read_as(names: Sequence[bytes], encoding: str) -> Guess:
         _decodes(b"a", codec)
     except LookupError:  # unknown, or no encoding of text, such as base64
         raise ValueError(
-            f"There is no text encoding {encoding!r}. Common ones: utf-8, {', '.join(ENCODINGS)}."
+            f"There is no text encoding {shortened(encoding)}. Common ones: utf-8, {', '.join(ENCODINGS)}."
         ) from None
     own = _parts([name for name in names if encoding_of(name, codec) == codec])
     bad = next((part for part in own if not _decodes(part, codec)), None)
     if bad is not None:
-        raise ValueError(f"The names in the archive are not in {encoding}: {bad!r} cannot be read so.")
+        raise ValueError(
+            f"The names in the archive are not in {encoding}: {shortened(bad)} cannot be read so."
+        )
     guess = guess_encoding(names)
     others = () if guess is None else ((guess.encoding, guess.examples), *guess.others)
     examples = _examples(own, codec)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.config import KEEP_TOGETHER
+from core.config.text import shortened
 from core.datasets.decode import POLICIES
 from core.datasets.listing import Item, Listing, class_name, class_order, some
 from core.datasets.records import Problem
@@ -58,7 +59,7 @@ def checked_request(
     if test_fraction is not None and not 0.01 <= test_fraction <= 0.9:
         raise ImportRefused(f"`test_fraction` must be in 0.01 to 0.9. Received: {test_fraction}.")
     if policy not in POLICIES:
-        raise ImportRefused(f"`policy` must be one of {', '.join(POLICIES)}. Received: {policy!r}.")
+        raise ImportRefused(f"`policy` must be one of {', '.join(POLICIES)}. Received: {shortened(policy)}.")
     if mirror is not None and (len(mirror) != 2 or mirror[0] == mirror[1]):
         raise ImportRefused(f"`mirror` must name two different classes. Received: {mirror}.")
     if mirror is not None:
@@ -71,7 +72,8 @@ def checked_request(
         raise ImportRefused(str(error)) from None
     if keep_together not in KEEP_TOGETHER:
         raise ImportRefused(
-            f"`keep_together` must be one of {', '.join(KEEP_TOGETHER)}. Received: {keep_together!r}."
+            f"`keep_together` must be one of {', '.join(KEEP_TOGETHER)}. "
+            f"Received: {shortened(keep_together)}."
         )
     return Request(sides, channels, test_fraction, policy, mirror, seed, values, keep_together)
 
@@ -82,7 +84,9 @@ def parse_columns(assignments: Iterable[str]) -> dict[str, str] | None:
     for text in assignments:
         role, sign, name = (part.strip() for part in text.partition("="))
         if not (role and sign and name):
-            raise ImportRefused(f"A column must be written role=name, as label=kind. Received: {text!r}.")
+            raise ImportRefused(
+                f"A column must be written role=name, as label=kind. Received: {shortened(text)}."
+            )
         columns[role] = name
     return columns or None
 
@@ -95,7 +99,7 @@ def parse_range(text: str) -> tuple[float, float] | None:
     except ValueError:
         raise ImportRefused(
             "A value range must be two numbers, the value that becomes black and a larger one that becomes "
-            f"white, as 0, 4095. Received: {text.strip()!r}."
+            f"white, as 0, 4095. Received: {shortened(text.strip())}."
         ) from None
 
 
@@ -106,7 +110,7 @@ def check_source(listing: Listing, request: Request) -> None:
     for label in request.mirror or ():
         if label not in labels:
             raise ImportRefused(
-                f"`mirror` names a class that {listing.title} does not have: {label!r}. "
+                f"`mirror` names a class that {listing.title} does not have: {shortened(label)}. "
                 f"Classes: {some(class_order(labels))}."
             )
     if request.test_fraction is not None and any(item.place.part == "test" for item in listing.items):
@@ -132,4 +136,4 @@ def check_classes(labels: Collection[str], title: str, problems: Sequence[Proble
 
 def example(problems: Sequence[Problem]) -> str:
     """One problem of several as a sentence, to be put behind another; empty when there is none."""
-    return f" For example, {problems[0].name!r} {problems[0].reason}." if problems else ""
+    return f" For example, {shortened(problems[0].name)} {problems[0].reason}." if problems else ""

@@ -22,6 +22,7 @@ from typing import IO
 
 import numpy as np
 
+from core.config.text import shortened
 from core.datasets import edits
 from core.datasets.records import (
     Arrays,
@@ -52,7 +53,7 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise DatasetError(
             "A dataset's name must be 1 to 64 letters, digits, '-', '_' or '.', beginning with a letter or "
-            f"digit. Received: {name!r}."
+            f"digit. Received: {shortened(name)}."
         )
 
 

@@ -411,7 +411,9 @@ def _entry(name: str, image: str | Row, values: Mapping[str, str], cells: tuple[
     written = values.get("part", "")
     part = part_of(written)
     if written and part is None:
-        raise TableRefused(f"a set must be one of {', '.join(PART_NAMES)}. Received: {written.lower()!r}.")
+        raise TableRefused(
+            f"a set must be one of {', '.join(PART_NAMES)}. Received: {shortened(written.lower())}."
+        )
     return Entry(name, image, values["label"], part or "", values.get("group", ""), cells)
 
 

@@ -142,7 +142,7 @@ def test_files_that_an_archive_lacks_are_named(listed):
         (b"file\n1.png\n", "has no column for the label"),
         (b"file,label\n\xff\xfe,x\n", "is not UTF-8 text"),
         (b'file,label\n"1.png,x\n', "is not a table"),
-        (b"file,label,split\n1.png,x,exam\n", "a part must be one of .*Received: 'exam'"),
+        (b"file,label,split\n1.png,x,exam\n", "a set must be one of .*Received: 'exam'"),
     ],
     ids=["empty", "no columns", "no label", "no text", "no table", "no part"],
 )
