@@ -6,7 +6,7 @@ from core import recipes
 from core.jobs.groups import repeated
 from core.tracking import schema
 from core.ui import live, overview, reads
-from core.ui.actions import action_button
+from core.ui.actions import action_button, may_change
 from core.ui.frame import open_page
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
@@ -15,14 +15,18 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
         quickstart = recipes.get("quickstart")
         with st.container(border=True):
             st.subheader("Nothing has been trained here yet")
-            st.write(quickstart.description)
+            if may_change():
+                st.write(quickstart.description)
             groups = [repeated(config) for config in quickstart.configs]
             if action_button(
                 "Start the quickstart", type="primary", icon=":material/rocket_launch:"
             ) and live.launch_all(groups, {schema.RECIPE: quickstart.name}):
                 st.rerun()
             live.await_first_run()
-            st.caption("Or import images of your own on the Data page, and choose models on the Train page.")
+            if may_change():
+                st.caption(
+                    "Or import images of your own on the Data page, and choose models on the Train page."
+                )
     else:
         live.queue_panel(store, follow=True)
         overview.best_runs()

@@ -8,7 +8,9 @@ from core.ui.frame import open_page
 from core.ui.train_form import experiment_form
 
 ICON = ":material/model_training:"
-READ_ONLY = "This server is read-only: the form shows what a training would be, and launches none."
+READ_ONLY = (
+    "This server is read-only: settings can be checked and previewed here, but no run can be launched."
+)
 
 with open_page("Train", "Choose images and models; each model becomes a run in the queue.") as store:
     form, queue = st.columns([3, 2], gap="large")

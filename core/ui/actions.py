@@ -17,6 +17,15 @@ def may_change() -> bool:
     return get_settings().role == "trainer"
 
 
+def train_first(sentence: str) -> None:
+    """Say that there is no run yet, and lead whoever may start one to the Train page."""
+    if not may_change():
+        st.info(f"{sentence}.", icon=":material/info:")
+        return
+    st.info(f"{sentence}: start one on the Train page.", icon=":material/info:")
+    st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
+
+
 def action_button(label: str, place: Any = st, **options: Any) -> bool:
     """Draw a button whose click changes something; returns whether it was clicked.
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.ui import words
+from core.ui.actions import train_first
 
 
 def choose_run(
@@ -24,8 +25,7 @@ def choose_run(
         wanted = st.query_params.get("run")
         if wanted is not None and missing is not None and (reason := missing(wanted)):
             st.warning(words.plain(reason), icon=":material/link_off:")
-        st.info("No run to show yet: start one on the Train page.", icon=":material/info:")
-        st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
+        train_first("No run to show yet")
         return None
     labels = {run["run_id"]: words.run_label(run) for _, run in runs[["run_id", "name"]].iterrows()}
     key, seen = f"choose {label}", f"address of {label}"

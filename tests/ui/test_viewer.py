@@ -100,6 +100,18 @@ def test_an_empty_overview_offers_a_viewer_no_quickstart(
     assert labels(opened("streamlit_app.py")) == set()
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store_sends_a_viewer_nowhere_to_train(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    settings_module.get_settings.cache_clear()
+    app = opened(page)
+    assert not app.exception
+    said = [element.value for element in (*app.info, *app.caption, *app.markdown)]
+    assert not [one for one in said if "start one" in one or "import images" in one]
+
+
 def test_rows_of_the_queue_offer_a_viewer_nothing(viewer: dict[str, str]) -> None:
     def draw(chosen: list[str]) -> None:
         from core.tracking.store import get_store
