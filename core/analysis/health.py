@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.analysis.losses import cross_entropy_from
 from core.analysis.values import is_ours, not_a_fraction, number, text, validation_accuracy
 from core.tracking import schema
 
@@ -32,6 +33,8 @@ COLUMNS = (
     f"tags.{schema.NUMBER}",
     f"tags.{schema.LEAK}",
     f"tags.{schema.LOSS}",
+    f"tags.{schema.LOSS_FROM}",
+    "last_epoch",
     *(f"metrics.{name}" for name in (*ACCURACIES, *schema.SET_METRICS, "loss", "val_loss")),
     "metrics.test_balanced_accuracy",
     "metrics.test_macro_f1",
@@ -165,7 +168,8 @@ def _one_class_by_scores(accuracy: float, balanced: float, macro_f1: float) -> b
 
 def _exploded(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
     found = []
-    plain = text(run, f"tags.{schema.LOSS}") is not None
+    since = cross_entropy_from(run)
+    plain = since <= 1 or number(run, "last_epoch", 0.0) >= since
     limit = EXPLODED_ABOVE if plain else EXPLODED_WITH_PENALTIES if is_ours(run) else math.inf
     for name, what, accuracy in (
         ("loss", "training loss", "accuracy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,12 +33,24 @@ def included(run: Mapping[str, Any] | pd.Series) -> list[str]:
     return found
 
 
+def cross_entropy_from(run: Mapping[str, Any] | pd.Series) -> float:
+    """The first epoch whose `loss` and `val_loss` are the cross-entropy alone; infinite where none is."""
+    if text(run, f"tags.{schema.LOSS}") is not None:
+        return 1
+    return number(run, f"tags.{schema.LOSS_FROM}", math.inf)
+
+
 def sentence(run: Mapping[str, Any] | pd.Series) -> str | None:
     """What to know before the losses of a run are compared with another's; None where nothing is."""
     if not (parts := included(run)):
         return None
     listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    first = cross_entropy_from(run)
+    which, whose, rest = "this run", "its", ""
+    if math.isfinite(first):
+        which = f"epochs 1 to {first - 1:.0f} of this run" if first > 2 else "epoch 1 of this run"
+        whose, rest = "their" if first > 2 else "its", f" From epoch {first:.0f} on they are."
     return (
-        f"An older version logged this run: its training and validation loss include {listed}, so they are "
-        "not the cross-entropy that other runs log."
+        f"An older version logged {which}: {whose} training and validation loss include {listed}, so they "
+        f"are not the cross-entropy that other runs log.{rest}"
     )

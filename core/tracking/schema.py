@@ -3,7 +3,8 @@
 Epoch metrics carry `step = epoch` (from 1) and Keras' own names, so that runs logged elsewhere compare with
 ours. `loss` and `val_loss` are the cross-entropy of the predictions, whatever the run optimizes; what it
 optimizes, with penalties, label smoothing, focal or class weights, is `objective` and `val_objective`. Runs
-without the tag `archlab.loss` logged the objective as `loss` and `val_loss`.
+without the tag `archlab.loss` logged the objective as `loss` and `val_loss`, before the epoch of
+`archlab.loss.from` where they have that.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ UNMEASURED = "archlab.unmeasured"  # one line: why these told nothing
 FOREGROUND = "archlab.foreground"  # launched outside the queue, by a command that waits for it
 NUMBER = "archlab.number"  # counts the runs of a store; decides the run's colour
 LOSS = "archlab.loss"  # what every `loss` and `val_loss` of the run is: CROSS_ENTROPY; absent on older runs
+LOSS_FROM = "archlab.loss.from"  # of an older run that was resumed: the first epoch of which that is true
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
 RECIPE = "archlab.recipe"
 USER = "mlflow.user"

@@ -123,8 +123,7 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
         logger = EpochLogger(
             writer, len(training.rows), run.epochs, patiently(lambda: store.last_step(run_id))
         )
-        if not logger.logged or schema.LOSS in patiently(lambda: store.state(run_id)).tags:
-            writer.tags({schema.LOSS: schema.CROSS_ENTROPY})  # else its first epochs were logged otherwise
+        writer.tags(loss_tags(logger.logged, patiently(lambda: store.state(run_id)).tags))
         with system_metrics(store, run_id, writer):
             testing_rates = config.schedule.name == "range_test"
             reporters: list[keras.callbacks.Callback] = [progress]
@@ -160,6 +159,17 @@ def _train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str, 
             writer.metrics({"model_bytes": size_of_model}, step=0)
             writer.tags({schema.WEIGHTS: lineage.digest_of(map(np.asarray, saved.get_weights()))})
         progress.phase(schema.SAVED)
+
+
+def loss_tags(logged: int, tags: Mapping[str, str]) -> dict[str, str]:
+    """What to note of the loss that a run is about to log: since when it is the cross-entropy.
+
+    Epochs that an older version logged had the objective there. logged: the last epoch in the store, 0 before
+    the first. tags: those that the run has.
+    """
+    if not logged or schema.LOSS in tags:
+        return {schema.LOSS: schema.CROSS_ENTROPY}
+    return {} if schema.LOSS_FROM in tags else {schema.LOSS_FROM: str(logged + 1)}
 
 
 def batches(

@@ -133,6 +133,9 @@ def test_penalties_of_older_versions_and_losses_of_other_programs_are_no_explosi
     healthy = {**logged(answering(LABELS), LABELS), "metrics.loss": 150.0}
     assert kinds({**healthy, f"tags.{schema.LOSS}": None}) == []
     assert kinds({**healthy, f"tags.{schema.LOSS}": None, "metrics.loss": 3e13}) == [EXPLODED]
+    resumed = {**healthy, f"tags.{schema.LOSS}": None, f"tags.{schema.LOSS_FROM}": "4"}
+    assert kinds({**resumed, "last_epoch": 3.0}) == []
+    assert kinds({**resumed, "last_epoch": 4.0}) == [EXPLODED]  # a cross-entropy again
     assert kinds({**healthy, f"tags.{schema.LOSS}": None, f"tags.{schema.NUMBER}": None}) == []
 
 

@@ -31,6 +31,21 @@ def test_an_old_loss_includes_what_its_settings_say(settings: dict, parts: list[
     assert included({**old, OURS: None}) == []
 
 
+def test_of_a_run_that_was_resumed_since_only_the_older_epochs_are_said() -> None:
+    resumed = run("r", 0.9, **{"regularization.l2_dense": 0.01, f"tags.{schema.LOSS_FROM}": "4"})
+    assert sentence(resumed) == (
+        "An older version logged epochs 1 to 3 of this run: their training and validation loss include L2 "
+        "penalties, so they are not the cross-entropy that other runs log. From epoch 4 on they are."
+    )
+    assert "logged epoch 1 of this run: its training" in str(
+        sentence({**resumed, f"tags.{schema.LOSS_FROM}": "2"})
+    )
+    for nonsense in ("best", "nan", "inf", ""):
+        assert "An older version logged this run:" in str(
+            sentence({**resumed, f"tags.{schema.LOSS_FROM}": nonsense})
+        )
+
+
 def test_the_sentence_lists_all_of_it() -> None:
     old = run("old", 0.9, **{"regularization.l2_rest": 0.1, "training.label_smoothing": 0.1})
     assert sentence(old) == (

@@ -24,7 +24,7 @@ from core.training.callbacks import KeepBest, ProgressReporter
 from core.training.fitting import compile_model
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, fed, steps_per_execution
-from core.training.train import log_data, require_same_data, wrap
+from core.training.train import log_data, loss_tags, require_same_data, wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
 LABELS = np.arange(40) % 4
@@ -264,3 +264,11 @@ def test_a_run_is_not_continued_on_a_dataset_that_changed(store: RunStore) -> No
     other = choices.choose(dataset, config.with_values({"data.validation_fraction": 0.2}).data)
     with pytest.raises(ValueError, match=changed):
         require_same_data(store, run_id, config.data, dataset, other)
+
+
+def test_a_run_that_an_older_version_began_notes_since_when_its_loss_is_the_cross_entropy() -> None:
+    ours = {schema.LOSS: schema.CROSS_ENTROPY}
+    assert loss_tags(0, {}) == ours
+    assert loss_tags(3, ours) == ours
+    assert loss_tags(3, {}) == {schema.LOSS_FROM: "4"}
+    assert loss_tags(9, {schema.LOSS_FROM: "4"}) == {}  # resumed a second time
