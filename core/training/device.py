@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def set_up_device(training: TrainingConfig | None = None) -> None:
     elif keras.backend.backend() == "jax":
         import jax
 
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # read when the first device is used
         # Pass arrays that a layer holds to the compiled step instead of writing them into it: with the 150 MB
         # of CIFAR-10 in `FromDevice` compiling took 60 to 80 s on a CPU, and 0.6 s so.
         jax.config.update("jax_use_simplified_jaxpr_constants", True)
