@@ -112,8 +112,13 @@ def compare(runs: pd.DataFrame) -> Comparison:
     finished: dict[Hashable, list[dict[str, Any]]] = {}
     unfinished, unranked = Counter[Hashable](), Counter[Hashable]()
     rows = ended.loc[:, [name for name in DECIDING if name in ended]].to_dict("records")
-    for key, row in zip(experiments(ended), rows, strict=True):
-        if row["status"] != schema.FINISHED:
+    early = Counter[Hashable]()  # ended before their images were known, by all other settings
+    on_any_images: dict[Hashable, Hashable] = {}
+    for key, other, row in zip(experiments(ended), experiments(ended, False), rows, strict=True):
+        on_any_images[key] = other
+        if row["status"] != schema.FINISHED and _images_unknown(row):
+            early[other] += 1
+        elif row["status"] != schema.FINISHED:
             unfinished[key] += 1
         elif (reason := _unfit(row)) is not None:
             excluded[row["run_id"]] = reason
@@ -126,9 +131,8 @@ def compare(runs: pd.DataFrame) -> Comparison:
         if len(nothing) == len(repeats):
             excluded |= nothing
         else:
-            competitors.append(
-                _competitor(repeats, evaluations, len(nothing), unfinished[key], unranked[key])
-            )
+            failed = unfinished[key] + early.pop(on_any_images[key], 0)  # of several versions: the newest
+            competitors.append(_competitor(repeats, evaluations, len(nothing), failed, unranked[key]))
     return Comparison(tuple(competitors), excluded)
 
 
@@ -204,21 +208,24 @@ def split_in_words(runs: list[Mapping[str, Any]]) -> str:
     return f"{fraction:.0%} held out, split seed {seed}{together}"
 
 
-def experiments(runs: pd.DataFrame) -> list[Hashable]:
+def experiments(runs: pd.DataFrame, same_images: bool = True) -> list[Hashable]:
     """A key for each run that repeats of one experiment share.
 
     It holds all settings but those in `REPEATED`, with defaults filled in and numbers in one spelling.
+    same_images: repeats also share the version of the dataset and, without folds, the split.
     """
     settings = {}
     for column in runs.columns:
         name = column.removeprefix("params.")
-        if column.startswith("params.") and name not in (*REPEATED, schema.SPLIT, schema.EVALUATION):
+        images = (schema.SPLIT, schema.EVALUATION) + (() if same_images else (schema.FINGERPRINT,))
+        if column.startswith("params.") and name not in (*REPEATED, *images):
             values = runs[column].fillna(default_of(name, runs)).fillna("")
             settings[name] = values.map({value: normal(value) for value in values.unique()})
     folds = runs.get("params.data.folds", pd.Series("0", index=runs.index)).fillna("0")
     split = runs.get(SPLIT, pd.Series(index=runs.index, dtype=object))
     # Folds are repeats. Where no split was logged, an older version ran: those runs are averaged apart.
-    settings["split"] = split.where((folds == "0") | split.isna(), "logged").fillna("")
+    if same_images:
+        settings["split"] = split.where((folds == "0") | split.isna(), "logged").fillna("")
     for tag in (schema.NUMBER, schema.EXTENDS):
         settings[tag] = runs.get(f"tags.{tag}", pd.Series(index=runs.index, dtype=object)).notna()
     return list(zip(*settings.values(), strict=True))
@@ -244,7 +251,8 @@ def differences(runs: pd.DataFrame) -> list[str]:
 
     runs: rows of `frames.runs` that somebody looks at together, whatever their state.
     """
-    rows = runs.loc[:, [name for name in DECIDING if name in runs]].to_dict("records")
+    given = runs.loc[:, [name for name in DECIDING if name in runs]].to_dict("records")
+    rows = [row for row in given if row["status"] == schema.FINISHED or not _images_unknown(row)]
     silent = sum(text(row, "params.data.name") is None for row in rows)
     evaluations = evaluations_of(rows)
     known = [basis_of(row, evaluations) for row in rows if text(row, "params.data.name") is not None]
@@ -268,7 +276,14 @@ def differences(runs: pd.DataFrame) -> list[str]:
             found.append(f"They {what} on different images of '{dataset}'{how}.")
     if silent and len(rows) > 1:
         found.append(f"The dataset of {silent} of them was not logged.")
+    if (unknown := len(given) - len(rows)) and len(given) > 1:
+        found.append(f"{unknown} of them {'has' if unknown == 1 else 'have'} not begun to train.")
     return found
+
+
+def _images_unknown(run: Mapping[str, Any]) -> bool:
+    """Whether a run of ours has not logged its images: it waits, or ended before it began to train."""
+    return is_ours(run) and text(run, FINGERPRINT) is None
 
 
 def normal(value: Any, default: str = "") -> str:

@@ -67,6 +67,22 @@ def test_folds_compete_by_their_mean_and_the_luckiest_wins_nothing() -> None:
     assert len(compare(frame(*lucky, *steady[:4])).rankings()) == 2
 
 
+def test_repeats_that_failed_before_their_images_were_known_are_counted() -> None:
+    early = {FINGERPRINT: None, SPLIT: None, "status": schema.FAILED}
+    runs = [run("a", 0.9), run("a", math.nan, seed=1, **early), run("a", math.nan, seed=2, **early)]
+    (best,) = compare(frame(*runs)).competitors
+    assert best.unfinished == 2
+    other = run("b", math.nan, **early, **{"model.name": "conv3"})
+    (best,) = compare(frame(*runs, other)).competitors
+    assert best.unfinished == 2
+
+
+def test_of_a_run_that_has_not_begun_nothing_false_is_said() -> None:
+    waits = run("waits", math.nan, status=schema.SCHEDULED, **{FINGERPRINT: None, SPLIT: None})
+    assert differences(frame(run("a", 0.9), waits)) == ["1 of them has not begun to train."]
+    assert differences(frame(waits)) == []
+
+
 def test_a_fold_that_ran_twice_counts_once() -> None:
     folds = {"data.folds": 2}
     runs = [run("a", 1.0, seed=seed, **folds) for seed in (0, 1, 2)] + [
