@@ -87,6 +87,7 @@ class Scale:
     full_depth: int = 56
     memory_mib: int = 0  # of the machine's memory that a training may take; 0: no limit
     idle_minutes: float = 0.1
+    idle_epochs: int = 40  # of resnet50: long enough for several looks of the idle guard
 
 
 REHEARSAL = Scale(
@@ -103,7 +104,7 @@ REHEARSAL = Scale(
     full_batch=2_048,
     full_depth=20,
     memory_mib=3_000,
-    idle_minutes=0.1,
+    idle_epochs=4,
 )
 
 
@@ -283,7 +284,7 @@ def idle(scale: Scale, rehearse: bool) -> Iterator[Row]:
     """A training whose steps are long on the GPU and take no processor time is not ended as idle."""
     os.environ["ARCHLAB_IDLE_MINUTES"] = str(scale.idle_minutes)
     settings_module.get_settings.cache_clear()
-    config = speed_config("resnet50", scale).with_values({"training.epochs": 2 * scale.epochs})
+    config = speed_config("resnet50", scale).with_values({"training.epochs": scale.idle_epochs})
     run = measure(config)
     yield Row(
         "idle guard",
