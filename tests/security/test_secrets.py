@@ -33,6 +33,8 @@ from tests.test_command_line import run
 from tests.ui.test_pages import PAGES, opened
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.timeout(900)  # the fixture trains, and opens every page three times
+
 USER, PLANTED = "somebody", "pl4nted-S3cret"
 FORMS = (PLANTED, base64.b64encode(f"{USER}:{PLANTED}".encode()).decode())
 VARIABLES = ("ARCHLAB_RAY_TOKEN", "MLFLOW_TRACKING_TOKEN_UNUSED", "AWS_SECRET_ACCESS_KEY", "MY_API_KEY")
