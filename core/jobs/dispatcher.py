@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -76,12 +77,13 @@ class Dispatcher:
             thread.join()
 
     def _has_room(self) -> bool:
-        """Whether the disk has room for a training to begin: on a full one every run would fail."""
-        free = shutil.disk_usage(self.store.settings.home).free
-        if free < LOW_DISK and not self._full:
-            logger.warning("The disk of %s is full: no training begins.", self.store.settings.home)
-        self._full = free < LOW_DISK
-        return not self._full
+        """Whether the disk takes what a training writes: on a full or read-only one every run would fail."""
+        home = self.store.settings.home
+        full = not os.access(home, os.W_OK) or shutil.disk_usage(home).free < LOW_DISK
+        if full and not self._full:
+            logger.warning("The disk of %s is full or read-only: no training begins.", home)
+        self._full = full
+        return not full
 
     def _reachable(self) -> bool:
         """Whether there is something to train on; what waits for a cluster's head goes on waiting."""
