@@ -104,24 +104,23 @@ class Server:
         The images are decoded before it is this request's turn: a slow one keeps nobody else waiting.
         gone: whether the caller has gone, who sends nothing more; Gone is raised then.
         """
-        from core.inference.predictor import open_model, predict, shown_to_model
+        from core.inference.predictor import answers, open_model, shown_to_model
 
-        store, run_id = get_store(), header["run_id"]
         with self._turn(gone):
-            target = open_model(store, run_id).target
+            opened = open_model(get_store(), header["run_id"])
         decoded = []
         for number, blob in enumerate(blobs, start=1):
             try:
-                decoded.append(self.decoders.decode(blob, target, gone))
+                decoded.append(self.decoders.decode(blob, opened.target, gone))
             except Unreadable as error:
                 name = f"Image {number}" if len(blobs) > 1 else "The image"
                 raise ValueError(f"{name} {error}.") from error
         with self._turn(gone):
-            answers = predict(store, run_id, decoded, header["top_k"], header["invert"])
+            found = answers(opened, decoded, header["top_k"], header["invert"])
         pixels = shown_to_model(decoded, header["invert"])
-        for answer in answers:
+        for answer in found:
             answer["shape"] = pixels.shape[1:]
-        return answers, [one.tobytes() for one in pixels]
+        return found, [one.tobytes() for one in pixels]
 
     @contextmanager
     def _turn(self, gone: Callable[[], bool]) -> Iterator[None]:

@@ -94,18 +94,21 @@ def open_model(store: RunStore, run_id: str) -> Opened:
 
 
 def predict(
-    store: RunStore, run_id: str, images: Sequence[bytes | Decoded], top_k: int = 5, invert: bool = False
+    store: RunStore, run_id: str, blobs: Sequence[bytes], top_k: int = 5, invert: bool = False
 ) -> list[dict[str, Any]]:
     """The `top_k` most probable classes of each image, as `core.inference.client.predict` describes.
 
-    images: files, or what they were decoded to for this run (`Opened.target`). Raises ValueError naming an
-    image that cannot be read, and as `open_model` does.
+    Raises ValueError naming an image that cannot be read, and as `open_model` does.
     """
     opened = open_model(store, run_id)
-    decoded = [
-        one if isinstance(one, Decoded) else _decoded(one, opened.target, number)
-        for number, one in enumerate(images, start=1)
-    ]
+    decoded = [_decoded(blob, opened.target, number) for number, blob in enumerate(blobs, start=1)]
+    return answers(opened, decoded, top_k, invert)
+
+
+def answers(
+    opened: Opened, decoded: Sequence[Decoded], top_k: int = 5, invert: bool = False
+) -> list[dict[str, Any]]:
+    """What a model says of images that were decoded for it (`Opened.target`), as `predict` does."""
     pixels = shown_to_model(decoded, invert)
     outputs = opened.model.predict(pixels.astype("float32"), batch_size=BATCH, verbose=0)
     if opened.foreign:
