@@ -124,6 +124,14 @@ class Postgres:
     def stop(self) -> None:
         self.run("pg_ctl", "-w", "-D", "data", "-m", "immediate", "stop")
 
+    def send(self, signum: signal.Signals) -> None:
+        """Signal the server with all its processes."""
+        server = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        others = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        for process in (server, *map(int, others)):
+            with suppress(ProcessLookupError):  # a connection has just been closed
+                os.kill(process, signum)
+
     def run(self, program: str, *arguments: str) -> None:
         programs = postgres_programs()
         assert programs is not None

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from core.settings import SettingsError
 from core.tracking.errors import Fault, StoreError, first_line, shown, store_errors
+from core.tracking.silence import at_most
 from core.tracking.sqlite_files import watch
 
 DATABASES = ("sqlite", "postgresql")
@@ -57,7 +58,7 @@ def is_database(uri: str) -> bool:
 @contextmanager
 def connected(uri: str) -> Iterator[Connection]:
     """A connection to a store that is a database. Raises StoreError when it cannot be used."""
-    with store_errors(uri), _connection(uri) as connection:
+    with asking(uri), _connection(uri) as connection:
         yield connection
 
 
@@ -85,7 +86,7 @@ def require_answer(uri: str) -> None:
         if time.monotonic() - _answered.get(uri, -math.inf) < TRUST_S:
             return
         if is_database(uri):
-            with connected(uri) as connection:
+            with at_most(ANSWER_S), connected(uri) as connection:
                 connection.execute(text("SELECT 1"))
         elif uri.startswith(("http:", "https:")):
             _ask_server(uri)
@@ -104,7 +105,8 @@ def _connection(uri: str) -> Iterator[Connection]:
     """A connection; that there is none is remembered for a moment, so that a page waits for it only once."""
     _raise_recent_failure(uri)
     try:
-        connection = _engine(uri).connect()
+        with at_most(ANSWER_S):  # the driver asks whether the connection still works
+            connection = _engine(uri).connect()
     except Exception as error:
         if not uri.startswith("sqlite:"):
             _note_failure(uri, error)
@@ -134,7 +136,9 @@ def _note_failure(uri: str, error: BaseException | None, reason: str = "") -> St
     found = re.search(r"\[Errno -?\d+\] ([^')\"\n]+)", str(error))
     if not reason:
         reason = f"{found.group(1)}." if found else first_line(error) if error else "It does not answer."
-    _failures[uri] = time.monotonic(), reason
+    when, known = _failures.get(uri, (-math.inf, ""))
+    if reason != known or time.monotonic() - when >= TRUST_S:  # else whoever asks would prolong it
+        _failures[uri] = time.monotonic(), reason
     return StoreError(uri, reason, Fault.AWAY)
 
 

@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import keras
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine, text
 
 from core import settings as settings_module
 from core.config import ExperimentConfig
@@ -87,6 +89,14 @@ def test_postgresql_is_read_as_the_client_reads_it(database: Postgres, tmp_path:
             .sort_values(["run_id", "metric", "step", "time"], ignore_index=True),
         )  # fmt: skip
         assert store.config(first) == ExperimentConfig()
+
+
+def ends_in_time(read: Callable[[], object]) -> bool:
+    """Whether a read succeeds; fails the test when it does not end at all."""
+    done: list[bool] = []
+    Thread(target=lambda: done.append(answers(read)), daemon=True).start()
+    wait_for(lambda: done, 60)
+    return done[0]
 
 
 def answers(read: Callable[[], object]) -> bool:
@@ -251,17 +261,34 @@ def test_a_run_behind_a_server_is_deleted_with_its_files(server: MlflowServer, t
 
 
 def test_a_server_that_accepts_connections_and_says_nothing_is_not_waited_for(
-    server: MlflowServer, tmp_path: Path
+    remote: Postgres | MlflowServer, tmp_path: Path
 ) -> None:
-    with store_at(tmp_path, server.uri) as store:
-        server.send(signal.SIGSTOP)
-        connections._answered.clear()  # else a server that has just answered is not asked
-        try:
-            assert not answers(store.active)
-            assert not answers(lambda: frames.runs(store))
-        finally:
-            server.send(signal.SIGCONT)
-        wait_for(lambda: answers(store.active), 30)
+    with store_at(tmp_path, remote.uri) as store:
+        run_id = store.create(ExperimentConfig())
+        for read in (store.active, lambda: frames.runs(store), lambda: store.run(run_id)):
+            wait_for(lambda: answers(lambda: store.run(run_id)), 30)
+            assert ends_in_time(store.active)  # so that each engine has a connection that still works
+            remote.send(signal.SIGSTOP)
+            try:
+                for recently_asked in (True, False):
+                    connections._failures.clear()  # each asks the store itself
+                    if not recently_asked:  # else a server that has just answered is not asked first
+                        connections._answered.clear()
+                    assert not ends_in_time(read)
+            finally:
+                remote.send(signal.SIGCONT)
+
+
+def test_a_table_that_is_locked_for_long_is_one_sentence(database: Postgres, tmp_path: Path) -> None:
+    with store_at(tmp_path, database.uri) as store:
+        run_id = store.create(ExperimentConfig())
+        with create_engine(database.uri).begin() as connection:
+            connection.execute(text("LOCK TABLE runs"))
+            for read in (store.active, lambda: store.run(run_id)):
+                connections._failures.clear()
+                with pytest.raises(StoreError, match=r"cannot be used: .*It gave no answer within 8 s\.$"):
+                    read()
+        wait_for(lambda: answers(lambda: store.run(run_id)), 30)
 
 
 @pytest.mark.parametrize(
