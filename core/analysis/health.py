@@ -19,12 +19,14 @@ from core.analysis.values import is_ours, not_a_fraction, number, text, validati
 from core.tracking import schema
 
 CONSTANT, CHANCE, EXPLODED, LEAK, UNUSABLE = "one class only", "chance level", "diverged", "leak", "unusable"
+TOO_FEW = "too few images"
 LEARNED_NOTHING = (CONSTANT, CHANCE)
 # Cross-entropy in nats. Guessing among 1,000 classes costs 6.9; an untrained model may start at some tens.
 EXPLODED_ABOVE = 100.0
 # Older versions added penalties to the loss that they logged, which large models begin with at thousands.
 EXPLODED_WITH_PENALTIES = 1e5
 Z = 1.645  # standard deviations that chance stays below 19 times of 20
+RESOLVED = 0.1  # a set on which luck adds more than this to an accuracy cannot tell skill from chance
 ACCURACIES = ("accuracy", "val_accuracy", "best_val_accuracy", "test_accuracy", "test_top5_accuracy")
 COLUMNS = (
     "status",
@@ -35,7 +37,7 @@ COLUMNS = (
     f"tags.{schema.LOSS}",
     f"tags.{schema.LOSS_FROM}",
     "last_epoch",
-    *(f"metrics.{name}" for name in (*ACCURACIES, *schema.SET_METRICS, "loss", "val_loss")),
+    *(f"metrics.{name}" for name in (*ACCURACIES, *schema.SET_METRICS, "loss", "val_loss", "test_loss")),
     "metrics.test_balanced_accuracy",
     "metrics.test_macro_f1",
     "metrics.test_predicted_classes",
@@ -105,6 +107,11 @@ def _learned_nothing(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
         accuracy, balanced, number(run, "metrics.test_macro_f1")
     ):
         predicted = 1
+    validation = validation_accuracy(run)
+    images, majority = number(run, "metrics.validation_images"), number(run, "metrics.validation_majority")
+    classes = number(run, "metrics.validation_classes")
+    # Where classes differ in size, accuracy alone does not tell skill from none.
+    balanced_set = majority * classes < 1.5
     found = _by_test(
         accuracy,
         balanced,
@@ -112,27 +119,34 @@ def _learned_nothing(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
         number(run, "metrics.test_majority"),
         number(run, "metrics.test_classes"),
         predicted,
+        skilled=balanced_set and _by_luck(majority, images) < validation <= 1,
     )
-    validation = validation_accuracy(run)
-    images, majority = number(run, "metrics.validation_images"), number(run, "metrics.validation_majority")
-    classes = number(run, "metrics.validation_classes")
-    # Without a test set. Where classes differ in size, accuracy alone does not tell skill from none.
-    balanced_set = math.isnan(accuracy) and majority * classes < 1.5
-    if not found and balanced_set and validation <= _by_luck(majority, images):
-        found.append(Trouble(CHANCE, _no_better("validation", validation, majority)))
+    without_test_set = math.isnan(accuracy)
+    if not found and without_test_set and balanced_set and validation <= _by_luck(majority, images):
+        found.append(_no_better("validation", validation, majority, images))
     return found
 
 
 def _by_test(
-    accuracy: float, balanced: float, images: float, majority: float, classes: float, predicted: float
+    accuracy: float,
+    balanced: float,
+    images: float,
+    majority: float,
+    classes: float,
+    predicted: float,
+    skilled: bool = False,
 ) -> list[Trouble]:
-    """Comparisons with NaN are false: what was not logged raises no trouble."""
-    if predicted == 1 and classes != 1:
+    """Comparisons with NaN are false: what was not logged raises no trouble.
+
+    skilled: whether validation showed that the model learned something.
+    """
+    few = skilled and _by_luck(majority, images) - majority > RESOLVED
+    if predicted == 1 and classes != 1 and not few:
         return [
             Trouble(CONSTANT, f"It predicts the same class for every test image ({accuracy:.1%} correct).")
         ]
     if classes > 1 and accuracy <= _by_luck(majority, images) and balanced <= _by_luck(1 / classes, images):
-        return [Trouble(CHANCE, _no_better("test", accuracy, majority))]
+        return [_no_better("test", accuracy, majority, images, skilled)]
     return []
 
 
@@ -146,10 +160,18 @@ def _by_luck(share: float, images: float) -> float:
     return share + Z * math.sqrt(share * (1 - share) / images)
 
 
-def _no_better(part: str, accuracy: float, majority: float) -> str:
-    return (
+def _no_better(part: str, accuracy: float, majority: float, images: float, skilled: bool = False) -> Trouble:
+    """An accuracy that luck explains: many images show that nothing was learned, few show nothing."""
+    if _by_luck(majority, images) - majority > RESOLVED and (skilled or accuracy > majority):
+        return Trouble(
+            TOO_FEW,
+            f"{images:,.0f} {part} image{'' if images == 1 else 's'} cannot tell its {part} accuracy, "
+            f"{accuracy:.1%}, from chance: always answering the most frequent class gives {majority:.1%}.",
+        )
+    return Trouble(
+        CHANCE,
         f"Its {part} accuracy, {accuracy:.1%}, is no better than chance: always answering the most frequent "
-        f"class gives {majority:.1%}."
+        f"class gives {majority:.1%}.",
     )
 
 
@@ -171,14 +193,16 @@ def _exploded(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
     since = cross_entropy_from(run)
     plain = since <= 1 or number(run, "last_epoch", 0.0) >= since
     limit = EXPLODED_ABOVE if plain else EXPLODED_WITH_PENALTIES if is_ours(run) else math.inf
-    for name, what, accuracy in (
-        ("loss", "training loss", "accuracy"),
-        ("val_loss", "validation loss", "val_accuracy"),
+    for name, what, accuracy, when in (
+        ("loss", "training loss", "accuracy", " in the last epoch"),
+        ("val_loss", "validation loss", "val_accuracy", " in the last epoch"),
+        ("test_loss", "test loss", None, ""),  # NaN may mean that it was not logged
     ):
         loss = number(run, f"metrics.{name}")
-        lost = math.isnan(loss) and is_ours(run) and not math.isnan(number(run, f"metrics.{accuracy}"))
+        with_accuracy = accuracy is not None and not math.isnan(number(run, f"metrics.{accuracy}"))
+        lost = math.isnan(loss) and is_ours(run) and with_accuracy
         if lost:
             found.append(Trouble(EXPLODED, f"Its {what} is not a number any more."))
         elif loss > limit or math.isinf(loss):
-            found.append(Trouble(EXPLODED, f"Its {what} exploded: {loss:.3g} in the last epoch."))
+            found.append(Trouble(EXPLODED, f"Its {what} exploded: {loss:.3g}{when}."))
     return found

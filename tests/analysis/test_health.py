@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.analysis.health import CHANCE, CONSTANT, EXPLODED, LEAK, UNUSABLE, of_predictions, troubles
+from core.analysis.health import CHANCE, CONSTANT, EXPLODED, LEAK, TOO_FEW, UNUSABLE, of_predictions, troubles
 from core.analysis.scores import scores
 from core.tracking import schema
 from core.training.train import set_metrics
@@ -115,12 +115,60 @@ def test_without_a_test_set_validation_tells(accuracy: float) -> None:
     assert kinds({**row, **last}) == [CHANCE]  # of the weights that it kept
 
 
+VALIDATED = {"metrics.best_val_accuracy": 0.95, "metrics.validation_images": 200.0} | {
+    "metrics.validation_majority": 0.5,
+    "metrics.validation_classes": 2.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("right", "images", "more", "kind"),
+    [
+        (7, 10, {}, TOO_FEW),
+        (7, 10, VALIDATED, TOO_FEW),
+        (5, 10, VALIDATED, TOO_FEW),
+        (5, 10, {}, CHANCE),
+        (5, 10, VALIDATED | {"metrics.best_val_accuracy": 0.5}, CHANCE),
+        (510, 1000, VALIDATED, CHANCE),  # so many images tell, whatever validation says
+        (9, 10, {}, None),
+    ],
+)
+def test_few_images_cannot_tell_an_accuracy_from_chance(
+    right: int, images: int, more: dict[str, float], kind: str | None
+) -> None:
+    labels = np.arange(images) % 2
+    answers = np.where(np.arange(images) < right, labels, 1 - labels)
+    row = logged(answering(answers, 2), labels) | more
+    assert kinds(row) == ([] if kind is None else [kind])
+    if kind == TOO_FEW:
+        assert troubles(row)[0].sentence == (
+            f"10 test images cannot tell its test accuracy, {right / images:.1%}, from chance: "
+            "always answering the most frequent class gives 50.0%."
+        )
+
+
+def test_one_answer_for_few_test_images_is_no_verdict_where_validation_shows_skill() -> None:
+    row = logged(answering(np.zeros(4, int), 2), np.array([0, 0, 1, 1]))
+    assert kinds(row) == [CONSTANT]
+    assert kinds(row | VALIDATED) == [TOO_FEW]
+
+
+def test_few_validation_images_cannot_tell_either() -> None:
+    counts = {"validation": [5, 5], "test": [0, 0]}
+    row = {f"metrics.{name}": value for name, value in set_metrics(counts).items()}
+    row |= {"status": schema.FINISHED, "metrics.best_val_accuracy": 0.7}
+    assert kinds(row) == [TOO_FEW]
+    assert kinds({**row, "metrics.best_val_accuracy": 0.5}) == [CHANCE]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"metrics.loss": 3e13}, "Its training loss exploded: 3e+13 in the last epoch."),
         ({"metrics.val_loss": math.inf}, "Its validation loss exploded: inf in the last epoch."),
         ({"metrics.val_loss": math.nan}, "Its validation loss is not a number any more."),
+        ({"metrics.test_loss": 3e13}, "Its test loss exploded: 3e+13."),
+        ({"metrics.test_loss": math.inf}, "Its test loss exploded: inf."),
         ({"metrics.loss": 150.0}, "Its training loss exploded: 150 in the last epoch."),
     ],
 )
