@@ -11,7 +11,20 @@ def numbered_from_one(history: pd.DataFrame) -> pd.DataFrame:
     history: as `frames.histories` gives it, of metrics that are logged once an epoch. All metrics of a run
     move together.
     """
+    moved = history["run_id"].isin(from_zero(history))
+    return history.assign(step=history["step"].mask(moved, history["step"] + 1))
+
+
+def from_zero(history: pd.DataFrame) -> list[str]:
+    """Return the ids of the runs that number their epochs from 0.
+
+    The loss tells, then any other metric with several steps: one with a single step is often a final value,
+    which MLflow puts at step 0. Where no metric has several steps, the run has one epoch, and all tell.
+    """
     if history.empty:
-        return history
-    first = history.groupby("run_id")["step"].transform("min")
-    return history.assign(step=history["step"].mask(first == 0, history["step"] + 1))
+        return []
+    steps = history.groupby(["run_id", "metric"])["step"].agg(["min", "nunique"]).reset_index()
+    rank = (steps["nunique"] > 1) * 2 + (steps["metric"] == "loss")
+    best = rank.groupby(steps["run_id"]).transform("max")
+    first = steps[rank == best].groupby("run_id")["min"].min()
+    return first.index[first == 0].tolist()

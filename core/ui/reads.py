@@ -11,7 +11,7 @@ import streamlit as st
 from core import datasets
 from core.analysis import comparable, expected
 from core.analysis.comparable import Basis, Comparison
-from core.analysis.epochs import numbered_from_one
+from core.analysis.epochs import from_zero, numbered_from_one
 from core.analysis.values import is_ours
 from core.datasets import DatasetInfo, ImageDataset
 from core.datasets import store as stored
@@ -52,15 +52,18 @@ def runs() -> pd.DataFrame:
 def _runs(settings: Settings) -> pd.DataFrame:
     found = frames.runs(get_store())
     foreign = found.loc[~_ours(found) & found["last_epoch"].notna(), "run_id"]
-    from_zero = found["run_id"].isin(_from_zero(settings, tuple(foreign))) if len(foreign) else False
-    return found.assign(last_epoch=found["last_epoch"] + from_zero)
+    moved = found["run_id"].isin(_from_zero(settings, tuple(foreign))) if len(foreign) else False
+    return found.assign(last_epoch=found["last_epoch"] + moved)
 
 
 @st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
 def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
     """Which of some runs that another program logged number their epochs from 0."""
-    first = frames.histories(get_store(), run_ids, ["loss"]).groupby("run_id")["step"].min()
-    return first.index[first == 0].tolist()
+    loss = frames.histories(get_store(), run_ids, ["loss"])
+    steps = loss.groupby("run_id")["step"].nunique()
+    undecided = [run_id for run_id in run_ids if steps.get(run_id, 0) < 2]  # most need no second question
+    others = [name for name in schema.EPOCH_METRICS if name != "loss"]
+    return from_zero(pd.concat([loss, frames.histories(get_store(), undecided, others)]))
 
 
 def run(run_id: str) -> pd.Series:
