@@ -55,7 +55,9 @@ def changes(dataset: str, as_json: bool) -> None:
         for row, part in sorted(made.moved.items())
         if part in PARTS
     ]
-    rows += [{"image": one, "change": f"class counted as {other}"} for one, other in made.merged.items()]
+    rows += [
+        {"image": one, "change": f"class counted as {other}"} for one, other in made.counted_as().items()
+    ]
     print_rows(rows, as_json)
 
 

@@ -21,7 +21,11 @@ EDITS = "edits.json"
 
 @dataclass(frozen=True)
 class Edits:
-    """left_out: rows. merged: class to the class that it is counted in. moved: row to its new part."""
+    """What was changed, as it was asked for; each change can be undone alone.
+
+    left_out: rows. merged: class to the one it was merged into, which may be merged itself. moved: row to its
+    new part.
+    """
 
     left_out: frozenset[int] = frozenset()
     merged: Mapping[str, str] = field(default_factory=dict)
@@ -47,8 +51,7 @@ class Edits:
 
     def merge(self, one: str, other: str) -> Edits:
         """Count the images of class `one` as class `other`; what was merged into `one` goes along."""
-        merged = {name: other if into == one else into for name, into in self.merged.items()}
-        return replace(self, merged={**merged, one: other})
+        return replace(self, merged={**self.merged, one: other})
 
     def move(self, rows: Iterable[int], part: str) -> Edits:
         """Put these rows in one part."""
@@ -76,6 +79,20 @@ class Edits:
             raise DatasetError(f"Class {one!r} is not counted as another one.")
         return replace(self, merged={name: into for name, into in self.merged.items() if name != one})
 
+    def counted_as(self) -> dict[str, str]:
+        """Return the class in which each merged class is counted in the end.
+
+        Raises DatasetError when classes are merged in a circle.
+        """
+        found = {}
+        for one, into in sorted(self.merged.items()):
+            for _ in self.merged:
+                into = self.merged.get(into, into)
+            if into in self.merged:
+                raise DatasetError(f"Class {one!r} cannot be merged into {self.merged[one]!r}.")
+            found[one] = into
+        return found
+
     def apply(self, dataset: ImageDataset) -> ImageDataset:
         """The dataset with these edits. Raises DatasetError when they make no dataset any more."""
         info = dataset.info
@@ -84,7 +101,8 @@ class Edits:
         for row, part in self.moved.items():
             parts[row] = PARTS.index(part)
         parts[list(self.left_out)] = LEFT_OUT
-        names = [self.merged.get(name, name) for name in info.classes]
+        counted = self.counted_as()
+        names = [counted.get(name, name) for name in info.classes]
         kept = {names[label] for label in np.unique(dataset.labels[parts != LEFT_OUT])}
         classes = tuple(name for name in info.classes if name in kept)
         position = {name: i for i, name in enumerate(classes)}
@@ -105,10 +123,10 @@ class Edits:
         """What was changed, to be shown with the dataset."""
         told = []
         if self.left_out:
-            told.append(f"{len(self.left_out):,} images are left out.")
-        told.extend(f"Class {one!r} is counted as {other!r}." for one, other in sorted(self.merged.items()))
+            told.append(f"{_images(len(self.left_out), 'is', 'are')} left out.")
+        told.extend(f"Class {one!r} is counted as {other!r}." for one, other in self.counted_as().items())
         if self.moved:
-            told.append(f"{len(self.moved):,} images were moved to another set.")
+            told.append(f"{_images(len(self.moved), 'was', 'were')} moved to another set.")
         return tuple(told)
 
     def _check(self, info: DatasetInfo, count: int) -> None:
@@ -119,8 +137,6 @@ class Edits:
             for name in (one, other):
                 if name not in info.classes:
                     raise DatasetError(f"'{info.name}' has no class {name!r}.")
-            if one == other or other in self.merged:
-                raise DatasetError(f"Class {one!r} cannot be merged into {other!r}.")
 
 
 def read(folder: Path) -> Edits:
@@ -168,6 +184,10 @@ def write(folder: Path, edits: Edits, info: DatasetInfo) -> None:
         "moved": {str(row): part for row, part in edits.moved.items()},
     }
     write_whole(folder / EDITS, json.dumps(values))
+
+
+def _images(count: int, one: str, several: str) -> str:
+    return f"1 image {one}" if count == 1 else f"{count:,} images {several}"
 
 
 def _damaged(path: Path, error: Exception) -> DatasetError:

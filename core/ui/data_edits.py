@@ -34,7 +34,7 @@ def edits_panel(info: DatasetInfo) -> None:
                 "Put in another set", imported, dataset, sorted(made.moved), "Move back",
                 lambda rows: curate.move_back(info.name, rows),
             )  # fmt: skip
-        for one, other in sorted(made.merged.items()):
+        for one, other in made.counted_as().items():
             text, button = st.columns([3, 2], vertical_alignment="center")
             text.markdown(f"Class {words.plain(one)} is counted as {words.plain(other)}.")
             if action_button(f"Separate {words.plain(one)}", button, key=f"separate-{one}"):

@@ -173,8 +173,27 @@ def test_classes_are_merged_and_come_back(pets):
 
 
 def test_merging_goes_along_with_an_earlier_merge():
-    merged = edits.Edits().merge("a", "b").merge("b", "c").merged
-    assert merged == {"a": "c", "b": "c"}
+    merged = edits.Edits().merge("a", "b").merge("b", "c")
+    assert merged.counted_as() == {"a": "c", "b": "c"}
+
+
+@pytest.mark.parametrize(
+    "steps", [[("a", "b"), ("b", "c")], [("b", "c"), ("a", "b")], [("a", "b"), ("c", "b")]]
+)
+def test_separating_a_class_gives_what_was_before_its_merge(steps):
+    before = edits.Edits().merge(*steps[0])
+    assert before.merge(*steps[1]).separate(steps[1][0]) == before
+
+
+def test_classes_merged_in_a_circle_are_refused():
+    with pytest.raises(datasets.DatasetError, match="'a' cannot be merged into 'b'"):
+        edits.Edits().merge("a", "b").merge("b", "c").merge("c", "a").counted_as()
+
+
+def test_one_changed_image_is_one_image():
+    one = edits.Edits().leave_out([3]).move([4], "test")
+    assert one.sentences() == ("1 image is left out.", "1 image was moved to another set.")
+    assert one.leave_out([5]).sentences()[0] == "2 images are left out."
 
 
 def test_a_leaking_group_goes_into_the_test_part(pets):
