@@ -142,9 +142,8 @@ def _by_test(
     """
     few = skilled and _by_luck(majority, images) - majority > RESOLVED
     if predicted == 1 and classes != 1 and not few:
-        return [
-            Trouble(CONSTANT, f"It predicts the same class for every test image ({accuracy:.1%} correct).")
-        ]
+        correct = f" ({accuracy:.1%} correct)" if 0 <= accuracy <= 1 else ""
+        return [Trouble(CONSTANT, f"It predicts the same class for every test image{correct}.")]
     if classes > 1 and accuracy <= _by_luck(majority, images) and balanced <= _by_luck(1 / classes, images):
         return [_no_better("test", accuracy, majority, images, skilled)]
     return []

@@ -187,6 +187,16 @@ def test_penalties_of_older_versions_and_losses_of_other_programs_are_no_explosi
     assert kinds({**healthy, f"tags.{schema.LOSS}": None, f"tags.{schema.NUMBER}": None}) == []
 
 
+@pytest.mark.parametrize("accuracy", [64.0, math.nan])
+def test_no_percentage_is_made_of_what_is_no_fraction(accuracy: float) -> None:
+    row = {
+        "status": schema.FINISHED,
+        "metrics.test_accuracy": accuracy,
+        "metrics.test_predicted_classes": 1.0,
+    }
+    assert troubles(row)[0].sentence == "It predicts the same class for every test image."
+
+
 def test_leaks_and_accuracies_that_are_no_fractions_are_said() -> None:
     assert kinds({f"tags.{schema.LEAK}": "It saw them.", "metrics.test_accuracy": 97.0}) == [LEAK, UNUSABLE]
     assert kinds({f"tags.{schema.LEAK}": math.nan, "metrics.test_accuracy": math.nan}) == []
