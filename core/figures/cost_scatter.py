@@ -139,9 +139,8 @@ def _trained(
     )
     best: dict[tuple[Any, ...], tuple[Competitor, pd.Series]] = {}
     for one in sorted(competitors, key=lambda one: one.validation, reverse=True):
-        run = rows[one.run_ids[0]]
-        costs = (number(run, "metrics.parameters"), number(run, "metrics.macs"))
-        if all(0 < cost < math.inf for cost in costs) and text(run, NET) and not math.isnan(one.test):
+        run = _run_with_cost(rows, one)
+        if run is not None and not math.isnan(one.test):
             best.setdefault(variant(run), (one, run))
     nets = Counter(key[0] for key in best)
     return [
@@ -155,6 +154,21 @@ def _trained(
         )
         for key, (one, run) in best.items()
     ]
+
+
+def without_point(runs: pd.DataFrame, competitors: Sequence[Competitor]) -> list[Competitor]:
+    """Return the experiments that the chart cannot show: they lack a test accuracy or logged costs."""
+    rows = {run_id: row for run_id, row in runs.set_index("run_id", drop=False).iterrows()}
+    return [one for one in competitors if math.isnan(one.test) or _run_with_cost(rows, one) is None]
+
+
+def _run_with_cost(rows: Mapping[str, pd.Series], one: Competitor) -> pd.Series | None:
+    """The newest run of an experiment that logged what its model costs, which is the same for all of them."""
+    for run in (rows[run_id] for run_id in one.run_ids):
+        costs = (number(run, "metrics.parameters"), number(run, "metrics.macs"))
+        if all(0 < cost < math.inf for cost in costs) and text(run, NET):
+            return run
+    return None
 
 
 def variant(run: pd.Series) -> tuple[Any, ...]:

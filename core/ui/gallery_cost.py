@@ -107,6 +107,9 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
     if known:
         chart(cost_scatter.draw(costs, where), f"cost-{dataset}")
         _left_out(comparison, dataset, competitors)
+        if absent := cost_scatter.without_point(runs, competitors):
+            ids = [run_id for one in absent for run_id in one.run_ids]
+            st.caption(f"Left out: {words.count(ids)} without a test accuracy or without logged costs.")
     elif not running:
         st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
     if refusing:

@@ -172,6 +172,23 @@ def test_costs_are_of_one_version_and_split_and_of_the_mean_of_repeats() -> None
     assert cost_scatter.collect({}, {}, broken, compare(broken).competitors) == []
 
 
+def test_an_experiment_is_shown_by_any_repeat_that_logged_its_cost_and_others_are_counted() -> None:
+    without = costing("without", 0.9, 0.8, math.nan)
+    repeat = costing("with", 0.9, 0.6, seed=1)
+    other = {"model.name": "conv3", "optimizer.learning_rate": 0.5}
+    unknown, untested = (
+        costing("none", 0.9, 0.8, math.nan, **other),
+        costing("untested", 0.9, math.nan, seed=7),
+    )
+    untested |= {"params.optimizer.learning_rate": "0.7"}
+    runs = pd.DataFrame([without, repeat, unknown, untested])
+    competitors = compare(runs).competitors
+    (cost,) = cost_scatter.collect({}, {}, runs, competitors)
+    assert (cost.name, cost.accuracy, cost.run_id) == ("lenet5", pytest.approx(0.7), "without")
+    absent = cost_scatter.without_point(runs, competitors)
+    assert {one.run_ids for one in absent} == {("none",), ("untested",)}
+
+
 def test_the_name_of_a_layer_stays_inside_its_quotes() -> None:
     layer = {"type": 'x" -> y [label="z', "inputs": [], "output_shape": [3], "window": [], "macs": 0}
     layer |= {"parameters": 0}
