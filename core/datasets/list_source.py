@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,14 @@ from core.datasets.records import Problem
 from core.datasets.walk import Fence, Walk, file_refusal, walk
 
 MISSING = "is not in the folder"
+# Files that hold labels by their name, in formats that are not read.
+LABELS = re.compile(
+    r"(label|annot|class|target|truth|train|val|test|list|data)[^/]*\.(txt|lst|json|jsonl|xlsx?|ods)$", re.I
+)
+NO_TABLE = (
+    "was not used: labels are read from tables (.csv, .tsv, .parquet) with a column for the image and one "
+    "for its label"
+)
 
 
 def list_source(
@@ -174,6 +183,7 @@ def _from_folders(
         notes += [f"{problem.name} {problem.reason}." for problem in told]
     else:  # no dataset: the reason may be in a table
         told += [Problem(one.name, f"was not used: {one.reason.rstrip('.')}") for one in unused]
+        told += [Problem(shown(path), NO_TABLE) for path, _ in found if LABELS.search(path)]
         problems = [*told, *problems]
     lists = [path for path, _ in found if _lists_a_part(path)]
     if lists and not any(item.place.part for item in items):

@@ -129,7 +129,8 @@ def check_classes(labels: Collection[str], title: str, problems: Sequence[Proble
         )
     if len(labels) < 2:
         raise ImportRefused(
-            f"A dataset needs at least 2 classes, a folder each. Received from {title}: "
+            f"A dataset needs at least 2 classes: a folder each, or a table of images and labels (CSV, "
+            f"TSV or Parquet). Received from {title}: "
             f"{some(class_order(set(labels)))}.{example(problems)}"
         )
 

@@ -227,10 +227,24 @@ def _left_over(sample: Sample, taken: set[str]) -> str:
             f"it has no column for the label ({', '.join(ROLES['label'])}). "
             f"Received the columns: {_quoted(sample.header)}."
         )
+    if _is_one_hot(sample, left):
+        raise LabelUnclear(
+            f"its columns {_quoted(left)} hold 1 for the class of an image and 0 for the others. Expected: "
+            "one column called label with the name of the class."
+        )
     raise LabelUnclear(
         f"it is not clear which column is the label. Received the columns: {_quoted(sample.header)}. "
         f"Name it, as label={left[-1]}."
     )
+
+
+def _is_one_hot(sample: Sample, columns: Sequence[str]) -> bool:
+    """Whether each row has 1 in one of the columns and 0 in all others."""
+    try:
+        rows = list(zip(*(map(float, cells(sample, column)) for column in columns), strict=True))
+    except ValueError:  # words, or nothing
+        return False
+    return bool(rows) and all(set(row) <= {0.0, 1.0} and sum(row) == 1 for row in rows)
 
 
 def _share(sample: Sample, column: str | None, names_image: Callable[[str], bool]) -> float:

@@ -223,7 +223,25 @@ def test_a_detection_set_without_one_class_an_image_is_refused(photos, nothing_w
     nothing_written()
 
 
+@pytest.mark.parametrize("name", ["labels.txt", "train.txt", "annotations.xlsx"])
+def test_labels_in_a_file_that_is_no_table_are_named_with_what_is_expected(
+    name: str, photos, nothing_written
+) -> None:
+    photos.add(*(f"images/{n}.png" for n in NUMBERS))
+    photos.write(name, rows("images/{n}.png {l}", "").encode())
+    expected = rf"'images'\. For example, '{name}' was not used: labels are read from tables \(\.csv, \.tsv, "
+    with pytest.raises(ImportRefused, match=expected):
+        import_images("x", photos.root)
+    nothing_written()
+
+
+ONE_HOT = "file,even,odd\n" + "".join(f"{n}.png,{1 - n % 2},{n % 2}\n" for n in NUMBERS)
 REFUSALS = {
+    "one-hot": (
+        ONE_HOT,
+        r"its columns 'even', 'odd' hold 1 for the class of an image and 0 for the others\. "
+        "Expected: one column called label with the name of the class",
+    ),
     "unclear": (
         rows("{n}.png,{l},{n}", "pic,kind,age"),
         r"labels\.csv cannot be used: it is not clear which column is the label\. "
