@@ -52,6 +52,7 @@ class RunStore:
         self.uri = settings.tracking_uri
         self._lock = Lock()
         self._opened: tuple[tuple[int, int] | None, MlflowClient, str] | None = None
+        self._with_keras_file: dict[str, bool] = {}  # by the id of a logged model, where it lies elsewhere
         check_uri(self.uri)
         require_answer(self.uri)
         with store_errors(self.uri):
@@ -501,30 +502,33 @@ class RunStore:
         """Those of some runs, whoever logged them, that have a Keras model."""
         if not run_ids:
             return []
-        sources: set[str | None] = set()
+        wanted, found = set(run_ids), set[str | None]()
         with asking(self.uri):
             experiments = [one.experiment_id for one in self.client.search_experiments()]
             token = None
             while True:
                 page = self.client.search_logged_models(experiments, page_token=token)
-                sources |= {model.source_run_id for model in page}
+                found |= {
+                    one.source_run_id for one in page if one.source_run_id in wanted and self._is_keras(one)
+                }
                 token = page.token
                 if not token:
                     break
-            return [
-                run_id
-                for run_id in run_ids
-                if run_id in sources and any(map(self._is_keras, self.logged_models(run_id)))
-            ]
+        return [run_id for run_id in run_ids if run_id in found]
 
     def _is_keras(self, model: LoggedModel) -> bool:
         """Whether a logged model has the file that Keras loads: other libraries log others."""
         place = urlsplit(model.artifact_location)
         if place.scheme == "file":  # MLflow remembers where a model was before its home was moved
             return Path(url2pathname(place.path), KERAS_FILE).exists()
-        folder = KERAS_FILE.partition("/")[0]
-        files = self.client.list_logged_model_artifacts(model.model_id, folder)
-        return any(file.path == KERAS_FILE for file in files)
+        if model.model_id not in self._with_keras_file:
+            folder = KERAS_FILE.partition("/")[0]
+            files = self.client.list_logged_model_artifacts(model.model_id, folder)
+            found = any(file.path == KERAS_FILE for file in files)
+            if not found and not model.status.is_finalized(model.status):
+                return False  # it is being logged
+            self._with_keras_file[model.model_id] = found  # a logged model does not change
+        return self._with_keras_file[model.model_id]
 
     @property
     def _downloads(self) -> Path:

@@ -242,6 +242,19 @@ def test_a_download_that_fails_is_not_taken_for_an_artifact_that_is_missing(
             store.config(run_id)
 
 
+def test_the_files_of_a_logged_model_are_listed_once(server: MlflowServer, tmp_path: Path) -> None:
+    with store_at(tmp_path, server.uri) as store:
+        run_id, without = store.create(ExperimentConfig()), store.create(ExperimentConfig())
+        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+        assert store.with_keras_model([run_id, without]) == [run_id]
+        artifacts = server.folder / "artifacts"
+        artifacts.rename(server.folder / "elsewhere")  # whoever lists the files again finds none
+        try:
+            assert store.with_keras_model([run_id, without]) == [run_id]
+        finally:
+            (server.folder / "elsewhere").rename(artifacts)
+
+
 def test_a_run_behind_a_server_is_deleted_with_its_files(server: MlflowServer, tmp_path: Path) -> None:
     def files() -> set[Path]:
         return {path for path in (server.folder / "artifacts").rglob("*") if path.is_file()}
