@@ -119,7 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
             if is_of_the_disk(error):
                 raise
             raise ValueError(
-                f"The checkpoint {path} is damaged ({error}). Remove it to train the run from its beginning."
+                f"The checkpoint {path} is damaged. Remove it to train the run from its beginning."
             ) from error
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

@@ -139,3 +139,10 @@ def test_a_draft_of_a_checkpoint_is_never_read(settings: Settings, tmp_path: Pat
     saved = Checkpoint(path).read()
     assert saved is not None
     assert (saved.stage, saved.begun, saved.epoch) == (1, 2, 3)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+    for damaged in (b"", b"noise", whole[:-30], changed):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"checkpoint\.npz is damaged"):
+            Checkpoint(path).read()
