@@ -14,8 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from core.files import write_whole
 from core.jobs import devices, nvidia
-from core.jobs.daemon import write_whole
 from core.jobs.nvidia import Gpu
 from core.settings import PROGRAM, Settings, get_settings
 
