@@ -483,6 +483,7 @@ def main() -> None:
         for row in PARTS[options.part].measure(scale, options.rehearse):
             print("ROW", json.dumps(asdict(row)), flush=True)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     minutes = options.minutes or (60 if options.rehearse else 8)
     with tempfile.TemporaryDirectory(prefix="archlab-gpu-") as home:
         os.environ["ARCHLAB_HOME"] = home
@@ -529,12 +530,16 @@ def run_part(name: str, rehearse: bool, limit_s: float) -> Iterator[Row]:
     reader = Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
     reader.start()
     assert process.stdout is not None
-    for text in process.stdout:
-        if text.startswith("ROW "):
-            yield Row(**json.loads(text.removeprefix("ROW ")))
-    code = process.wait()
-    reader.join(5)
-    stop_worker()
+    try:
+        for text in process.stdout:
+            if text.startswith("ROW "):
+                yield Row(**json.loads(text.removeprefix("ROW ")))
+        code = process.wait()
+        reader.join(5)
+    finally:  # also where the benchmark itself is ended
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        stop_worker()
     if code == -signal.SIGKILL:
         yield Row(name, "ended", f"after its limit of {limit_s:.0f} s", False)
     elif code:
