@@ -161,7 +161,7 @@ def check_options(entry: Architecture, options: Mapping[str, Any]) -> dict[str, 
     unknown = sorted(set(options) - set(known))
     if unknown:
         names = ", ".join(known) or "it has none"
-        raise ValueError(f"{entry.name} has no option '{unknown[0]}'. Known: {names}.")
+        raise ValueError(f"{entry.name} has no option {shortened(unknown[0])}. Known: {names}.")
     return {name: option.validated(options.get(name, option.default)) for name, option in known.items()}
 
 

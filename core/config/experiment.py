@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from core.config import yaml_text
 from core.config.learning import OptimizerConfig, RegularizationConfig, ScheduleConfig, TrainingConfig
 from core.config.parts import AugmentationConfig, DataConfig, ModelConfig, Part, Scalar
-from core.config.text import Dumper, as_number, sentence, shortened
+from core.config.text import MAX_RECEIVED, Dumper, as_number, sentence, shortened
 
 
 class ConfigError(ValueError):
@@ -115,7 +115,8 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         try:
             changes[path.strip()] = as_number(yaml_text.load(value))
         except yaml_text.YamlRefused as error:
-            raise ConfigError(f"The value of {path} {error.reason}. Received: {shortened(value)}.") from error
+            name = path[:MAX_RECEIVED]
+            raise ConfigError(f"The value of {name} {error.reason}. Received: {shortened(value)}.") from error
     return changes
 
 

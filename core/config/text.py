@@ -46,7 +46,7 @@ def as_number(value: Any) -> Any:
 def sentence(error: ValidationError) -> str:
     """What is wrong first, in one sentence: the setting, the rule, the value received."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"])[:MAX_RECEIVED]
     context, kind, received = first.get("ctx", {}), first["type"], first["input"]
     if where.startswith("model.options."):  # a scalar is one of four types; pydantic names the last it tried
         where = ".".join(where.split(".")[:3])

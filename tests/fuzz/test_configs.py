@@ -46,6 +46,9 @@ def test_a_config_is_read_or_refused_in_a_sentence(text: str) -> None:
 @given(st.lists(texts.assignments, min_size=1, max_size=3))
 @example(["training.epochs=1e999"])
 @example(["schedule.warmup_epochs=1e308"])
+@example(["x" * 5000 + "=[["])
+@example(["model.options." + "x" * 5000 + "=[1]"])
+@example(["model.options." + "x" * 5000 + "=1"])
 @example(["model.options.depth=" + "9" * 400])
 @tries(60)
 def test_a_setting_is_taken_or_refused_in_a_sentence(assignments: list[str]) -> None:
