@@ -61,7 +61,7 @@ def test_a_killed_run_ends_as_one_that_was_not(store: RunStore) -> None:
     wait_for(lambda: not store.state(killed).active)
     assert store.state(killed).status == schema.FINISHED, store.read_text(killed, schema.LOG)
     assert schema.FAILURE not in store.state(killed).tags
-    assert "going on after epoch" in store.read_text(killed, schema.LOG)
+    assert "continuing after epoch" in store.read_text(killed, schema.LOG)
     pd.testing.assert_frame_equal(history(store, killed), history(store, whole), check_exact=True)
     steps = history(store, killed).query("metric == 'loss'")["step"].tolist()
     assert steps == list(range(1, 15))
@@ -84,7 +84,7 @@ def test_a_finished_run_is_trained_further_with_its_history(store: RunStore) -> 
     assert both.query("metric == 'loss'")["step"].tolist() == [1, 2, 3, 4]
     before = both[both["step"] <= 2].reset_index(drop=True)
     pd.testing.assert_frame_equal(before, history(store, run_id), check_exact=True)
-    assert "going on after epoch 2" in store.read_text(longer, schema.LOG)
+    assert "continuing after epoch 2" in store.read_text(longer, schema.LOG)
 
 
 def test_a_run_that_stopped_early_is_extended_from_where_it_stopped(store: RunStore) -> None:
