@@ -128,6 +128,32 @@ def _as_it_is(path: Path) -> PluginFile:
     return PluginFile(path, state.st_mtime_ns, state.st_size)
 
 
+def with_imports(file: Path) -> set[Path]:
+    """A file and those of its folder that it imports (`from . import _more`), directly or through another."""
+    found, waiting = set(), {file}
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        names = {name.removeprefix(".").partition(".")[0] for name in imports_of(one) if name[:1] == "."}
+        beside = {one.parent / f"{name}.py" for name in names}
+        waiting |= {path for path in beside if path.is_file()} - found
+    return found
+
+
+def imports_of(file: Path) -> set[str]:
+    """The modules that a file imports anywhere in it; a dot begins the name of one beside it."""
+    found: set[str] = set()
+    for statement in ast.walk(ast.parse(file.read_bytes(), file)):
+        if isinstance(statement, ast.Import):
+            found |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and statement.module is not None:
+            found.add("." * statement.level + statement.module)
+        elif isinstance(statement, ast.ImportFrom):
+            found |= {f".{alias.name}" for alias in statement.names}
+    beside = f"{PACKAGE}."  # the same by the name under which the program imports it
+    return {f".{name.removeprefix(beside)}" if name.startswith(beside) else name for name in found}
+
+
 def _refuse_heavy_imports(source: bytes, file: str) -> None:
     for statement in ast.parse(source, file).body:
         names = [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []

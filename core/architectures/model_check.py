@@ -15,8 +15,8 @@ import numpy as np
 from core.architectures import architectures, inference_model
 from core.architectures.answer import ModelError, output_activation
 from core.lazy import LazyModule
-from core.plugin_files import PACKAGE
-from core.tracking.model_files import registered_in
+from core.plugin_files import PACKAGE, imports_of
+from core.tracking.model_files import layer_sources, registered_in
 
 if TYPE_CHECKING:
     import keras
@@ -54,6 +54,7 @@ def check_model(name: str, model: keras.Model, preprocessing: str) -> None:
     _check_probabilities(name, _answers_in_training(model, images), "in training")
     _check_starts(name, model)
     _check_loads(name, model, images, answers)
+    _check_sources(name, model)
 
 
 def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -189,6 +190,17 @@ def _check_loads(name: str, model: keras.Model, images: np.ndarray, answers: np.
             f"{name} answers differently once it was saved and loaded: by "
             f"{np.abs(again - answers).max():.2g} on random images. {hint}"
         )
+
+
+def _check_sources(name: str, model: keras.Model) -> None:
+    """The files of its layers are saved with the model, and are loaded where this program is not."""
+    for file in layer_sources(model):
+        for module in sorted(imports_of(file)):
+            if module.partition(".")[0] in ("core", PACKAGE):
+                raise ModelError(
+                    f"{name} could not be loaded without this program: {file.name} imports {module}. Files "
+                    "with layers may import installed packages and files beside them (`from . import _more`)."
+                )
 
 
 def _unreachable(model: keras.Model) -> Iterator[str]:

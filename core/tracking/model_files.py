@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import inspect
 import json
-import shutil
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.plugin_files import with_imports
+
 if TYPE_CHECKING:
     import keras
 
-PACKAGE = "archlab_layers"
+PACKAGE = "archlab_layers"  # with a hash of its files after it: one process may load several models
 README = "README.md"
 DEEP = 200  # layers from which loading may pass Python's limit of recursion, a frame or more for each
 
@@ -90,19 +92,13 @@ def save_model(
 
 def write_beside(folder: Path, model: keras.Model, classes: Sequence[str] = (), images: str = "") -> None:
     """Write the README, and the package of layers where the model has some that Keras lacks."""
-    sources = sorted(set(_sources(model)))
+    sources = layer_sources(model)
     needs_code = bool(sources) or len(list(model._flatten_layers())) > DEEP
-    if needs_code:
-        package = folder / "code" / PACKAGE
-        package.mkdir(parents=True)
-        for source in sources:
-            shutil.copyfile(source, package / source.name)
-        imports = "".join(f"from {PACKAGE} import {source.stem}  # noqa\n" for source in sources)
-        (package / "__init__.py").write_text(f"{START}\n{imports}", encoding="utf-8")
+    package = _write_package(folder / "code", sources) if needs_code else ""
     shape = ", ".join(str(side) for side in model.input_shape[1:])
     units = model.output_shape[-1]
     answer = "the probability of the second class" if units == 1 else f"probabilities of {units} classes"
-    code = WITH_LAYERS if needs_code else PLAIN
+    code = WITH_LAYERS.replace(PACKAGE, package) if needs_code else PLAIN
     if classes:
         names = "".join(f"    {_quoted(name)},\n" for name in classes)
         code += (NAMES_OF_TWO if units == 1 else NAMES).format(names=names)
@@ -114,6 +110,25 @@ def write_beside(folder: Path, model: keras.Model, classes: Sequence[str] = (), 
 def _quoted(name: str) -> str:
     """A class's name as Python writes it, without the sign that would end the README's block of code."""
     return repr(name).replace("`", "\\x60")
+
+
+def _write_package(folder: Path, sources: Sequence[Path]) -> str:
+    """Write the package that registers the layers which some files define; returns its name."""
+    contents = {source.name: source.read_bytes() for source in sources}
+    digest = sha256(repr(sorted(contents.items())).encode()).hexdigest()
+    name = f"{PACKAGE}_{digest[:12]}"
+    (folder / name).mkdir(parents=True)
+    for file, content in contents.items():
+        (folder / name / file).write_bytes(content)
+    imports = "".join(f"from {name} import {source.stem}  # noqa\n" for source in sources)
+    (folder / name / "__init__.py").write_text(f"{START}\n{imports}", encoding="utf-8")
+    return name
+
+
+def layer_sources(model: keras.Model) -> list[Path]:
+    """Return the files that define what the model has registered, and what they import beside them."""
+    files = {Path(inspect.getsourcefile(found) or "") for _, found in registered_in(model)}
+    return sorted({found for file in files for found in with_imports(file)})
 
 
 def registered_in(model: keras.Model) -> Iterator[tuple[str, Any]]:
@@ -128,17 +143,6 @@ def registered_in(model: keras.Model) -> Iterator[tuple[str, Any]]:
     for text in dict.fromkeys(_texts(json.loads(model.to_json()))):
         if text in registered:
             yield text, registered[text]
-
-
-def _sources(model: keras.Model) -> Iterator[Path]:
-    """The files that define registered layers of the model; of helper files, all beside them too."""
-    for _, found in registered_in(model):
-        source = Path(inspect.getsourcefile(found) or "")
-        # All beside it too: helpers may import each other, and one process may load several models of the
-        # program, of which the package of the first serves all.
-        own = source.name.startswith("_")
-        files = source.parent.glob("_*.py" if own else "*.py")
-        yield from (path for path in files if path.name != "__init__.py")
 
 
 def _texts(tree: Any) -> Iterator[str]:

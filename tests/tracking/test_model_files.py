@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from runpy import run_path
@@ -14,10 +15,14 @@ import keras
 import numpy as np
 import pytest
 
+from core import settings as settings_module
 from core.architectures import architectures, build_model, inference_model
 from core.architectures import layers as own_layers
+from core.architectures.answer import ModelError
+from core.architectures.model_check import check_model
 from core.datasets.decode import Target
 from core.datasets.value_range import FULL, IMAGE
+from core.settings import Settings
 from core.tracking.model_files import README, requirements, save_model, write_beside
 from core.tracking.store import get_store
 from tests.conftest import Trained
@@ -149,3 +154,87 @@ def test_a_run_says_what_its_model_needs(trained: Trained) -> None:
     assert "(N, 28, 28, 1)" in readme
     assert "made grey, and stretched to 28×28, whatever its proportions" in readme
     assert "classes = [\n    '0',\n    '1',\n" in readme
+
+
+OWN = """
+from core.architectures import Architecture, Card, architectures
+from core.lazy import LazyModule
+
+keras = LazyModule("keras")
+
+
+def build(input_shape, num_classes):
+    from .{file} import {layer}
+
+    images = keras.Input(input_shape)
+    x = keras.layers.GlobalAveragePooling2D()({layer}()(images))
+    return keras.Model(images, keras.layers.Dense(num_classes, activation="softmax")(x))
+
+
+architectures.register(
+    Architecture(
+        name="{file}", family="Own", build=build, input_shape=(8, 8, 1), num_classes=3, min_size=3,
+        card=Card(title="", authors="", year=2026, paper="", summary=""),
+    )
+)
+"""
+LAYER = """
+import keras
+{imports}
+
+@keras.saving.register_keras_serializable(package="mine")
+class {layer}(keras.layers.Layer):
+    def call(self, x):
+        return {factor} * x
+"""
+
+
+@pytest.fixture
+def own_models(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Three models with a layer each; the folder also has a file that is none of their business."""
+    files = {
+        "_secret.py": "raise RuntimeError('private')\nTOKEN = 'abc'\n",
+        "_factor.py": "from ._number import two\n",
+        "_number.py": "two = 2\n",
+        "_twice.py": LAYER.format(layer="Twice", factor="two", imports="from ._factor import two"),
+        "_thrice.py": LAYER.format(layer="Thrice", factor="3", imports=""),
+        "_bound.py": LAYER.format(layer="Bound", factor="1", imports="from core.lazy import LazyModule"),
+    }
+    for file, layer in (("_twice", "Twice"), ("_thrice", "Thrice"), ("_bound", "Bound")):
+        files[f"model{file}.py"] = OWN.format(file=file, layer=layer)
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for file, text in files.items():
+        (folder / file).write_text(text)
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(folder))
+    settings_module.get_settings.cache_clear()
+    yield folder
+    monkeypatch.undo()
+    settings_module.get_settings.cache_clear()
+
+
+def test_a_model_of_ones_own_is_saved_with_the_files_of_its_layers_alone(
+    own_models: Path, tmp_path: Path
+) -> None:
+    expected = {}
+    for name, files in {
+        "_twice": {"_twice.py", "_factor.py", "_number.py"},
+        "_thrice": {"_thrice.py"},
+    }.items():
+        model = inference_model(build_model(name, (8, 8, 1), 3))
+        check_model(name, model, "scale")
+        save_model(str(tmp_path / name), model, ["a", "b", "c"], pip_requirements=requirements())
+        (package,) = (tmp_path / name / "code").iterdir()
+        assert {path.name for path in package.glob("*.py")} == files | {"__init__.py"}
+        images = np.random.default_rng(0).uniform(size=(2, 8, 8, 1)).astype("float32")
+        np.save(tmp_path / name / "images.npy", images)
+        expected[name] = model.predict(images, verbose=0)
+    load_elsewhere([tmp_path / name for name in expected], tmp_path)  # both in one process
+    for name, answers in expected.items():
+        np.testing.assert_allclose(np.load(tmp_path / name / "answers.npy"), answers, atol=1e-6)
+
+
+def test_layers_that_import_the_program_are_refused_before_launch(own_models: Path) -> None:
+    model = inference_model(build_model("_bound", (8, 8, 1), 3))
+    with pytest.raises(ModelError, match=r"without this program: _bound\.py imports core\.lazy\."):
+        check_model("_bound", model, "scale")
