@@ -100,12 +100,12 @@ def test_a_new_or_changed_or_removed_file_counts_at_once(folder: Path) -> None:
         ("raise SystemExit", "SystemExit: "),
         (NET.replace("NAME", "lenet5"), "ValueError: The architecture 'lenet5' is registered twice."),
         (NET.replace("NAME", "half") + "\nnothing", "NameError: name 'nothing' is not defined"),
-        ("import os\nfrom keras import layers", "ImportError: line 2 imports keras, which listing nets must"),
+        ("import os\nfrom keras import layers", "ImportError: line 2 imports keras, which listing models"),
         (
             NET.replace("NAME", "half").replace("min_size=3", "min_size=30"),
             "ValueError: half needs images of at least 30×30 pixels. Received: 28×28.",
         ),
-        ("import tensorflow as tf", "ImportError: line 1 imports tensorflow, which listing nets must not"),
+        ("import tensorflow as tf", "ImportError: line 1 imports tensorflow, which listing models must not"),
     ],
 )
 def test_a_broken_file_is_told_and_harms_no_other(folder: Path, text: str, reason: str) -> None:
