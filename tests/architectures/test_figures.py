@@ -45,6 +45,7 @@ PARAMETERS = {
     "resnet_cifar": (269_722, 271_098),
     "plain_cifar": (269_722, 271_098),
     "resnet_cifar_v2": (1_703_258, 1_727_482),
+    "fast_cifar": (1_971_328, 1_973_920),  # fixed: 2·2·3·24 whitening weights, 2·1,152 moving statistics
 }
 
 # Layers with weights as the papers count them: their names say it, or table 1 of arXiv:1409.4842 (22 for
