@@ -121,6 +121,8 @@ def first_line(error: BaseException) -> str:
         hint = "; its own database may be away" if found.group(1) == "503" else ""
         return f"It answers with the HTTP error {found.group(1)}{hint}."
     lines = str(own or error).strip().splitlines()
+    if lines and lines[0].startswith("('"):  # urllib3 prints its arguments
+        lines = [" ".join(re.findall(r"'([^']+)'", lines[0]))]
     return redact(lines[0]) if lines else type(error).__name__
 
 

@@ -10,9 +10,10 @@ import requests
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos import databricks_pb2 as codes
 from sqlalchemy import exc
+from urllib3.exceptions import ProtocolError
 
 from core.settings import NotAllowed, SettingsError
-from core.tracking.errors import Fault, Refused, StoreError, fault_of, shown, store_errors
+from core.tracking.errors import Fault, Refused, StoreError, fault_of, first_line, shown, store_errors
 
 
 def answered(status: int) -> requests.HTTPError:
@@ -40,6 +41,7 @@ AWAY = (
     answered(503),
     answered(429),
     ConnectionRefusedError(),
+    OSError(28, "No space left on device"),  # where artifacts are written
     StoreError("http://there", "away", Fault.AWAY),
 )
 REFUSED = (
@@ -60,7 +62,6 @@ NOT_OF_THE_STORE = (
     FileNotFoundError("no file"),
     SettingsError("ARCHLAB_ROLE must be one of trainer, viewer."),
     NotAllowed("read-only"),
-    OSError(28, "No space left on device"),
 )
 
 
@@ -93,3 +94,8 @@ def test_a_password_of_a_store_is_not_shown(uri: str) -> None:
     assert "me:***@there" in str(error)
     for path in ("mlruns", "http://there:port/", "sqlite:////srv/a file.db"):
         assert shown(path) == path
+
+
+def test_a_lost_connection_is_said_in_words() -> None:
+    lost = ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
+    assert first_line(requests.ConnectionError(lost)) == "Connection aborted. Connection reset by peer"
