@@ -11,10 +11,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import expect
 
 from core.settings import PROGRAM
+from tests.servers import free_port
 from tests.waiting import wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -57,6 +59,26 @@ def start_dashboard() -> tuple[subprocess.Popen, str]:
         stderr=subprocess.DEVNULL,
     )
     return process, f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def page_alone(script: Path) -> Iterator[str]:
+    """One script that Streamlit serves with the settings and the theme of the dashboard; its address."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)],
+        cwd=PROGRAM,
+        env={**os.environ, "PYTHONPATH": str(PROGRAM), "STREAMLIT_SERVER_HEADLESS": "true"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: is_served(url), 120)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def is_served(url: str) -> bool:

@@ -16,6 +16,7 @@ from core.jobs import queue
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from tests.conftest import SMALL, Trained
+from tests.dashboards import page_alone
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -206,6 +207,44 @@ def _recognised_image(run_id: str, folder: Path) -> tuple[Path, str]:
     path = folder / "digit.png"
     Image.fromarray(dataset.images[right["index"]][..., 0]).save(path)
     return path, dataset.info.classes[right["label"]]
+
+
+EVERY_COLOUR = """
+import streamlit as st
+
+from core.ui.frame import STYLE
+
+st.html(STYLE)
+for colour in ("red", "orange", "yellow", "green", "blue", "violet", "gray"):
+    st.badge(colour, color=colour, icon=":material/warning:")
+for message in (st.error, st.warning, st.info, st.success):
+    message("What happened, with a [link](https://example.com) and `code`.", icon=":material/block:")
+with st.sidebar:
+    st.badge("red", color="red")
+    st.badge("orange", color="orange")
+    st.badge("gray", color="gray")
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_badge_and_message_can_be_read(
+    page: Page, tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    """WCAG AA for what pages show in trouble alone, in every colour that a badge may have."""
+    script = tmp_path / "colours.py"
+    script.write_text(EVERY_COLOUR)
+    contrast = Path(__file__).with_name("contrast.js").read_text()
+    page.emulate_media(color_scheme=scheme)
+
+    def readable() -> bool:
+        found = page.evaluate(contrast)
+        print(found)  # shown when the test fails
+        return not found
+
+    with page_alone(script) as url:
+        page.goto(url)
+        expect(page.get_by_test_id("stAlert")).to_have_count(4)
+        wait_for(readable, 30)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
