@@ -23,7 +23,9 @@ MASK = "***"
 SHORTEST = 4  # characters: a shorter secret is part of many words, and masked in addresses alone
 TRIVIAL = frozenset(("true", "false", "none", "null", "auto", "enabled", "disabled"))  # switches, no secrets
 NAMED = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE|ACCOUNT)_?KEY", re.I
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|CONNECTION_?STRING|(API|ACCESS|PRIVATE|ACCOUNT)_?KEY"
+    r"|_(KEY|PASS|PWD|PAT)$|SSHPASS$",
+    re.I,
 )
 NOT_SECRET = re.compile(r"(_FILE|_PATH|_DIR|_ID|TOKENIZERS_PARALLELISM)$", re.I)  # names of what holds one
 IN_ADDRESS = re.compile(r"(?<=://)([^\s/@:'\"]*):[^\s/@'\"]+(?=@)")
@@ -66,6 +68,7 @@ def _passwords(address: str) -> set[str]:
     if "://" not in address:
         return set()
     found: set[str] = set()
+    parts = None
     with suppress(ValueError):  # no address after all
         parts = urlsplit(address)
         found = {parts.password or ""} | {
@@ -74,7 +77,9 @@ def _passwords(address: str) -> set[str]:
     at = re.search(r"://[^/@:]*:(.+)@", address)  # a password with an unquoted sign, as in `a:b/c@host`
     if at:
         found.add(at.group(1))
-    return {form for secret in found for form in (secret, unquote(secret))}
+    # A password that is also the user or the database, as `mlflow:mlflow@`, is masked in addresses alone.
+    names = {parts.username, parts.hostname, parts.path.strip("/")} if parts is not None else set()
+    return {form for secret in found - names for form in (secret, unquote(secret))}
 
 
 def _headers(address: str) -> set[str]:
@@ -85,6 +90,21 @@ def _headers(address: str) -> set[str]:
             pair = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
             return {base64.b64encode(pair.encode()).decode()}
     return set()
+
+
+class _RedactedBytes:
+    """The bytes under a `RedactedStream`, for those that write past it; whole texts at a time."""
+
+    def __init__(self, raw: Any):
+        self._raw = raw
+
+    def write(self, data: bytes) -> int:
+        text = bytes(data).decode("utf-8", "surrogateescape")
+        self._raw.write(redact(text).encode("utf-8", "surrogateescape"))
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
 
 
 class RedactedStream:
@@ -100,6 +120,10 @@ class RedactedStream:
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
+
+    @property
+    def buffer(self) -> _RedactedBytes:
+        return _RedactedBytes(self._stream.buffer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -50,6 +50,27 @@ def test_switches_and_short_words_are_no_secrets(monkeypatch: pytest.MonkeyPatch
     assert redact("true or false: /run/secrets/key") == "true or false: /run/secrets/key"
 
 
+@pytest.mark.parametrize("name", ["STRIPE_KEY", "DB_PASS", "MYSQL_PWD", "GITHUB_PAT", "SSHPASS"])
+def test_usual_names_of_secrets_are_known(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "geheim12")
+    assert redact("it is geheim12") == "it is ***"
+
+
+def test_a_password_that_is_also_a_name_is_masked_in_addresses_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://mlflow:mlflow@db/mlflow")
+    assert redact("/home/mlflow/mlflow.db") == "/home/mlflow/mlflow.db"
+    assert redact("postgresql://mlflow:mlflow@db/mlflow") == "postgresql://mlflow:***@db/mlflow"
+
+
+def test_bytes_that_are_written_past_the_text_are_redacted(planted: None) -> None:
+    code = (
+        "import sys; from core.redaction import redact_output; redact_output(); "
+        "sys.stdout.buffer.write('über planted-token'.encode()); sys.stdout.buffer.flush()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROGRAM, capture_output=True, timeout=60)
+    assert done.stdout.decode() == "über ***"
+
+
 PROCESS = """
 import logging, sys
 from core.redaction import redact_output
