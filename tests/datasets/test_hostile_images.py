@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -14,6 +16,7 @@ from PIL import Image
 
 from core.datasets.decode import MAX_PIXELS, MAX_SIDE, Target, Unreadable, decode_image
 from core.datasets.limited import Decoders, Gone
+from core.settings import PROGRAM
 
 TARGET = Target(28, 28, 1, values="image")
 
@@ -155,3 +158,16 @@ def test_a_decoder_gets_no_secret_of_the_environment(monkeypatch: pytest.MonkeyP
     decoders.decode(encoded(Image.new("L", (9, 9))), TARGET)
     assert all("MLFLOW_TRACKING_PASSWORD" not in one.environ() for one in children())
     decoders.close()
+
+
+def test_the_memory_of_a_decoder_is_its_own_and_not_that_of_its_parent() -> None:
+    child = "from core.datasets.limits import memory_used; print(memory_used())"
+    parent = f"""
+import subprocess, sys
+large = b"x" * (600 << 20)
+print(subprocess.run([sys.executable, "-c", {child!r}], capture_output=True, text=True).stdout)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", parent], cwd=PROGRAM, capture_output=True, text=True, timeout=60
+    )
+    assert 0 < int(done.stdout) < 300 << 20
