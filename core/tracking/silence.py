@@ -27,7 +27,7 @@ MLFLOW_LIMIT_S = 120.0  # where that is not set
 AFTER_SILENCE_S = 2.0  # for so long no other connection is tried, as SQLAlchemy does when its ping fails
 
 _limit_s: ContextVar[float | None] = ContextVar("limit_s", default=None)
-_silent: dict[tuple[str, int], tuple[float, str]] = {}  # when a host and port last gave no answer; in words
+_silent: dict[tuple[str, str], tuple[float, str]] = {}  # when hosts and ports last gave no answer; in words
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _connection_class() -> type[psycopg.Connection]:
     class ImpatientConnection(psycopg.Connection):
         @classmethod
         def connect(cls, *arguments: Any, **named: Any) -> Any:
-            where = str(named.get("host") or ""), int(named.get("port") or 0)
+            where = str(named.get("host") or ""), str(named.get("port") or "")
             when, sentence = _silent.get(where, (-math.inf, ""))
             if time.monotonic() - when < AFTER_SILENCE_S:
                 raise psycopg.OperationalError(sentence)
@@ -68,13 +68,14 @@ def _connection_class() -> type[psycopg.Connection]:
             connection.asked_at = where
             return connection
 
-        asked_at = ("", 0)
+        asked_at = ("", "")
 
         def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **named: Any) -> Any:
             try:
                 return super().wait(_limited(gen, limit_s()), *arguments, **named)
             except TimeoutError as error:
-                _silent[self.asked_at] = time.monotonic(), str(error)
+                if _limit_s.get() is not None:  # a ping; a long statement says nothing of the server
+                    _silent[self.asked_at] = time.monotonic(), str(error)
                 self.pgconn.finish()  # what it was asked for may still arrive
                 raise psycopg.OperationalError(str(error)) from error
 

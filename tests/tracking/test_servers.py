@@ -18,6 +18,7 @@ import keras
 import pandas as pd
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from core import settings as settings_module
 from core.config import ExperimentConfig
@@ -28,7 +29,15 @@ from core.tracking.errors import Fault, StoreError, fault_of
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import RunStore, _store_for, get_store
 from tests.conftest import SMALL, stop_processes, using
-from tests.servers import MISSING, MlflowServer, Postgres, mlflow_server, postgres, postgres_programs
+from tests.servers import (
+    MISSING,
+    MlflowServer,
+    Postgres,
+    free_port,
+    mlflow_server,
+    postgres,
+    postgres_programs,
+)
 from tests.test_command_line import run
 from tests.waiting import wait_for
 
@@ -320,3 +329,10 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path, uri: str, sen
     assert sentence in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
     assert "secret" not in answer.stderr
+
+
+def test_a_database_on_several_hosts_is_asked_as_the_driver_does() -> None:
+    pytest.importorskip("psycopg")
+    several = {"host": "127.0.0.1,127.0.0.1", "port": f"{free_port()},{free_port()}"}
+    with pytest.raises(OperationalError, match="refused"):
+        create_engine("postgresql+psycopg://", connect_args=several).connect()
