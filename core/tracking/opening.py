@@ -13,6 +13,7 @@ from core.settings import Settings
 from core.tracking import schema
 from core.tracking.migration import migrate, newest_schema
 from core.tracking.moved import follow_home
+from core.tracking.sqlite_files import require_own_journal
 
 
 def ensure_store(settings: Settings) -> None:
@@ -21,6 +22,8 @@ def ensure_store(settings: Settings) -> None:
     Several processes that opened a missing database together each ran MLflow's migrations and broke it.
     """
     settings.check_writable()
+    if is_own_database(settings):
+        require_own_journal(str(settings.database))
     if _is_ready(settings):
         return
     with _store_lock(settings):

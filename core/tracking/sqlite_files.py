@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
 
+from core.files import write_whole
+
 FILE = "archlab-file"  # of a connection's record: path, device and inode
 # After these a connection is not used again: what they complain of may have passed for the next one.
 STALE = ("readonly database", "disk I/O error", "unable to open database file", "disk image is malformed")
+NOTED = ".file"  # suffix of the note which file the journal of a database belongs to
 
 _opened: set[str] = set()  # databases that this process has had open: none of these is to be created
 
@@ -51,6 +56,7 @@ def _before_use(connection: Any, record: Any, proxy: Any) -> None:
     path, *identity = record.info[FILE]
     _require(path)
     if identity != [*_identity(path)]:
+        require_own_journal(path)
         raise exc.DisconnectionError(f"{path} was replaced")  # the pool opens another connection
 
 
@@ -58,6 +64,33 @@ def _after_error(context: Any) -> None:
     if isinstance(context.original_exception, sqlite3.DatabaseError):
         text = str(context.original_exception)
         context.is_disconnect = context.is_disconnect or any(words in text for words in STALE)
+
+
+def require_own_journal(path: str) -> None:
+    """Refuse a database that is missing or was replaced while its journal lies there.
+
+    SQLite would write that journal into whatever file is at the path, which breaks a backup that was put
+    there, and would remove it with an empty database, which loses what is not in the file yet. The file
+    beside the database notes which one the journal belongs to. Raises sqlite3.OperationalError.
+    """
+    journal = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal") > 0
+    if not os.path.exists(path):
+        if journal:
+            _require(path)
+        return
+    noted = Path(f"{path}{NOTED}")
+    device, inode = _identity(path)
+    known, now = noted.read_text() if noted.exists() else "", f"{device}:{inode}"
+    if known == now:
+        return
+    if known and journal:
+        raise sqlite3.OperationalError(
+            f"The database {path} was replaced by another file, and the journal {path}-wal of the one before "
+            "still lies beside it. End the program, remove the journal and start again; if the whole folder "
+            f"was copied, remove {noted.name} instead."
+        )
+    with suppress(OSError):  # a home that is read-only now
+        write_whole(noted, now)
 
 
 def _require(path: str) -> None:

@@ -65,6 +65,56 @@ def test_a_database_that_was_deleted_is_said_and_takes_no_run(store: RunStore, a
     assert len(frames.run_ids(store)) == 2
 
 
+def command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A process that opens the store for the first time."""
+    return subprocess.run(
+        [sys.executable, "-m", "core", *arguments],
+        cwd=PROGRAM,
+        env={**os.environ, "ARCHLAB_HOME": str(settings.home), "MLFLOW_TRACKING_URI": settings.tracking_uri},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_database_that_was_moved_from_its_journal_loses_nothing_to_a_new_process(
+    store: RunStore, tmp_path: Path
+) -> None:
+    database = store.settings.database
+    created = {store.create(CONFIG) for _ in range(3)}
+    shutil.move(database, tmp_path / "away.db")  # its journal stays
+    refused = command(store.settings, "list", "runs")
+    assert refused.returncode
+    assert "was deleted or moved" in refused.stderr
+    assert not database.exists()
+    shutil.move(tmp_path / "away.db", database)
+    assert {run.run_id for run in store.active()} == created
+
+
+def test_a_backup_put_over_a_database_in_use_is_not_broken_by_its_journal(
+    store: RunStore, tmp_path: Path
+) -> None:
+    database = store.settings.database
+    assert command(store.settings, "list", "runs").returncode == 0  # notes which file the journal belongs to
+    store.create(CONFIG)
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("VACUUM INTO ?", (str(backup),))
+    for _ in range(3):
+        store.create(CONFIG)
+    os.replace(backup, database)
+    with pytest.raises(StoreError, match="was replaced by another file"):
+        store.active()
+    refused = command(store.settings, "list", "runs")
+    assert refused.returncode
+    assert "was replaced by another file" in refused.stderr
+    for path in files(database)[1:]:
+        path.unlink()
+    assert len(store.active()) == 1
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 def test_pages_say_that_the_database_was_deleted(store: RunStore, away: Path) -> None:
     app: AppTest = opened("pages/3_Compare.py")
     assert not app.exception
