@@ -63,7 +63,15 @@ def test_no_data_gives_empty_axes_with_names() -> None:
 def test_confusion_shows_counts_and_shares_of_the_true_class() -> None:
     figure = confusion.draw(np.array([[3, 1], [0, 0]]), ["cat", "dog"])
     assert figure.data[0].z.tolist() == [[0.75, 0.25], [0.0, 0.0]]
-    assert figure.data[0].text.tolist() == [["3", "1"], ["", ""]]
+    counts, on_dark = figure.data[1:]
+    assert [*zip(counts.y, counts.x, counts.text, strict=True)] == [("cat", "cat", "3"), ("cat", "dog", "1")]
+    assert counts.textfont.color is None, "the colour of the page's text, which is light on a dark page"
+    assert not on_dark.text
+
+
+def test_counts_on_dark_cells_are_white() -> None:
+    on_dark = confusion.draw(np.array([[9, 0], [1, 1]]), ["cat", "dog"]).data[2]
+    assert (on_dark.text, on_dark.textfont.color) == (("9",), "white")
 
 
 def test_names_are_text_and_never_html() -> None:
