@@ -22,6 +22,8 @@ def included(run: Mapping[str, Any] | pd.Series) -> list[str]:
     """
     if not is_ours(run) or text(run, f"tags.{schema.LOSS}") is not None:
         return []
+    if math.isnan(number(run, "metrics.loss")):  # it has not trained yet
+        return []
     found = []
     layers = text(run, "params.model.options.layers") or ""
     if any(number(run, f"params.regularization.{name}", 0.0) > 0 for name in L2) or "l2:" in layers:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from core.analysis.losses import included, sentence
 from core.tracking import schema
-from tests.runs import OURS, run
+from tests.runs import OURS
+from tests.runs import run as untrained
 
 BOTH = ["label smoothing", "the focal factor"]
+
+
+def run(name: str, validation: float, **settings: Any) -> dict[str, Any]:
+    return {**untrained(name, validation, **settings), "metrics.loss": 0.3}
+
+
+def test_of_a_run_that_has_not_trained_yet_nothing_is_said() -> None:
+    waits = untrained("waits", 0.9, **{"regularization.l2_dense": 0.01})
+    assert included(waits) == []
+    assert sentence(waits) is None
 
 
 @pytest.mark.parametrize(
