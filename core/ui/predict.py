@@ -74,7 +74,7 @@ def demo(store: RunStore, run_id: str) -> None:
         seen = crop_note(crop, params.get("augmentation.test_time", "none"))
         st.caption("; ".join(filter(None, (f"as the model gets it: {height}×{width}, {kind}", seen))))
         if truth is not None:
-            st.markdown(f"It is **{words.plain(truth)}**.")
+            st.markdown(f"Its true class: **{words.plain(truth)}**")
     with answer:
         _answer(prediction, invert)
 
