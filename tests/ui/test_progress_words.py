@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from core import settings as settings_module
 from core.tracking import frames, schema
 from core.tracking.progress import report
 from core.tracking.store import RunStore
@@ -18,13 +17,12 @@ from tests.ui.test_pages import opened
 
 
 @pytest.fixture
-def running(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A run that began 40 seconds ago, on a server whose worker does not touch it."""
+def running(store: RunStore) -> str:
+    """A run that began 40 seconds ago; this process answers for it, so that no worker ends it."""
     run_id = store.create(SMALL)
     store.set_status(run_id, schema.RUNNING)
     store.set_tags(run_id, {schema.STARTED: str(int(1000 * (time.time() - 40)))})
-    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
-    settings_module.get_settings.cache_clear()
+    store.own(run_id)
     return run_id
 
 
