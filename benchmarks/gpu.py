@@ -58,7 +58,7 @@ GRACE_S = 20.0  # between the limit of a part and its end: what it started is ca
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ok: whether it is as it should be; None: a figure that nobody promised."""
+    """One line of the table. ok: whether it meets its target; None: it has none."""
 
     part: str
     what: str

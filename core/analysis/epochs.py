@@ -18,8 +18,9 @@ def numbered_from_one(history: pd.DataFrame) -> pd.DataFrame:
 def from_zero(history: pd.DataFrame) -> list[str]:
     """Return the ids of the runs that number their epochs from 0.
 
-    The loss tells, then any other metric with several steps: one with a single step is often a final value,
-    which MLflow puts at step 0. Where no metric has several steps, the run has one epoch, and all tell.
+    Decided by the loss, else by other metrics with several steps: a metric with one step is often a final
+    value, which MLflow logs at step 0. A run in which no metric has several steps has one epoch, and every
+    metric counts.
     """
     if history.empty:
         return []

@@ -26,7 +26,7 @@ EXPLODED_ABOVE = 100.0
 # Older versions added penalties to the loss that they logged, which large models begin with at thousands.
 EXPLODED_WITH_PENALTIES = 1e5
 Z = 1.645  # standard deviations that chance stays below 19 times of 20
-RESOLVED = 0.1  # a set on which luck adds more than this to an accuracy cannot tell skill from chance
+RESOLVED = 0.1  # a set whose sampling error of the accuracy exceeds this cannot tell skill from chance
 ACCURACIES = ("accuracy", "val_accuracy", "best_val_accuracy", "test_accuracy", "test_top5_accuracy")
 COLUMNS = (
     "status",
