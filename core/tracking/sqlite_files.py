@@ -80,7 +80,7 @@ def require_own_journal(path: str) -> None:
         return
     noted = Path(f"{path}{NOTED}")
     device, inode = _identity(path)
-    known, now = noted.read_text() if noted.exists() else "", f"{device}:{inode}"
+    known, now = noted.read_text(errors="replace") if noted.exists() else "", f"{device}:{inode}"
     if known == now:
         return
     if known and journal:
