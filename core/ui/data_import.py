@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.datasets.decode import POLICIES
 from core.datasets.importer import check_name_free
@@ -22,20 +23,21 @@ from core.jobs import imports
 from core.settings import NotAllowed, Settings
 from core.ui import guard, layer_table, reads, words
 from core.ui.actions import may_change
-from core.ui.uploads import open_uploads
+from core.ui.uploads import uploader
 
 LIVE_S = 1.0
 MAX_ARCHIVE_MB = 1024  # larger ones are imported by their path on the server
 ASKED = "import-asked"  # in the session: an import that is shown before it begins
+ARCHIVES = "import-archives"  # in the session: how many uploaded archives were imported
 CHANNELS = {"as the images are": None, "grey": 1, "colour": 3}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An import that was asked for. upload: a zip archive from the browser, or None where `path` is given."""
+    """An import that was asked for. archive: the id of an uploaded zip; empty where `path` is given."""
 
     name: str
-    upload: Any
+    archive: str
     path: str
     options: dict[str, Any]
 
@@ -53,8 +55,8 @@ def import_panel(settings: Settings) -> None:
             "above; or with a table (CSV or Parquet) of files and labels; or Parquet with images inside. "
             "Where no test set is given, one is held out now and never chooses anything."
         )
-        _form(settings)
-        _preview(settings)
+        upload = _form(settings)
+        _preview(settings, upload)
     if known := reads.unprepared():
         with st.expander("Download a known dataset", icon=":material/download:"):
             for info in known:
@@ -72,15 +74,17 @@ def _offer(settings: Settings, name: str, title: str, description: str, licence:
             st.error(str(error), icon=":material/block:")
 
 
-def _form(settings: Settings) -> None:
+def _form(settings: Settings) -> UploadedFile | None:
+    """The form, and what its buttons do. Returns the archive in it."""
     name = st.text_input("Name of the dataset", placeholder="flowers", max_chars=64).strip()
     below = st.container()  # always there, so that the form keeps its place and what was filled in
     if name and (problem := _name_problem(name)):
         below.error(words.plain(problem), icon=":material/block:")
     with st.form("import", border=False):
         archive, folder = st.columns(2)
-        open_uploads(MAX_ARCHIVE_MB)
-        upload = archive.file_uploader("A zip archive", type="zip", max_upload_size=MAX_ARCHIVE_MB)
+        # Another widget after each import: the archive that was imported is not held in memory any longer.
+        key = f"archive-{st.session_state.get(ARCHIVES, 0)}"
+        upload = uploader(archive, "A zip archive", MAX_ARCHIVE_MB, type="zip", key=key)
         encoding = archive.text_input(
             "Encoding of names and tables", placeholder="cp932",
             help="Of names in a zip, or a table, that are not UTF-8. Left empty, names are read in the "
@@ -126,7 +130,7 @@ def _form(settings: Settings) -> None:
             starts = st.form_submit_button("Import", icon=":material/upload:", type="primary")
             shows = st.form_submit_button("Preview", icon=":material/visibility:")
         if not (starts or shows):
-            return
+            return upload
     st.session_state.pop(ASKED, None)
     try:
         options: dict[str, Any] = {"policy": fit, "replace": replaces, "channels": CHANNELS[channels]}
@@ -140,24 +144,30 @@ def _form(settings: Settings) -> None:
         if bool(mirrored.strip()) != bool(counted.strip()):
             raise ImportRefused("To mirror a class, name both it and the class that it is counted as.")
         options["mirror"] = (mirrored.strip(), counted.strip()) if mirrored.strip() else None
-        asked = Asked(name, upload, path.strip(), options)
+        asked = Asked(name, "" if upload is None else upload.file_id, path.strip(), options)
         _check(settings, asked)
         # Names in a guessed encoding are shown first, so that nobody trains on garbled classes.
-        if shows or (_is_archive(asked) and not encoding.strip() and _look(settings, asked).guess):
+        if shows or (_is_archive(asked) and not encoding.strip() and _look(settings, asked, upload).guess):
             st.session_state[ASKED] = asked
         else:
-            _start(settings, asked)
+            _start(settings, asked, upload)
+            if asked.archive:
+                st.rerun()  # the form is empty of it
     except (ImportRefused, NotAllowed) as error:
         st.error(words.plain(str(error)), icon=":material/block:")
+    return upload
 
 
-def _preview(settings: Settings) -> None:
+def _preview(settings: Settings, upload: UploadedFile | None) -> None:
     """What was asked for, by its names, with the choice of their encoding; importing it is the next click."""
     asked: Asked | None = st.session_state.get(ASKED)
     if asked is None:
         return
+    if asked.archive and (upload is None or upload.file_id != asked.archive):
+        st.session_state.pop(ASKED)  # the archive was taken back, or another one was sent
+        return
     try:
-        found = _look(settings, asked)
+        found = _look(settings, asked, upload)
         if found.guess is not None and "encoding" not in asked.options:
             readings = ((found.guess.encoding, found.guess.examples), *found.guess.others)
             shown = {encoding: f"{encoding}: {', '.join(examples)}" for encoding, examples in readings}
@@ -173,7 +183,7 @@ def _preview(settings: Settings) -> None:
                 key="import-encoding",
             )
             asked = replace(asked, options={**asked.options, "encoding": chosen})
-            found = _look(settings, asked)
+            found = _look(settings, asked, upload)
         st.markdown(f"**{words.plain(asked.name)}**: {len(found.classes):,} classes, {found.size:,} images")
         parts = {part: counts for part, counts in found.counts.items() if any(counts)}
         st.dataframe(
@@ -190,7 +200,7 @@ def _preview(settings: Settings) -> None:
             )
         with st.container(horizontal=True):
             if st.button("Import these classes", icon=":material/upload:", type="primary"):
-                _start(settings, asked)
+                _start(settings, asked, upload)
                 st.session_state.pop(ASKED)
                 st.rerun()
             if st.button("Discard", icon=":material/close:"):
@@ -215,39 +225,50 @@ def _check(settings: Settings, asked: Asked) -> None:
     settings.require_trainer("import datasets")
     if not asked.name:
         raise ImportRefused("Give the dataset a name.")
-    if (asked.upload is None) == (not asked.path):
+    if bool(asked.archive) == bool(asked.path):
         raise ImportRefused("Give either an archive or a path.")
     check_name_free(asked.name, asked.options["replace"])
 
 
 def _is_archive(asked: Asked) -> bool:
-    return asked.upload is not None or asked.path.lower().endswith(".zip")
+    return bool(asked.archive) or asked.path.lower().endswith(".zip")
 
 
-def _look(settings: Settings, asked: Asked) -> ImportPreview:
+def _look(settings: Settings, asked: Asked, upload: UploadedFile | None) -> ImportPreview:
     """What the source holds. Raises ImportRefused."""
-    path = Path(asked.path) if asked.upload is None else _keep_upload(settings, asked.upload)
+    source = _source(settings, asked, upload)
     options = {key: asked.options[key] for key in ("columns", "encoding", "links") if key in asked.options}
     try:
-        found = preview_import(path, **options)
+        found = preview_import(source, **options)
     finally:
-        if asked.upload is not None:
-            path.unlink()
-    check_classes(found.classes, "the archive" if asked.upload is not None else path.name, found.problems)
+        if asked.archive:
+            source.unlink()
+    check_classes(found.classes, "the archive" if asked.archive else source.name, found.problems)
     return found
 
 
-def _start(settings: Settings, asked: Asked) -> None:
-    source = Path(asked.path) if asked.upload is None else _keep_upload(settings, asked.upload)
+def _start(settings: Settings, asked: Asked, upload: UploadedFile | None) -> None:
+    """Begin the import; the form drops an archive that was uploaded for it when it is drawn next."""
+    source = _source(settings, asked, upload)
     try:
-        imports.start(settings, asked.name, source, asked.upload is not None, asked.options)
+        imports.start(settings, asked.name, source, bool(asked.archive), asked.options)
     except OSError:
-        if asked.upload is not None:
+        if asked.archive:
             source.unlink(missing_ok=True)
         raise
+    if asked.archive:
+        st.session_state[ARCHIVES] = st.session_state.get(ARCHIVES, 0) + 1
 
 
-def _keep_upload(settings: Settings, upload: Any) -> Path:
+def _source(settings: Settings, asked: Asked, upload: UploadedFile | None) -> Path:
+    """The path that was given, or a copy of the uploaded archive."""
+    if not asked.archive:
+        return Path(asked.path)
+    assert upload is not None
+    return _keep_upload(settings, upload)
+
+
+def _keep_upload(settings: Settings, upload: UploadedFile) -> Path:
     """Write an uploaded archive to disk under a name of ours: the visitor's is never trusted."""
     path = imports.uploads(settings) / f"{uuid4().hex}.zip"  # each import has a copy, which ends with it
     free = shutil.disk_usage(path.parent).free

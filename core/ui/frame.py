@@ -19,8 +19,7 @@ from core.settings import LOW_DISK, PROGRAM, Settings, SettingsError, get_settin
 from core.tracking import schema
 from core.tracking.errors import fault_of
 from core.tracking.store import RunStore, get_store
-from core.ui import guard, reads
-from core.ui.uploads import close_uploads
+from core.ui import guard, reads, uploads
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
@@ -39,7 +38,7 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     redact_logs()
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=ICON, layout="wide")
     st.html(STYLE)
-    close_uploads()
+    uploads.begin_page()
     try:
         settings = get_settings()
         _keep_processes(settings)
@@ -66,6 +65,7 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
         st.stop()
     with guard.said(returns=True):
         yield store
+    uploads.end_page()
 
 
 def _keep_processes(settings: Settings) -> None:

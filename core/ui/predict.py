@@ -18,7 +18,7 @@ from core.tracking.store import RunStore
 from core.ui import reads, words
 from core.ui.chart import chart
 from core.ui.images import enlarged
-from core.ui.uploads import open_uploads
+from core.ui.uploads import uploader
 from core.ui.visitor import visitor_has_left
 
 SHOWN_PX = 240
@@ -100,10 +100,7 @@ def _set_inverted(value: bool) -> None:
 
 
 def _uploaded() -> tuple[bytes | None, str | None]:
-    open_uploads(MAX_UPLOAD_MB)
-    file = st.file_uploader(
-        "An image file", max_upload_size=MAX_UPLOAD_MB, help="PNG, JPEG, WebP, GIF, BMP or TIFF."
-    )
+    file = uploader(st, "An image file", MAX_UPLOAD_MB, help="PNG, JPEG, WebP, GIF, BMP or TIFF.")
     return (None, None) if file is None else (file.getvalue(), None)
 
 

@@ -1,45 +1,90 @@
 """What visitors may upload: only where a page asks for a file, and so much for each and for all together.
 
-Streamlit holds uploads in memory and takes one whenever a browser sends it.
+Streamlit takes a file whenever a browser sends one, and holds it in memory until the visit ends. Here a file
+is forgotten with the page that asked for it, and as soon as the uploader that held it is gone.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from threading import Lock
+from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 TOTAL_MB = 2048  # of all visitors together
-GRACE_S = 30.0  # after a page that asked for a file is drawn anew: the browser may be sending it
 
-_lock = Lock()
-_open: dict[str, tuple[float, int]] = {}  # by visit: until when uploads are taken, and how many bytes
+_lock = RLock()
+_visits: dict[str, Visit] = {}  # by Streamlit's id of the session
 
 
-def close_uploads() -> None:
-    """A page begins: its visitor may upload nothing, unless the page asks for a file."""
+@dataclass
+class Visit:
+    """What one visitor may upload on the page that is open.
+
+    page: Streamlit's hash of it. limit: bytes of all its files together, 0 where it asks for none.
+    held: ids of files that its uploaders have held; a file in a form that was not submitted yet is in none.
+    asked, holds: the limit, and the files held, of the page as far as it is drawn now.
+    """
+
+    page: str = ""
+    limit: int = 0
+    held: set[str] = field(default_factory=set)
+    asked: int = 0
+    holds: set[str] = field(default_factory=set)
+
+
+def begin_page() -> None:
+    """A page begins to be drawn. Where it is another one than before, the visitor's files are forgotten."""
     context = get_script_run_ctx()
     if context is None:
         return
-    _limit(context.uploaded_file_mgr)
+    manager, session = context.uploaded_file_mgr, context.session_id
+    _limit(manager)
     with _lock:
-        if context.session_id in _open:
-            until, limit = _open[context.session_id]
-            _open[context.session_id] = min(until, time.monotonic() + GRACE_S), limit
-        for session in [one for one, (until, _) in _open.items() if until < time.monotonic()]:
-            del _open[session]
+        visit = _visits.get(session)
+        if visit is None or visit.page != context.page_script_hash:
+            manager.remove_session_files(session)
+            visit = _visits[session] = Visit(context.page_script_hash)
+        visit.asked, visit.holds = 0, set()
 
 
-def open_uploads(megabytes: int) -> None:
-    """The page asks for a file: its visitor may upload so much, all files together."""
+def uploader(container: Any, label: str, megabytes: int, **options: Any) -> UploadedFile | None:
+    """Ask for one file, with `st.file_uploader` in a container, or in `st` itself.
+
+    megabytes: what the page's files may take together. options: further arguments of `st.file_uploader`.
+    """
     context = get_script_run_ctx()
-    if context is not None:
-        with _lock:
-            _open[context.session_id] = math.inf, megabytes << 20
+    visit = None if context is None else _visits.get(context.session_id)
+    if visit is not None:
+        visit.limit = visit.asked = megabytes << 20
+    file = container.file_uploader(label, max_upload_size=megabytes, **options)
+    if visit is not None and file is not None:
+        visit.held.add(file.file_id)
+        visit.holds.add(file.file_id)
+    return file
+
+
+def end_page() -> None:
+    """A page was drawn to its end: files that no uploader holds any more are forgotten."""
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    manager, session = context.uploaded_file_mgr, context.session_id
+    with _lock:
+        visit = _visits.get(session)
+        if visit is None or visit.page != context.page_script_hash:
+            return
+        visit.limit = visit.asked
+        if not visit.asked:
+            manager.remove_session_files(session)
+            _visits[session] = Visit(visit.page)
+            return
+        for file_id in visit.held - visit.holds:
+            manager.remove_file(session, file_id)
+        visit.held = set(visit.holds)
 
 
 def why_not(storage: dict[str, dict[str, Any]], session: str, file: Any) -> tuple[int, str] | None:
@@ -47,13 +92,12 @@ def why_not(storage: dict[str, dict[str, Any]], session: str, file: Any) -> tupl
 
     storage: the files of each visit, by their ids.
     """
-    with _lock:
-        until, limit = _open.get(session, (-math.inf, 0))
-    if until < time.monotonic():
+    visit = _visits.get(session)
+    if visit is None or not visit.limit:
         return 403, "Nothing is to be uploaded here."
     others = {id_: one for id_, one in storage.get(session, {}).items() if id_ != file.file_id}
-    if sum(len(one.data) for one in others.values()) + len(file.data) > limit:
-        return 413, f"At most {limit >> 20} MB may be uploaded here."
+    if sum(len(one.data) for one in others.values()) + len(file.data) > visit.limit:
+        return 413, f"At most {visit.limit >> 20} MB may be uploaded here."
     everybody = sum(len(one.data) for files in list(storage.values()) for one in list(files.values()))
     if everybody + len(file.data) > TOTAL_MB << 20:
         return 503, "Others upload too much at the moment. Try again later."
@@ -66,11 +110,17 @@ def _limit(manager: Any) -> None:
         if getattr(manager, "limited", False) or not hasattr(manager, "file_storage"):
             return
         manager.limited = True
-    take = manager.add_file
+    take, forget = manager.add_file, manager.remove_session_files
 
     def add_file(session_id: str, file: Any) -> None:
-        if refused := why_not(manager.file_storage, session_id, file):
-            raise HTTPException(*refused)
-        take(session_id, file)
+        with _lock:
+            if refused := why_not(manager.file_storage, session_id, file):
+                raise HTTPException(*refused)
+            take(session_id, file)
 
-    manager.add_file = add_file
+    def remove_session_files(session_id: str) -> None:  # also at the end of a visit
+        with _lock:
+            _visits.pop(session_id, None)
+            forget(session_id)
+
+    manager.add_file, manager.remove_session_files = add_file, remove_session_files
