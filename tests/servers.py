@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
+import select
 import shutil
 import signal
 import socket
+import socketserver
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 from tests.waiting import wait_for
 
@@ -85,6 +89,45 @@ class MlflowServer:
             self.send(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+@contextmanager
+def resetting_proxy(port: int) -> Iterator[str]:
+    """The address of a proxy for a local server; it resets each connection on its second request."""
+
+    class Forward(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                for turn in range(2):
+                    if not select.select([self.request], [], [], 60)[0]:
+                        return
+                    if turn:  # what was sent is never read
+                        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        return
+                    while True:
+                        ready = select.select([self.request, server], [], [], 60)[0]
+                        if server in ready:
+                            break
+                        server.sendall(self.request.recv(1 << 16))
+                    server.settimeout(0.2)  # the answer is whole when nothing more comes
+                    with suppress(TimeoutError):
+                        while answer := server.recv(1 << 16):
+                            self.request.sendall(answer)
+
+    class Proxy(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+        def shutdown_request(self, request: socket.socket) -> None:
+            request.close()  # without a word of goodbye, which would precede the reset
+
+    with Proxy(("127.0.0.1", 0), Forward) as proxy:
+        thread = Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{proxy.server_address[1]}"
+        finally:
+            proxy.shutdown()
+            thread.join()
 
 
 @contextmanager

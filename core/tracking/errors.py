@@ -120,10 +120,19 @@ def first_line(error: BaseException) -> str:
     if (found := re.search(r"too many (\d{3}) error responses", str(error))) is not None:
         hint = "; its own database may be away" if found.group(1) == "503" else ""
         return f"It answers with the HTTP error {found.group(1)}{hint}."
+    if (found := re.search(r"Max retries exceeded .*\(Caused by (.+)", str(error))) is not None:
+        return _innermost(found.group(1))
     lines = str(own or error).strip().splitlines()
     if lines and lines[0].startswith("('"):  # urllib3 prints its arguments
         lines = [" ".join(re.findall(r"'([^']+)'", lines[0]))]
     return redact(lines[0]) if lines else type(error).__name__
+
+
+def _innermost(cause: str) -> str:
+    """The last part of a chain of addresses and classes, with which urllib3 says why a request failed."""
+    numbered = re.search(r"\[Errno -?\d+\] ([^'\")]+)", cause)
+    last = numbered.group(1) if numbered else re.split(r"[:,] ", cause)[-1].split(" (", 1)[0]
+    return redact(last.strip("()'\".")) + "."
 
 
 def shown(uri: str) -> str:

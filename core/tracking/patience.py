@@ -19,10 +19,11 @@ TRIES, RESTART_S = 5, 120.0
 # Of a training, which tries again by itself: MLflow's own seven tries of one request take four minutes.
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 # MLflow waits two minutes for an answer, which suits the upload of a model. A page or a worker has other
-# things to do meanwhile, and asks again by itself.
+# things to do meanwhile, and asks again by itself. One retry, at once: a server that closes an idle
+# connection at the moment of its use, or replaces one of its processes, resets it and answers on the next.
 IMPATIENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "PGCONNECT_TIMEOUT": "4",
 }
 

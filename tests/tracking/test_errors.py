@@ -99,3 +99,29 @@ def test_a_password_of_a_store_is_not_shown(uri: str) -> None:
 def test_a_lost_connection_is_said_in_words() -> None:
     lost = ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
     assert first_line(requests.ConnectionError(lost)) == "Connection aborted. Connection reset by peer"
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        ("ProtocolError('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+         "Connection reset by peer."),
+        ("NewConnectionError(\"HTTPConnection(host='there', port=9): Failed to establish a new connection: "
+         "[Errno 111] Connection refused\")", "Connection refused."),
+        ("NameResolutionError(\"HTTPConnection(host='there', port=9): Failed to resolve 'there' "
+         "([Errno -2] Name or service not known)\")", "Name or service not known."),
+        ("ReadTimeoutError(\"HTTPConnectionPool(host='there', port=9): Read timed out. (read timeout=5)\")",
+         "Read timed out."),
+        ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+         "self-signed certificate (_ssl.c:1006)'))", "self-signed certificate."),
+        ("ResponseError('too many 500 error responses')", "It answers with the HTTP error 500."),
+    ],
+)  # fmt: skip
+def test_a_request_that_failed_says_its_innermost_cause(cause: str, sentence: str) -> None:
+    pool = "HTTPConnectionPool(host='there', port=9): Max retries exceeded with url: /api"
+    request = f"API request to http://there:9/api failed with exception {pool} (Caused by {cause})"
+    assert first_line(MlflowException(request)) == sentence
+    files = (
+        f"The following failures occurred while downloading one or more artifacts:\n##### a #####\n{request}"
+    )
+    assert first_line(MlflowException(files)) == sentence
