@@ -17,14 +17,19 @@ from PIL import Image
 
 from core import settings as settings_module
 from core.__main__ import main
+from core.commands.watch import Watch
 from core.config import ExperimentConfig
 from core.datasets import load, names
+from core.jobs.groups import places, repeated
+from core.jobs.worker import worker_of
 from core.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import RunStore, get_store
 from core.ui import tables
 from tests.conftest import DIVERGING, SMALL, Trained
+from tests.test_plugin_files import NET
+from tests.waiting import wait_for
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -107,7 +112,8 @@ def test_accuracies_are_listed_as_the_pages_show_them(store: RunStore) -> None:
         assert cells[infinite] == ["inf", "(not", "a", "fraction)"] * 2
         assert cells[percent] == ["64", "(not", "a", "fraction)"] * 2
     status = run("status", running).stdout
-    assert "val_accuracy: 50.00%\ntest_accuracy: –\n" in status
+    assert "best_val_accuracy: 50.00%\ntest_accuracy: –\n" in status
+    assert status.count("accuracy") == 2  # each once, none of them as a fraction
     assert "0.25" not in status
     assert f"remark: {remark}\n" in run("status", percent).stdout
     one = json.loads(run("status", running, "--json").stdout, parse_constant=pytest.fail)
@@ -126,6 +132,13 @@ def test_predict_names_the_class_of_an_image_file(trained: Trained, tmp_path: Pa
     first, second = answer["predictions"]
     assert first["probability"] >= second["probability"]
     assert first["class"] in "0123456789"
+    shown = run("predict", trained.run_id, str(path), "--top", "2").stdout
+    assert (
+        shown
+        == f"{path}: class "
+        + ", ".join(f"{one['class']} (probability {one['probability']:.3f})" for one in (first, second))
+        + "\n"
+    )
 
 
 def test_images_of_12_bits_are_imported_trained_on_and_predicted(settings: Settings, tmp_path: Path) -> None:
@@ -151,6 +164,11 @@ def test_images_of_12_bits_are_imported_trained_on_and_predicted(settings: Setti
     trained = run("train", str(config), "--foreground", "--set", "optimizer.learning_rate=0.01")
     assert trained.returncode == 0, trained.stderr
     (run_id,) = trained.stdout.split()
+    said = trained.stderr.splitlines()
+    epochs = [line for line in said if line.startswith(f"{run_id[:8]} · epoch ")]
+    assert [line.split(" · ")[1] for line in epochs] == [f"epoch {epoch} of 8" for epoch in range(1, 9)]
+    assert all(" · loss " in line and " · val_accuracy " in line for line in epochs)
+    assert said[-1] == f"{run_id[:8]} · finished · best_val_accuracy 100.00% · test_accuracy 100.00%"
     state = get_store().run(run_id)
     assert state.info.status == schema.FINISHED
     assert state.data.metrics["test_accuracy"] == 1.0  # the two shades do not overlap
@@ -197,7 +215,108 @@ def test_a_failed_run_exits_with_1(settings: Settings, tmp_path: Path) -> None:
     assert answer.returncode == 1
     (run_id,) = answer.stdout.split()
     assert get_store().state(run_id).status == schema.FAILED
+    assert f"{run_id[:8]} · failed · FloatingPointError" in answer.stderr
     assert "reason: FloatingPointError" in run("status", run_id).stdout
+
+
+def test_whoever_waits_for_runs_is_told_of_each_phase_and_each_epoch_once(
+    store: RunStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (store.create(ExperimentConfig(name=name)) for name in ("first", "second"))
+
+    def told() -> list[str]:
+        assert watch.look()
+        return capsys.readouterr().err.splitlines()
+
+    def progress(**said: object) -> None:
+        store.set_tags(first, {schema.PROGRESS: json.dumps(said)})
+
+    def epoch(number: int) -> None:
+        store.log_metrics(first, {"loss": 1 / number, "val_accuracy": 0.5}, step=number)
+
+    epoch(1)  # of an attempt before
+    watch = Watch(store, [first, second])
+    assert told() == [f"{first[:8]} · queued · first", f"{second[:8]} · queued · second"]
+    assert told() == []
+    store.set_status(first, schema.RUNNING)
+    assert told() == [f"{first[:8]} · starting"]
+    progress(phase="compiling")
+    assert told() == [f"{first[:8]} · compiling"]
+    progress(phase="training", epoch=2, epochs=4, step=11, steps=40)
+    assert told() == [f"{first[:8]} · training"]
+    epoch(2)
+    progress(phase="training", epoch=3, epochs=4, step=21, steps=40, remaining_s=75.2)
+    assert told() == [f"{first[:8]} · epoch 2 of 4 · loss 0.5000 · val_accuracy 0.5000 · 1 min 15 s left"]
+    assert told() == []
+    epoch(3)
+    epoch(4)
+    progress(phase="evaluating", epochs=4)
+    assert told() == [
+        f"{first[:8]} · epoch 3 of 4 · loss 0.3333 · val_accuracy 0.5000",
+        f"{first[:8]} · epoch 4 of 4 · loss 0.2500 · val_accuracy 0.5000",
+        f"{first[:8]} · evaluating",
+    ]
+    store.log_metrics(first, {"best_val_accuracy": 0.5, "test_accuracy": 0.25})
+    store.set_status(first, schema.FINISHED)
+    assert told() == [f"{first[:8]} · finished · best_val_accuracy 50.00% · test_accuracy 25.00%"]
+    store.fail(second, "It diverged.")
+    assert watch.until_ended() == [schema.FINISHED, schema.FAILED]
+    assert capsys.readouterr().err == f"{second[:8]} · failed · It diverged.\n"
+
+
+def test_what_becomes_of_a_group_is_said_where_it_is_asked_for(settings: Settings, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(SMALL.with_values({"training.epochs": 100_000}).to_yaml())
+    launched = run("train", str(config), "--seeds", "2")
+    try:
+        run_ids = launched.stdout.split()
+        group = get_store().state(run_ids[0]).tags[schema.PARENT]
+        assert launched.stderr.startswith(f"Group {group} of 2 runs of 'lenet5 on digits': ")
+        assert f"`status {group[:8]}`" in launched.stderr
+    finally:
+        assert run("cancel", *run_ids).returncode == 0
+    wait_for(lambda: not any(get_store().state(one).active for one in run_ids))
+    names = [f"'lenet5 on digits · seed {seed}' ({run_ids[seed][:8]})" for seed in (0, 1)]
+    answer = run("lock", *run_ids)
+    assert answer.stdout.splitlines() == [f"{name} is locked: it cannot be deleted." for name in names]
+    answer = run("unlock", run_ids[0])
+    assert answer.stdout == f"{names[0]} is not locked any more: it can be deleted.\n"
+    worker_of(settings).stop()
+    wait_for(lambda: not worker_of(settings).is_running())
+    settings.checkpoint(run_ids[1]).unlink(missing_ok=True)
+    answer = run("resume", run_ids[1])
+    run("cancel", run_ids[1])
+    assert answer.stdout == f"{names[1]} is in the queue again; it has no checkpoint here and begins anew.\n"
+
+
+def test_the_accuracies_of_a_group_are_per_cent_where_people_read_them(store: RunStore) -> None:
+    group = repeated(ExperimentConfig(name="mine"), seeds=2)
+    for config, place, accuracy in zip(group.configs, places(store, group), (0.5, 0.6), strict=True):
+        run_id = store.create(config, place)
+        store.log_metrics(run_id, {"best_val_accuracy": accuracy, "test_accuracy": accuracy})
+        store.set_status(run_id, schema.FINISHED)
+    for command in (("list", "groups"), ("status", place[schema.PARENT])):
+        heads, cells = (line.split() for line in run(*command).stdout.splitlines())
+        row = dict(zip(heads, cells, strict=True))
+        assert (row["val_accuracy"], row["val_accuracy_std"], row["test_accuracy"]) == (
+            *("55.00%", "7.07%"),
+            "55.00%",
+        )
+    (row,) = json.loads(run("list", "groups", "--json").stdout)
+    assert row["test_accuracy"] == 0.55
+
+
+def test_describe_says_that_the_prediction_process_may_not_know_a_model_of_ones_own(
+    trained: Trained, tmp_path: Path
+) -> None:
+    assert run("describe", "lenet5").returncode == 0  # it runs, without the folder
+    (tmp_path / "mine.py").write_text(NET.replace("NAME", "mine"))
+    for more in ((), ("--set", "model.freeze=all")):
+        answer = run("describe", "mine", *more, ARCHLAB_ARCHITECTURES=str(tmp_path))
+        assert answer.returncode == 2
+        assert "started with another ARCHLAB_ARCHITECTURES: end it with" in answer.stderr
+        assert len(answer.stderr.splitlines()) == 1
+    assert "ARCHLAB_ARCHITECTURES" not in run("describe", "nothing").stderr
 
 
 @pytest.mark.parametrize(
@@ -296,6 +415,9 @@ def test_findings_are_listed_and_single_changes_are_made_and_undone(marbles: Pat
     found = json.loads(run("findings", "marbles", "--json").stdout)
     assert found[0]["images"] == ["train/a/1.png", "test/a/copy.png"]
     assert found[0]["serious"]
+    lines = run("findings", "marbles").stdout.splitlines()
+    assert lines[0].startswith("serious: ")
+    assert lines[1] == "  train/a/1.png, test/a/copy.png"
     answer = run("leave-out", "marbles", "train/a/1.png", "train/b/0.png")
     assert answer.stdout == "2 left out; marbles has 11 images.\n"
     assert "serious" not in run("findings", "marbles", "--near").stdout

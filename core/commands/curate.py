@@ -8,6 +8,8 @@ import click
 
 from core.commands.group import as_json, cli, print_json, print_rows
 
+NAMED = 3  # images of a finding that are named
+
 
 @cli.command()
 @click.argument("dataset")
@@ -37,6 +39,15 @@ def findings(dataset: str, near: bool, as_json: bool) -> None:
         return
     for one in found:
         click.echo(f"{'serious: ' if one.serious else ''}{one.sentence}")
+        if one.rows:
+            click.echo(f"  {_first(loaded.source_names[list(one.rows)].tolist())}")
+
+
+def _first(images: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(images) - NAMED
+    rest = f" and {more:,} more, which --json lists" if more > 0 else ""
+    return ", ".join(images[:NAMED]) + rest
 
 
 @cli.command()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from core.commands.group import as_json, cli, print_json
 from core.settings import get_settings
+
+if TYPE_CHECKING:
+    from core.jobs.groups import Group
+    from core.tracking.store import RunStore
 
 
 @cli.command()
@@ -32,13 +36,15 @@ def train(
 ) -> None:
     """Train a config or a recipe; prints the ids of its runs, one a line.
 
-    Repeated over seeds and folds, the runs of a config are a group under one parent.
+    Repeated over seeds and folds, the runs of a config are a group under one parent. What happens while it
+    waits for their end is printed on stderr.
     """
     from core import config as configs
     from core import recipes
     from core.jobs.groups import repeated
-    from core.jobs.launch import launch_groups, notes, train_group_here, warnings
+    from core.jobs.launch import launch_groups, notes, warnings
     from core.tracking import schema
+    from core.tracking.store import get_store
 
     if (config is None) == (recipe is None):
         raise ValueError("Give either a config file or --recipe.")
@@ -56,17 +62,15 @@ def train(
         for sentence in dict.fromkeys(one for each in to_check.values() for one in said(each)):
             click.echo(f"{word}: {sentence}", err=True)
     if foreground:
-        states = []
-        for run_id, state in itertools.chain(*(train_group_here(group, tags) for group in groups)):
-            click.echo(run_id)
-            states.append(state)
+        states = _train_here(groups, tags)
     else:
         run_ids = launch_groups(groups, tags)
         for run_id in run_ids:
             click.echo(run_id)
+        _tell_groups(get_store(), run_ids)
         if not wait:
             return
-        states = [_wait(run_id) for run_id in run_ids]
+        states = _wait(run_ids)
     _exit_with(states)
 
 
@@ -80,6 +84,11 @@ def _exit_with(states: list[str]) -> None:
         sys.exit(1)
 
 
+def _named(store: RunStore, run_id: str) -> str:
+    """A run or group by its name and the beginning of its id."""
+    return f"'{store.state(run_id).name}' ({run_id[:8]})"
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -89,16 +98,51 @@ def _read(path: Path) -> str:
         raise ValueError(f"The file {path} is not text in UTF-8.") from error
 
 
-def _wait(run_id: str) -> str:
-    from core.jobs.worker import worker_of
-    from core.tracking.patience import patiently
+def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
+    """Train here and now, one run after the other, and say how it goes; returns the final states."""
+    from core.commands.watch import Background
+    from core.jobs.launch import train_group_here
+    from core.tracking import schema
     from core.tracking.store import get_store
 
-    store = get_store()
-    while (state := patiently(lambda: store.state(run_id))).active:
-        worker_of(store.settings).ensure()
-        time.sleep(0.5)
-    return state.status
+    store, watched = get_store(), list[Background]()
+
+    def created(run_id: str) -> None:
+        click.echo(run_id)
+        if store.state(run_id).tags.get(schema.PARENT) not in told:
+            told.update(_tell_groups(store, [run_id]))
+        watched.append(Background(store, run_id))
+
+    states, told = list[str](), set[str]()
+    for group in groups:
+        for _, state in train_group_here(group, tags, created):
+            watched[-1].finish()
+            states.append(state)
+    return states
+
+
+def _tell_groups(store: RunStore, run_ids: Sequence[str]) -> list[str]:
+    """Say on stderr of which groups some runs are, and how their means are seen; returns the groups' ids."""
+    from core.tracking import schema
+
+    tags = [store.state(run_id).tags for run_id in run_ids]
+    parents = list(dict.fromkeys(one[schema.PARENT] for one in tags if schema.PARENT in one))
+    for parent in parents:
+        group = store.state(parent)
+        click.echo(
+            f"Group {parent} of {group.tags[schema.GROUP]} runs of '{group.name}': `status {parent[:8]}` "
+            "shows its means and standard deviations, `list groups` those of all groups.",
+            err=True,
+        )
+    return parents
+
+
+def _wait(run_ids: Sequence[str]) -> list[str]:
+    """Wait until runs have ended, and say how it goes; returns their final states."""
+    from core.commands.watch import Watch
+    from core.tracking.store import get_store
+
+    return Watch(get_store(), run_ids).until_ended()
 
 
 @cli.command()
@@ -145,7 +189,10 @@ def lock(runs: tuple[str, ...]) -> None:
     from core.tracking.store import get_store
 
     store = get_store()
-    protect(store, [store.resolve(run) for run in runs])
+    run_ids = [store.resolve(run) for run in runs]
+    protect(store, run_ids)
+    for run_id in run_ids:
+        click.echo(f"{_named(store, run_id)} is locked: it cannot be deleted.")
 
 
 @cli.command()
@@ -156,7 +203,10 @@ def unlock(runs: tuple[str, ...]) -> None:
     from core.tracking.store import get_store
 
     store = get_store()
-    release(store, [store.resolve(run) for run in runs])
+    run_ids = [store.resolve(run) for run in runs]
+    release(store, run_ids)
+    for run_id in run_ids:
+        click.echo(f"{_named(store, run_id)} is not locked any more: it can be deleted.")
 
 
 @cli.command()
@@ -171,8 +221,11 @@ def resume(runs: tuple[str, ...], wait: bool) -> None:
     run_ids = [store.resolve(run) for run in runs]
     for run_id in run_ids:
         put_back(store, run_id)
+        begun = store.settings.checkpoint(run_id).exists()
+        how = "continues from its last checkpoint" if begun else "has no checkpoint here and begins anew"
+        click.echo(f"{_named(store, run_id)} is in the queue again; it {how}.")
     if wait:
-        _exit_with([_wait(run_id) for run_id in run_ids])
+        _exit_with(_wait(run_ids))
 
 
 @cli.command()
@@ -195,7 +248,7 @@ def extend(run: str, epochs: int, learning_rate: float | None, stretch: bool, wa
     run_id = longer(store, store.resolve(run), epochs, learning_rate, stretch)
     click.echo(run_id)
     if wait:
-        _exit_with([_wait(run_id)])
+        _exit_with(_wait([run_id]))
 
 
 @cli.command()
@@ -238,4 +291,5 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
         advice = f"{answer.inversion} Try {'without ' if invert else ''}--invert." if answer.inversion else ""
         for note in filter(None, (*answer.notes, advice)):
             click.echo(f"{path}: {note}", err=True)
-        click.echo(f"{path}: " + ", ".join(f"{name} {probability:.3f}" for name, probability in pair))
+        likely = ", ".join(f"{name} (probability {probability:.3f})" for name, probability in pair)
+        click.echo(f"{path}: class {likely}")

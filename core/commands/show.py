@@ -23,7 +23,7 @@ def list_(what: str, as_json: bool) -> None:
     rows = {
         "architectures": _architectures,
         "datasets": _datasets,
-        "groups": _groups,
+        "groups": lambda: [row if as_json else _in_percent(row) for row in _groups()],
         "recipes": _recipes,
         "runs": lambda: [_summary(run, as_json) for run in _runs()],
     }[what]()
@@ -56,6 +56,15 @@ def _groups() -> list[dict[str, Any]]:
     rows = [row.dropna().to_dict() for _, row in repeats(frames.runs(get_store())).iterrows()]
     names = list(dict.fromkeys(name for row in rows for name in row))
     return [{name: row.get(name) for name in names} for row in rows]
+
+
+def _in_percent(group: dict[str, Any]) -> dict[str, Any]:
+    """A row of `_groups` as people read it: accuracies and their deviations in per cent."""
+    from core.analysis.repeats import SCORES
+    from core.analysis.values import percent
+
+    scores = {f"{score}{end}" for score in SCORES for end in ("", "_std")}
+    return {name: percent(value) if name in scores else value for name, value in group.items()}
 
 
 def _datasets() -> list[dict[str, Any]]:
@@ -142,6 +151,7 @@ def _shape(text: str) -> tuple[int, int, int]:
 @as_json
 def status(run: str | None, as_json: bool) -> None:
     """State of one run, of a group by its id, or of all runs."""
+    from core.analysis.values import kept_accuracy, percent
     from core.tracking import schema
     from core.tracking.store import get_store
 
@@ -155,21 +165,25 @@ def status(run: str | None, as_json: bool) -> None:
         group = next(
             (group for group in _groups() if group["group"] == run_id), none
         )  # none: its launch died
-        print_rows([group | {"status": get_store().state(run_id).status}], as_json)
+        shown = group if as_json else _in_percent(group)
+        print_rows([shown | {"status": get_store().state(run_id).status}], as_json)
         return
     if as_json:
         print_json(one)
         return
-    for key, value in _summary(one, as_json).items():
-        click.echo(f"{key}: {value}")
+    for key in ("run_id", "status", "name"):
+        click.echo(f"{key}: {one[key]}")
     tags = get_store().state(run_id).tags
     for name, tag in (("reason", schema.FAILURE), ("not logged", schema.NOT_LOGGED)):
         if tag in tags:
             click.echo(f"{name}: {tags[tag]}")
     for remark in one["remarks"]:
         click.echo(f"remark: {remark}")
-    for key, value in one["metrics"].items():
-        click.echo(f"{key}: {value:g}")
+    first = (kept_accuracy(one["params"].get("training.keep")), "test_accuracy")
+    for key in [*first, *(key for key in one["metrics"] if key not in first)]:
+        value = one["metrics"].get(key)
+        number = value is not None and not key.endswith("accuracy")
+        click.echo(f"{key}: {f'{value:g}' if number else percent(value)}")
 
 
 def _runs() -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from core.jobs.daemon import DaemonExists
 from core.output import print_whatever_happens
 from core.quick_start import import_keras
 from core.redaction import redact, redact_output
+from core.registry import UnknownName
 from core.settings import get_settings
 from core.tracking.store import get_store
 
@@ -91,7 +92,10 @@ class Server:
                 return
             except Exception as error:  # told to the client, which tells the person
                 logger.exception("A request failed.")
-                answer = {"error": redact(str(error)) or type(error).__name__}
+                answer = {
+                    "error": redact(str(error)) or type(error).__name__,
+                    "unknown": isinstance(error, UnknownName),
+                }
             self.last_request = time.monotonic()
             with suppress(OSError):  # the client has gone
                 send(connection, answer, tuple(seen))

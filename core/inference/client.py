@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from core.architectures import architectures
 from core.config import ExperimentConfig, ModelConfig
 from core.inference.wire import read_address, receive, send
 from core.jobs.daemon import Daemon
@@ -182,8 +183,22 @@ def _exchange(
         except (EOFError, OSError) as error:
             raise InferenceError("The prediction process ended while it was asked. Try again.") from error
     if "error" in answer:
-        raise InferenceError(answer["error"])
+        hint = OTHER_FOLDER if answer.get("unknown") and _names_own_model(header) else ""
+        raise InferenceError(answer["error"] + hint)
     return answer["value"], received
+
+
+OTHER_FOLDER = (
+    " The prediction process may have been started with another ARCHLAB_ARCHITECTURES: end it with "
+    "`python -m core worker --stop`."
+)
+
+
+def _names_own_model(header: Mapping[str, Any]) -> bool:
+    """Whether a request is about an architecture that this process has from `ARCHLAB_ARCHITECTURES`."""
+    model = header.get("model") or header.get("tree", {}).get("model") or header
+    name = model.get("name", "")
+    return name in architectures and architectures.origin(name) is not None
 
 
 def _connect(settings: Settings) -> Any:

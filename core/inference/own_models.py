@@ -56,11 +56,8 @@ def check(model: dict[str, Any], image_shape: Shape, num_classes: int, preproces
     height, width, channels = image_shape
     try:
         check_own_model(chosen.name, assemble(chosen, (height, width, channels), num_classes), preprocessing)
-    except UnknownName as error:
-        raise ValueError(
-            f"{error} The prediction process may have been started with another ARCHLAB_ARCHITECTURES: end "
-            "it with `python -m core worker --stop`."
-        ) from error
+    except UnknownName:
+        raise
     except ModelError as error:
         return str(error)
     except Exception as error:  # code of the model's author

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from core import datasets
@@ -192,14 +192,22 @@ def _create(store: RunStore, group: Group, tags: Mapping[str, str] | None) -> li
     return run_ids
 
 
-def train_here(config: ExperimentConfig, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """Train one run now, beside the queue, and wait for its end; returns its id and final state."""
+def train_here(
+    config: ExperimentConfig,
+    tags: Mapping[str, str] | None = None,
+    created: Callable[[str], object] = lambda run_id: None,
+) -> tuple[str, str]:
+    """Train one run now, beside the queue, and wait for its end; returns its id and final state.
+
+    created: gets the id before the training begins.
+    """
     store = get_store()
     store.settings.require_trainer("launch a training")
     check(config)
     check_overlap(config)
     obtain(config)
     run_id = store.create(config, {schema.FOREGROUND: "true", **(tags or {})}, chosen(config, store))
+    created(run_id)
     device = config.training.device
     with _interrupts():
         status = supervise(store, run_id, None if device == AUTO else device)
@@ -225,15 +233,22 @@ def _interrupts() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def train_group_here(group: Group, tags: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
-    """Train an experiment as often as it is repeated, now, one run after the other; ids and final states."""
+def train_group_here(
+    group: Group,
+    tags: Mapping[str, str] | None = None,
+    created: Callable[[str], object] = lambda run_id: None,
+) -> Iterator[tuple[str, str]]:
+    """Train an experiment as often as it is repeated, now, one run after the other; ids and final states.
+
+    created: gets the id of each run before its training begins.
+    """
     store = get_store()
     store.settings.require_trainer("launch a training")
     for config in group.configs:
         check(config)
         check_overlap(config)
     for config, place in zip(group.configs, places(store, group, tags), strict=True):
-        yield train_here(config, {**(tags or {}), **place})
+        yield train_here(config, {**(tags or {}), **place}, created)
     conclude_groups(store)
 
 

@@ -82,15 +82,21 @@ def last_metrics(store: RunStore, run_ids: Sequence[str], names: Iterable[str]) 
 
 
 def histories(
-    store: RunStore, run_ids: Sequence[str], metrics: Iterable[str] = schema.EPOCH_METRICS
+    store: RunStore,
+    run_ids: Sequence[str],
+    metrics: Iterable[str] = schema.EPOCH_METRICS,
+    after: int | None = None,
 ) -> pd.DataFrame:
-    """All logged values of some metrics of some runs: run_id, metric, step, value, time (UTC), in order."""
+    """All logged values of some metrics of some runs: run_id, metric, step, value, time (UTC), in order.
+
+    after: only steps after this one.
+    """
     names = list(metrics)
     if not run_ids or not names:
         return pd.DataFrame(columns=HISTORY_COLUMNS)
     read = _histories_by_sql if is_database(store.uri) else _histories_by_client
     with asking(store.uri):
-        frame = read(store, list(run_ids), names)
+        frame = read(store, list(run_ids), names, after)
     return frame.sort_values(["run_id", "metric", "step", "time"], ignore_index=True)
 
 
@@ -199,24 +205,31 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[*RUN_COLUMNS, *rest]]
 
 
-def _histories_by_sql(store: RunStore, run_ids: list[str], names: list[str]) -> pd.DataFrame:
+def _histories_by_sql(
+    store: RunStore, run_ids: list[str], names: list[str], after: int | None
+) -> pd.DataFrame:
     query = text(
         "SELECT run_uuid AS run_id, key AS metric, step, value, timestamp AS time, is_nan "
         "FROM metrics WHERE run_uuid IN :runs AND key IN :names"
+        + ("" if after is None else " AND step > :after")
     ).bindparams(bindparam("runs", expanding=True), bindparam("names", expanding=True))
     with connected(store.uri) as connection:
-        frame = pd.read_sql(query, connection, params={"runs": run_ids, "names": names})
+        bound = {"runs": run_ids, "names": names} | ({} if after is None else {"after": after})
+        frame = pd.read_sql(query, connection, params=bound)
     frame["value"] = _with_nan(frame)
     frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
     return frame[HISTORY_COLUMNS]
 
 
-def _histories_by_client(store: RunStore, run_ids: list[str], names: list[str]) -> pd.DataFrame:
+def _histories_by_client(
+    store: RunStore, run_ids: list[str], names: list[str], after: int | None
+) -> pd.DataFrame:
     rows = [
         (run_id, name, point.step, point.value, point.timestamp)
         for run_id in run_ids
         for name in names
         for point in store.client.get_metric_history(run_id, name)
+        if after is None or point.step > after
     ]
     frame = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
     frame["value"] = _with_infinity(frame["value"].astype(float))

@@ -1,0 +1,145 @@
+"""Says on stderr what becomes of the runs that a command waits for: a line for each phase and each epoch.
+
+stdout stays what a script reads: the ids of the runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.analysis.values import kept_accuracy, percent
+from core.jobs.worker import worker_of
+from core.tracking import frames, schema
+from core.tracking.patience import patiently
+from core.tracking.progress import latest
+from core.tracking.states import RunState
+
+if TYPE_CHECKING:
+    from core.tracking.store import RunStore
+
+LOOK_S = 0.5  # between two looks at the store
+SILENCE_S = 60.0  # a training whose epochs take longer says in between how far it is
+STATE_WORDS = {
+    schema.SCHEDULED: "queued",
+    schema.RUNNING: "running",
+    schema.FINISHED: "finished",
+    schema.FAILED: "failed",
+    schema.KILLED: "cancelled",
+}
+SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch
+
+
+@dataclass
+class _Seen:
+    """What was said of a run: its state or phase, its last epoch, and when (`time.monotonic`)."""
+
+    said: str = ""
+    epoch: int = 0
+    at: float = 0.0
+
+
+class Watch:
+    """Some runs until they have ended. Epochs that they have logged before the watch began are not told."""
+
+    def __init__(self, store: RunStore, run_ids: Sequence[str]) -> None:
+        self.store = store
+        self.run_ids = list(run_ids)
+        self.states: dict[str, str] = {}  # of those that have ended
+        self._seen = {run_id: _Seen(epoch=store.last_step(run_id)) for run_id in run_ids}
+
+    def look(self) -> bool:
+        """Print what is new; returns whether one of the runs has still to end."""
+        active = {state.run_id: state for state in self.store.active()}
+        for run_id in self.run_ids:
+            if run_id in self.states:
+                continue
+            state = active.get(run_id) or self.store.state(run_id)
+            self._tell(state)
+            if not state.active:
+                self.states[run_id] = state.status
+        return len(self.states) < len(self.run_ids)
+
+    def until_ended(self, keep_worker: bool = True) -> list[str]:
+        """Look until all have ended; returns their final states. keep_worker: see that a worker runs."""
+        while patiently(self.look):
+            if keep_worker:
+                worker_of(self.store.settings).ensure()
+            time.sleep(LOOK_S)
+        return [self.states[run_id] for run_id in self.run_ids]
+
+    def _tell(self, state: RunState) -> None:
+        seen = self._seen[state.run_id]
+        progress = latest(self.store.settings, state.run_id, state.tags) if state.active else {}
+        phase = progress.get("phase", "")
+        training = phase == "training" and {"epoch", "epochs", "step", "steps"} <= progress.keys()
+        if state.status == schema.SCHEDULED:
+            self._say(state, "held in the queue" if schema.HELD in state.tags else "queued", state.name)
+            return
+        if training:
+            self._say(state, "training")
+        if not training or progress["epoch"] > seen.epoch + 1:
+            self._tell_epochs(state, progress)
+        if training:
+            if time.monotonic() - seen.at > SILENCE_S:
+                share = f"{progress['step'] / progress['steps']:.0%} of all steps"
+                self._print(
+                    state, f"epoch {progress['epoch']} of {progress['epochs']}", share, _left(progress)
+                )
+        elif state.active:
+            self._say(state, phase or "starting")
+        else:
+            self._say(state, STATE_WORDS.get(state.status, state.status), *self._result(state))
+
+    def _say(self, state: RunState, word: str, *more: str) -> None:
+        """Print a state or phase when it is not the one that was said last."""
+        if self._seen[state.run_id].said != word:
+            self._print(state, word, *more)
+            self._seen[state.run_id].said = word
+
+    def _tell_epochs(self, state: RunState, progress: dict[str, Any]) -> None:
+        seen = self._seen[state.run_id]
+        history = frames.histories(self.store, [state.run_id], SHOWN, after=seen.epoch)
+        for epoch, values in history.groupby("step"):
+            last = dict(zip(values["metric"], values["value"], strict=True))
+            scores = [f"{name} {last[name]:.4f}" for name in SHOWN if name in last]
+            total = f" of {progress['epochs']}" if "epochs" in progress else ""
+            newest = epoch == history["step"].max()
+            self._print(state, f"epoch {epoch}{total}", *scores, _left(progress) if newest else "")
+            seen.epoch = int(str(epoch))
+
+    def _result(self, state: RunState) -> list[str]:
+        if state.status != schema.FINISHED:
+            return [state.tags.get(schema.FAILURE, "")]
+        run = self.store.run(state.run_id).data
+        names = (kept_accuracy(run.params.get("training.keep")), "test_accuracy")
+        return [f"{name} {percent(run.metrics[name])}" for name in names if name in run.metrics]
+
+    def _print(self, state: RunState, *parts: str) -> None:
+        click.echo(" · ".join([state.run_id[:8], *filter(None, parts)]), err=True)
+        self._seen[state.run_id].at = time.monotonic()
+
+
+class Background:
+    """Watches a run while this thread trains it."""
+
+    def __init__(self, store: RunStore, run_id: str) -> None:
+        self._thread = Thread(target=Watch(store, [run_id]).until_ended, args=(False,), daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait until the end of the run was told."""
+        self._thread.join(10 * LOOK_S)
+
+
+def _left(progress: dict[str, Any]) -> str:
+    """The remaining time in words; empty where it is not known."""
+    if "remaining_s" not in progress:
+        return ""
+    seconds = round(progress["remaining_s"])
+    return f"{seconds // 60} min {seconds % 60} s left" if seconds >= 60 else f"{seconds} s left"
