@@ -12,6 +12,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from threading import Lock, Thread
 from typing import Any
+from weakref import WeakValueDictionary
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the demo never takes memory from a training
 if os.environ["CUDA_VISIBLE_DEVICES"] == "-1":
@@ -42,8 +43,9 @@ TURN_S = 0.5  # how often a request that waits looks whether its caller is still
 class Server:
     """Carries requests out: predictions one at a time, and all that builds models one at a time beside them.
 
-    Keras keeps its state by thread, so a model that takes long to build keeps no prediction waiting; the
-    models that predict are touched by predictions alone.
+    Models are built in turn for each visit, and nothing is begun for a caller that has gone. Keras keeps its
+    state by thread, so a model that takes long to build keeps no prediction waiting; the models that predict
+    are touched by predictions alone.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -52,6 +54,8 @@ class Server:
         self.waiting = WaitingRoom()
         self.decoders = Decoders()
         self._working, self._building = Lock(), Lock()
+        self._visits: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+        self._naming = Lock()  # of the locks of the visits
         self._refused, self._said_at = 0, -SAY_S
 
     def serve(self, listener: Listener) -> None:
@@ -82,12 +86,8 @@ class Server:
             answer: dict[str, Any]
             seen: list[bytes] = []
             try:
-                if header["do"] == "predict":
-                    value, seen = self._predict(header, blobs, lambda: connection.poll(0))
-                    answer = {"value": value}
-                else:
-                    with self._building if header["do"] in BUILDS else self._working:
-                        answer = {"value": self._do(header, blobs)}
+                value, seen = self._carry_out(header, blobs, lambda: connection.poll(0))
+                answer = {"value": value}
             except Gone:
                 return
             except Exception as error:  # told to the client, which tells the person
@@ -100,17 +100,37 @@ class Server:
             with suppress(OSError):  # the client has gone
                 send(connection, answer, tuple(seen))
 
+    def _carry_out(
+        self, header: dict[str, Any], blobs: list[bytes], gone: Callable[[], bool]
+    ) -> tuple[Any, list[bytes]]:
+        """The answer, and the blobs that go with it.
+
+        gone: whether the caller has gone, who sends nothing more; Gone is raised then.
+        """
+        visit = header.pop("visit", "")
+        if header["do"] == "predict":
+            return self._predict(header, blobs, gone)
+        if header["do"] not in BUILDS:
+            with self._turn(self._working, gone):
+                return self._do(header), []
+        with self._turn(self._of_visit(visit), gone), self._turn(self._building, gone):
+            return self._do(header), []
+
+    def _of_visit(self, visit: str) -> Lock:
+        """The lock of a visit, which lasts while somebody holds it; without a visit one of its own."""
+        with self._naming:
+            return self._visits.setdefault(visit, Lock()) if visit else Lock()
+
     def _predict(
         self, header: dict[str, Any], blobs: list[bytes], gone: Callable[[], bool]
     ) -> tuple[list[dict[str, Any]], list[bytes]]:
         """The answers, and the pixels that the model got of each image.
 
         The images are decoded before it is this request's turn: a slow one keeps nobody else waiting.
-        gone: whether the caller has gone, who sends nothing more; Gone is raised then.
         """
         from core.inference.predictor import answers, open_model, shown_to_model
 
-        with self._turn(gone):
+        with self._turn(self._working, gone):
             opened = open_model(get_store(), header["run_id"])
         decoded = []
         for number, blob in enumerate(blobs, start=1):
@@ -119,7 +139,7 @@ class Server:
             except Unreadable as error:
                 name = f"Image {number}" if len(blobs) > 1 else "The image"
                 raise ValueError(f"{name} {error}.") from error
-        with self._turn(gone):
+        with self._turn(self._working, gone):
             found = answers(opened, decoded, header["top_k"], header["invert"])
         pixels = shown_to_model(decoded, header["invert"])
         for answer in found:
@@ -127,15 +147,17 @@ class Server:
         return found, [one.tobytes() for one in pixels]
 
     @contextmanager
-    def _turn(self, gone: Callable[[], bool]) -> Iterator[None]:
-        """Wait until nothing else is carried out. Raises Gone when the caller has gone before."""
-        while not self._working.acquire(timeout=TURN_S):
-            if gone():
-                raise Gone
+    def _turn(self, lock: Lock, gone: Callable[[], bool]) -> Iterator[None]:
+        """Hold a lock. Raises Gone when the caller has gone before it could be had."""
+        while not (taken := lock.acquire(timeout=TURN_S)) and not gone():
+            pass
         try:
+            if not taken or gone():
+                raise Gone
             yield
         finally:
-            self._working.release()
+            if taken:
+                lock.release()
 
     def _refuse(self, error: Exception) -> None:
         """Count a connection that came to nothing; the log says it once a minute, however many there are."""
@@ -145,7 +167,7 @@ class Server:
             logger.warning("%d connections were refused, the last one: %s", self._refused, error)
             self._refused, self._said_at = 0, now
 
-    def _do(self, header: dict[str, Any], blobs: list[bytes]) -> Any:
+    def _do(self, header: dict[str, Any]) -> Any:
         match header.pop("do"):
             case "takes":
                 from core.inference.predictor import takes
@@ -195,7 +217,7 @@ def main() -> None:
         with inference_of(settings).hold(), Listener(("127.0.0.1", 0), backlog=32) as listener:
             write_address(settings, Address(listener.address[1], key.hex()))
             Thread(target=server.serve, args=(listener,), daemon=True).start()
-            server._do({"do": "warm"}, [])  # the first person who asks should not wait for the import
+            server._do({"do": "warm"})  # the first person who asks should not wait for the import
             while time.monotonic() - server.last_request < IDLE_S:
                 server.waiting.sweep()
                 time.sleep(SWEEP_S)

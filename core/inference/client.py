@@ -28,6 +28,21 @@ class InferenceError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Caller:
+    """Who waits for an answer.
+
+    visit: names a visit of the dashboard, for which one model is built at a time; empty where there is none.
+    has_left: asked every second whether nobody waits any more; the work then stops, or does not begin.
+    """
+
+    visit: str = ""
+    has_left: Callable[[], bool] = lambda: False
+
+
+ANYBODY = Caller()  # who waits for as long as the connection lasts
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What one net says of one image: the most probable classes first.
 
@@ -53,16 +68,15 @@ def predict(
     *,
     top_k: int = 5,
     invert: bool = False,
-    cancelled: Callable[[], bool] = lambda: False,
+    caller: Caller = ANYBODY,
 ) -> list[Prediction]:
     """Classify image files with the model of a finished run.
 
     images: the files' bytes, of any format that an import reads. invert: exchange dark and light first.
-    cancelled: asked every second whether nobody waits for the answer any more; the work then stops.
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
     header = {"do": "predict", "run_id": run_id, "top_k": top_k, "invert": invert}
-    answers, blobs = _exchange(settings, header, images, cancelled)
+    answers, blobs = _exchange(settings, header, images, caller)
     return [
         Prediction(
             classes=tuple(one["classes"]),
@@ -77,12 +91,12 @@ def predict(
     ]
 
 
-def takes(settings: Settings, run_id: str) -> dict[str, Any]:
+def takes(settings: Settings, run_id: str, caller: Caller = ANYBODY) -> dict[str, Any]:
     """What the model of a run of another program takes: its `shape` (height, width, channels), and `classes`.
 
     `note` says what is not known. Raises InferenceError when the run has no Keras model of images.
     """
-    return _ask(settings, {"do": "takes", "run_id": run_id})
+    return _ask(settings, {"do": "takes", "run_id": run_id}, caller)
 
 
 def describe(
@@ -92,6 +106,7 @@ def describe(
     num_classes: int | None,
     options: dict[str, Any],
     batch_size: int = 32,
+    caller: Caller = ANYBODY,
 ) -> dict[str, Any]:
     """Layers and counts of an architecture; keys as `core.architectures.describe` gives them."""
     return _ask(
@@ -104,6 +119,7 @@ def describe(
             "options": options,
             "batch_size": batch_size,
         },
+        caller,
     )
 
 
@@ -113,6 +129,7 @@ def describe_transfer(
     image_shape: tuple[int, int, int] | None,
     num_classes: int | None,
     batch_size: int = 32,
+    caller: Caller = ANYBODY,
 ) -> dict[str, Any]:
     """Layers and counts of a config's net with its head, and what is frozen; keys as for `describe`."""
     header = {
@@ -122,7 +139,7 @@ def describe_transfer(
         "num_classes": num_classes,
         "batch_size": batch_size,
     }
-    return _ask(settings, header)
+    return _ask(settings, header, caller)
 
 
 def check_model(
@@ -144,14 +161,20 @@ def check_model(
 
 
 def preview(
-    settings: Settings, config: ExperimentConfig, row: int, *, count: int = 8, seed: int = 0
+    settings: Settings,
+    config: ExperimentConfig,
+    row: int,
+    *,
+    count: int = 8,
+    seed: int = 0,
+    caller: Caller = ANYBODY,
 ) -> list[bytes]:
     """One image of the config's dataset `count` times as the net will get it in training: PNG files.
 
     The same seed draws the same changes. Raises InferenceError when the config cannot be.
     """
     header = {"do": "preview", "tree": config.model_dump(), "row": int(row), "count": count, "seed": seed}
-    return [base64.b64decode(image) for image in _ask(settings, header)]
+    return [base64.b64decode(image) for image in _ask(settings, header, caller)]
 
 
 def inference_of(settings: Settings) -> Daemon:
@@ -159,23 +182,23 @@ def inference_of(settings: Settings) -> Daemon:
     return Daemon(settings, "inference", ("-m", "core.inference"))
 
 
-def _ask(settings: Settings, header: dict[str, Any]) -> Any:
-    return _exchange(settings, header, [])[0]
+def _ask(settings: Settings, header: dict[str, Any], caller: Caller = ANYBODY) -> Any:
+    return _exchange(settings, header, [], caller)[0]
 
 
 def _exchange(
     settings: Settings,
     header: dict[str, Any],
     blobs: Sequence[bytes],
-    cancelled: Callable[[], bool] = lambda: False,
+    caller: Caller,
 ) -> tuple[Any, list[bytes]]:
     """Send a request; returns what is answered, and the blobs of the answer."""
     give_up = time.monotonic() + ANSWER_S
     with _connect(settings) as connection:
         try:
-            send(connection, header, tuple(blobs))
+            send(connection, {**header, "visit": caller.visit}, tuple(blobs))
             while not connection.poll(LOOK_S):
-                if cancelled():
+                if caller.has_left():
                     raise InferenceError("The request was cancelled.")
                 if time.monotonic() > give_up:
                     raise InferenceError(f"The prediction process gave no answer within {ANSWER_S:.0f} s.")

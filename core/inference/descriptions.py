@@ -16,6 +16,7 @@ from typing import Any
 from core.architectures import Shape, architectures, check_net
 from core.files import read_state, write_whole
 from core.inference import client
+from core.inference.client import ANYBODY, Caller
 from core.settings import PROGRAM, Settings
 
 BATCH_SIZE = 32
@@ -42,7 +43,7 @@ class NetRequest:
         return NetRequest(self.name, shape, classes, options, self.batch_size)
 
 
-def describe(settings: Settings, request: NetRequest) -> dict[str, Any]:
+def describe(settings: Settings, request: NetRequest, caller: Caller = ANYBODY) -> dict[str, Any]:
     """The description, from the cache or from the prediction process.
 
     Raises ValueError for what the net cannot take, InferenceError when it cannot be built.
@@ -52,7 +53,7 @@ def describe(settings: Settings, request: NetRequest) -> dict[str, Any]:
         return known
     whole, path = request.complete(), cache_file(settings, request)
     facts = client.describe(
-        settings, whole.name, whole.input_shape, whole.num_classes, whole.options, BATCH_SIZE
+        settings, whole.name, whole.input_shape, whole.num_classes, whole.options, BATCH_SIZE, caller
     )
     with suppress(OSError):  # a disk that is full costs the next one who asks some seconds
         path.parent.mkdir(parents=True, exist_ok=True)

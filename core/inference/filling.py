@@ -1,4 +1,5 @@
-"""Describes many nets in the background: one thread a set of requests, so that no page waits for it."""
+"""Describes models in the background, so that no page waits for it: many for everybody, or what one visitor
+looks at."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 
-from core.inference.client import InferenceError
+from core.inference.client import Caller, InferenceError
 from core.inference.descriptions import NetRequest, describe
 from core.settings import Settings
 
@@ -53,3 +54,63 @@ def _work(settings: Settings, requests: Sequence[NetRequest], filling: Filling) 
             filling.done += 1
     finally:
         filling.running = False
+
+
+class Latest:
+    """Describes what one visitor wants to know, one model after the other, in a thread while there is any.
+
+    Each request has a place, a part of a form say. A later one for its place takes it: the earlier one is
+    given up, also when the prediction process is asked already. Safe to use from several threads.
+    """
+
+    def __init__(self, settings: Settings, caller: Caller) -> None:
+        self._settings, self._caller = settings, caller
+        self._lock = Lock()
+        self._waiting: dict[str, NetRequest] = {}
+        self._current: tuple[str, NetRequest] | None = None
+        self._problems: dict[str, tuple[NetRequest, str]] = {}
+
+    def ask(self, place: str, request: NetRequest) -> str:
+        """Have a model described. Returns why it cannot be, in a sentence; empty while that is not known."""
+        with self._lock:
+            failed, problem = self._problems.get(place, (None, ""))
+            if failed == request:
+                return problem
+            if self._current is None:
+                self._current = place, request
+                Thread(target=self._work, daemon=True).start()
+            elif place in self._waiting or self._current != (place, request):
+                self._waiting[place] = request
+        return ""
+
+    def _work(self) -> None:
+        try:
+            while self._current is not None:
+                self._describe(*self._current)
+                if not self._next():
+                    return
+        except BaseException:
+            with self._lock:
+                self._current = None
+            raise
+
+    def _describe(self, place: str, request: NetRequest) -> None:
+        def is_given_up() -> bool:
+            return place in self._waiting or self._caller.has_left()
+
+        try:
+            describe(self._settings, request, Caller(self._caller.visit, is_given_up))
+        except (InferenceError, ValueError) as error:
+            if not is_given_up():
+                with self._lock:
+                    self._problems[place] = request, str(error)
+
+    def _next(self) -> bool:
+        """Take the next request, if there is one; those of a visitor who has left are dropped."""
+        has_left = self._caller.has_left()
+        with self._lock:
+            if has_left:
+                self._waiting.clear()
+            place = next(iter(self._waiting), None)
+            self._current = None if place is None else (place, self._waiting.pop(place))
+            return place is not None

@@ -8,12 +8,13 @@ from core import datasets
 from core.config import DEFAULT_PREPROCESSING, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.inference import client
-from core.inference.client import InferenceError
+from core.inference.client import Caller, InferenceError
 from core.settings import Settings, get_settings
 from core.tracking.store import get_store
 from core.training.pretrained import check_weights
 from core.ui import words
 from core.ui.images import image_grid_png
+from core.ui.visitor import visitor
 
 COUNT = 8
 
@@ -31,7 +32,7 @@ def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
     rows = datasets.sample(info.name, count=1, part="train", seed=image)
     try:
         with st.spinner("Asking the prediction process", show_time=True):
-            images = _images(get_settings(), config, chosen, info.fingerprint, int(rows[0]), draws)
+            images = _images(get_settings(), config, chosen, info.fingerprint, int(rows[0]), draws, visitor())
     except InferenceError as error:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
@@ -44,10 +45,16 @@ def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _images(
-    settings: Settings, config: ExperimentConfig, chosen: str, fingerprint: str, row: int, seed: int
+    settings: Settings,
+    config: ExperimentConfig,
+    chosen: str,
+    fingerprint: str,
+    row: int,
+    seed: int,
+    _caller: Caller,
 ) -> list[bytes]:
     """chosen: the preprocessing that a weights file asks for, which may be another file tomorrow."""
-    return client.preview(settings, config, row, count=COUNT, seed=seed)
+    return client.preview(settings, config, row, count=COUNT, seed=seed, caller=_caller)
 
 
 def _counted(label: str, icon: str) -> int:

@@ -7,7 +7,7 @@ import streamlit as st
 from core.config import ExperimentConfig
 from core.datasets import DatasetInfo, choices
 from core.figures import rate_schedule
-from core.inference import descriptions, filling
+from core.inference import descriptions
 from core.inference.client import inference_of
 from core.inference.descriptions import NetRequest
 from core.jobs import devices
@@ -15,6 +15,7 @@ from core.jobs.failures import MARGIN, Memory, size
 from core.jobs.slots import Slots, slots_of
 from core.settings import get_settings
 from core.ui.chart import chart
+from core.ui.visitor import latest
 
 LIVE_S = 1.0
 
@@ -48,14 +49,13 @@ def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
 def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     settings = get_settings()
     slots = slots_of(settings)
-    waiting = []
     for config in configs:
         taken = Slots(slots).take(config.training.devices, config.training.device) or slots[:1]
         free = devices.free_memory(",".join(taken), settings.memory, slots.count(taken[0]))
         net = request(config, info)
         facts = descriptions.cached(settings, net)
         if facts is None:
-            waiting.append(net)
+            latest().ask(f"forecast {config.model.name}", net)
             continue
         memory = estimate(facts, config)
         if memory.total > MARGIN * free:
@@ -68,10 +68,6 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
             )
         else:
             st.caption(f"{config.model.name}: training takes about {size(memory.total)} of memory.")
-    if waiting:
-        asked = filling.state(settings, "forecast")
-        if asked is None or not asked.running:
-            filling.fill(settings, waiting, "forecast")
 
 
 def estimate(facts: dict, config: ExperimentConfig) -> Memory:

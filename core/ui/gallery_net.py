@@ -21,6 +21,7 @@ from core.ui.gallery import card_text, train_link
 from core.ui.gallery_cost import OWN
 from core.ui.layer_table import times
 from core.ui.net_options import option_widgets
+from core.ui.visitor import visitor
 
 
 def one_net() -> None:
@@ -116,7 +117,7 @@ def _facts(entry: Architecture, options: dict[str, Any], data: str, batch: int) 
         with st.spinner(
             f"The prediction process builds {words.plain(entry.name)}; it is kept for next time."
         ):
-            return descriptions.describe(get_settings(), request)
+            return descriptions.describe(get_settings(), request, visitor())
     except (ValueError, InferenceError) as error:
         st.error(words.plain(str(error)), icon=":material/block:")
         return None

@@ -8,11 +8,12 @@ import streamlit as st
 
 from core.architectures import Architecture, Option, architectures, check_net
 from core.datasets import DatasetInfo
-from core.inference import descriptions, filling
+from core.inference import descriptions
 from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.ui import layer_table, words
 from core.ui.fields import URL
+from core.ui.visitor import latest
 
 LIVE_S = 1.0
 
@@ -84,14 +85,11 @@ def _preview(entry: Architecture, options: dict[str, Any], info: DatasetInfo) ->
 
 def _layers(request: NetRequest) -> None:
     """Asks in the background, so that the form stays usable while the prediction process starts."""
-    settings, purpose = get_settings(), f"form {hash(repr(request))}"
-    facts = descriptions.cached(settings, request)
-    asked = filling.state(settings, purpose)
+    facts = descriptions.cached(get_settings(), request)
     if facts is not None:
         layer_table.summary(facts)
         layer_table.layers(facts)
-    elif asked is not None and request.name in asked.problems:
-        st.error(words.plain(asked.problems[request.name]), icon=":material/edit_note:")
+    elif problem := latest().ask(f"form {request.name}", request):
+        st.error(words.plain(problem), icon=":material/edit_note:")
     else:
-        filling.fill(settings, [request], purpose)
         st.caption(":material/hourglass_top: The layers are being counted.")

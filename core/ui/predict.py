@@ -19,7 +19,7 @@ from core.ui import reads, words
 from core.ui.chart import chart
 from core.ui.images import enlarged
 from core.ui.uploads import uploader
-from core.ui.visitor import visitor_has_left
+from core.ui.visitor import visitor
 
 SHOWN_PX = 240
 MAX_UPLOAD_MB = 32
@@ -59,7 +59,7 @@ def demo(store: RunStore, run_id: str) -> None:
                 [blob],
                 top_k=min(5, len(data["classes"])),
                 invert=invert,
-                cancelled=visitor_has_left(),
+                caller=visitor(),
             )
     except InferenceError as error:
         st.error(words.plain(str(error)), icon=":material/error:")

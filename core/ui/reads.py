@@ -18,12 +18,14 @@ from core.datasets import store as stored
 from core.figures import system_use
 from core.figures.style import LineStyle, foreign_style, run_style
 from core.inference import client
+from core.inference.client import Caller
 from core.inference.notes import no_keras_model
 from core.settings import Settings, get_settings
 from core.tracking import frames, schema, states
 from core.tracking.states import RunState, UnknownRun
 from core.tracking.store import get_store
 from core.ui import words
+from core.ui.visitor import visitor
 
 QUEUE_KEYS = (
     *expected.KEYS,
@@ -168,12 +170,12 @@ def taken_images(run_id: str) -> dict:
 
     Raises InferenceError, a sentence, when it is no image classifier.
     """
-    return _taken_images(get_settings(), run_id)
+    return _taken_images(get_settings(), run_id, visitor())
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking at the model")
-def _taken_images(settings: Settings, run_id: str) -> dict:
-    return client.takes(settings, run_id)
+def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> dict:
+    return client.takes(settings, run_id, _caller)
 
 
 def why_it_cannot_predict(run_id: str) -> str | None:

@@ -10,10 +10,12 @@ import streamlit as st
 from core.config import FREEZES, HEADS, ExperimentConfig, ModelConfig
 from core.datasets import DatasetInfo, choices
 from core.inference import client
+from core.inference.client import Caller
 from core.settings import Settings, get_settings
 from core.training.pretrained import RUN, SUFFIXES
 from core.ui import reads, words
 from core.ui.fields import URL
+from core.ui.visitor import visitor
 from core.ui.words import run_label
 
 SOURCES = ("none", "imagenet", "run", "file")
@@ -123,9 +125,8 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     for config in configs:
         with st.spinner(f"Building {config.model.name} …"):
             try:
-                facts = _described(
-                    get_settings(), config.model, choices.net_shape(config, info.shape), info.num_classes
-                )
+                shape = choices.net_shape(config, info.shape)
+                facts = _described(get_settings(), config.model, shape, info.num_classes, visitor())
             except client.InferenceError as error:
                 st.error(words.plain(str(error)), icon=":material/block:")
                 continue
@@ -138,9 +139,9 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={ModelConfig: ModelConfig.model_dump_json})
 def _described(
-    settings: Settings, model: ModelConfig, shape: tuple[int, int, int], num_classes: int
+    settings: Settings, model: ModelConfig, shape: tuple[int, int, int], num_classes: int, _caller: Caller
 ) -> dict[str, Any]:
-    return client.describe_transfer(settings, model, shape, num_classes)
+    return client.describe_transfer(settings, model, shape, num_classes, caller=_caller)
 
 
 def layer_table(facts: dict[str, Any]) -> pd.DataFrame:

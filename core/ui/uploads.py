@@ -72,7 +72,8 @@ def end_page() -> None:
     context = get_script_run_ctx()
     if context is None:
         return
-    manager, session = context.uploaded_file_mgr, context.session_id
+    manager: Any = context.uploaded_file_mgr
+    session = context.session_id
     with _lock:
         visit = _visits.get(session)
         if visit is None or visit.page != context.page_script_hash:

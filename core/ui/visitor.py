@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
+import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.inference.client import Caller
+from core.inference.filling import Latest
+from core.settings import get_settings
+
 LEFT_S = 10.0  # a connection that is lost for a moment comes back
+LATEST = "described"  # in the session: what it has described in the background
 
 
-def visitor_has_left() -> Callable[[], bool]:
-    """Make a question to be asked while a page waits, also from another thread: has its visitor left?
+def visitor() -> Caller:
+    """The visitor for whom this page is drawn, as one who asks the prediction process.
 
-    Yes once the browser has had no connection for some seconds.
+    The visitor has left once the browser has had no connection for some seconds. A page that waits is given
+    up at once when its visitor goes to another one, or changes something on it.
     """
     context = get_script_run_ctx()
     if context is None or not runtime.exists():  # no server: a test
-        return lambda: False
+        return Caller()
     session, since = context.session_id, time.monotonic()
 
-    def left() -> bool:
+    def has_left() -> bool:
         nonlocal since
+        if get_script_run_ctx(suppress_warning=True) is context:  # the page waits, and not a thread of it
+            st.session_state.get(LATEST)  # Streamlit stops the script here where another run of it is wanted
         if runtime.get_instance().is_active_session(session):
             since = time.monotonic()
         return time.monotonic() - since > LEFT_S
 
-    return left
+    return Caller(session, has_left)
+
+
+def latest() -> Latest:
+    """What this visitor has described in the background."""
+    if LATEST not in st.session_state:
+        st.session_state[LATEST] = Latest(get_settings(), visitor())
+    return st.session_state[LATEST]

@@ -12,8 +12,8 @@ import pytest
 
 from core import settings as settings_module
 from core.architectures import architectures
-from core.inference import descriptions, filling
-from core.inference.client import inference_of
+from core.inference import client, descriptions, filling
+from core.inference.client import Caller, InferenceError, inference_of
 from core.inference.descriptions import NetRequest
 from core.inference.wire import address_file
 from core.settings import Settings
@@ -136,3 +136,72 @@ def test_a_model_that_takes_long_to_build_keeps_no_prediction_waiting(trained: T
     assert predict(trained.settings, trained.run_id, [blank]) == before
     assert building.is_alive()
     building.join()
+
+
+SLOW = """
+from core.architectures import Architecture, Card, architectures
+from core.lazy import LazyModule
+
+keras = LazyModule("keras")
+
+
+def slow(input_shape, num_classes):
+    import time
+    from pathlib import Path
+
+    with Path("FOLDER/built").open("a") as file:
+        file.write(f"{num_classes} ")
+    while not Path("FOLDER/gate").exists():
+        time.sleep(0.05)
+    images = keras.Input(input_shape)
+    x = keras.layers.Flatten()(images)
+    return keras.Model(images, keras.layers.Dense(num_classes, activation="softmax")(x), name="slow")
+
+
+architectures.register(Architecture(
+    name="slow", family="Mine", build=slow, input_shape=(28, 28, 1), num_classes=10, min_size=3,
+    card=Card(title="It waits", authors="me", year=2026, paper="none", summary="One layer."),
+))
+"""
+
+
+def test_what_nobody_waits_for_any_more_is_not_built(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, built = tmp_path / "own", tmp_path / "built"
+    own.mkdir()
+    (own / "slow.py").write_text(SLOW.replace("FOLDER", str(tmp_path)))
+    monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(own))
+    settings_module.get_settings.cache_clear()
+    first = Thread(target=client.describe, args=(settings, "slow", (28, 28, 1), 2, {}))
+    first.start()
+    wait_for(built.exists)
+    with pytest.raises(InferenceError, match="cancelled"):
+        client.describe(settings, "slow", (28, 28, 1), 3, {}, caller=Caller(has_left=lambda: True))
+
+    left: list[bool] = []
+    looking = filling.Latest(settings, Caller("looking"))
+    gone = filling.Latest(settings, Caller("gone", lambda: bool(left)))
+    requests = [NetRequest("slow", (28, 28, 1), classes) for classes in range(4, 9)]
+    for request in requests[:3]:  # only the last one is looked at
+        assert looking.ask("form", request) == ""
+    gone.ask("form", requests[3])
+    gone.ask("forecast", requests[4])
+    left.append(True)
+    wait_for(lambda: looking._current == ("form", requests[2]) and gone._current is None)
+    (tmp_path / "gate").touch()
+    wait_for(lambda: descriptions.cached(settings, requests[2]) is not None)
+    first.join()
+    assert built.read_text() == "2 6 "
+
+
+def test_of_one_visit_one_model_is_built_at_a_time() -> None:
+    from core.inference.__main__ import Server
+
+    server = Server(b"key")
+    held = server._of_visit("one")
+    assert server._of_visit("one") is held
+    assert server._of_visit("another") is not held
+    assert server._of_visit("") is not server._of_visit("")
+    del held
+    assert list(server._visits) == []  # of a visit that waits for nothing nothing stays
