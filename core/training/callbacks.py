@@ -110,14 +110,21 @@ class EpochLogger(keras.callbacks.Callback):
         self.seconds += values["epoch_seconds"]
         self.history.append(values)
         self._write(number, values)
-        shown = " · ".join(
-            f"{name} {values[name]:.4f}"
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy", "objective")
-            if name in values and not (name == "objective" and math.isclose(values[name], values["loss"]))
-        )
+        names = ["loss", "accuracy", "val_loss", "val_accuracy"]
+        names += ["objective"] if self._shows_objective() else []
+        shown = " · ".join(f"{name} {values[name]:.4f}" for name in names if name in values)
         if "images_per_second" in values:
             shown += f" · {values['images_per_second']:.0f} images/s"
         print(f"epoch {number}/{self.epochs} · {shown}")
+
+    def _shows_objective(self) -> bool:
+        """Whether the log has the objective beside the loss: in every epoch of a run, or in none.
+
+        The first epoch decides, by more than the rounding by which the two differ where they are the same.
+        """
+        both = (values for values in self.history if {"loss", "objective"} <= values.keys())
+        first = next(both, None)
+        return first is not None and not math.isclose(first["objective"], first["loss"], rel_tol=1e-3)
 
     def state(self) -> dict[str, Any]:
         return {

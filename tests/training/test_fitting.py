@@ -230,6 +230,35 @@ def test_an_older_checkpoint_compares_no_loss_with_another_quantity(store: RunSt
     assert logged == {"objective": 0.02, "val_objective": 0.01, "accuracy": 0.5}
 
 
+@pytest.mark.parametrize(
+    ("objectives", "shown"),
+    [
+        ((2.0004, 1.0, 0.5002), False),  # rounding, larger in some epochs than in others
+        ((2.02, 1.0000000001, 0.5), True),  # a penalty that melts away
+    ],
+)
+def test_the_log_has_the_objective_in_all_epochs_of_a_run_or_in_none(
+    store: RunStore, objectives: tuple[float, ...], shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = task({}).model
+    compile_model(model, ExperimentConfig(), Length(4, 12), 1000)
+
+    def epochs(logger: EpochLogger, numbers: range) -> None:
+        logger.set_model(model)
+        for number in numbers:
+            logger.on_epoch_begin(number)
+            logger.on_epoch_end(number, {"loss": (2.0, 1.0, 0.5)[number], "objective": objectives[number]})
+
+    with MetricWriter(store, store.create(ExperimentConfig())) as writer:
+        begun = EpochLogger(writer, 30, 3)
+        epochs(begun, range(2))
+        resumed = EpochLogger(writer, 30, 3, logged=2)
+        resumed.restore(begun.state())
+        epochs(resumed, range(2, 3))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert [" · objective " in line for line in lines] == 3 * [shown]
+
+
 class Clock(keras.callbacks.Callback):
     """A clock that the batches move: by 100 s with the first, which compiles, by 1 s with each other one."""
 
