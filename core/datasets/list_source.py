@@ -31,6 +31,11 @@ MISSING = "is not in the folder"
 LABELS = re.compile(
     r"(label|annot|class|target|truth|train|val|test|list|data)[^/]*\.(txt|lst|json|jsonl|xlsx?|ods)$", re.I
 )
+# What no image is, whatever its name: files without a suffix, or with an unknown one, are tried.
+TEXT_SUFFIXES = (
+    *(".txt", ".lst", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".html", ".htm"),
+    *(".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".mat", ".parquet", ".py", ".ipynb", ".log"),
+)
 NO_TABLE = (
     "was not used: labels are read from tables (.csv, .tsv, .parquet) with a column for the image and one "
     "for its label"
@@ -170,7 +175,11 @@ def _from_folders(
         for (path, where), place in zip(found, places, strict=True)
         if place is not None
     ]
+    texts = _folders_of_text(items)
+    items = [item for item in items if item.place.label not in texts]
     notes = list(unicode_notes(place.label for place in places if place is not None))
+    if texts:
+        notes.append(f"No class was made of folders that hold text and no image: {some(texts, 3)}.")
     if linked:
         notes.append(
             "Images that symbolic links lead to were read once, by the names of the links: "
@@ -184,11 +193,21 @@ def _from_folders(
     else:  # no dataset: the reason may be in a table
         told += [Problem(one.name, f"was not used: {one.reason.rstrip('.')}") for one in unused]
         told += [Problem(shown(path), NO_TABLE) for path, _ in found if LABELS.search(path)]
+        told += [Problem(label, "holds text and no image") for label in texts]
         problems = [*told, *problems]
     lists = [path for path, _ in found if _lists_a_part(path)]
     if lists and not any(item.place.part for item in items):
         notes.append(f"Lists of training or test images were not used: {some(map(shown, lists))}.")
     return Listing(root, root.name, ordered(items), problems, tuple(notes))
+
+
+def _folders_of_text(items: Sequence[Item]) -> list[str]:
+    """The would-be classes that have nothing but files of text, beside others that have images."""
+    kinds: dict[str, set[bool]] = {}
+    for item in items:
+        kinds.setdefault(item.place.label, set()).add(item.name.lower().endswith(TEXT_SUFFIXES))
+    texts = sorted(label for label, found in kinds.items() if found == {True})
+    return texts if len(texts) < len(kinds) else []
 
 
 def _lists_a_part(path: str) -> bool:

@@ -8,6 +8,7 @@ guessed, from all names together.
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -34,6 +35,30 @@ FIRST_TRAIL = {"gb18030": 0xA1, "cp949": 0xA1, "euc-jp": 0xA1, "big5": 0x40, "cp
 SCRIPTS = frozenset(("LATIN", "COMBINING", "GREEK", "CYRILLIC", "ARABIC", "HEBREW", "THAI", "DEVANAGARI"))
 EAST_ASIAN = frozenset(("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "HANGUL"))
 ENCODINGS = (*COMMON_LEADS, *SINGLE_BYTE)
+# Letters beyond ASCII of the languages that a Latin code page was made for. Two code pages that read the same
+# bytes as letters of one language each, as cp1252 and cp1250 read `zèbre` and `zčbre`, stay to be told apart
+# by how often letters follow each other.
+_GERMAN, _NORDIC = "äöüß", ("æøåéóôü", "åäöéü")
+_WESTERN = (
+    *(_GERMAN, *_NORDIC, "áðéíóúýþæö", "äöõüšž"),
+    *("àâæçéèêëîïôœùûüÿ", "áéíñóúü", "áâãàçéêíóôõúü", "àèéìíîòóùú", "àçèéíïòóúü", "éèëïóöüáêô"),
+)
+_CENTRAL = (
+    *(_GERMAN, "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű"),
+    *("ăâîşţșț", "čćđšž", "çë"),
+)
+_TURKISH, _BALTIC = ("çğıöşüâîû", _GERMAN), ("ąčęėįšųūž", "āčēģīķļņšūž", "äöõüšž", _GERMAN)
+ALPHABETS: dict[str, tuple[frozenset[str], ...]] = {
+    encoding: tuple(map(frozenset, alphabets))
+    for encodings, alphabets in (
+        (("cp437", "cp850", "cp1252"), _WESTERN),
+        (("cp852", "cp1250"), _CENTRAL),
+        (("cp857", "cp1254"), _TURKISH),
+        (("cp775", "cp1257"), _BALTIC),
+        (("cp1258",), ("ăâđêôơư\u0300\u0301\u0303\u0309\u0323",)),
+    )
+    for encoding in encodings
+}
 TWINS = {
     "euc_kr": "cp949",
     "euc_jp": "euc-jp",
@@ -162,10 +187,10 @@ def _parts(names: Iterable[bytes]) -> list[bytes]:
 def _ranked(text: bytes) -> list[str]:
     """Encodings that the names, joined by slashes, decode in, the likeliest first.
 
-    chardet scores the languages. It is trained on longer text, so two rules go before its score for the few
+    chardet scores the languages. It is trained on longer text, so three rules go before its score for the few
     short words that class names are: text that nobody would write (scripts mixed in a word, symbols) comes
     last, and East Asian text of common characters alone comes first, as other text hardly ever decodes to
-    that.
+    that. Of the Latin code pages those come first that make letters of one language.
     """
     import chardet
 
@@ -176,9 +201,15 @@ def _ranked(text: bytes) -> list[str]:
             scores.setdefault(_codec(found["encoding"]), found["confidence"])
     usable = [encoding for encoding in ENCODINGS if _decodes(text, encoding)]
 
-    def rank(encoding: str) -> tuple[bool, bool, float]:
+    def rank(encoding: str) -> tuple[bool, bool, int, bool, float]:
         shown = sample.decode(encoding, "ignore")
-        return not _is_plausible(shown), not _is_common(shown, encoding), -scores.get(encoding, 0.0)
+        return (
+            not _is_plausible(shown),
+            not _is_common(shown, encoding),
+            sum(not _is_one_language(word, encoding) for word in re.split("[/ ]", shown)),
+            not _is_one_language(shown, encoding),
+            -scores.get(encoding, 0.0),
+        )
 
     return sorted(usable, key=rank) or [FALLBACK]
 
@@ -203,6 +234,13 @@ def _is_common(text: str, encoding: str) -> bool:
     )
 
 
+def _is_one_language(text: str, encoding: str) -> bool:
+    """Whether one of the languages that a Latin code page was made for has all letters; true of others."""
+    letters = {char for char in text.lower() if char.isalpha() and not char.isascii()}
+    alphabets = ALPHABETS.get(encoding)
+    return alphabets is None or any(letters <= alphabet for alphabet in alphabets)
+
+
 def _is_plausible(text: str) -> bool:
     """Whether somebody may have written this: letters alone, no mixed scripts, no capital inside a word.
 
@@ -212,8 +250,8 @@ def _is_plausible(text: str) -> bool:
     for word in text.replace("/", " ").split(" "):
         if any(_is_strange(char) for char in word if not char.isascii()):
             return False
-        scripts = {_script(char) for char in word if char.isalpha()}
-        if len(scripts - EAST_ASIAN) > 1:
+        scripts = {_script(char) for char in word if unicodedata.category(char)[0] in "LM"}
+        if len(scripts - EAST_ASIAN - {"COMBINING"}) > 1:
             return False
         if any(_is_small_beside_east_asian(*pair) for pair in pairwise(word)):
             return False

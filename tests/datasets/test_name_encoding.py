@@ -59,6 +59,17 @@ WRITTEN = [
     ("cp1250", ["żółty", "czerwony"]),
     ("cp857", ["ılık", "sıcak"]),
     ("cp857", ["ılık"]),
+    # Letters of one language each come before letters that no language has together.
+    ("cp1252", ["niño", "árbol", "león"]),
+    ("cp437", ["señal"]),
+    ("cp850", ["señal"]),
+    ("cp1252", ["pêche", "maïs"]),
+    ("cp1252", ["køer", "får"]),
+    ("cp857", ["kuş", "köpek"]),
+    ("cp1254", ["kuş", "köpek"]),
+    ("cp1257", ["kaķis", "suņi"]),
+    ("cp1252", ["Müller", "Señor", "Søren"]),
+    ("cp1250", ["jablko", "švestka"]),
     # And characters whose second byte is a letter are no accented letters.
     ("cp932", ["桜", "菊"]),
     ("cp932", ["A級", "B級", "OK品"]),
@@ -97,6 +108,24 @@ def test_names_are_read_in_the_encoding_that_they_are_written_in(encoding: str, 
     for other, examples in guess.others:  # what a person chooses from: each reads otherwise
         assert examples == tuple(name.encode(encoding).decode(other) for name in foreign)[:3]
         assert examples != guess.examples
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1252", ["zèbre"]),  # cp1250: `zčbre`
+        ("cp850", ["poêle"]),  # cp852: `połle`
+        ("cp850", ["botões", "leões"]),  # cp1252: `botäes`
+        ("cp852", ["tűz"]),  # cp1257: `tūz`
+    ],
+)
+def test_names_that_are_words_of_two_languages_are_among_the_readings_to_choose_from(
+    encoding: str, names: list[str]
+) -> None:
+    guess = guess_encoding([f"{name}/0.png".encode(encoding) for name in names])
+    assert guess is not None
+    assert tuple(names) in [examples for _, examples in guess.others[:3]]  # those that the sentence has
+    assert ", ".join(names) in guess.sentence
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,16 @@ def test_an_image_in_two_parts_is_kept_for_testing_and_said(photos) -> None:
 BOXES = "filename,width,height,class,xmin,ymin,xmax,ymax"
 
 
+def test_a_folder_of_text_beside_the_classes_is_no_class(photos) -> None:
+    photos.add(*(f"{label}/{n}.png" for label in "ab" for n in NUMBERS))
+    photos.write("lists/train.txt", b"a/0.png")
+    photos.write("docs/license.md", b"MIT")
+    info = import_images("x", photos.root)
+    assert list(info.classes) == ["a", "b"]
+    assert info.problems == ()
+    assert "No class was made of folders that hold text and no image: 'docs', 'lists'." in info.notes
+
+
 def test_a_table_of_bounding_boxes_is_recognised(photos) -> None:
     photos.add(*(f"{n}.png" for n in NUMBERS))
     text = rows("{n}.png,8,8,{l},0,0,4,4", BOXES) + "12.png,8,8,even,1,1,3,3\n13.png,8,8,even,1,1,3,3\n"
@@ -223,7 +233,9 @@ def test_a_detection_set_without_one_class_an_image_is_refused(photos, nothing_w
     nothing_written()
 
 
-@pytest.mark.parametrize("name", ["labels.txt", "train.txt", "annotations.xlsx"])
+@pytest.mark.parametrize(
+    "name", ["labels.txt", "train.txt", "annotations.xlsx", "lists/train.txt", "meta/split1/imagelabels.json"]
+)
 def test_labels_in_a_file_that_is_no_table_are_named_with_what_is_expected(
     name: str, photos, nothing_written
 ) -> None:
