@@ -72,7 +72,7 @@ class Competitor:
     run_ids: newest first. validation, test: mean accuracies from 0 to 1; NaN without a test set. The `_std`
     are sample standard deviations, NaN for one run. learned_nothing: how many of `run_ids` predict one class
     only or are at chance level; they count in the means. Repeats that do not: unfinished failed or were
-    cancelled, unranked finished but are excluded for another reason.
+    cancelled, unranked finished but are excluded for another reason, waiting have still to end.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Competitor:
     learned_nothing: int = 0
     unfinished: int = 0
     unranked: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ def compare(runs: pd.DataFrame) -> Comparison:
             unranked[key] += 1
         else:
             finished.setdefault(key, []).append(row)
+    waiting, beginning = _active(runs[runs["status"].isin(schema.ACTIVE)])
     competitors, evaluations = [], evaluations_of(rows)
     for key, repeats in finished.items():
         nothing = {row["run_id"]: reason for row in repeats if (reason := _learned_nothing(row)) is not None}
@@ -132,8 +134,21 @@ def compare(runs: pd.DataFrame) -> Comparison:
             excluded |= nothing
         else:
             failed = unfinished[key] + early.pop(on_any_images[key], 0)  # of several versions: the newest
-            competitors.append(_competitor(repeats, evaluations, len(nothing), failed, unranked[key]))
+            to_end = waiting[key] + beginning.pop(on_any_images[key], 0)
+            competitors.append(_competitor(repeats, evaluations, len(nothing), failed, unranked[key], to_end))
     return Comparison(tuple(competitors), excluded)
+
+
+def _active(runs: pd.DataFrame) -> tuple[Counter[Hashable], Counter[Hashable]]:
+    """How many runs have still to end: those whose images are known, and the others by all other settings."""
+    known, beginning = Counter[Hashable](), Counter[Hashable]()
+    rows = runs.loc[:, [name for name in DECIDING if name in runs]].to_dict("records")
+    for key, other, row in zip(experiments(runs), experiments(runs, False), rows, strict=True):
+        if _images_unknown(row):
+            beginning[other] += 1
+        else:
+            known[key] += 1
+    return known, beginning
 
 
 def why_not(run: Mapping[str, Any]) -> str | None:
@@ -202,7 +217,8 @@ def split_in_words(runs: list[Mapping[str, Any]]) -> str:
     seed = normal(first.get("params.data.split_seed"), DEFAULTS["data.split_seed"])
     if folds:
         used = sorted({whole(run.get("params.data.fold")) + 1 for run in runs})
-        which = f"all {folds} folds" if len(used) == folds else f"fold {_listed(used)} of {folds}"
+        every = "both folds" if folds == 2 else f"all {folds} folds"
+        which = every if len(used) == folds else f"fold {_listed(used)} of {folds}"
         return f"{which}, split seed {seed}{together}"
     fraction = number(first, "params.data.validation_fraction", float(DEFAULTS["data.validation_fraction"]))
     return f"{fraction:.0%} held out, split seed {seed}{together}"
@@ -301,6 +317,7 @@ def _competitor(
     learned_nothing: int,
     unfinished: int,
     unranked: int,
+    waiting: int,
 ) -> Competitor:
     bases = [basis_of(run, evaluations) for run in repeats]
     splits = frozenset().union(*(basis.splits for basis in bases))
@@ -324,12 +341,19 @@ def _competitor(
         learned_nothing=learned_nothing,
         unfinished=unfinished,
         unranked=unranked,
+        waiting=waiting,
     )
 
 
 def experiment_name(run_name: str) -> str:
     """The name of an experiment, from that of one of its repeats."""
     return PER_REPEAT.sub("", run_name)
+
+
+def repeat_name(run_name: str) -> str:
+    """Which repeat of its experiment a run is, by its name: `fold 1 of 5 · seed 0`; empty for none."""
+    found = PER_REPEAT.search(run_name)
+    return found.group().removeprefix(" · ") if found else ""
 
 
 def _test_accuracy(run: Mapping[str, Any]) -> float:

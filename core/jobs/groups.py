@@ -17,6 +17,7 @@ from core.tracking.owners import is_alive
 from core.tracking.store import RunStore
 
 LIMIT = 1000  # runs that one launch may make
+MAX_NAME = 200  # characters of a run's name
 # Of the weights that the runs kept: `best_val_accuracy`, or `val_accuracy` where they keep the last.
 AVERAGED = (
     *(name for name in schema.FINAL_METRICS if name.startswith(("test_", "best_val_"))),
@@ -51,9 +52,15 @@ def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:
             changes = {"data.folds": folds, "data.fold": fold} if folds else {}
             parts = [f"fold {fold + 1} of {folds}"] if folds else []
             parts += [f"seed {seed}"] if seeds > 1 else []
-            name = " · ".join([config.title, *parts]) if parts else config.name
-            found.append(config.with_values({**changes, "seed": seed, "name": name[:200]}))
+            name = named_repeat(config.title, parts) if parts else config.name
+            found.append(config.with_values({**changes, "seed": seed, "name": name}))
     return Group(config.title, tuple(found))
+
+
+def named_repeat(title: str, parts: Sequence[str]) -> str:
+    """The name of a run: a title, cut where it is too long, and the parts that tell it from others."""
+    ending = "".join(f" · {part}" for part in parts)
+    return f"{title[: MAX_NAME - len(ending)]}{ending}"
 
 
 def group_of(store: RunStore, parent: str) -> Group:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from core import datasets
+from core.analysis.comparable import experiment_name, repeat_name
 from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
@@ -14,7 +16,7 @@ from core.datasets import DatasetInfo, choices, split_report
 from core.inference.client import InferenceError
 from core.inference.own_models import problem
 from core.jobs.extension import Extension
-from core.jobs.groups import Group, conclude_groups, places
+from core.jobs.groups import Group, conclude_groups, named_repeat, places
 from core.jobs.slots import AUTO, limit, slots_of
 from core.jobs.slots import choices as choices_of_device
 from core.jobs.supervise import interrupted, supervise
@@ -302,7 +304,20 @@ def extend(
     require_same_images(store, run_id, config)
     done = store.last_step(run_id)  # fewer than were planned where it stopped early
     longer, rates = extension(config, done, epochs).chosen(learning_rate, stretch)
+    longer = longer.with_values({"name": extended_name(config.title, done + epochs)})
     return launch([longer], {schema.EXTENDS: run_id} | ({schema.RATES: rates} if rates else {}))[0]
+
+
+def extended_name(name: str, epochs: int) -> str:
+    """The name of a run that was trained further, which tells it from the run that it extends.
+
+    epochs: of both together. A fold and seed stay at the end, as in the names of all repeats.
+    """
+    experiment = EXTENDED.sub("", experiment_name(name))
+    return named_repeat(experiment, [f"extended to {epochs} epochs", *filter(None, [repeat_name(name)])])
+
+
+EXTENDED = re.compile(r" · extended to \d+ epochs$")
 
 
 def extension(config: ExperimentConfig, done: int, epochs: int) -> Extension:

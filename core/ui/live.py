@@ -130,7 +130,7 @@ def run_link(run: pd.Series) -> None:
     """A link to the run's page."""
     st.page_link(
         "pages/4_Run.py",
-        label=words.plain(run["name"]),
+        label=words.plain(words.run_name(run["name"])),
         icon=":material/monitoring:",
         query_params={"run": run["run_id"]},
     )

@@ -69,6 +69,9 @@ def _standing(best: Competitor, competitors: int) -> str:
     if len(best.run_ids) > 1:
         nothing = f", {best.learned_nothing} of which learned nothing" if best.learned_nothing else ""
         told.append(f"mean ± standard deviation of {len(best.run_ids)} runs{nothing}")
+    if best.waiting:
+        finished = len(best.run_ids) + best.unranked
+        told.append(f"{finished} of {finished + best.unfinished + best.waiting} runs finished so far")
     if best.unfinished:
         told.append(f"{best.unfinished} more of this experiment did not finish")
     if best.unranked:

@@ -140,7 +140,7 @@ def rows(
                 "place": places.get(
                     run_id, "held" if run_id in held else words.STATE_WORDS[run["status"]][0]
                 ),
-                "run": run["name"],
+                "run": words.run_name(run["name"]),
                 "run page": f"Run?run={run_id}",
                 "device": _device(run, slots),
                 "done": _done(run),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.analysis.comparable import experiment_name, repeat_name
 from core.analysis.values import is_ours as is_ours
 from core.analysis.values import percent as percent
 from core.redaction import redact
@@ -102,6 +103,11 @@ def _tags(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
     return {name: run.get(f"tags.{name}") for name in (schema.PROGRESS, schema.STARTED)}
 
 
+def run_name(name: str) -> str:
+    """A run's name as lists show it: the fold and seed of a repeat come first, since long names are cut."""
+    return " · ".join(filter(None, (repeat_name(name), experiment_name(name))))
+
+
 def run_label(run: pd.Series) -> str:
     """A run in a list: its name, and the beginning of its id to tell namesakes apart."""
-    return f"{run['name']} · {run['run_id'][:6]}"
+    return f"{run_name(run['name'])} · {run['run_id'][:6]}"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.analysis.comparable import Competitor, compare, differences
+from core.analysis.comparable import Competitor, compare, differences, experiment_name, repeat_name
 from core.tracking import schema
 from tests.runs import FINGERPRINT, OURS, SPLIT, run
 
@@ -75,6 +75,34 @@ def test_repeats_that_failed_before_their_images_were_known_are_counted() -> Non
     other = run("b", math.nan, **early, **{"model.name": "conv3"})
     (best,) = compare(frame(*runs, other)).competitors
     assert best.unfinished == 2
+
+
+def test_repeats_that_have_still_to_end_are_counted() -> None:
+    begins = {FINGERPRINT: None, SPLIT: None, "status": schema.SCHEDULED}
+    finished = [run(name, 0.9, seed=seed) for seed, name in enumerate("abc")]
+    trains = run("d", 0.1, seed=3, status=schema.RUNNING)
+    waits = run("e", math.nan, seed=4, **begins)
+    others = [run("f", 0.1, **{FINGERPRINT: "v2"}, status=schema.RUNNING)]
+    others.append(run("g", math.nan, **begins, **{"model.name": "conv3"}))
+    (best,) = compare(frame(waits, trains, *finished, *others)).competitors
+    assert (len(best.run_ids), best.waiting, best.unfinished) == (3, 2, 0)
+    assert (best.validation, best.test) == (pytest.approx(0.9), pytest.approx(0.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "repeat", "experiment"),
+    [
+        ("a on b · fold 1 of 5 · seed 0", "fold 1 of 5 · seed 0", "a on b"),
+        ("a · fold 1 of 5", "fold 1 of 5", "a"),
+        ("a · seed 12", "seed 12", "a"),
+        ("a · seed 12 · longer", "", "a · seed 12 · longer"),
+        ("a", "", "a"),
+    ],
+)
+def test_the_name_of_a_repeat_is_its_experiment_and_which_it_is(
+    name: str, repeat: str, experiment: str
+) -> None:
+    assert (repeat_name(name), experiment_name(name)) == (repeat, experiment)
 
 
 def test_of_a_run_that_has_not_begun_nothing_false_is_said() -> None:

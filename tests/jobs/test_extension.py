@@ -7,7 +7,7 @@ import pytest
 
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.extension import Extension
-from core.jobs.launch import extend
+from core.jobs.launch import extend, extended_name
 from core.schedules import Length, curve, rate_at
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -73,3 +73,21 @@ def test_the_longer_run_says_what_its_rates_were(store: RunStore) -> None:
     store.request_cancel(longer)
     assert "from there it is constant at 0.0002" in store.state(longer).tags[schema.RATES]
     assert store.config(longer).schedule.name == "constant"
+    assert store.state(longer).name == f"{COSINE.title} · extended to 15 epochs"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("lenet5 on digits", "lenet5 on digits · extended to 20 epochs"),
+        ("lenet5 on digits · extended to 15 epochs", "lenet5 on digits · extended to 20 epochs"),
+        ("mine · fold 1 of 2 · seed 3", "mine · extended to 20 epochs · fold 1 of 2 · seed 3"),
+        (
+            "mine · extended to 15 epochs · fold 1 of 2 · seed 3",
+            "mine · extended to 20 epochs · fold 1 of 2 · seed 3",
+        ),
+        (200 * "x", f"{176 * 'x'} · extended to 20 epochs"),
+    ],
+)
+def test_a_longer_run_has_a_name_that_tells_it_from_the_run_before(before: str, after: str) -> None:
+    assert extended_name(before, 20) == after

@@ -62,7 +62,7 @@ def test_folds_win_by_their_mean_and_older_versions_stand_apart(store: RunStore)
         ("test", "98.90%"),
     ]
     assert "best of 2 · mean ± standard deviation of 2 runs" in captions(app)
-    assert "current version of the dataset, all 2 folds, split seed 0" in captions(app)
+    assert "current version of the dataset, both folds, split seed 0" in captions(app)
     assert "earlier version 01234567 of the dataset, 10% held out, split seed 0" in captions(app)
 
 
@@ -104,6 +104,14 @@ def test_repeats_that_learned_nothing_or_failed_are_said(store: RunStore) -> Non
     assert f"nothing to compare it with yet · {said} · 1 more of this experiment did not finish" in captions(
         app
     )
+
+
+def test_a_mean_of_a_group_that_still_trains_says_of_how_many_it_will_be(store: RunStore) -> None:
+    for seed in (0, 1, 2):
+        finished(store, f"steady · seed {seed}", 0.9, "1111", seed=seed)
+    store.set_status(finished(store, "steady · seed 3", 0.1, "1111", seed=3), schema.RUNNING)
+    said = "mean ± standard deviation of 3 runs · 3 of 4 runs finished so far"
+    assert any(one.endswith(said) for one in captions(opened(PAGE)))
 
 
 def test_a_run_deleted_between_two_cached_reads_is_in_none_or_in_both(store: RunStore) -> None:

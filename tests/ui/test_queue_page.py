@@ -10,11 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.analysis.expected import Experience
 from core.jobs import queue
+from core.jobs.groups import repeated
 from core.jobs.worker import worker_of
 from core.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.ui import queue_table
+from core.ui import queue_table, tables
 from core.ui.queue_times import expectations
 from tests.conftest import SMALL
 from tests.ui.test_pages import opened
@@ -53,6 +54,16 @@ def test_the_table_is_in_the_order_in_which_runs_start(store: RunStore) -> None:
     assert found["done"].tolist()[0] == 75
     assert found["priority"].tolist() == [0, 1, 1, 0]
     assert set(found["ends"]) == {""}  # nothing like them has finished
+
+
+def test_repeats_are_told_apart_where_the_end_of_a_long_name_is_cut(store: RunStore) -> None:
+    for config in repeated(SMALL.with_values({"name": 200 * "x"}), seeds=2, folds=2).configs:
+        store.create(config)
+    found, _ = table(store)
+    repeats = [f"fold {fold} of 2 · seed {seed}" for fold in (1, 2) for seed in (0, 1)]
+    assert [name[: len(repeats[0])] for name in found["run"]] == repeats
+    shown = tables.runs_table(frames.runs(store))["run"]
+    assert sorted(name[: len(repeats[0])] for name in shown) == repeats
 
 
 def test_a_run_that_waits_for_a_device_says_for_which(store: RunStore) -> None:
