@@ -13,6 +13,7 @@ from core.figures import learning_curves
 from core.tracking import schema
 from core.ui import guard, reads, tables, words
 from core.ui.chart import chart
+from core.ui.choose import say_unknown
 
 URL: Final = "query-params"
 CHOSEN_AT_FIRST = 8
@@ -53,7 +54,9 @@ def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
     )
     keep = tables.matches(everything, wanted or "")
     shown, ids = everything[keep][["run", *columns]], runs.loc[keep, "run_id"].tolist()
-    ticked = [run_id for run_id in st.query_params.get_all("runs") if run_id in set(runs["run_id"])]
+    known = set(runs["run_id"])
+    say_unknown("runs", known, "Runs")
+    ticked = [run_id for run_id in st.query_params.get_all("runs") if run_id in known]
     if shown.empty:
         st.info("No run has these words.", icon=":material/search_off:")
         return ticked, []
@@ -71,7 +74,12 @@ def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
     chosen = [ids[row] for row in event.selection.rows]
     hidden = [run_id for run_id in ticked if run_id not in ids]
     st.query_params["runs"] = [*chosen, *hidden]
-    return [*chosen, *hidden] or newest_with_curves(runs, ids), chosen
+    if chosen or hidden:
+        return [*chosen, *hidden], chosen
+    newest = newest_with_curves(runs, ids)
+    if len(newest) < len(ids):
+        st.caption(f"No run is ticked: the curves are those of the newest {len(newest)} of {len(ids):,}.")
+    return newest, chosen
 
 
 def newest_with_curves(runs: pd.DataFrame, ids: list[str]) -> list[str]:

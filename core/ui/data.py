@@ -13,6 +13,7 @@ from core.tracking.store import RunStore
 from core.ui import guard, reads, words
 from core.ui.actions import may_change
 from core.ui.chart import chart
+from core.ui.choose import say_unknown
 from core.ui.images import image_grid
 
 SAMPLES_A_CLASS = 6
@@ -30,6 +31,7 @@ def choose_dataset(store: RunStore) -> DatasetInfo | None:
     if not infos:
         st.info("There is no dataset that can be read.", icon=":material/info:")
         return None
+    say_unknown("dataset", infos, "Dataset")
     name = st.selectbox("Dataset", list(infos), key="dataset", bind="query-params")
     return infos[name]
 

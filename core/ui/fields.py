@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, get_args, get_origin
 
 from core.config import ExperimentConfig
+from core.ui.choose import say_unknown
 
 URL: Final = "query-params"  # a widget bound to the URL can be sent to a colleague
 
@@ -29,6 +30,7 @@ def field(
     key = key or name
     if get_origin(kind) is Literal:
         choices = get_args(kind)
+        say_unknown(key, choices, label)
         return column.selectbox(label, choices, choices.index(default), key=key, bind=URL, help=help)
     if isinstance(default, bool):
         return column.toggle(label, default, key=key, bind=URL, help=help)

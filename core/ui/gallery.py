@@ -13,6 +13,7 @@ from core.inference import descriptions
 from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.ui import words
+from core.ui.choose import say_unknown
 from core.ui.fields import URL
 from core.ui.layer_table import times
 
@@ -22,6 +23,7 @@ CARDS_A_ROW = 3
 
 def choose_view() -> str:
     """What the page shows; it stands in the URL as `view`."""
+    say_unknown("view", VIEWS, "View")
     wanted = st.query_params.get("view")
     start = wanted if wanted in VIEWS else CARDS
     chosen = st.segmented_control(
@@ -35,6 +37,7 @@ def cards() -> None:
     """A card a net, by family; families and their nets in the order of their years."""
     entries = sorted(architectures, key=lambda entry: (_first_year(entry.family), entry.family))
     families = list(dict.fromkeys(entry.family for entry in entries))
+    say_unknown("family", families, "Families")
     chosen = st.pills(
         "Families", families, selection_mode="multi", key="family", bind=URL, label_visibility="collapsed"
     )

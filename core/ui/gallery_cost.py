@@ -13,6 +13,7 @@ from core.settings import get_settings
 from core.tracking import schema
 from core.ui import guard, reads, words
 from core.ui.chart import chart
+from core.ui.choose import say_unknown
 from core.ui.fields import URL
 
 OWN = "each architecture's own"
@@ -23,6 +24,7 @@ LIVE_S = 1.0
 def cost() -> None:
     """The scatter at the nets' own inputs, or at a dataset's with the accuracies reached on it."""
     names = [OWN, *(info.name for info in reads.dataset_infos())]
+    say_unknown("at", names, "Input")
     chosen = st.selectbox(
         "Input",
         names,

@@ -15,7 +15,7 @@ from core.inference.client import InferenceError
 from core.inference.descriptions import BATCH_SIZE, NetRequest
 from core.settings import get_settings
 from core.ui import layer_table, reads, words
-from core.ui.choose import choose
+from core.ui.choose import choose, say_unknown
 from core.ui.fields import URL
 from core.ui.gallery import card_text, train_link
 from core.ui.gallery_cost import OWN
@@ -92,6 +92,7 @@ def _choose(column: Any, label: str, key: str, default: str) -> Architecture:
 def _where(data: Any, batch: Any) -> tuple[str, int]:
     """The input (a dataset's, or the net's own) and the batch size of the memory estimate."""
     names = [OWN, *(info.name for info in reads.dataset_infos())]
+    say_unknown("data", names, "Input")
     return (
         data.selectbox("Input", names, key="data", bind=URL),
         batch.number_input("Batch size", 1, 65_536, BATCH_SIZE, 16, key="batch", bind=URL),

@@ -12,6 +12,7 @@ from core.inference import descriptions
 from core.inference.descriptions import NetRequest
 from core.settings import get_settings
 from core.ui import layer_table, words
+from core.ui.choose import say_unknown
 from core.ui.fields import URL
 from core.ui.visitor import latest
 
@@ -63,6 +64,7 @@ def _widget(option: Option, prefix: str, column: Any) -> Any:
     if isinstance(option.default, bool):
         return column.toggle(label, option.default, key=key, help=option.help, bind=URL)
     if isinstance(option.default, str):
+        say_unknown(key, option.choices, label)
         position = option.choices.index(option.default)
         return column.selectbox(label, option.choices, index=position, key=key, help=option.help, bind=URL)
     kind = type(option.default)

@@ -11,6 +11,7 @@ from core.jobs.groups import Group, repeated
 from core.jobs.launch import check, check_overlap, overlap_warnings
 from core.ui import reads, words
 from core.ui.augmentation_form import augmentation_form
+from core.ui.choose import say_unknown
 from core.ui.data_choices import data_choices
 from core.ui.fields import URL
 from core.ui.forecast import memory_forecast, rate_curve
@@ -27,6 +28,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     info = _dataset(infos)
     if info is None:
         return []
+    say_unknown("architectures", architectures.names(), "Architectures")
     names = st.multiselect(
         "Architectures",
         architectures.names(),
@@ -99,6 +101,7 @@ def _dataset(infos: list[DatasetInfo]) -> DatasetInfo | None:
         st.info("There is no dataset that can be read.", icon=":material/info:")
         return None
     by_name = {info.name: info for info in infos}
+    say_unknown("dataset", by_name, "Dataset")
     name = st.selectbox("Dataset", list(by_name), key="dataset", bind=URL)
     info = by_name[name]
     height, width, channels = info.shape

@@ -136,6 +136,26 @@ def test_every_choice_of_a_run_holds(many: Path) -> None:
             assert in_address(app, "run") == [run_id]
 
 
+def test_the_run_page_begins_with_the_run_that_trains(store: RunStore) -> None:
+    first, second, _ = (store.create(ExperimentConfig(name=name)) for name in "abc")
+    store.set_status(first, schema.FINISHED)
+    store.set_status(second, schema.RUNNING)
+    app = opened("pages/4_Run.py")
+    assert app.selectbox(key="choose Run").value == second
+    app = opened("pages/4_Run.py", run=first)
+    assert app.selectbox(key="choose Run").value == first
+
+
+def test_compare_says_which_runs_are_drawn_where_it_chooses_them(many: Path) -> None:
+    with using(many):
+        app = opened("pages/3_Compare.py")
+        said = "No run is ticked: the curves are those of the newest 8 of 61."
+        assert said in [caption.value for caption in app.caption]
+        ticked = frames.run_ids(get_store())[0]
+        app = opened("pages/3_Compare.py", runs=ticked)
+        assert not any("No run is ticked" in caption.value for caption in app.caption)
+
+
 def test_ticks_stay_with_their_runs(many: Path) -> None:
     with using(many):
         ids = frames.runs(get_store())["run_id"].tolist()
