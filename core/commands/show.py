@@ -118,6 +118,7 @@ def describe(
     """Layers, parameters and multiply-accumulates of a model."""
     from core.config import ExperimentConfig, parse_assignments
     from core.inference import client
+    from core.inference.descriptions import PROCESS_MEMORY
 
     shape = _shape(input_) if input_ else None
     options = parse_assignments(assignments)
@@ -136,6 +137,7 @@ def describe(
     for key in ("total_parameters", "trainable_parameters", "macs", "depth"):
         click.echo(f"{key.replace('_', ' ')}: {facts[key]:,}")
     click.echo(f"memory of a training with batches of {batch}: {facts['memory']['total'] / 2**20:,.0f} MiB")
+    click.echo(PROCESS_MEMORY)
 
 
 def _shape(text: str) -> tuple[int, int, int]:

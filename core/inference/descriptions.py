@@ -20,6 +20,9 @@ from core.inference.client import ANYBODY, Caller
 from core.settings import PROGRAM, Settings
 
 BATCH_SIZE = 32
+PROCESS_MEMORY = (  # measured on a CPU; a GPU's share of it is the smaller one
+    "The process of a training, with TensorFlow in it, takes about 0.8 GiB of the machine's memory besides."
+)
 KEPT = 2000  # descriptions at most; half of these stay when there are more
 
 

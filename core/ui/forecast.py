@@ -49,6 +49,7 @@ def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
 def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     settings = get_settings()
     slots = slots_of(settings)
+    told = False
     for config in configs:
         taken = Slots(slots).take(config.training.devices, config.training.device) or slots[:1]
         free = devices.free_memory(",".join(taken), settings.memory, slots.count(taken[0]))
@@ -62,12 +63,18 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
             fits = memory.fitting(free)
             advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
             st.warning(
-                f"{config.model.name}: training takes about {size(memory.total)} of memory, "
-                f"{size(free)} are free. {advice}",
+                f"{config.model.name}: training takes about {size(memory.total)} of memory at batch size "
+                f"{config.training.images_per_step}, {size(free)} are free. {advice}",
                 icon=":material/memory_alt:",
             )
         else:
-            st.caption(f"{config.model.name}: training takes about {size(memory.total)} of memory.")
+            st.caption(
+                f"{config.model.name}: training takes about {size(memory.total)} of memory at batch size "
+                f"{config.training.images_per_step}."
+            )
+        told = True
+    if told:
+        st.caption(descriptions.PROCESS_MEMORY)
 
 
 def estimate(facts: dict, config: ExperimentConfig) -> Memory:

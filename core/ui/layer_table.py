@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.figures.block_diagram import compact
+from core.inference.descriptions import PROCESS_MEMORY
 
 MIB = 2**20
 NUMBERS = ("parameters", "MACs", "activation bytes")
@@ -27,7 +28,7 @@ def totals(facts: Mapping[str, Any]) -> None:
         "Receptive field": (f"{facts['receptive_field']} px", "Of one position of the last map."),
         "Memory": (
             size(memory["total"]),
-            f"To train with Adam at batch size {memory['batch_size']}: {shares}.",
+            f"To train with Adam at batch size {memory['batch_size']}: {shares}. {PROCESS_MEMORY}",
         ),
     }
     for column, (label, (value, explanation)) in zip(st.columns(len(row)), row.items(), strict=True):
@@ -36,11 +37,9 @@ def totals(facts: Mapping[str, Any]) -> None:
 
 def summary(facts: Mapping[str, Any]) -> None:
     """The counts of the whole net in one line, for a narrow column."""
-    memory = facts["memory"]
     st.caption(
         f"{facts['total_parameters']:,} parameters · {facts['macs']:,} multiply-accumulates · "
-        f"receptive field {facts['receptive_field']} px · {size(memory['total'])} to train at "
-        f"batch size {memory['batch_size']}"
+        f"receptive field {facts['receptive_field']} px"
     )
 
 

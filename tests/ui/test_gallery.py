@@ -55,6 +55,38 @@ def test_one_net_in_full(trained: Trained) -> None:
     assert app.metric[0].value == "913 k"
 
 
+@pytest.mark.parametrize(
+    ("page", "address", "sentence"),
+    [
+        (PAGE, {"view": ONE, "net": "resnet9000"}, "Model: this address names 'resnet9000', which is not"),
+        (PAGE, {"view": ONE, "net": "lenet5", "data": "gone"}, "Input: this address names 'gone', which"),
+        (PAGE, {"view": "Nothing"}, "View: this address names 'Nothing', which is not among the choices"),
+        (PAGE, {"family": "LeNets"}, "Families: this address names 'LeNets', which is not among"),
+        (
+            "pages/2_Train.py",
+            {"architectures": ["lenet5", "nope"]},
+            "Architectures: this address names 'nope'",
+        ),
+        ("pages/2_Train.py", {"dataset": "gone"}, "Dataset: this address names 'gone', which is not among"),
+        ("pages/2_Train.py", {"optimizer": "adem"}, "Optimizer: this address names 'adem', which is not"),
+        ("pages/1_Data.py", {"dataset": "gone"}, "Dataset: this address names 'gone', which is not among"),
+        (
+            "pages/3_Compare.py",
+            {"runs": ["a", "b"]},
+            "Runs: this address names 'a', 'b', which are not among",
+        ),
+    ],
+)
+def test_what_an_address_names_and_nobody_knows_is_said(
+    trained: Trained, page: str, address: dict[str, Any], sentence: str
+) -> None:
+    app = opened(page, **address)
+    assert not app.exception
+    said = [one.value.replace("\\", "") for one in app.warning]
+    assert len(said) == 1
+    assert said[0].startswith(sentence)
+
+
 def test_a_net_on_a_dataset_too_small_for_it_is_said(trained: Trained) -> None:
     app = opened(PAGE, view=ONE, net="conv9", data="digits")
     assert [error.value.replace("\\", "") for error in app.error] == [
@@ -217,6 +249,11 @@ def test_a_written_net_shows_its_layers_then_trains(trained: Trained) -> None:
     app.run()
     (table,) = [one for one in app.dataframe if "output" in one.value]
     assert table.value["output"].tolist() == ["9×9×4", "324", "324", "10"]
+    app.number_input(key="batch_size").set_value(48).run()
+    memory = [caption.value for caption in app.caption if "iB" in caption.value and "takes" in caption.value]
+    assert len(memory) == 2  # one figure for the model, one for the process that trains it
+    assert memory[0].endswith("of memory at batch size 48.")
+    assert memory[1] == descriptions.PROCESS_MEMORY
     config = SMALL.with_values({"model.name": "declarative", "model.options.layers": LIST})
     (run_id,) = launch([config.with_values({"training.epochs": 1})])
     wait_for(lambda: not get_store().state(run_id).active)
