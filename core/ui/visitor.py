@@ -31,7 +31,8 @@ def visitor() -> Caller:
         nonlocal since
         if get_script_run_ctx(suppress_warning=True) is context:  # the page waits, and not a thread of it
             st.session_state.get(LATEST)  # Streamlit stops the script here where another run of it is wanted
-        if runtime.get_instance().is_active_session(session):
+        # Without a server nobody can have left: a test, between two runs of its page.
+        if not runtime.exists() or runtime.get_instance().is_active_session(session):
             since = time.monotonic()
         return time.monotonic() - since > LEFT_S
 
