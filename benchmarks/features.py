@@ -34,7 +34,7 @@ from core.architectures.transfer import assemble, backbone_of, head_of
 from core.config import ExperimentConfig, ModelConfig
 from core.datasets import DatasetInfo, ImageDataset
 from core.schedules import Length
-from core.settings import Settings
+from core.system.settings import Settings
 from core.training.bottleneck import bottleneck_features
 from core.training.fitting import compile_model
 from core.training.pipeline import Batches

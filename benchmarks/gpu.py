@@ -39,16 +39,16 @@ if (
 import numpy as np
 
 from core import recipes
-from core import settings as settings_module
 from core.config import ExperimentConfig
 from core.datasets import PARTS as SETS
 from core.inference.client import inference_of, predict
-from core.jobs import devices
-from core.jobs.failures import MARGIN, Memory, size
-from core.jobs.launch import cancel, launch
 from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
-from core.settings import PROGRAM
+from core.launching.launch import cancel, launch
+from core.system import devices
+from core.system import settings as settings_module
+from core.system.memory import MARGIN, Memory, size
+from core.system.settings import PROGRAM
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 

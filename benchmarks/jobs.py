@@ -19,10 +19,10 @@ import time
 
 import psutil
 
-from core import settings as settings_module
 from core.config import ExperimentConfig
-from core.jobs.launch import cancel, launch
 from core.jobs.worker import worker_of
+from core.launching.launch import cancel, launch
+from core.system import settings as settings_module
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 

@@ -29,11 +29,11 @@ import numpy as np
 import psutil
 
 from benchmarks.throughput import CASES, Case
-from core import settings as settings_module
 from core.architectures import build_model
 from core.architectures.describe import describe_model
 from core.config import ExperimentConfig
 from core.schedules import Length, stages
+from core.system import settings as settings_module
 from core.tracking.store import get_store
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter

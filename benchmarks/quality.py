@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from core import datasets
-from core import settings as settings_module
 from core.config import ExperimentConfig
 from core.datasets.importer import import_images
-from core.jobs.launch import train_here
+from core.launching.launch import train_here
+from core.system import settings as settings_module
 from core.tracking import schema
 from core.tracking.store import get_store
 

@@ -30,15 +30,15 @@ from pathlib import Path
 
 import numpy as np
 
-from core import settings as settings_module
 from core.config import ExperimentConfig
 from core.datasets import DatasetInfo
 from core.datasets import store as datasets
 from core.datasets.records import Arrays
-from core.jobs.launch import launch
 from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
-from core.settings import PROGRAM
+from core.launching.launch import launch
+from core.system import settings as settings_module
+from core.system.settings import PROGRAM
 from core.tracking import frames, schema
 from core.tracking.store import get_store
 

@@ -7,9 +7,9 @@ import sys
 import click
 
 from core.commands import cli
-from core.files import disk_words, is_of_the_disk
-from core.redaction import redact_output
-from core.settings import NotAllowed, SettingsError
+from core.system.files import disk_words, is_of_the_disk
+from core.system.redaction import redact_output
+from core.system.settings import NotAllowed, SettingsError
 from core.tracking.errors import fault_of, first_line
 from core.tracking.patience import be_impatient
 

@@ -6,10 +6,10 @@ import importlib.metadata
 import re
 import shutil
 
-from core.jobs import devices, gpu_check, nvidia
 from core.jobs.executors.ray import cluster_of
 from core.jobs.worker import worker_of
-from core.settings import PROGRAM, Settings, SettingsError
+from core.system import devices, gpu_check, nvidia
+from core.system.settings import PROGRAM, Settings, SettingsError
 
 Finding = tuple[str, str, bool]  # what was looked at, what was found, whether it is good
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Generic, Protocol, TypeVar
 
-from core.plugin_files import PluginFile, load_file, plugin_files
+from core.system.plugin_files import PluginFile, load_file, plugin_files
 
 
 class Named(Protocol):

@@ -8,7 +8,7 @@ import sys
 
 import psutil
 
-from core.settings import PROGRAM, Settings, SettingsError
+from core.system.settings import PROGRAM, Settings, SettingsError
 from core.tracking.patience import be_impatient
 
 EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # addresses to listen on that are no address to ask

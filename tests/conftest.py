@@ -24,13 +24,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own alre
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-from core import settings as settings_module
 from core.architectures.describe import Description, describe
 from core.config import ExperimentConfig
 from core.inference.client import inference_of
-from core.jobs.launch import launch
 from core.jobs.worker import worker_of
-from core.settings import Settings
+from core.launching.launch import launch
+from core.system import settings as settings_module
+from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.moved import follow_home
 from core.tracking.store import RunStore, get_store

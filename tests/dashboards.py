@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 from tests.servers import free_port
 from tests.waiting import wait_for
 

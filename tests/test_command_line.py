@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import settings as settings_module
 from core.__main__ import main
 from core.commands.watch import Watch
 from core.config import ExperimentConfig
 from core.datasets import load, names
 from core.jobs.groups import places, repeated
 from core.jobs.worker import worker_of
-from core.settings import PROGRAM, Settings
+from core.system import settings as settings_module
+from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import RunStore, get_store

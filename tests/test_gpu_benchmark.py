@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import gpu
 from core import datasets
-from core.settings import Settings
+from core.system.settings import Settings
 
 
 def test_a_part_that_fails_is_a_row_and_the_next_one_runs(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.output import Log
-from core.settings import PROGRAM
+from core.system.output import Log
+from core.system.settings import PROGRAM
 
 needs_full = pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="this system has no device that is always full"
@@ -23,7 +23,7 @@ TALKS = (
 @needs_full
 @pytest.mark.parametrize(("before", "ends_well"), [("", False), ("print_whatever_happens()", True)])
 def test_a_print_to_a_full_disk_ends_no_process(before: str, ends_well: bool) -> None:
-    code = f"from core.output import print_whatever_happens\n{before}\n{TALKS}"
+    code = f"from core.system.output import print_whatever_happens\n{before}\n{TALKS}"
     with open("/dev/full", "wb") as full:
         ended = subprocess.run(
             [sys.executable, "-c", code], cwd=PROGRAM, stdout=full, stderr=full, check=False
@@ -47,7 +47,8 @@ def test_lines_that_did_not_fit_are_counted_once_there_is_room(tmp_path: Path) -
 
 def test_what_is_printed_has_no_secret_in_it() -> None:
     code = (
-        "from core.output import print_whatever_happens\nfrom core.redaction import redact_output\n"
+        "from core.system.output import print_whatever_happens\n"
+        "from core.system.redaction import redact_output\n"
         "print_whatever_happens()\nredact_output()\nprint('the password is planted-secret')"
     )
     said = subprocess.run(

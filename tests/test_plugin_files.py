@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from core import settings as settings_module
 from core.architectures import architectures, build_model
 from core.inference.client import describe
-from core.jobs.launch import launch
-from core.plugin_files import load_helpers
-from core.settings import PROGRAM, Settings
+from core.launching.launch import launch
+from core.system import settings as settings_module
+from core.system.plugin_files import load_helpers
+from core.system.settings import PROGRAM, Settings
 from core.tracking import schema
 from core.tracking.store import get_store
 from tests.conftest import SMALL

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 
 DOCUMENTS = [
     path for name in ("reliability", "security") if (path := PROGRAM / "docs" / f"{name}.md").exists()

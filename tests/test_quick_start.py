@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 
 CODE = """
 import sys
-from core.quick_start import UNUSED, import_keras
+from core.system.fast_keras_import import UNUSED, import_keras
 import_keras()
 assert "keras" in sys.modules
 assert not [name for name in UNUSED if name in sys.modules], sys.modules

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from core.redaction import redact
-from core.settings import PROGRAM
+from core.system.redaction import redact
+from core.system.settings import PROGRAM
 
 SECRET = "pl@nted/s3cret"
 ADDRESS = "http://user:pl%40nted%2Fs3cret@127.0.0.1:5000"
@@ -64,7 +64,7 @@ def test_a_password_that_is_also_a_name_is_masked_in_addresses_alone(monkeypatch
 
 def test_bytes_that_are_written_past_the_text_are_redacted(planted: None) -> None:
     code = (
-        "import sys; from core.redaction import redact_output; redact_output(); "
+        "import sys; from core.system.redaction import redact_output; redact_output(); "
         "sys.stdout.buffer.write('über planted-token'.encode()); sys.stdout.buffer.flush()"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROGRAM, capture_output=True, timeout=60)
@@ -73,7 +73,7 @@ def test_bytes_that_are_written_past_the_text_are_redacted(planted: None) -> Non
 
 PROCESS = """
 import logging, sys
-from core.redaction import redact_output
+from core.system.redaction import redact_output
 redact_output()
 logging.basicConfig(level=logging.INFO)
 try:
@@ -98,7 +98,7 @@ def test_a_process_prints_logs_and_ends_without_its_secrets(planted: None) -> No
 
 
 def test_a_log_record_is_redacted_whoever_handles_it(planted: None, caplog: pytest.LogCaptureFixture) -> None:
-    from core.redaction import redact_logs
+    from core.system.redaction import redact_logs
 
     factory = logging.getLogRecordFactory()
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.serve import check_port
-from core.settings import PROGRAM, NotAllowed, Settings, SettingsError, from_environment
+from core.system.settings import PROGRAM, NotAllowed, Settings, SettingsError, from_environment
 
 
 def test_home_decides_where_everything_lies(empty_home: Settings) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from core.architectures.answer import with_probabilities
 from core.config import as_text
 from core.config.text import shortened
-from core.plugin_files import load_helpers
 from core.registry import Registry
-from core.settings import get_settings
+from core.system.plugin_files import load_helpers
+from core.system.settings import get_settings
 
 if TYPE_CHECKING:
     import keras

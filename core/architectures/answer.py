@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from core.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ LINEAR = ("BatchNormalization", "LayerNormalization")
 
 class ModelError(ValueError):
     """A model that cannot be trained as a classifier; the message says which, which rule, what was found."""
+
+
+def class_probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Return a model's outputs `(n, k)` as probabilities of each class; one sigmoid column is class 1's."""
+    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
 def with_probabilities(model: Any, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Model:

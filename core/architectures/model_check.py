@@ -15,7 +15,7 @@ import numpy as np
 from core.architectures import architectures, inference_model
 from core.architectures.answer import ModelError, output_activation
 from core.lazy import LazyModule
-from core.plugin_files import PACKAGE, imports_of
+from core.system.plugin_files import PACKAGE, imports_of
 from core.tracking.model_files import layer_sources, registered_in
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import logging
 import click
 
 from core.commands.group import cli
-from core.output import print_whatever_happens
-from core.redaction import redact_output
-from core.settings import get_settings
+from core.system.output import print_whatever_happens
+from core.system.redaction import redact_output
+from core.system.settings import get_settings
 
 
 @cli.command()
@@ -19,8 +19,8 @@ from core.settings import get_settings
 def worker(stop: bool) -> None:
     """Train what is queued, until stopped. The dashboard starts one by itself."""
     from core.inference.client import inference_of
-    from core.jobs.daemon import DaemonExists
     from core.jobs.worker import serve, worker_of
+    from core.system.daemon import DaemonExists
 
     settings = get_settings()
     if stop:

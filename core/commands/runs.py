@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.commands.group import as_json, cli, print_json
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 if TYPE_CHECKING:
     from core.jobs.groups import Group
@@ -42,7 +42,7 @@ def train(
     from core import config as configs
     from core import recipes
     from core.jobs.groups import repeated
-    from core.jobs.launch import launch_groups, notes, warnings
+    from core.launching.launch import launch_groups, notes, warnings
     from core.tracking import schema
     from core.tracking.store import get_store
 
@@ -101,7 +101,7 @@ def _read(path: Path) -> str:
 def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
     """Train here and now, one run after the other, and say how it goes; returns the final states."""
     from core.commands.watch import Background
-    from core.jobs.launch import train_group_here
+    from core.launching.launch import train_group_here
     from core.tracking import schema
     from core.tracking.store import get_store
 
@@ -149,7 +149,7 @@ def _wait(run_ids: Sequence[str]) -> list[str]:
 @click.argument("runs", nargs=-1, required=True)
 def cancel(runs: tuple[str, ...]) -> None:
     """End runs that are queued or training; a group by its id, with all its runs."""
-    from core.jobs.launch import cancel as ask
+    from core.launching.launch import cancel as ask
     from core.tracking.store import get_store
 
     store = get_store()
@@ -214,7 +214,7 @@ def unlock(runs: tuple[str, ...]) -> None:
 @click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
 def resume(runs: tuple[str, ...], wait: bool) -> None:
     """Resume runs that failed or were cancelled from their last checkpoint."""
-    from core.jobs.launch import resume as put_back
+    from core.launching.launch import resume as put_back
     from core.tracking.store import get_store
 
     store = get_store()
@@ -241,7 +241,7 @@ def extend(run: str, epochs: int, learning_rate: float | None, stretch: bool, wa
 
     A cosine or one cycle ended with the run, so one of --learning-rate and --stretch must be chosen for it.
     """
-    from core.jobs.launch import extend as longer
+    from core.launching.launch import extend as longer
     from core.tracking.store import get_store
 
     store = get_store()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.group import as_json, cli, print_json, print_rows
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ from core.datasets.records import (
     Source,
 )
 from core.registry import Registry, UnknownName
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 __all__ = [
     "LEFT_OUT",

@@ -10,7 +10,7 @@ from core.datasets import check_known, load, store
 from core.datasets.duplicates import exact_duplicates
 from core.datasets.records import PARTS, DatasetInfo, ImageDataset
 from core.datasets.together import units
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 Rows = Sequence[int] | np.ndarray
 

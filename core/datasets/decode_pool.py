@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from core.datasets.decode import Target
 from core.datasets.reader import Where
 from core.datasets.value_range import Measured
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 
 WORKER = "core.datasets.decode_worker"
 CHUNK_IMAGES = 64

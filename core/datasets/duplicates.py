@@ -16,8 +16,7 @@ import numpy as np
 from PIL import Image
 
 from core.datasets import load, store
-from core.datasets.records import LEFT_OUT, PARTS, ImageDataset
-from core.datasets.together import digest_keys
+from core.datasets.records import LEFT_OUT, PARTS, ImageDataset, digest_keys
 
 HASHES, PAIRS = "phash.npy", "near_pairs.npy"
 BANDS = 4  # hashes that differ in fewer bits than this agree in one band at least

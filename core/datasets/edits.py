@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from core.datasets.records import LEFT_OUT, PARTS, DatasetError, DatasetInfo, ImageDataset, count_parts
-from core.files import parse_object, write_whole
+from core.system.files import parse_object, write_whole
 
 EDITS = "edits.json"
 

@@ -36,7 +36,7 @@ from core.datasets.split_report import hold_out_test
 from core.datasets.tables import SUFFIXES, TableRefused
 from core.datasets.value_range import IMAGE, Measured, Rule, Spread, find_range, number, range_notes, spread
 from core.registry import UnknownName
-from core.settings import absolute, get_settings
+from core.system.settings import absolute, get_settings
 
 DEFAULT_TEST_FRACTION = 0.15
 REPORT_EVERY_S = 0.2

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.redaction import redact_output
+from core.system.redaction import redact_output
 
 
 def main() -> int:

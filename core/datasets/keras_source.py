@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from core.datasets.records import PARTS, Arrays, DatasetError, Shape, Source
-from core.settings import PROGRAM, get_settings
+from core.system.settings import PROGRAM, get_settings
 
 
 def keras_source(

@@ -21,7 +21,7 @@ import numpy as np
 
 from core.datasets.decode import Decoded, Target, Unreadable
 from core.datasets.decode_pool import why_it_ended
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 
 PROGRAM_NAME = "core.datasets.decode_alone"
 DECODERS = 2

@@ -11,7 +11,7 @@ from core.datasets.importer import list_for_import
 from core.datasets.listing import class_order
 from core.datasets.name_encoding import Guess
 from core.datasets.records import PARTS, Problem
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 
 @dataclass(frozen=True)

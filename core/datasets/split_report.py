@@ -12,9 +12,9 @@ import numpy as np
 from core.config import DataConfig
 from core.datasets import load, store
 from core.datasets.choices import choose, rule_of
-from core.datasets.records import PARTS, DatasetInfo, ImageDataset
+from core.datasets.records import PARTS, DatasetInfo, ImageDataset, digest_keys
 from core.datasets.splits import hold_out
-from core.datasets.together import Rule, digest_keys, linked
+from core.datasets.together import Rule, linked
 
 TRAIN, VALIDATION, TEST = range(3)
 SETS = ("training", "validation", "test")

@@ -34,8 +34,8 @@ from core.datasets.records import (
     count_parts,
 )
 from core.datasets.value_range import IMAGE
-from core.files import parse_object
-from core.settings import get_settings
+from core.system.files import parse_object
+from core.system.settings import get_settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGES, INDEX, MANIFEST = "images.npy", "index.parquet", "manifest.json"

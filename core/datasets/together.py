@@ -6,18 +6,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from core.datasets.records import ImageDataset
+from core.datasets.records import ImageDataset, digest_keys
 
 Rule = Literal["legacy", "groups", "identical", "near"]
 
 RULES: tuple[Rule, ...] = get_args(Rule)
-
-
-def digest_keys(digests: np.ndarray) -> np.ndarray:
-    """The first eight bytes of every digest, to compare by: uint64 `(N,)`, equal where the pixels are."""
-    if not len(digests):
-        return np.empty(0, np.uint64)
-    return np.frombuffer(b"".join(digest[:8] for digest in digests.tolist()), dtype="<u8")
 
 
 def units(dataset: ImageDataset, rows: np.ndarray, rule: Rule) -> np.ndarray | None:

@@ -24,12 +24,12 @@ from core.datasets.limited import Decoders, Gone
 from core.inference.client import inference_of
 from core.inference.waiting_room import RETRY_S, SWEEP_S, WaitingRoom
 from core.inference.wire import Address, receive, send, write_address
-from core.jobs.daemon import DaemonExists
-from core.output import print_whatever_happens
-from core.quick_start import import_keras
-from core.redaction import redact, redact_output
 from core.registry import UnknownName
-from core.settings import get_settings
+from core.system.daemon import DaemonExists
+from core.system.fast_keras_import import import_keras
+from core.system.output import print_whatever_happens
+from core.system.redaction import redact, redact_output
+from core.system.settings import get_settings
 from core.tracking.store import get_store
 
 logger = logging.getLogger("core.inference")

@@ -15,8 +15,8 @@ import numpy as np
 from core.architectures import architectures
 from core.config import ExperimentConfig, ModelConfig
 from core.inference.wire import read_address, receive, send
-from core.jobs.daemon import Daemon
-from core.settings import Settings
+from core.system.daemon import Daemon
+from core.system.settings import Settings
 
 START_S = 60.0  # importing Keras takes some seconds, on a busy machine many
 ANSWER_S = 300.0  # the largest nets take a while to describe

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from core.architectures import Shape, architectures, check_net
-from core.files import read_state, write_whole
 from core.inference import client
 from core.inference.client import ANYBODY, Caller
-from core.settings import PROGRAM, Settings
+from core.system.files import read_state, write_whole
+from core.system.settings import PROGRAM, Settings
 
 BATCH_SIZE = 32
 PROCESS_MEMORY = (  # measured on a CPU; a GPU's share of it is the smaller one

@@ -9,7 +9,7 @@ from threading import Lock, Thread
 
 from core.inference.client import Caller, InferenceError
 from core.inference.descriptions import NetRequest, describe
-from core.settings import Settings
+from core.system.settings import Settings
 
 
 @dataclass

@@ -17,7 +17,7 @@ from core.config import ModelConfig
 from core.inference import client
 from core.inference.descriptions import code_version, own_code
 from core.registry import UnknownName
-from core.settings import Settings
+from core.system.settings import Settings
 
 
 def problem(

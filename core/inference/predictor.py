@@ -13,17 +13,17 @@ import numpy as np
 
 from core import datasets
 from core.architectures import load_layers
+from core.architectures.answer import class_probabilities
 from core.datasets.brightness import Usual, usual_brightness
 from core.datasets.decode import Decoded, Target, Unreadable, decode_image
 from core.datasets.value_range import FULL_RANGE
+from core.experiment.views import averaged
 from core.inference.facts import logged_facts
 from core.inference.foreign import check_probabilities, foreign_classifier
 from core.inference.notes import inversion_note, value_notes, views_note
 from core.registry import UnknownName
 from core.tracking import schema
 from core.tracking.store import RunStore
-from core.training.evaluation import both_columns
-from core.training.views import averaged
 
 KEPT_MODELS = 4  # loaded at once; the one that was not used for longest goes
 BATCH = 64
@@ -35,7 +35,7 @@ _models: OrderedDict[tuple[Path, str], keras.Model] = OrderedDict()
 def load(path: Path, views: str = "none") -> keras.Model:
     """A saved model, in Keras' safe mode: a file can bring weights and layers, never code.
 
-    views: the views that it averages over, as in `core.training.views`.
+    views: the views that it averages over, as in `core.experiment.views`.
     """
     key = path, views
     if key in _models:
@@ -122,7 +122,7 @@ def answers(
             "views": views_note(opened.views),
             "preprocessing": "",
         }
-        for probabilities, image, one in zip(both_columns(outputs), decoded, pixels, strict=True)
+        for probabilities, image, one in zip(class_probabilities(outputs), decoded, pixels, strict=True)
     ]
 
 
@@ -150,7 +150,7 @@ def _foreign_answers(
             "views": "",
             "preprocessing": data["note"],
         }
-        for probabilities, image in zip(both_columns(outputs), decoded, strict=True)
+        for probabilities, image in zip(class_probabilities(outputs), decoded, strict=True)
     ]
 
 

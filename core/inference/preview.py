@@ -15,11 +15,11 @@ from core import datasets
 from core.architectures.transfer import net_shape
 from core.config import DataConfig, ExperimentConfig, from_mapping
 from core.datasets import choices
+from core.experiment.augmentation import augmentation_layers, mixing_layer
+from core.experiment.preparation import preparation
+from core.experiment.preprocessing import needs_mean, training_mean
+from core.experiment.pretrained import check_weights
 from core.tracking.store import RunStore
-from core.training.augmentation import augmentation_layers, mixing_layer
-from core.training.preparation import preparation
-from core.training.preprocessing import needs_mean, training_mean
-from core.training.pretrained import check_weights
 
 PARTNERS = 24  # other images of the batch, which mixing takes from
 MAX_SIDE = 384  # pixels, of what is shown: eight of the size that a net may want need not fit into a message

@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from core.files import read_state
-from core.settings import Settings
+from core.system.files import read_state
+from core.system.settings import Settings
 
 HEXADECIMAL = re.compile("([0-9a-f]{2})+")
 MAX_HEADER_BYTES = 16 * 2**20

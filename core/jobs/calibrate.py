@@ -9,11 +9,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from core.jobs.devices import surroundings
 from core.jobs.executors.local import POLL_S
 from core.jobs.failures import explain
 from core.jobs.supervise import persist, stopping
-from core.settings import PROGRAM
+from core.system.devices import surroundings
+from core.system.settings import PROGRAM
 from core.tracking import schema
 from core.tracking.patience import without_impatience
 from core.tracking.store import RunStore
@@ -35,7 +35,7 @@ def ask(store: RunStore, run_ids: Sequence[str]) -> None:
 def measure(store: RunStore, run_id: str, device: str, shared: int) -> None:
     """Measure one run and write down what a few steps told, or why they told nothing.
 
-    device, shared: as `core.jobs.devices.surroundings` takes them. Nothing is written once this process is
+    device, shared: as `core.system.devices.surroundings` takes them. Nothing is written once this process is
     asked to end: the next worker measures it.
     """
     environment = {

@@ -15,9 +15,9 @@ from core.jobs.calibrate import measure
 from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
 from core.jobs.supervise import persist, supervise
-from core.settings import LOW_DISK
+from core.system.process_ids import this_process
+from core.system.settings import LOW_DISK
 from core.tracking import schema
-from core.tracking.owners import this_process
 from core.tracking.states import RunState
 from core.tracking.store import RunStore
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.config import ConfigError, ExperimentConfig
+from core.system.process_ids import is_alive
 from core.tracking import frames, schema
-from core.tracking.owners import is_alive
 from core.tracking.store import RunStore
 
 LIMIT = 1000  # runs that one launch may make

@@ -19,11 +19,11 @@ import psutil
 
 from core.datasets import prepare
 from core.datasets.importer import ImportCancelled, import_images
-from core.files import is_of_the_disk, read_state, write_whole
-from core.jobs.daemon import spawn
-from core.redaction import redact, redact_output
-from core.settings import Settings
-from core.tracking.owners import is_alive, lives_here, process_name
+from core.system.daemon import spawn
+from core.system.files import is_of_the_disk, read_state, write_whole
+from core.system.process_ids import is_alive, lives_here, process_name
+from core.system.redaction import redact, redact_output
+from core.system.settings import Settings
 
 RUNNING, DONE, REFUSED, CANCELLED = "running", "done", "refused", "cancelled"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
-from core.redaction import redact
+from core.system.files import tail
+from core.system.redaction import redact
 from core.tracking import schema
 from core.tracking.store import RunStore
 
@@ -40,15 +40,3 @@ def read_log(store: RunStore, run_id: str) -> str:
         return redact(store.read_text(run_id, schema.LOG))
     except FileNotFoundError:
         return ""
-
-
-def tail(path: Path, limit_bytes: int) -> str:
-    """The last lines of a text file, at most so many bytes; empty when there is no file."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - limit_bytes))
-            text = file.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    return text if size <= limit_bytes else text.partition("\n")[2]

@@ -7,8 +7,8 @@ import socket
 from core.jobs.executors.local import end_strays
 from core.jobs.groups import conclude_groups
 from core.jobs.queue import is_own
+from core.system.process_ids import is_alive, this_process
 from core.tracking import schema
-from core.tracking.owners import is_alive, this_process
 from core.tracking.states import RunState
 from core.tracking.store import RunStore
 

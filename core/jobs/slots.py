@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from threading import Lock
 
-from core.jobs import devices
-from core.jobs.devices import CPU
-from core.settings import Settings
+from core.system import devices
+from core.system.devices import CPU
+from core.system.settings import Settings
 
 AUTO = "auto"
 MIG = "MIG-"  # how the UUID of an instance of a divided GPU begins

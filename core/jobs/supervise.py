@@ -10,16 +10,17 @@ from collections.abc import Callable
 from threading import Event, Lock
 from typing import TypeVar
 
-from core.jobs.devices import CPU, free_memory, surroundings
 from core.jobs.executors import ray
 from core.jobs.executors.local import Outcome, run_training
-from core.jobs.failures import Memory, explain
-from core.jobs.lifeline import STARTED
+from core.jobs.failures import explain
 from core.jobs.logs import read_log
 from core.jobs.slots import CLUSTER
+from core.system.devices import CPU, free_memory, surroundings
+from core.system.memory import Memory
+from core.system.parent_watch import STARTED
+from core.system.process_ids import this_process
 from core.tracking import schema
 from core.tracking.errors import Fault, fault_of
-from core.tracking.owners import this_process
 from core.tracking.patience import accepts
 from core.tracking.states import UnknownRun
 from core.tracking.store import RunStore

@@ -11,14 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
 
-from core.files import read_state, write_whole
-from core.jobs.daemon import Daemon
 from core.jobs.dispatcher import Dispatcher
-from core.jobs.gpu_check import check_if_unknown
 from core.jobs.recovery import recover, recover_runs
 from core.jobs.slots import slots_of
 from core.jobs.supervise import stopping
-from core.settings import Settings
+from core.system.daemon import Daemon
+from core.system.files import read_state, write_whole
+from core.system.gpu_check import check_if_unknown
+from core.system.settings import Settings
 from core.tracking.connections import is_database
 from core.tracking.errors import StoreError, fault_of, is_away
 from core.tracking.patience import be_impatient

@@ -16,7 +16,7 @@ from threading import Lock
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 
-from core.settings import SettingsError
+from core.system.settings import SettingsError
 from core.tracking.errors import Fault, StoreError, first_line, shown, store_errors
 from core.tracking.silence import at_most
 from core.tracking.sqlite_files import watch

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
-from core.settings import SettingsError
+from core.system.settings import SettingsError
 
 LIMIT_BYTES = 4 << 30  # of all that is kept
 ABANDONED_S = 24 * 3600.0  # no download takes so long: its process was killed

@@ -13,9 +13,9 @@ from enum import Enum
 
 from sqlalchemy import exc, make_url
 
-from core.files import is_of_the_disk
-from core.redaction import redact
-from core.settings import SettingsError
+from core.system.files import is_of_the_disk
+from core.system.redaction import redact
+from core.system.settings import SettingsError
 
 
 class Fault(Enum):

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.plugin_files import with_imports
+from core.system.plugin_files import with_imports
 
 if TYPE_CHECKING:
     import keras

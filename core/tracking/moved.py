@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from core.settings import Settings
+from core.system.settings import Settings
 from core.tracking import schema
 
 PLACES = (

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from filelock import FileLock
 
-from core.files import write_whole
-from core.settings import Settings
+from core.system.files import write_whole
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.migration import migrate, newest_schema
 from core.tracking.moved import follow_home

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from core.settings import Settings
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.states import progress_of
 

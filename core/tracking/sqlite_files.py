@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, event, exc
 from sqlalchemy.pool import Pool
 
-from core.files import write_whole
+from core.system.files import write_whole
 
 FILE = "archlab-file"  # of a connection's record: path, device and inode
 # After these a connection is not used again: what they complain of may have passed for the next one.

@@ -22,15 +22,15 @@ from filelock import FileLock
 
 from core import config as configs
 from core.config import ExperimentConfig
-from core.files import parse_object
-from core.redaction import redact
-from core.settings import Settings, get_settings
+from core.system.files import parse_object
+from core.system.process_ids import this_process
+from core.system.redaction import redact
+from core.system.settings import Settings, get_settings
 from core.tracking import schema, states
 from core.tracking.connections import asking, check_uri, require_answer
 from core.tracking.downloads import kept
 from core.tracking.errors import DamagedArtifact, Fault, StoreError, first_line, store_errors
 from core.tracking.opening import database_identity, ensure_store, home_id, is_own_database
-from core.tracking.owners import this_process
 from core.tracking.patience import patiently
 from core.tracking.states import RunState, UnknownRun
 

@@ -9,11 +9,11 @@ import os
 import sys
 from pathlib import Path
 
-from core.jobs.idle import end_when_idle
-from core.jobs.lifeline import STARTED, die_with_parent
-from core.output import print_whatever_happens
-from core.redaction import redact_output
-from core.settings import get_settings
+from core.system.idle import end_when_idle
+from core.system.output import print_whatever_happens
+from core.system.parent_watch import STARTED, die_with_parent
+from core.system.redaction import redact_output
+from core.system.settings import get_settings
 
 
 def limit_memory(mebibytes: int) -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     else:
         write_to(settings.log(run_id))
         end_when_idle(settings.idle_minutes * 60)
-    from core.quick_start import import_keras
+    from core.system.fast_keras_import import import_keras
     from core.tracking.progress import report
 
     report(settings, run_id, {"phase": "importing Keras"})

@@ -17,10 +17,10 @@ import numpy as np
 from core.architectures.transfer import backbone_of
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset
-from core.files import DISK
-from core.settings import Settings
+from core.experiment.preparation import preparation
+from core.system.files import DISK
+from core.system.settings import Settings
 from core.training.pipeline import Batches
-from core.training.preparation import preparation
 
 
 def bottleneck_features(

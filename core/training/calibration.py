@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from core.jobs.lifeline import die_with_parent
+from core.system.parent_watch import die_with_parent
 
 ENOUGH_S = 2.0  # of training that is measured
 FEW = 4  # batches that are validated
@@ -23,7 +23,7 @@ def main() -> None:
     run_id, parent_pid = sys.argv[1], int(sys.argv[2])
     die_with_parent(parent_pid)
     began = time.perf_counter()
-    from core.quick_start import import_keras
+    from core.system.fast_keras_import import import_keras
 
     import_keras()
     from core.tracking import schema
@@ -45,11 +45,11 @@ def measure(config: ExperimentConfig, began: float) -> dict[str, float]:
     from core.architectures.describe import describe_model
     from core.architectures.transfer import assemble
     from core.datasets import choices
+    from core.experiment.preprocessing import needs_mean, training_mean
     from core.schedules import length
     from core.training.device import across_devices, set_up_device
     from core.training.fitting import compile_model
     from core.training.pipeline import fed
-    from core.training.preprocessing import needs_mean, training_mean
     from core.training.regularization import regularized
     from core.training.train import batches, wrap
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from core.files import is_of_the_disk
+from core.system.files import is_of_the_disk
 from core.tracking.patience import PATIENCE_S, PAUSE_S
 from core.training.optimizers import inner_optimizer
 

@@ -14,8 +14,8 @@ from typing import Any
 import keras
 
 from core.config import TrainingConfig
-from core.jobs import devices
-from core.settings import PROGRAM, get_settings
+from core.system import devices
+from core.system.settings import PROGRAM, get_settings
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "mlflow", "pandas", "pillow")
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from core.architectures.answer import class_probabilities
 from core.datasets import ImageDataset
 from core.tracking import schema
 from core.training.pipeline import Batches, fed
@@ -21,12 +22,7 @@ def predict_probabilities(
     least: as `Batches` takes it.
     """
     batches = Batches(dataset.images, dataset.labels, rows, batch_size, least=least)
-    return both_columns(np.asarray(model.predict(fed(batches), verbose=0), dtype="float32"))
-
-
-def both_columns(outputs: np.ndarray) -> np.ndarray:
-    """Outputs `(n, k)` of a net as probabilities a class; a single sigmoid column is that of class 1."""
-    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
+    return class_probabilities(np.asarray(model.predict(fed(batches), verbose=0), dtype="float32"))
 
 
 def test_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

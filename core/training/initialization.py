@@ -8,8 +8,8 @@ import numpy as np
 from core.architectures import architectures
 from core.config import ExperimentConfig
 from core.datasets import choices
+from core.experiment.preparation import cropped, preparation
 from core.training.device import float32_layers
-from core.training.preparation import cropped, preparation
 
 SAMPLE_PIXELS = 1 << 20  # 1,024 images of 32×32: enough for statistics of small patches, and little memory
 FEWEST = 64  # images, however large they are

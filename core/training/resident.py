@@ -11,8 +11,8 @@ from keras import layers
 
 from core.config import TrainingConfig
 from core.datasets.splits import Split
-from core.jobs import devices
-from core.jobs.failures import MARGIN
+from core.system import devices
+from core.system.memory import MARGIN
 from core.training.device import on_gpu
 
 

@@ -29,17 +29,22 @@ from core.datasets.decode import Target
 from core.datasets.records import Shape
 from core.datasets.splits import Split
 from core.datasets.versions import evaluation_fingerprint, split_fingerprint
-from core.jobs.failures import Memory, size
+from core.experiment import lineage
+from core.experiment.augmentation import MixingModel, augmentation_layers, mixing_layer
+from core.experiment.preparation import cropped, preparation
+from core.experiment.preprocessing import needs_mean, training_mean
+from core.experiment.pretrained import start_from
+from core.experiment.views import averaged
 from core.schedules import length
-from core.settings import Settings
+from core.system.memory import Memory, size
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.patience import patiently
 from core.tracking.progress import report
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
-from core.training import evaluation, lineage
-from core.training.augmentation import MixingModel, augmentation_layers, mixing_layer
+from core.training import evaluation
 from core.training.bottleneck import bottleneck_features
 from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
@@ -48,12 +53,8 @@ from core.training.fitting import Task, fit
 from core.training.initialization import initialize
 from core.training.pipeline import Batches
 from core.training.portable import finalize, portable
-from core.training.preparation import cropped, preparation
-from core.training.preprocessing import needs_mean, training_mean
-from core.training.pretrained import start_from
 from core.training.regularization import regularized
 from core.training.resident import Resident, resident
-from core.training.views import averaged
 
 SPARE = 64 << 20  # bytes that a training takes besides its weights: predictions, metrics, its log
 

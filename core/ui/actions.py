@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 
 def may_change() -> bool:

@@ -7,11 +7,11 @@ import streamlit as st
 from core import datasets
 from core.config import DEFAULT_PREPROCESSING, ExperimentConfig
 from core.datasets import DatasetInfo
+from core.experiment.pretrained import check_weights
 from core.inference import client
 from core.inference.client import Caller, InferenceError
-from core.settings import Settings, get_settings
+from core.system.settings import Settings, get_settings
 from core.tracking.store import get_store
-from core.training.pretrained import check_weights
 from core.ui import words
 from core.ui.images import image_grid_png
 from core.ui.visitor import visitor

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.datasets import DatasetError, DatasetInfo, ImageDataset, curate, edits, store
-from core.settings import NotAllowed
+from core.system.settings import NotAllowed
 from core.ui import reads, words
 from core.ui.actions import action_button
 from core.ui.images import image_grid

@@ -10,7 +10,7 @@ from core.config import DataConfig
 from core.datasets import PARTS, DatasetInfo, ImageDataset, curate, findings, split_report
 from core.datasets.duplicates import near_duplicates
 from core.datasets.findings import GATHER, KEEP_ONE, LEAVE_OUT, MERGE, ONE_PART, Finding
-from core.settings import Settings, get_settings
+from core.system.settings import Settings, get_settings
 from core.ui import reads, words
 from core.ui.actions import action_button, may_change
 from core.ui.data_edits import act, edits_panel

@@ -20,7 +20,7 @@ from core.datasets.records import DatasetError
 from core.datasets.request import ImportRefused, check_classes, parse_columns, parse_range
 from core.datasets.store import check_name
 from core.jobs import imports
-from core.settings import NotAllowed, Settings
+from core.system.settings import NotAllowed, Settings
 from core.ui import guard, layer_table, reads, words
 from core.ui.actions import may_change
 from core.ui.uploads import uploader

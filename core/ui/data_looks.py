@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.datasets import DatasetInfo, findings
 from core.figures import image_sizes, light
-from core.settings import Settings, get_settings
+from core.system.settings import Settings, get_settings
 from core.ui import reads
 from core.ui.chart import chart
 from core.ui.images import image_grid

@@ -10,10 +10,10 @@ from core.figures import rate_schedule
 from core.inference import descriptions
 from core.inference.client import inference_of
 from core.inference.descriptions import NetRequest
-from core.jobs import devices
-from core.jobs.failures import MARGIN, Memory, size
 from core.jobs.slots import Slots, slots_of
-from core.settings import get_settings
+from core.system import devices
+from core.system.memory import MARGIN, Memory, size
+from core.system.settings import get_settings
 from core.ui.chart import chart
 from core.ui.visitor import latest
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from core.config import ExperimentConfig
 from core.config.learning import default_momentum
-from core.training.pretrained import RUN
+from core.experiment.pretrained import RUN
 from core.ui.augmentation_form import PREPROCESSING_WORDS, TEST_TIME_WORDS
 from core.ui.data_choices import IMBALANCE_WORDS, KEEP_TOGETHER_WORDS
 from core.ui.words import run_label

@@ -12,10 +12,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.inference.client import inference_of
-from core.jobs import devices, gpu_check, nvidia
 from core.jobs.worker import worker_of
-from core.redaction import redact, redact_logs
-from core.settings import LOW_DISK, PROGRAM, Settings, SettingsError, get_settings
+from core.system import devices, gpu_check, nvidia
+from core.system.redaction import redact, redact_logs
+from core.system.settings import LOW_DISK, PROGRAM, Settings, SettingsError, get_settings
 from core.tracking import schema
 from core.tracking.errors import fault_of
 from core.tracking.store import RunStore, get_store

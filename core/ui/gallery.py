@@ -11,7 +11,7 @@ from core.architectures import Architecture, architectures
 from core.figures.block_diagram import compact
 from core.inference import descriptions
 from core.inference.descriptions import NetRequest
-from core.settings import get_settings
+from core.system.settings import get_settings
 from core.ui import words
 from core.ui.choose import say_unknown
 from core.ui.fields import URL

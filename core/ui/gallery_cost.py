@@ -9,7 +9,7 @@ from core.architectures import architectures
 from core.figures import cost_scatter
 from core.inference import descriptions, filling
 from core.inference.descriptions import NetRequest
-from core.settings import get_settings
+from core.system.settings import get_settings
 from core.tracking import schema
 from core.ui import guard, reads, words
 from core.ui.chart import chart

@@ -13,7 +13,7 @@ from core.figures import block_diagram
 from core.inference import descriptions
 from core.inference.client import InferenceError
 from core.inference.descriptions import BATCH_SIZE, NetRequest
-from core.settings import get_settings
+from core.system.settings import get_settings
 from core.ui import layer_table, reads, words
 from core.ui.choose import choose, say_unknown
 from core.ui.fields import URL

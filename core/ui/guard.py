@@ -11,8 +11,8 @@ import streamlit as st
 
 from core.config import ConfigError
 from core.datasets import DatasetError
-from core.files import disk_words, is_of_the_disk
-from core.settings import NotAllowed, SettingsError
+from core.system.files import disk_words, is_of_the_disk
+from core.system.settings import NotAllowed, SettingsError
 from core.tracking.errors import DamagedArtifact, Fault, StoreError, fault_of, first_line
 from core.tracking.states import UnknownRun
 from core.tracking.store import get_store

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.config.learning import Optimizer, default_momentum
 from core.jobs.slots import choices
-from core.settings import get_settings
+from core.system.settings import get_settings
 from core.ui.fields import URL, field
 from core.ui.form_url import MOMENTUM
 

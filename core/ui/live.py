@@ -10,8 +10,8 @@ from core.analysis.repeats import PARENT, repeats
 from core.figures import learning_curves, system_use
 from core.jobs import queue
 from core.jobs.groups import Group
-from core.jobs.launch import launch_groups
 from core.jobs.logs import read_log
+from core.launching.launch import launch_groups
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words

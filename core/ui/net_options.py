@@ -10,7 +10,7 @@ from core.architectures import Architecture, Option, architectures, check_net
 from core.datasets import DatasetInfo
 from core.inference import descriptions
 from core.inference.descriptions import NetRequest
-from core.settings import get_settings
+from core.system.settings import get_settings
 from core.ui import layer_table, words
 from core.ui.choose import say_unknown
 from core.ui.fields import URL

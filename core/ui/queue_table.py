@@ -11,10 +11,10 @@ import streamlit as st
 from core.analysis.expected import Expected, Experience, Run
 from core.jobs import calibrate, queue
 from core.jobs.executors.ray import cluster_of
-from core.jobs.launch import cancel
 from core.jobs.slots import AUTO
 from core.jobs.worker import Served, worker_of
-from core.settings import Settings
+from core.launching.launch import cancel
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.states import RunState
 from core.tracking.store import RunStore

@@ -10,8 +10,8 @@ from functools import partial
 import pandas as pd
 
 from core.analysis.expected import DEVICE_KIND, Expected, Experience, Run, Wish, remaining, timetable, whole
-from core.jobs.devices import CPU
 from core.jobs.slots import AUTO, CLUSTER, fits, limit
+from core.system.devices import CPU
 from core.tracking import schema
 from core.tracking.opening import home_id
 from core.tracking.store import RunStore

@@ -20,7 +20,7 @@ from core.figures.style import LineStyle, foreign_style, run_style
 from core.inference import client
 from core.inference.client import Caller
 from core.inference.notes import no_keras_model
-from core.settings import Settings, get_settings
+from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema, states
 from core.tracking.states import RunState, UnknownRun
 from core.tracking.store import get_store

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from core.jobs import deletion
-from core.jobs.extension import OF_A_LENGTH
 from core.jobs.groups import group_of
-from core.jobs.launch import cancel, extend, extension, launch, launch_groups, resume
+from core.launching.extension import OF_A_LENGTH
+from core.launching.launch import cancel, extend, extension, launch, launch_groups, resume
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words

@@ -8,7 +8,7 @@ from core.architectures import architectures
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.groups import Group, repeated
-from core.jobs.launch import check, check_overlap, overlap_warnings
+from core.launching.launch import check, check_overlap, overlap_warnings
 from core.ui import reads, words
 from core.ui.augmentation_form import augmentation_form
 from core.ui.choose import say_unknown

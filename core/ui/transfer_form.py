@@ -9,10 +9,10 @@ import streamlit as st
 
 from core.config import FREEZES, HEADS, ExperimentConfig, ModelConfig
 from core.datasets import DatasetInfo, choices
+from core.experiment.pretrained import RUN, SUFFIXES
 from core.inference import client
 from core.inference.client import Caller
-from core.settings import Settings, get_settings
-from core.training.pretrained import RUN, SUFFIXES
+from core.system.settings import Settings, get_settings
 from core.ui import reads, words
 from core.ui.fields import URL
 from core.ui.visitor import visitor

@@ -10,7 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.inference.client import Caller
 from core.inference.filling import Latest
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 LEFT_S = 10.0  # a connection that is lost for a moment comes back
 LATEST = "described"  # in the session: what it has described in the background

@@ -14,8 +14,8 @@ import pandas as pd
 from core.analysis.comparable import experiment_name, repeat_name
 from core.analysis.values import is_ours as is_ours
 from core.analysis.values import percent as percent
-from core.redaction import redact
-from core.settings import get_settings
+from core.system.redaction import redact
+from core.system.settings import get_settings
 from core.tracking import schema
 from core.tracking.progress import latest, started_at
 

@@ -10,7 +10,7 @@ import pytest
 from core.architectures import build_model, inference_model
 from core.architectures.imagenet import TWINS, carried_over
 from core.architectures.transfer import backbone_of
-from core.training.preprocessing import preprocessing
+from core.experiment.preprocessing import preprocessing
 from tests.architectures.test_keras_applications import randomized
 
 # Nets of more layers of the same table are wired by the same functions and named by the same rule.

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from core import settings as settings_module
 from core.architectures.answer import ModelError, note, with_probabilities
 from core.architectures.model_check import check_model
 from core.config import ConfigError
-from core.jobs.launch import check
-from core.settings import Settings
+from core.launching.launch import check
+from core.system import settings as settings_module
+from core.system.settings import Settings
 from tests.conftest import SMALL
 
 SHAPE = (24, 24, 3)

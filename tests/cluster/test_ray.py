@@ -17,12 +17,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import settings as settings_module
 from core.jobs.executors.ray import Cluster, cluster_of
-from core.jobs.launch import cancel, launch
 from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
-from core.settings import PROGRAM, Settings
+from core.launching.launch import cancel, launch
+from core.system import settings as settings_module
+from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from tests.conftest import SMALL, stop_processes, using

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.datasets import store
-from core.settings import get_settings
+from core.system.settings import get_settings
 
 
 @pytest.fixture(autouse=True)

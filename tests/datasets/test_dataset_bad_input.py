@@ -18,7 +18,7 @@ from PIL import Image
 from core import datasets
 from core.datasets import store, walk
 from core.datasets.importer import ImportRefused, import_images
-from core.settings import PROGRAM, get_settings
+from core.system.settings import PROGRAM, get_settings
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

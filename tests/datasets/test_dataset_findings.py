@@ -12,7 +12,7 @@ from core.datasets.balance import at_most, balanced, class_weights, imbalance
 from core.datasets.importer import import_images
 from core.datasets.splits import split
 from core.registry import UnknownName
-from core.settings import NotAllowed, get_settings
+from core.system.settings import NotAllowed, get_settings
 
 
 def picture(seed: int, size: int = 32) -> Image.Image:

@@ -14,7 +14,7 @@ from core import datasets
 from core.datasets import importer, store
 from core.datasets.importer import ImportCancelled, ImportRefused, import_images, remove
 from core.registry import UnknownName
-from core.settings import PROGRAM, NotAllowed, get_settings
+from core.system.settings import PROGRAM, NotAllowed, get_settings
 
 
 def test_a_name_is_replaced_only_when_asked(photos):

@@ -15,7 +15,7 @@ from core import datasets
 from core.datasets import curate, store
 from core.datasets.importer import import_images, remove
 from core.registry import UnknownName
-from core.settings import PROGRAM, NotAllowed, get_settings
+from core.system.settings import PROGRAM, NotAllowed, get_settings
 from tests.datasets.conftest import Photos
 
 

@@ -10,7 +10,7 @@ from core.config import DataConfig
 from core.datasets import choices, load
 from core.datasets.splits import Split, split
 from core.datasets.versions import evaluation_fingerprint, split_fingerprint
-from core.settings import Settings
+from core.system.settings import Settings
 
 PARTS = Split(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6]))
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from core.datasets.decode import MAX_PIXELS, MAX_SIDE, Target, Unreadable, decode_image
 from core.datasets.limited import Decoders, Gone
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 
 TARGET = Target(28, 28, 1, values="image")
 

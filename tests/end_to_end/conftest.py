@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.settings import Settings
+from core.system.settings import Settings
 from tests.conftest import Trained, using
 from tests.dashboards import dashboard
 

@@ -22,9 +22,9 @@ def main() -> None:
     os.environ["ARCHLAB_HOME"] = str(folder / "home")
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{disk}/mlflow.db"
 
-    from core.jobs.launch import launch
     from core.jobs.logs import read_log
     from core.jobs.worker import worker_of
+    from core.launching.launch import launch
     from core.tracking import frames, schema
     from core.tracking.store import get_store
     from tests.conftest import SMALL

@@ -34,9 +34,9 @@ def main() -> None:
     from core.datasets.importer import import_images
     from core.datasets.request import ImportRefused
     from core.jobs import imports
-    from core.jobs.launch import launch
     from core.jobs.logs import read_log
     from core.jobs.worker import worker_of
+    from core.launching.launch import launch
     from core.tracking import frames, schema
     from core.tracking.errors import Fault, fault_of
     from core.tracking.store import get_store

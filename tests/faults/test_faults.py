@@ -21,18 +21,18 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core import settings as settings_module
 from core.jobs import queue
 from core.jobs.executors.local import RUN
-from core.jobs.launch import cancel, launch, resume
-from core.jobs.lifeline import STARTED
-from core.jobs.log_limit import CUT, LOG_LIMIT
 from core.jobs.logs import log_path, read_log
 from core.jobs.recovery import recover
 from core.jobs.worker import worker_of
-from core.settings import PROGRAM, Settings
+from core.launching.launch import cancel, launch, resume
+from core.system import settings as settings_module
+from core.system.log_limit import CUT, LOG_LIMIT
+from core.system.parent_watch import STARTED
+from core.system.process_ids import is_alive, process_name
+from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
-from core.tracking.owners import is_alive, process_name
 from core.tracking.store import RunStore, get_store
 from tests.conftest import SMALL
 from tests.dashboards import is_served, start_dashboard

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.settings import SettingsError, from_environment
+from core.system.settings import SettingsError, from_environment
 from core.tracking.store import get_store
 from tests.conftest import copy_store, using
 from tests.fuzz import texts

@@ -10,13 +10,13 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from core import settings as settings_module
 from core.architectures import architectures
 from core.inference import client, descriptions, filling
 from core.inference.client import Caller, InferenceError, inference_of
 from core.inference.descriptions import NetRequest
 from core.inference.wire import address_file
-from core.settings import Settings
+from core.system import settings as settings_module
+from core.system.settings import Settings
 from tests.conftest import Trained
 from tests.waiting import wait_for
 

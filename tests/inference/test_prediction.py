@@ -20,7 +20,7 @@ from core.datasets import choices, load
 from core.inference.client import InferenceError, predict
 from core.inference.notes import crop_note
 from core.inference.wire import address_file, read_address
-from core.settings import Settings
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import get_store
 from tests.conftest import Trained

@@ -11,9 +11,9 @@ from PIL import Image
 
 from core.config import ExperimentConfig
 from core.datasets import load
+from core.experiment.preprocessing import CAFFE_MEAN, preprocessing
 from core.inference.client import InferenceError, preview
-from core.settings import Settings
-from core.training.preprocessing import CAFFE_MEAN, preprocessing
+from core.system.settings import Settings
 from tests.conftest import Trained
 
 CONFIG = ExperimentConfig()

@@ -13,11 +13,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import datasets
-from core import settings as settings_module
 from core.config import ConfigError
 from core.datasets.importer import import_images
 from core.jobs.deletion import delete, delete_dataset, lock, unlock
-from core.settings import NotAllowed, Settings
+from core.system import settings as settings_module
+from core.system.settings import NotAllowed, Settings
 from core.tracking import frames, schema
 from core.tracking.states import UnknownRun
 from core.tracking.store import RunStore

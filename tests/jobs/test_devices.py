@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.jobs import devices
-from core.jobs.launch import launch
 from core.jobs.worker import Served
-from core.settings import get_settings
+from core.launching.launch import launch
+from core.system import devices
+from core.system.settings import get_settings
 from core.tracking import schema
 from core.tracking.store import RunStore
 from tests.conftest import SMALL

@@ -16,18 +16,18 @@ import psutil
 import pytest
 from mlflow.exceptions import MlflowException
 
-from core import settings as settings_module
 from core.config import ConfigError
 from core.datasets import load
 from core.jobs.groups import repeated
-from core.jobs.launch import cancel, launch, launch_groups
 from core.jobs.logs import read_log
 from core.jobs.queue import waiting as in_the_queue
 from core.jobs.recovery import recover
 from core.jobs.worker import worker_of
-from core.settings import PROGRAM, NotAllowed, Settings
+from core.launching.launch import cancel, launch, launch_groups
+from core.system import settings as settings_module
+from core.system.process_ids import this_process
+from core.system.settings import PROGRAM, NotAllowed, Settings
 from core.tracking import frames, schema
-from core.tracking.owners import this_process
 from core.tracking.store import RunStore, get_store
 from tests.conftest import DIVERGING, SMALL, Trained, using
 from tests.jobs.test_deletion import imported

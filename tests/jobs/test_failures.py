@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.config import ExperimentConfig
-from core.jobs.failures import Memory, explain
-from core.jobs.launch import train_here
-from core.settings import from_environment
+from core.jobs.failures import explain
+from core.launching.launch import train_here
+from core.system.memory import Memory
+from core.system.settings import from_environment
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from tests.conftest import using
@@ -49,7 +50,7 @@ def test_memory_that_runs_out_ends_failed_with_the_sizes(tmp_path: Path, monkeyp
     with using(tmp_path / "home"):
         monkeypatch.setenv("ARCHLAB_MEMORY", "3500")
         assert from_environment().memory == 3500
-        from core import settings as settings_module
+        from core.system import settings as settings_module
 
         settings_module.get_settings.cache_clear()
         store: RunStore = get_store()

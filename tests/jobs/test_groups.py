@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from core.commands import cli
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.groups import conclude_groups, repeated, summary
-from core.jobs.launch import launch_groups
+from core.launching.launch import launch_groups
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
 from tests.conftest import SMALL

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs import devices
-from core.jobs.idle import Idle
+from core.system import devices
+from core.system.idle import Idle
 from tests.waiting import wait_for
 
 LIMIT_S = 0.3

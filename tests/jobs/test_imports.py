@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from core import datasets
-from core import settings as settings_module
 from core.jobs import imports
-from core.settings import NotAllowed, Settings
+from core.system import settings as settings_module
+from core.system.settings import NotAllowed, Settings
 from tests.waiting import wait_for
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.config import TrainingConfig
-from core.jobs import devices, gpu_check, nvidia
-from core.jobs.nvidia import Gpu
 from core.jobs.slots import Slots, limit
-from core.settings import Settings
+from core.system import devices, gpu_check, nvidia
+from core.system.nvidia import Gpu
+from core.system.settings import Settings
 
 A100, H100 = "GPU-e86cb44c-6756-fd30-cd4a-1e6da3caf9b0", "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
 FIRST, SECOND = "MIG-c7384736-a75d-5afc-978f-d2f1294409fd", "MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d"

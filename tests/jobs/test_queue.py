@@ -9,7 +9,7 @@ import pytest
 
 from core.jobs import queue
 from core.jobs.slots import Slots
-from core.settings import NotAllowed
+from core.system.settings import NotAllowed
 from core.tracking import schema
 from core.tracking.store import RunStore
 from tests.conftest import SMALL

@@ -12,13 +12,13 @@ from threading import Thread, Timer
 
 import pytest
 
-from core import settings as settings_module
 from core.jobs.executors import ray
 from core.jobs.executors.ray import Cluster
-from core.jobs.launch import cancel
 from core.jobs.slots import CLUSTER
 from core.jobs.supervise import supervise
-from core.settings import Settings, SettingsError, from_environment
+from core.launching.launch import cancel
+from core.system import settings as settings_module
+from core.system.settings import Settings, SettingsError, from_environment
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from tests.conftest import SMALL

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from core import settings as settings_module
 from core.inference.waiting_room import MOST, WaitingRoom
 from core.inference.wire import receive, send
-from core.jobs.daemon import Daemon
-from core.jobs.log_limit import CUT, LOG_KEPT, LOG_LIMIT
 from core.serve import allowed_hosts
-from core.settings import PROGRAM, Settings, SettingsError, from_environment
+from core.system import settings as settings_module
+from core.system.daemon import Daemon
+from core.system.log_limit import CUT, LOG_KEPT, LOG_LIMIT
+from core.system.settings import PROGRAM, Settings, SettingsError, from_environment
 from tests.dashboards import dashboard
 from tests.waiting import wait_for
 

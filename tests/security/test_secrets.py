@@ -22,8 +22,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core import settings as settings_module
-from core.settings import Settings
+from core.system import settings as settings_module
+from core.system.settings import Settings
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import get_store
 from core.ui import reads

@@ -12,10 +12,10 @@ from core.config import ConfigError, ExperimentConfig
 from core.inference.client import inference_of
 from core.inference.wire import Address, address_file, read_address, write_address
 from core.jobs import imports
-from core.jobs.failures import Memory
-from core.jobs.launch import config_of, require_same_images
 from core.jobs.worker import Served, worker_of
-from core.settings import Settings
+from core.launching.launch import config_of, require_same_images
+from core.system.memory import Memory
+from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.opening import home_id

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
 from core.jobs.supervise import _cancel_requested
-from core.settings import PROGRAM, Settings
+from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.errors import Fault, StoreError, fault_of
 from core.tracking.migration import newest_schema, schema_of, schemas

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import SettingsError
+from core.system.settings import SettingsError
 from core.tracking.downloads import kept
 from tests.waiting import wait_for
 

@@ -12,7 +12,7 @@ from mlflow.protos import databricks_pb2 as codes
 from sqlalchemy import exc
 from urllib3.exceptions import ProtocolError
 
-from core.settings import NotAllowed, SettingsError
+from core.system.settings import NotAllowed, SettingsError
 from core.tracking.errors import Fault, Refused, StoreError, fault_of, first_line, shown, store_errors
 
 

@@ -15,14 +15,14 @@ import keras
 import numpy as np
 import pytest
 
-from core import settings as settings_module
 from core.architectures import architectures, build_model, inference_model
 from core.architectures import layers as own_layers
 from core.architectures.answer import ModelError
 from core.architectures.model_check import check_model
 from core.datasets.decode import Target
 from core.datasets.value_range import FULL, IMAGE
-from core.settings import Settings
+from core.system import settings as settings_module
+from core.system.settings import Settings
 from core.tracking.model_files import README, requirements, save_model, write_beside
 from core.tracking.store import get_store
 from tests.conftest import Trained

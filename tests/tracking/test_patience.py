@@ -11,7 +11,7 @@ import keras
 import pytest
 from mlflow.exceptions import MlflowException
 
-from core.settings import SettingsError
+from core.system.settings import SettingsError
 from core.tracking import patience
 from core.tracking.errors import Refused
 from core.tracking.patience import IMPATIENT, RETRIES, be_impatient, patiently, without_impatience

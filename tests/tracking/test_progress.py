@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from core.figures import system_use
-from core.settings import Settings, from_environment
+from core.system.settings import Settings, from_environment
 from core.tracking import frames, schema
 from core.tracking.progress import latest, report
 from core.tracking.store import RunStore

@@ -20,10 +20,10 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from core import settings as settings_module
 from core.config import ExperimentConfig
 from core.jobs.deletion import delete
 from core.jobs.worker import worker_of
+from core.system import settings as settings_module
 from core.tracking import connections, frames, schema, states
 from core.tracking.errors import Fault, StoreError, fault_of
 from core.tracking.patience import IMPATIENT

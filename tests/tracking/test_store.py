@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 from core.config import ExperimentConfig
-from core.settings import PROGRAM, Settings, SettingsError
+from core.system.process_ids import is_alive, process_name, this_process
+from core.system.settings import PROGRAM, Settings, SettingsError
 from core.tracking import frames, schema, states
 from core.tracking.connections import connected
-from core.tracking.owners import is_alive, process_name, this_process
 from core.tracking.store import RunStore, UnknownRun, get_store
 from tests.conftest import using
 

@@ -9,9 +9,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_digits, load_sample_images
 
 from core.config import AugmentationConfig
-from core.training.augmentation import augmentation_layers, mixing_layer
-from core.training.augmentation.geometry import PadAndCrop, warp
-from core.training.augmentation.rand_augment import CHANGES, GEOMETRIC, RandAugment
+from core.experiment.augmentation import augmentation_layers, mixing_layer
+from core.experiment.augmentation.geometry import PadAndCrop, warp
+from core.experiment.augmentation.rand_augment import CHANGES, GEOMETRIC, RandAugment
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (40, 16, 16, 3)).astype("float32")

@@ -9,7 +9,7 @@ import pytest
 from core.architectures.transfer import assemble, backbone_of, head_of
 from core.config import ConfigError, ExperimentConfig, ModelConfig
 from core.datasets import load
-from core.settings import Settings
+from core.system.settings import Settings
 from core.training.bottleneck import bottleneck_features
 from core.training.pipeline import Batches
 from core.training.train import wrap

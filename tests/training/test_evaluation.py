@@ -12,10 +12,10 @@ import pytest
 from core.architectures.transfer import assemble
 from core.config import ExperimentConfig
 from core.datasets import choices, load
+from core.experiment.preprocessing import training_mean
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.portable import portable
-from core.training.preprocessing import training_mean
 from core.training.train import in_float32, train_and_evaluate, wrap
 
 

@@ -10,11 +10,11 @@ from core import datasets
 from core.architectures.transfer import assemble, unfreeze
 from core.config import ExperimentConfig, ModelConfig, RegularizationConfig
 from core.datasets import choices
-from core.jobs.launch import train_here
+from core.experiment.pretrained import from_model
+from core.launching.launch import train_here
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.initialization import initialize, prepared
-from core.training.pretrained import from_model
 from core.training.regularization import regularized
 from core.training.train import wrap
 

@@ -14,7 +14,7 @@ from core.config import ConfigError, DataConfig, ExperimentConfig, Regularizatio
 from core.datasets import choices, load
 from core.datasets.splits import Split
 from core.schedules import Length, Stage, stages
-from core.settings import PROGRAM, Settings
+from core.system.settings import PROGRAM, Settings
 from core.training.fitting import compile_model
 from core.training.losses import ClassLoss, make_loss
 from core.training.optimizers import make_optimizer
@@ -178,7 +178,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from core.architectures import build_model
 from core.config import ExperimentConfig
 from core.schedules import Length
-from core.settings import PROGRAM, Settings
+from core.system.settings import PROGRAM, Settings
 from core.training.device import DeviceError, across_devices
 from core.training.fitting import compile_model
 from core.training.pipeline import Batches, fed

@@ -20,10 +20,10 @@ from core import datasets, recipes
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices, curate
 from core.datasets.importer import import_images
-from core.jobs.launch import launch, overlap_warnings
+from core.experiment import lineage
+from core.launching.launch import launch, overlap_warnings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.training import lineage
 from core.training.train import log_data
 from tests.conftest import SMALL, Trained
 from tests.test_command_line import run

@@ -15,13 +15,13 @@ from keras.applications import imagenet_utils
 from core.architectures import build_model
 from core.architectures.layers import AuxiliaryModel
 from core.config import PREPROCESSING, ExperimentConfig
+from core.experiment.augmentation import MixingModel
+from core.experiment.preprocessing import preprocessing, training_mean
+from core.experiment.views import averaged
 from core.schedules import Length
-from core.training.augmentation import MixingModel
 from core.training.fitting import compile_model
 from core.training.pipeline import Batches
-from core.training.preprocessing import preprocessing, training_mean
 from core.training.train import wrap
-from core.training.views import averaged
 
 SHAPE = (20, 20, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, *SHAPE), dtype="uint8")

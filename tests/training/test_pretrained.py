@@ -22,12 +22,7 @@ from core.config import (
     from_yaml,
     parse_assignments,
 )
-from core.jobs.groups import repeated
-from core.jobs.launch import check, launch, train_here
-from core.settings import Settings
-from core.tracking import frames, schema
-from core.tracking.store import RunStore, get_store
-from core.training.pretrained import (
+from core.experiment.pretrained import (
     WeightsError,
     check_weights,
     expected_preprocessing,
@@ -36,6 +31,11 @@ from core.training.pretrained import (
     start_from,
     weights_file,
 )
+from core.jobs.groups import repeated
+from core.launching.launch import check, launch, train_here
+from core.system.settings import Settings
+from core.tracking import frames, schema
+from core.tracking.store import RunStore, get_store
 from core.training.train import wrap
 from tests.conftest import SMALL, Trained
 

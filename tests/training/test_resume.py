@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from core.config import ConfigError, ExperimentConfig
-from core.jobs.launch import extend, launch, resume, train_here
-from core.settings import Settings
+from core.launching.launch import extend, launch, resume, train_here
+from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
 from tests.jobs.test_engine import _training_process

@@ -10,16 +10,17 @@ import pytest
 
 from core import datasets
 from core.architectures import build_model
+from core.architectures.answer import class_probabilities
 from core.config import AugmentationConfig, ExperimentConfig
 from core.config.experiment import from_yaml
 from core.datasets import choices, curate
 from core.datasets.versions import evaluation_fingerprint, split_fingerprint
+from core.experiment.augmentation import augmentation_layers
 from core.schedules import Length
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
-from core.training.augmentation import augmentation_layers
 from core.training.callbacks import KeepBest, ProgressReporter
 from core.training.fitting import compile_model
 from core.training.optimizers import make_optimizer
@@ -240,7 +241,7 @@ def test_steps_between_two_words_of_progress(steps: int, macs: int, expected: in
 
 
 def test_one_sigmoid_unit_becomes_two_columns() -> None:
-    both = evaluation.both_columns(np.array([[0.25], [1.0]]))
+    both = class_probabilities(np.array([[0.25], [1.0]]))
     assert both.tolist() == [[0.75, 0.25], [0.0, 1.0]]
 
 

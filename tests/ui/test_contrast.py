@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.figures.style import GREY, PALETTE
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 from core.ui import frame
 
 THEMES = tomllib.loads((PROGRAM / ".streamlit/config.toml").read_text())["theme"]

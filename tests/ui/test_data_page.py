@@ -14,7 +14,7 @@ from core import datasets
 from core.datasets import curate, edits, store
 from core.datasets.importer import import_images
 from core.jobs import imports
-from core.settings import Settings
+from core.system.settings import Settings
 from tests.ui.test_pages import opened
 from tests.waiting import wait_for
 

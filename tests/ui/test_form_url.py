@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.config import ExperimentConfig
-from core.settings import Settings
+from core.system.settings import Settings
 from core.tracking.store import get_store
 from core.ui.form_url import query
 from tests.ui.test_learning_form import launch_button

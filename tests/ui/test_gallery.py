@@ -16,8 +16,8 @@ from core.architectures import architectures
 from core.figures import block_diagram, cost_scatter
 from core.inference import descriptions, filling
 from core.inference.descriptions import NetRequest
-from core.jobs.launch import launch
-from core.settings import Settings
+from core.launching.launch import launch
+from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
 from core.ui.gallery import ONE, TWO
@@ -267,7 +267,7 @@ def test_a_written_net_shows_its_layers_then_trains(trained: Trained) -> None:
 def test_a_broken_file_of_ones_own_is_told_where_nets_are_listed(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core import settings as settings_module
+    from core.system import settings as settings_module
 
     (tmp_path / "broken.py").write_text("1 / 0")
     monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(tmp_path))

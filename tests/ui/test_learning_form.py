@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.settings import Settings
+from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
 from tests.ui.test_pages import opened

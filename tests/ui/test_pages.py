@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
 from core.jobs import deletion
-from core.settings import PROGRAM
+from core.system.settings import PROGRAM
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.ui import reads, tables, words

@@ -12,7 +12,7 @@ from core.analysis.expected import Experience
 from core.jobs import queue
 from core.jobs.groups import repeated
 from core.jobs.worker import worker_of
-from core.settings import Settings, get_settings
+from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.ui import queue_table, tables

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from core.settings import Settings
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from tests.conftest import Trained

@@ -10,11 +10,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import ModelConfig
+from core.experiment.preprocessing import preprocessing
 from core.inference.client import describe_transfer
-from core.settings import Settings
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import get_store
-from core.training.preprocessing import preprocessing
 from core.ui import words
 from core.ui.transfer_form import layer_table
 from tests.conftest import Trained

@@ -14,7 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest, local_script_runner
 
 from core.jobs import imports
-from core.settings import Settings, get_settings
+from core.system.settings import Settings, get_settings
 from core.ui import uploads
 from core.ui.uploads import Visit
 from tests.conftest import Trained

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import settings as settings_module
 from core.config import ExperimentConfig
 from core.datasets import curate, load, prepare
-from core.jobs.launch import launch
-from core.settings import NotAllowed, Settings
+from core.launching.launch import launch
+from core.system import settings as settings_module
+from core.system.settings import NotAllowed, Settings
 from core.tracking import schema
 from core.tracking.store import get_store
 from core.ui import reads

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from core.jobs.idle import Idle
-from core.jobs.lifeline import STARTED
-from core.jobs.log_limit import cap
-from core.settings import PROGRAM, Settings
+from core.system.idle import Idle
+from core.system.log_limit import cap
+from core.system.parent_watch import STARTED
+from core.system.settings import PROGRAM, Settings
 from core.tracking.patience import without_impatience
 
 POLL_S = 0.5  # how often a job is looked at

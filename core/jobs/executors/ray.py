@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from core.jobs.executors.local import GRACE_S, LOG_UPLOAD_S, RUN, Outcome
-from core.jobs.idle import EXIT_CODE
-from core.jobs.lifeline import STARTED
-from core.jobs.log_limit import LOG_KEPT, cap
-from core.settings import PROGRAM, Settings
+from core.system.idle import EXIT_CODE
+from core.system.log_limit import LOG_KEPT, cap
+from core.system.parent_watch import STARTED
+from core.system.settings import PROGRAM, Settings
 
 logger = logging.getLogger(__name__)
 

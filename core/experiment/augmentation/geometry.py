@@ -7,7 +7,7 @@ import math
 import keras
 from keras import ops
 
-from core.training.augmentation.layer import RandomChange
+from core.experiment.augmentation.layer import RandomChange
 
 OUTSIDE = 1 << 29  # further than any pixel of a batch
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.files import write_whole
-from core.jobs.log_limit import cap, keep_short
-from core.settings import PROGRAM, Settings
-from core.tracking.owners import is_alive, lives_here, process_name, this_process
+from core.system.files import write_whole
+from core.system.log_limit import cap, keep_short
+from core.system.process_ids import is_alive, lives_here, process_name, this_process
+from core.system.settings import PROGRAM, Settings
 
 START_S = 60.0  # after this long without the lock a process that was started is given up
 END_S = 180.0  # how long a process waits for the one before it that is about to end

@@ -9,7 +9,7 @@ from threading import Thread
 
 import psutil
 
-from core.jobs.devices import gpu_computes
+from core.system.devices import gpu_computes
 
 LOOK_S, SHARE = 30.0, 0.03  # how often it is asked, and of a core, what counts as computing
 EXIT_CODE = 85  # of a training that ended itself because it was idle

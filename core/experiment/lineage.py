@@ -21,15 +21,15 @@ import numpy as np
 from core import datasets
 from core.config import ConfigError, DataConfig, ExperimentConfig
 from core.datasets import ImageDataset, choices
+from core.datasets.records import digest_keys
 from core.datasets.splits import Split
 from core.datasets.store import folder_of
-from core.datasets.together import digest_keys
 from core.datasets.value_range import Rule, number, rule_from_json
 from core.datasets.versions import split_fingerprint
+from core.experiment.pretrained import RUN, run_of, weights_file
 from core.tracking import frames, schema
 from core.tracking.states import UnknownRun
 from core.tracking.store import RunStore
-from core.training.pretrained import RUN, run_of, weights_file
 
 MAX_KEYS = 1 << 18  # images that a run writes down, 2 MiB; of more, those with the smallest digests
 ALL = np.uint64(2**64 - 1)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from threading import Thread
 
-from core.jobs.logs import tail
+from core.system.files import tail
 
 LOG_LIMIT, LOG_KEPT = 64 << 20, 1 << 20  # bytes: a log that grows beyond the first is cut to the second
 LOOK_S = 5.0  # how often a process looks at its own log

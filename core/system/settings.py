@@ -28,9 +28,9 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from core.containment import contain
+from core.system.containment import contain
 
-PROGRAM = Path(__file__).resolve().parent.parent
+PROGRAM = Path(__file__).resolve().parents[2]
 ROLES = ("trainer", "viewer")
 PRIVATE = 0o700  # permissions of the home
 EXECUTORS = ("local", "ray")

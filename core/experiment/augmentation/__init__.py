@@ -10,11 +10,11 @@ from __future__ import annotations
 from keras import layers
 
 from core.config import AugmentationConfig
-from core.training.augmentation.colour import Brightness, Contrast, Noise
-from core.training.augmentation.erasing import RandomErasing
-from core.training.augmentation.geometry import Affine, PadAndCrop
-from core.training.augmentation.mixing import Mix, MixingModel
-from core.training.augmentation.rand_augment import RandAugment
+from core.experiment.augmentation.colour import Brightness, Contrast, Noise
+from core.experiment.augmentation.erasing import RandomErasing
+from core.experiment.augmentation.geometry import Affine, PadAndCrop
+from core.experiment.augmentation.mixing import Mix, MixingModel
+from core.experiment.augmentation.rand_augment import RandAugment
 
 __all__ = ["Mix", "MixingModel", "augmentation_layers", "mixing_layer"]
 

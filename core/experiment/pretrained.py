@@ -22,7 +22,7 @@ from core.architectures.transfer import backbone_layers, backbone_of, named_laye
 from core.config import DEFAULT_PREPROCESSING, PREPROCESSING, ExperimentConfig, ModelConfig
 from core.datasets.keras_source import keras_home
 from core.lazy import LazyModule
-from core.settings import Settings, absolute
+from core.system.settings import Settings, absolute
 from core.tracking import schema
 from core.tracking.store import RunStore
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from core.jobs import nvidia
-from core.jobs.nvidia import Gpu
+from core.system import nvidia
+from core.system.nvidia import Gpu
 
 PROCESS_MIB = 700  # of its limit a training has taken before its net: Keras, TensorFlow, MLflow
 CPU = "cpu"  # a device beside the numbers of the GPUs

@@ -64,3 +64,15 @@ def read_state(path: Path) -> dict[str, Any] | None:
         return parse_object(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def tail(path: Path, limit_bytes: int) -> str:
+    """The last lines of a text file, at most so many bytes; empty when there is no file."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - limit_bytes))
+            text = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    return text if size <= limit_bytes else text.partition("\n")[2]

@@ -9,8 +9,8 @@ import numpy as np
 from keras import layers, ops
 
 from core.architectures.layers import AuxiliaryModel
-from core.training.augmentation.erasing import rectangle
-from core.training.augmentation.layer import an_image
+from core.experiment.augmentation.erasing import rectangle
+from core.experiment.augmentation.layer import an_image
 
 QUANTILES = 4096
 

@@ -8,7 +8,7 @@ from keras import layers
 
 from core.architectures import Shape
 from core.config import ExperimentConfig
-from core.training.preprocessing import Tensors, preprocessing
+from core.experiment.preprocessing import Tensors, preprocessing
 
 
 def preparation(

@@ -7,7 +7,7 @@ import math
 import keras
 from keras import ops
 
-from core.training.augmentation.layer import RandomChange, an_image
+from core.experiment.augmentation.layer import RandomChange, an_image
 
 SMALLEST_AREA = 0.02
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from core.training.augmentation.layer import RandomChange, an_image
+from core.experiment.augmentation.layer import RandomChange, an_image
 
 
 class Brightness(RandomChange):

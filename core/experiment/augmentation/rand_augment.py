@@ -7,8 +7,8 @@ import math
 import keras
 from keras import ops
 
-from core.training.augmentation.geometry import warp
-from core.training.augmentation.layer import RandomChange, an_image
+from core.experiment.augmentation.geometry import warp
+from core.experiment.augmentation.layer import RandomChange, an_image
 
 LEVELS = 256
 GEOMETRIC = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")

@@ -1,6 +1,6 @@
 """Does Keras' backend see the GPU that the machine has? Asked in another process; the answer is kept.
 
-python -m core.jobs.gpu_check     # asks, keeps the answer, prints what is wrong
+python -m core.system.gpu_check     # asks, keeps the answer, prints what is wrong
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.files import write_whole
-from core.jobs import devices, nvidia
-from core.jobs.nvidia import Gpu
-from core.settings import PROGRAM, Settings, get_settings
+from core.system import devices, nvidia
+from core.system.files import write_whole
+from core.system.nvidia import Gpu
+from core.system.settings import PROGRAM, Settings, get_settings
 
 TIMEOUT_S = 180.0
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}

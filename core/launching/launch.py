@@ -13,20 +13,20 @@ from core.architectures import check_net
 from core.architectures.transfer import net_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo, choices, split_report
+from core.experiment import lineage
+from core.experiment.pretrained import check_weights, require_obtainable
 from core.inference.client import InferenceError
 from core.inference.own_models import problem
-from core.jobs.extension import Extension
 from core.jobs.groups import Group, conclude_groups, named_repeat, places
 from core.jobs.slots import AUTO, limit, slots_of
 from core.jobs.slots import choices as choices_of_device
 from core.jobs.supervise import interrupted, supervise
 from core.jobs.worker import worker_of
+from core.launching.extension import Extension
 from core.schedules import length
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore, get_store
-from core.training import lineage
-from core.training.pretrained import check_weights, require_obtainable
 
 
 def check(config: ExperimentConfig) -> None:

@@ -1,0 +1,1 @@
+"""What an experiment is prepared from, used by training, previews and predictions alike."""
