@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -74,6 +74,20 @@ def stored_names() -> list[str]:
     if not root.is_dir():
         return []
     return sorted(f.name for f in root.iterdir() if NAME.fullmatch(f.name) and (f / MANIFEST).is_file())
+
+
+def files_state() -> tuple[tuple[str, str, int, int, int], ...]:
+    """What changes whenever a dataset is imported, edited, replaced or deleted; cheaper than reading all.
+
+    Of each manifest and file of edits: dataset, file, inode, time of its last change in ns, bytes.
+    """
+    found = []
+    for name in stored_names():
+        for file in (MANIFEST, edits.EDITS):
+            with suppress(OSError):  # no edits, or it was deleted just now
+                stat = (folder_of(name) / file).stat()
+                found.append((name, file, stat.st_ino, stat.st_ctime_ns, stat.st_size))
+    return tuple(found)
 
 
 def read_info(name: str) -> DatasetInfo:

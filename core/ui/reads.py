@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +12,7 @@ from core.analysis import comparable, expected
 from core.analysis.comparable import Basis, Comparison
 from core.analysis.epochs import from_zero, numbered_from_one
 from core.analysis.values import is_ours
-from core.datasets import DatasetInfo, ImageDataset
+from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored
 from core.figures import system_use
 from core.figures.style import LineStyle, foreign_style, run_style
@@ -250,28 +249,35 @@ def same_dataset(data: dict) -> ImageDataset | None:
 
 def dataset_infos() -> list[DatasetInfo]:
     """The datasets that can be used now: imported, or shipped and prepared."""
-    return [info for info in datasets.catalogue().infos if info.prepared]
+    return [info for info in _catalogue().infos if info.prepared]
 
 
 def damaged_datasets() -> dict[str, str]:
     """A sentence for each dataset that cannot be read, by its name."""
-    return datasets.catalogue().damaged
+    return _catalogue().damaged
 
 
-@st.cache_data(ttl=60.0, max_entries=1, show_spinner=False)
-def datasets_of_few_classes() -> list[str]:
-    """The stored datasets of which a top-5 accuracy says nothing."""
-    found = []
-    for name in stored.stored_names():
-        with suppress(ValueError):  # a damaged one is said where datasets are listed
-            if stored.read_info(name).num_classes <= schema.TOP:
-                found.append(name)
+def _catalogue() -> Catalogue:
+    """All datasets as they are now. They are read again when a file of one has changed."""
+    found = _catalogue_of(get_settings(), stored.files_state())
+    if found.damaged:  # what was wrong may pass without a change, as a full disk does
+        _catalogue_of.clear()
     return found
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _catalogue_of(settings: Settings, state: tuple[tuple[str, str, int, int, int], ...]) -> Catalogue:
+    return datasets.catalogue()
+
+
+def datasets_of_few_classes() -> list[str]:
+    """The datasets of which a top-5 accuracy says nothing."""
+    return [info.name for info in dataset_infos() if info.num_classes <= schema.TOP]
 
 
 def unprepared() -> list[DatasetInfo]:
     """The datasets that the program knows and that nobody has downloaded yet."""
-    return [info for info in datasets.catalogue().infos if not info.prepared]
+    return [info for info in _catalogue().infos if not info.prepared]
 
 
 def style_of(run: pd.Series) -> LineStyle:

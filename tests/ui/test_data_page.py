@@ -15,6 +15,7 @@ from core.datasets import curate, edits, store
 from core.datasets.importer import import_images
 from core.jobs import imports
 from core.system.settings import Settings
+from core.ui import reads
 from tests.ui.test_pages import opened
 from tests.waiting import wait_for
 
@@ -55,6 +56,31 @@ def press(app: AppTest, label: str) -> AppTest:
     button.click().run()
     assert not app.exception
     return app
+
+
+def test_pages_read_the_datasets_once_and_again_only_when_one_has_changed(
+    pets: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads_of_all = []
+    read = datasets.catalogue
+    monkeypatch.setattr(datasets, "catalogue", lambda: reads_of_all.append(1) or read())
+    page()
+    for path in ("pages/1_Data.py", "pages/2_Train.py", "pages/3_Compare.py", "pages/7_Architectures.py"):
+        assert not opened(path).exception
+    assert len(reads_of_all) <= 2  # the first prepares the digits, which changes what there is
+    before = len(reads_of_all)
+    curate.leave_out("pets", [0])
+    assert {info.name: info.size for info in reads.dataset_infos()}["pets"] == 14
+    assert not page().exception
+    assert len(reads_of_all) == before + 1
+    manifest = store.folder_of("pets") / store.MANIFEST
+    whole = manifest.read_text()
+    manifest.write_text("{")
+    assert "pets" in reads.damaged_datasets()
+    manifest.write_text(whole)
+    assert "pets" not in reads.damaged_datasets()
+    store.delete("pets")
+    assert "pets" not in [info.name for info in reads.dataset_infos()]
 
 
 def test_imbalance_findings_and_unreadable_files_are_said(pets: Path) -> None:
