@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.faults.full_disk import fill
 
-WAIT_S = 400.0
+WAIT_S = 300.0
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
         )
     store = get_store()
     settings = store.settings
-    (run_id,) = launch([SMALL.with_values({"training.epochs": 40})])
+    (run_id,) = launch([SMALL.with_values({"training.epochs": 16})])
     try:
         wait_for(lambda: store.last_step(run_id) >= 2, WAIT_S)
         keep_full, filler = Event(), home / "filler"
@@ -97,7 +97,7 @@ def main() -> None:
         assert store.state(run_id).status == schema.FINISHED, log
         assert "bytes of this log were not written" in log
         steps = frames.histories(store, [run_id], ["loss"])["step"].tolist()
-        assert steps == list(range(1, 41)), steps
+        assert steps == list(range(1, 17)), steps
         assert schema.NOT_LOGGED not in store.state(run_id).tags, store.state(run_id).tags
         for name in (schema.DATA, schema.PREDICTIONS):
             assert store.artifact(run_id, name).exists()

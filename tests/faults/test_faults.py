@@ -288,10 +288,12 @@ def run_with_own_mounts(module: str, folder: Path) -> None:
     subprocess.run([*command, *script], cwd=PROGRAM, check=True)
 
 
+@pytest.mark.timeout(900)  # its script waits for what a loaded machine does slowly
 def test_a_store_whose_disk_is_full_gets_all_metrics_when_there_is_room_again(tmp_path: Path) -> None:
     run_with_own_mounts("full_disk", tmp_path)
 
 
+@pytest.mark.timeout(900)  # its script waits for what a loaded machine does slowly
 def test_a_full_disk_ends_no_training_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     run_with_own_mounts("full_home", tmp_path)
 
