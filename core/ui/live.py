@@ -21,15 +21,6 @@ from core.ui.run_actions import cancel_button, run_actions
 LIVE_S = 1.0
 AGE_S = 20.0  # ages are said in minutes
 SHOWN_LOG_LINES = 40
-BEFORE_TRAINING = (
-    schema.PENDING,
-    "starting",
-    "importing Keras",
-    "loading the images",
-    "building the model",
-    "computing the outputs of the backbone",
-    "compiling",
-)
 NEXT = 5  # of those that wait; the Queue page has them all
 
 
@@ -51,18 +42,20 @@ def progress_bar(run: pd.Series) -> None:
         return
     if run["status"] == schema.SCHEDULED:
         held = isinstance(run.get(f"tags.{schema.HELD}"), str)
-        st.progress(0.0, text="held in the queue" if held else "waiting in the queue")
+        waits = "held in the queue" if held else "waiting in the queue"
+        st.progress(0.0, text=f"{waits} · submitted {words.ago(run['started'])}")
         return
     progress = words.progress(run)
     phase = progress.get("phase", "starting")
     seconds = words.seconds_so_far(run)
     so_far = [] if seconds is None else [f"{words.duration(seconds)} so far"]
+    ending = ["cancelling"] if words.is_cancelling(run) else []
     if phase != "training" or not {"epoch", "epochs", "step", "steps"} <= progress.keys():
-        after = phase not in BEFORE_TRAINING
-        st.progress(1.0 if after else 0.0, text=" · ".join([phase, *so_far]))
+        share = 0.0 if phase in words.BEFORE_TRAINING else 1.0
+        st.progress(share, text=" · ".join([*ending, phase, *so_far]))
         return
-    parts = [f"epoch {progress['epoch']} of {progress['epochs']}", *so_far]
-    if "remaining_s" in progress:
+    parts = [*ending, f"epoch {progress['epoch']} of {progress['epochs']}", *so_far]
+    if "remaining_s" in progress and not ending:
         parts.append(f"{words.duration(progress['remaining_s'])} left")
     if "images_per_second" in progress:
         parts.append(f"{progress['images_per_second']:,.0f} images/s")

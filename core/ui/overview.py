@@ -113,10 +113,12 @@ def latest_runs() -> None:
 
 
 def accuracy_words(run: pd.Series) -> str:
-    """A run's test accuracy once it has ended; while it trains, its last validation accuracy."""
-    if run["status"] not in schema.ACTIVE:
-        return f"test accuracy {words.percent(run.get('metrics.test_accuracy'))}"
-    validation = run.get("metrics.val_accuracy")
+    """A run's test accuracy; while it trains, and where it was never tested, its last validation accuracy."""
+    test, validation = run.get("metrics.test_accuracy"), run.get("metrics.val_accuracy")
+    active = run["status"] in schema.ACTIVE
+    if run["status"] == schema.FINISHED or not (active or test is None or pd.isna(test)):
+        return f"test accuracy {words.percent(test)}"
     if validation is None or pd.isna(validation):
-        return "nothing measured yet"
-    return f"validation accuracy so far {words.percent(validation)}"
+        return "nothing measured yet" if active else "nothing measured"
+    when = "so far" if active else "when it ended"
+    return f"validation accuracy {when} {words.percent(validation)}"

@@ -102,7 +102,7 @@ def _head_problem(settings: Settings) -> str:
 
 
 COLUMNS = {
-    "place": st.column_config.TextColumn("place", width=70),
+    "place": st.column_config.TextColumn("place", width=85),
     "run": st.column_config.TextColumn("run", width=200),
     "done": st.column_config.ProgressColumn("done", min_value=0, max_value=100, format="%d %%", width=95),
     "priority": st.column_config.NumberColumn("priority", width=60),
@@ -137,9 +137,7 @@ def rows(
         when = expected.get(run_id, Expected(None, None))
         found.append(
             {
-                "place": places.get(
-                    run_id, "held" if run_id in held else words.STATE_WORDS[run["status"]][0]
-                ),
+                "place": places.get(run_id) or _state(run, run_id in held),
                 "run": words.run_name(run["name"]),
                 "run page": f"Run?run={run_id}",
                 "device": _device(run, slots),
@@ -230,9 +228,18 @@ def _device(run: Run, slots: Sequence[str]) -> str:
     return f"waits for {words.device_name(wanted)}" + ("" if wanted in slots else ", which is not here")
 
 
+def _state(run: Run, held: bool) -> str:
+    """What a run without a place in the queue does."""
+    if run["status"] == schema.RUNNING:
+        return words.doing(run)
+    return "held" if held else words.STATE_WORDS[run["status"]][0]
+
+
 def _done(run: Run) -> float | None:
     """Percent of its steps."""
     progress = words.progress(run)
+    if run["status"] == schema.RUNNING and words.doing(run) == "ending":
+        return 100.0
     return min(100.0, 100 * progress["step"] / progress["steps"]) if progress.get("steps") else None
 
 

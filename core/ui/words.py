@@ -28,6 +28,18 @@ STATE_WORDS = {
 }
 
 
+# Phases of a run's progress in which it has trained no step yet.
+BEFORE_TRAINING = (
+    schema.PENDING,
+    "starting",
+    "importing Keras",
+    "loading the images",
+    "building the model",
+    "computing the outputs of the backbone",
+    "compiling",
+)
+
+
 def duration(seconds: float) -> str:
     """`75` as "1 min 15 s"."""
     if not math.isfinite(seconds):
@@ -91,6 +103,20 @@ def is_range_test(run: pd.Series) -> bool:
 def progress(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
     """The last thing that a run's present attempt said of itself, or an empty mapping."""
     return latest(get_settings(), run["run_id"], _tags(run))
+
+
+def is_cancelling(run: pd.Series | Mapping[str, Any]) -> bool:
+    """Whether somebody has asked a run to end that still runs."""
+    return run["status"] == schema.RUNNING and isinstance(run.get(f"tags.{schema.CANCEL}"), str)
+
+
+def doing(run: pd.Series | Mapping[str, Any]) -> str:
+    """What a RUNNING run does, in one word: starting, running, ending or cancelling."""
+    said = progress(run)
+    phase = said.get("phase", "training" if said else "starting")
+    if is_cancelling(run):
+        return "cancelling"
+    return "running" if phase == "training" else "starting" if phase in BEFORE_TRAINING else "ending"
 
 
 def seconds_so_far(run: pd.Series | Mapping[str, Any]) -> float | None:

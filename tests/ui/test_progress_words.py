@@ -11,7 +11,7 @@ import pytest
 from core.tracking import frames, schema
 from core.tracking.progress import report
 from core.tracking.store import RunStore
-from core.ui import tables, words
+from core.ui import queue_table, tables, words
 from tests.conftest import SMALL
 from tests.ui.test_pages import opened
 
@@ -64,6 +64,41 @@ def test_the_phase_that_is_shown_is_the_last_one(
     assert "Cancel" in buttons
 
 
+def test_a_run_that_waits_says_since_when(store: RunStore) -> None:
+    text, percent, _ = bar(store.create(SMALL.with_values({"name": "waits"})))
+    assert (text, percent) == ("waiting in the queue · submitted less than a minute ago", 0)
+
+
+def test_a_run_that_is_asked_to_end_says_so_until_it_has(store: RunStore, running: str) -> None:
+    report(store.settings, running, {"phase": "training", "epoch": 3, "epochs": 4, "step": 6, "steps": 8})
+    store.set_tags(running, {schema.CANCEL: "yes"})
+    text, _, buttons = bar(running)
+    assert text.startswith("cancelling · epoch 3 of 4 · ")
+    assert "Cancelling" in buttons
+
+
+@pytest.mark.parametrize(
+    ("progress", "cancelled", "word", "done"),
+    [
+        ({"phase": "compiling"}, False, "starting", None),
+        ({"phase": "training", "epoch": 1, "epochs": 4, "step": 2, "steps": 8}, False, "running", 25.0),
+        ({"phase": "evaluating"}, False, "ending", 100.0),
+        ({"phase": schema.SAVED}, False, "ending", 100.0),
+        ({"phase": "training", "epoch": 1, "epochs": 4, "step": 2, "steps": 8}, True, "cancelling", 25.0),
+    ],
+)
+def test_the_queue_says_the_same_of_a_run_as_its_page(
+    store: RunStore, running: str, progress: dict, cancelled: bool, word: str, done: float | None
+) -> None:
+    report(store.settings, running, progress)
+    if cancelled:
+        store.set_tags(running, {schema.CANCEL: "yes"})
+    runs = frames.runs(store).set_index("run_id", drop=False)
+    (row,) = queue_table.rows(runs, [running], [], set(), ["cpu"], {}).to_dict("records")
+    assert row["place"] == word
+    assert row["done"] == pytest.approx(done) if done else pd.isna(row["done"]) or row["done"] is None
+
+
 def test_what_is_saved_cannot_be_cancelled(store: RunStore, running: str) -> None:
     report(store.settings, running, {"phase": schema.SAVED})
     text, _, buttons = bar(running)
@@ -79,6 +114,16 @@ def test_a_run_that_trains_has_no_test_accuracy_yet(store: RunStore, running: st
     assert "test_accuracy" not in tables.runs_table(frames.runs(store))
     store.set_status(running, schema.FINISHED)
     assert tables.runs_table(frames.runs(store))["test_accuracy"].tolist() == [0.1]
+
+
+def test_a_run_that_failed_is_not_said_to_lack_a_test_accuracy(store: RunStore, running: str) -> None:
+    store.log_metrics(running, {"val_accuracy": 0.75}, 1)
+    store.fail(running, "It was ended.")
+    store.fail(store.create(SMALL.with_values({"name": "early"})), "It never began.")
+    shown = [element.value for element in opened("streamlit_app.py").markdown]
+    assert "validation accuracy when it ended 75.00%" in shown
+    assert "nothing measured" in shown
+    assert not [text for text in shown if text.startswith("test accuracy")]
 
 
 def test_an_age_says_no_more_than_it_keeps() -> None:

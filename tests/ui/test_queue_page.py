@@ -114,7 +114,8 @@ def test_the_overview_shows_what_comes_next_and_counts_the_rest(store: RunStore)
     shown = [link.label for link in app.get("page_link") if link.label.startswith("number")]
     assert shown[:6] == ["number 0", "number 7", "number 1", "number 2", "number 3", "number 4"]
     assert "2 more in the queue" in [link.label for link in app.get("page_link")]
-    assert "held in the queue" in [one.proto.text for one in app.get("progress")]
+    bars = [one.proto.text for one in app.get("progress")]
+    assert [text.startswith("held in the queue · submitted ") for text in bars].count(True) == 1
 
 
 def test_a_store_that_does_not_answer_is_a_sentence_on_the_page(store: RunStore) -> None:
