@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from core.datasets import deep, value_range
+from core.datasets.strips import image_strips, strips
 from core.datasets.value_range import Measured, Rule
 
 # Named, because Pillow would also hand some formats to other programs (PostScript to Ghostscript).
@@ -33,6 +34,8 @@ UPRIGHT = {  # what undoes each orientation; 1 is upright
 }
 SIDEWAYS = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))  # these exchange the sides
 
+OUT_OF_MEMORY = "decoder error -9"  # as Pillow says where a decoder of its own gets no memory
+JPEG_2000_START = b"jP  \r\n\x87\n"
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Pillow warns of large images; whoever exceeds MAX_PIXELS is refused here before a pixel is decoded.
@@ -149,6 +152,10 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
         raise Unreadable("needs more memory than an image may take") from None
     except Exception as error:  # damaged files raise nearly anything in Pillow; the reason goes to the report
         reason = str(error).strip() or type(error).__name__
+        if OUT_OF_MEMORY in reason:
+            raise Unreadable("needs more memory than an image may take") from None
+        if isinstance(error, OSError) and len(data) > 12 and data[4:12] == JPEG_2000_START:
+            reason += ", or more memory is needed than an image may take"  # its library says the same of both
         raise Unreadable(f"is damaged ({reason})") from error
 
 
@@ -172,18 +179,20 @@ def _decoded(image: ImageFile.ImageFile, data: bytes, target: Target) -> Decoded
         width, height = height, width
     grey = image.mode in GREY_MODES
     transparent = image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
-    shown: Image.Image = image
     is_deep, used, outside = deep.is_deep(image), None, 0.0
     if is_deep and target.values != value_range.FULL:
         samples = deep.read_samples(image, data)
         grey = samples.values.shape[-1] == 1
         used = value_range.range_of_one(samples) if target.values == value_range.IMAGE else target.values
-        outside = value_range.share_outside(samples.visible, *used)
-        shown = _reduced(samples, used)
+        outside = value_range.share_outside(samples, *used)
         transparent = samples.alpha is not None
+        shown = _reduced(samples, used)
+        del samples
+    else:
+        shown = _eight_bit(image, grey, transparent)
     if turned is not None:
         shown = shown.transpose(turned)
-    converted = _resized(_eight_bit(shown, grey, transparent), target)
+    converted = _resized(shown, target)
     pixels = np.asarray(converted)
     if target.channels == 1 and not grey:
         grey = bool((pixels == pixels[..., :1]).all())
@@ -213,36 +222,53 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 def _eight_bit(image: Image.Image, grey: bool, transparent: bool) -> Image.Image:
     """The image in mode L or RGB; what shines through is white."""
     if image.mode in deep.GREY:
-        return Image.fromarray(_full_range(np.asarray(image)))
+        return _full_range(image)
     mode = "L" if grey else "RGB"
     if not transparent:
         return image if image.mode == mode else image.convert(mode)
-    layer = image.convert("RGBA")
-    ground = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(ground, layer).convert(mode)
+    shown = Image.new(mode, image.size)
+    for rows, strip in image_strips(image):
+        layer = strip.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        shown.paste(Image.alpha_composite(ground, layer).convert(mode), (0, rows.start))
+    return shown
 
 
 def _reduced(samples: deep.Samples, used: tuple[float, float]) -> Image.Image:
-    """Deep samples as an image of 8 bits, with its transparency if it has any."""
-    values = value_range.scaled(samples.values, *used)
-    if samples.inverted:
-        values = 255 - values
-    if samples.alpha is not None:
-        values = np.concatenate([values, samples.alpha[..., None]], axis=-1)
-    mode = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA", (4, False): "CMYK"}
-    kind = mode[samples.values.shape[-1], samples.alpha is not None]
-    return Image.frombytes(kind, values.shape[1::-1], np.ascontiguousarray(values).tobytes())
+    """Deep samples as an image in mode L or RGB; what shines through is white."""
+    height, width, channels = samples.values.shape
+    transparent = samples.alpha is not None
+    modes = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA", (4, False): "CMYK"}
+    shown = Image.new("L" if channels == 1 else "RGB", (width, height))
+    for rows in strips(height, width):
+        values = value_range.scaled(samples.values[rows], *used)
+        if samples.inverted:
+            values = 255 - values
+        if samples.alpha is not None:
+            values = np.concatenate([values, samples.alpha[rows, :, None]], axis=-1)
+        strip = Image.frombytes(modes[channels, transparent], values.shape[1::-1], values.tobytes())
+        shown.paste(_eight_bit(strip, channels == 1, transparent), (0, rows.start))
+    return shown
 
 
-def _full_range(values: np.ndarray) -> np.ndarray:
-    """16-bit integers, or floats of 0 to 1, 255 or 65,535, as uint8, as `value_range.FULL` demands."""
-    low, high = float(values.min()), float(values.max())
-    if not 0 <= low <= high <= 65535:
+def _full_range(image: Image.Image) -> Image.Image:
+    """16-bit integers, or floats of 0 to 1, 255 or 65,535, in mode L, as `value_range.FULL` demands."""
+    extremes = [(float(part.min()), float(part.max())) for _, part in _array_strips(image)]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+    if not all(0 <= low <= high <= 65535 for low, high in extremes):
         raise Unreadable(f"has grey values from {low:g} to {high:g}; 0 to 65,535 are read")
-    full = 65535
-    if values.dtype.kind == "f" and high <= 255:
-        full = 1 if high <= 1 else 255
-    return np.round(values * (255 / full)).astype(np.uint8)
+    shown = Image.new("L", image.size)
+    for rows, values in _array_strips(image):
+        full = 65535
+        if values.dtype.kind == "f" and high <= 255:
+            full = 1 if high <= 1 else 255
+        reduced = np.round(values * (255 / full)).astype(np.uint8)
+        shown.paste(Image.fromarray(reduced), (0, rows.start))
+    return shown
+
+
+def _array_strips(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
+    return ((rows, np.asarray(strip)) for rows, strip in image_strips(image))
 
 
 def _resized(image: Image.Image, target: Target) -> Image.Image:

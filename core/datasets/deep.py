@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from PIL import Image, ImageFile
+
+from core.datasets.strips import array, image_strips, strips
 
 GREY = frozenset(("I", "F", "I;16", "I;16B", "I;16L", "I;16N"))  # Pillow's modes of one deep channel
 COLOUR = re.compile(r"(LA|RGB|RGBX|RGBA|RGBa|CMYK);16([BLN])")  # its raw modes of several: layout, order
@@ -37,11 +41,13 @@ class Samples(NamedTuple):
     alpha: np.ndarray | None
     inverted: bool
 
-    @property
-    def visible(self) -> np.ndarray:
-        """The values that are not wholly transparent: `(n, C)`."""
-        flat = self.values.reshape(-1, self.values.shape[-1])
-        return flat if self.alpha is None else flat[self.alpha.reshape(-1) > 0]
+    def visible(self, rows: slice) -> np.ndarray:
+        """The values in some rows that are not wholly transparent: `(n, C)`."""
+        values = self.values[rows]
+        shown = None if self.alpha is None else self.alpha[rows] > 0
+        if shown is None or shown.all():
+            return values.reshape(-1, values.shape[-1])
+        return values[shown]
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
@@ -71,7 +77,7 @@ def read_samples(image: ImageFile.ImageFile, data: bytes) -> Samples:
         raise Unsupported("has values that are not finite numbers")
     if alpha is None and "transparency" in image.info:  # a PNG names one value or colour that is transparent
         key = np.asarray(image.info["transparency"])
-        alpha = np.where((values == key).all(axis=-1), 0, 255).astype(np.uint8)
+        alpha = np.where((values == key).all(axis=-1), np.uint8(0), np.uint8(255))
     inverted = image.mode in GREY and _tag(image, PHOTOMETRIC) == WHITE_IS_ZERO
     return Samples(values, alpha, inverted)
 
@@ -84,7 +90,7 @@ def _grey(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     if image.format == "JPEG2000":
         return np.asarray(image)[..., None] >> (16 - _jpeg_2000_bits(data))  # Pillow scales to 16 bits
     swapped = codec == "libtiff" and raw in NATIVE
-    values = _read(image, data, NATIVE[raw]) if swapped else np.asarray(image)
+    values = _read(image, data, NATIVE[raw]) if swapped else array(image)
     if raw == "I;32N" and _tag(image, SAMPLE_FORMAT) == UNSIGNED:
         values = values.view(np.uint32)
     return values.astype(values.dtype.newbyteorder("="), copy=False)[..., None]
@@ -101,23 +107,24 @@ def _colour(image: ImageFile.ImageFile, data: bytes) -> tuple[np.ndarray, np.nda
     assert match is not None
     layout, byte_order = match.groups()
     if layout == "LA":  # two samples of two bytes: four bytes, as RGBA has them
-        first, second = np.split(_read(image, data, "RGBA").reshape(*image.size[::-1], 2, 2), 2, axis=-1)
-        both = _joined(first[..., 0], second[..., 0])
-        return both[..., :1], (both[..., 1] >> 8).astype(np.uint8)
+        samples = _read(image, data, "RGBA").view(">u2")  # as a PNG stores them
+        return samples[..., :1].astype(np.uint16), (samples[..., 1] >> 8).astype(np.uint8)
     stored = "RGBA" if layout == "RGBa" else layout
-    first, second = (_read(image, data, f"{stored};16{order}") for order in "BL")
-    both = _joined(first, second) if byte_order == "B" else _joined(second, first)
+    values = np.zeros((*image.size[::-1], len(image.getbands())), np.uint16)
+    high = "B" if byte_order == "B" else "L"
+    for order in "BL":  # the first byte of each sample, then the second
+        with _as_raw_mode(image, data, f"{stored};16{order}") as found:
+            for rows, strip in image_strips(found):
+                values[rows] |= np.asarray(strip).astype(np.uint16) << (8 if order == high else 0)
     if image.mode != "RGBA":
-        return both, None
-    values, alpha = both[..., :3], both[..., 3]
+        return values, None
+    alpha = (values[..., 3] >> 8).astype(np.uint8)
     if layout == "RGBa":  # the colours are stored multiplied by their opacity
-        opaque = np.maximum(alpha, 1)[..., None]
-        values = np.minimum(values * (65535 / opaque), 65535).round().astype(np.uint16)
-    return values, (alpha >> 8).astype(np.uint8)
-
-
-def _joined(high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    return high.astype(np.uint16) << 8 | low
+        for rows in strips(*alpha.shape):
+            opaque = np.maximum(values[rows, :, 3:], 1)
+            plain = np.minimum(values[rows, :, :3] * (65535 / opaque), 65535)
+            values[rows, :, :3] = plain.round()
+    return values[..., :3], alpha
 
 
 def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:
@@ -143,9 +150,15 @@ def _ppm(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
 
 def _read(opened: ImageFile.ImageFile, data: bytes, raw_mode: str) -> np.ndarray:
     """The pixels of an image file, its bytes taken as another raw mode than Pillow chose."""
+    with _as_raw_mode(opened, data, raw_mode) as image:
+        return array(image)
+
+
+@contextmanager
+def _as_raw_mode(opened: ImageFile.ImageFile, data: bytes, raw_mode: str) -> Iterator[ImageFile.ImageFile]:
     with Image.open(io.BytesIO(data), formats=[str(opened.format)]) as image:
         image.tile = [tile._replace(args=_with_raw_mode(tile.args, raw_mode)) for tile in image.tile]
-        return np.asarray(image)
+        yield image
 
 
 def _with_raw_mode(args: Any, raw_mode: str) -> Any:

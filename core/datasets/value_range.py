@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from core.datasets.deep import Samples
+from core.datasets.strips import strips
 
 # What a dataset says of deep images. A pair: these two values become 0 and 255, whatever lies outside is
 # clipped. IMAGE: it has none; a later one is scaled by its own values, which is said. FULL: it was imported
@@ -56,13 +57,32 @@ class Spread:
 
 def measure(samples: Samples) -> Measured | None:
     """The spread of an image's visible values; None when all of it is transparent."""
-    values = samples.visible
+    if samples.values.dtype == np.uint16:  # counting takes less memory than sorting
+        return _counted(samples)
+    values = samples.visible(slice(None))
     if not values.size:
         return None
     inner = np.percentile(values, INNER, method="nearest")
     return Measured(
         float(values.min()), float(values.max()), float(inner[0]), float(inner[1]), values.dtype.kind == "f"
     )
+
+
+def _counted(samples: Samples) -> Measured | None:
+    """`measure` for integers of 16 bits."""
+    counts = np.zeros(65536, np.int64)
+    for rows in strips(*samples.values.shape[:2]):
+        counts += np.bincount(samples.visible(rows).reshape(-1), minlength=65536)
+    below = counts.cumsum()  # how many values are at most so large
+    if not below[-1]:
+        return None
+    last = int(below[-1]) - 1
+    # Half-way between two values numpy takes the one at the even place, as `round` does.
+    places = (0, last, *(round(share / 100 * last) for share in INNER))
+    low, high, inner_low, inner_high = (
+        float(np.searchsorted(below, place, side="right")) for place in places
+    )
+    return Measured(low, high, inner_low, inner_high, False)
 
 
 def spread(measured: Iterable[Measured]) -> Spread | None:
@@ -103,9 +123,14 @@ def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return _eight_bit(values, low, high)
 
 
-def share_outside(values: np.ndarray, low: float, high: float) -> float:
-    """The share of values that scaling to a range clips, 0 to 1."""
-    return float(((values < low) | (values > high)).mean()) if values.size else 0.0
+def share_outside(samples: Samples, low: float, high: float) -> float:
+    """The share of an image's visible values that scaling to a range clips, 0 to 1."""
+    outside = count = 0
+    for rows in strips(*samples.values.shape[:2]):
+        values = samples.visible(rows)
+        outside += int(np.count_nonzero((values < low) | (values > high)))
+        count += values.size
+    return outside / count if count else 0.0
 
 
 def check_range(value_range: Sequence[float] | None) -> tuple[float, float] | None:

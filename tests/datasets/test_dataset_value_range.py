@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from core import datasets
-from core.datasets import store
-from core.datasets.decode import Target, Unreadable, decode_image
+from core.datasets import store, strips
+from core.datasets.decode import Target, Unreadable, decode_image, measure_image
+from core.datasets.deep import Samples
 from core.datasets.importer import ImportRefused, import_images
 from core.datasets.request import parse_range
-from core.datasets.value_range import FULL, IMAGE, check_range
+from core.datasets.value_range import FULL, IMAGE, INNER, check_range, measure
 from tests.deep_files import png, ppm, tiff
 
 SHAPE = (5, 7)
@@ -79,6 +80,56 @@ def test_grey_of_any_file_keeps_its_levels(kind: str):
 def test_colour_of_any_file_keeps_its_levels(kind: str):
     stored = values(3)
     assert (decoded(COLOUR[kind](stored), 3, (0, 4095)) == expected(stored, 0, 4095)).all()
+
+
+def files() -> dict[str, bytes]:
+    """Deep images of each kind, also with transparency, and transparent ones of 8 bits."""
+    found = {f"grey {kind}": make(values(1)) for kind, make in GREY.items()}
+    found |= {f"colour {kind}": make(values(3)) for kind, make in COLOUR.items()}
+    found["PNG with a transparent value"] = png(values(1), transparent=(int(values(1)[0, 0, 0]),))
+    found["PNG of grey with alpha"] = png(values(2, top=65536))
+    found["PNG with some alpha"] = png(values(4, top=65536))
+    found["premultiplied TIFF"] = tiff(values(4, top=65536), extra=1)
+    found["white is zero"] = tiff(values(1), photometric=0)
+    found["upright TIFF"] = tiff(values(3), orientation=6)
+    colours = Image.fromarray(values(4, top=256).astype("uint8"))
+    for mode in ("RGBA", "LA", "P"):
+        buffer = io.BytesIO()
+        colours.convert(mode).save(buffer, "PNG", **({"transparency": 3} if mode == "P" else {}))
+        found[f"{mode} of 8 bits"] = buffer.getvalue()
+    return found
+
+
+@pytest.mark.parametrize("kind", files())
+def test_an_image_in_strips_is_the_image_in_one_piece(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = files()[kind]
+    targets = [
+        Target(4, 3, channels, values=rule) for channels in (1, 3) for rule in (IMAGE, FULL, (9, 3000))
+    ]
+
+    def read() -> list[object]:
+        found: list[object] = [measure_image(data)]
+        for target in targets:
+            try:
+                one = decode_image(data, target)
+            except Unreadable as error:  # negative values have no full range
+                found.append(str(error))
+            else:
+                found.append((*one[1:], one.pixels.tolist()))
+        return found
+
+    whole = read()
+    monkeypatch.setattr(strips, "PIXELS", 2 * SHAPE[1])  # two rows, of five
+    assert read() == whole
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 1001, 5000])
+def test_counted_values_have_the_percentiles_of_sorted_ones(count: int) -> None:
+    stored = np.random.default_rng(count).integers(0, 65536, (count, 1, 1)).astype(np.uint16)
+    found = measure(Samples(stored, None, inverted=False))
+    assert found is not None
+    low, inner_low, inner_high, high = np.percentile(stored, [0, *INNER, 100], method="nearest")
+    assert found == (low, high, inner_low, inner_high, False)
 
 
 def test_eight_bits_in_a_sixteen_bit_colour_file_are_not_black():

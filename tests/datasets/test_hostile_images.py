@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import psutil
@@ -16,6 +16,7 @@ from PIL import Image
 
 from core.datasets.decode import MAX_PIXELS, MAX_SIDE, Target, Unreadable, decode_image
 from core.datasets.limited import Decoders, Gone
+from core.datasets.value_range import Rule
 from core.system.settings import PROGRAM
 
 TARGET = Target(28, 28, 1, values="image")
@@ -96,10 +97,28 @@ def test_directories_are_not_counted() -> None:
 
 
 def test_an_image_that_takes_too_much_memory_is_refused_and_the_next_one_is_read() -> None:
-    decoders = Decoders(memory=192 << 20)
+    decoders = Decoders(memory=128 << 20)
     with pytest.raises(Unreadable, match="needs more memory than an image may take"):
         decoders.decode(deep(5000, 5000), TARGET)
     assert decoders.decode(encoded(Image.new("L", (9, 9))), TARGET).grey
+    decoders.close()
+
+
+@pytest.mark.parametrize(
+    ("image", "rule", "megabytes"),
+    [
+        (lambda: Image.new("RGBA", (8000, 8000)), "image", 640),  # 4 bytes a pixel, and as many on white
+        (lambda: Image.fromarray(np.zeros((8000, 8000), np.uint16)), "full", 384),  # 2, and 1 of 8 bits
+        (lambda: Image.fromarray(np.zeros((8000, 8000), np.uint16)), "image", 448),  # 2 twice, and 1
+    ],
+)
+def test_an_image_of_as_many_pixels_as_are_read_takes_little_more_than_its_own_size(
+    image: Callable[[], Image.Image], rule: Rule, megabytes: int
+) -> None:
+    decoders = Decoders(memory=megabytes << 20)
+    data = encoded(image(), compress_level=1)
+    found = decoders.decode(data, TARGET._replace(values=rule))
+    assert (found.height, found.width) == (8000, 8000)
     decoders.close()
 
 

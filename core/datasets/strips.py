@@ -1,0 +1,37 @@
+"""Large images strip by strip, so that no step takes a multiple of an image's size in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+PIXELS = 1 << 20  # of a strip
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Rows of an image of a size, from the top to the bottom; all of them at once where it is small."""
+    step = max(1, PIXELS // max(1, width))
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
+
+
+def image_strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Rows of an image, and the part of it that they are."""
+    image.load()
+    for rows in strips(image.height, image.width):
+        whole = rows == slice(0, image.height)
+        yield rows, image if whole else image.crop((0, rows.start, image.width, rows.stop))
+
+
+def array(image: Image.Image) -> np.ndarray:
+    """The pixels of an image, as `numpy.asarray` gives them, which takes twice their size beside them."""
+    found: np.ndarray | None = None
+    for rows, strip in image_strips(image):
+        part = np.asarray(strip)
+        if found is None:
+            found = np.empty((image.height, *part.shape[1:]), part.dtype)
+        found[rows] = part
+    assert found is not None
+    return found
