@@ -40,11 +40,11 @@ def collect(history: pd.DataFrame) -> list[Use]:
 
 
 def draw(uses: Sequence[Use]) -> go.Figure:
-    """One line each, on an axis from 0 to 100 %."""
+    """One line each, on an axis from 0 to a little above 100 %."""
     figure = go.Figure()
     for use in uses:
         mode = "lines+markers" if len(use.minutes) < 30 else "lines"
         figure.add_scatter(x=use.minutes, y=use.percent, name=use.label, mode=mode, line={"width": 2})
     finish(figure, "Use of the machine", "minutes", "percent", height=300)
-    figure.update_yaxes(range=[0, 100])
+    figure.update_yaxes(range=[0, 105])  # a line at 100 % is seen whole, below the edge
     return figure

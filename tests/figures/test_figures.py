@@ -112,4 +112,5 @@ def test_use_of_the_machine_is_drawn_over_minutes() -> None:
     uses = system_use.collect(history)
     assert uses == [system_use.Use("CPU", (0.0, 1.5), (50.0, 75.0)), system_use.Use("GPU 0", (1.0,), (99.0,))]
     assert [line.name for line in system_use.draw(uses).data] == ["CPU", "GPU 0"]
+    assert system_use.draw(uses).layout.yaxis.range[1] > 100  # a line of a busy machine is not on the edge
     assert system_use.collect(history.iloc[:0]) == []
