@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
 from core import datasets
 from core.datasets import importer, store
@@ -112,6 +113,31 @@ def test_a_replacement_killed_halfway_brings_the_old_dataset_back(photos, home):
     (home / "datasets" / "x").rename(home / "datasets" / (store.REPLACED + "x"))
     import_images("y", photos.root)
     assert datasets.info("x") == first
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("MEMORY = 192 << 20", "needs more memory than an image may take"),  # 4 bytes a pixel are 256 MB
+        ("CPU_S = 0", "takes too much of a processor's time to decode"),
+    ],
+)
+def test_an_image_beyond_the_limits_of_an_import_costs_itself_alone(
+    photos, monkeypatch, tmp_path, limit: str, said: str
+):
+    photos.pair()
+    Image.effect_noise((8000, 8000), 64).convert("RGB").save(
+        photos.root / "cat" / "large.png", compress_level=1
+    )
+    script = tmp_path / "core_limited.py"
+    script.write_text(
+        f"from core.datasets import decode_worker\ndecode_worker.{limit}\ndecode_worker.main()\n"
+    )
+    monkeypatch.setattr("core.datasets.decode_pool.WORKER", "core_limited")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    info = import_images("x", photos.root)
+    assert [tuple(problem) for problem in info.problems] == [("cat/large.png", said)]
+    assert info.size == 8
 
 
 def test_a_decoder_that_crashes_costs_one_image(photos, monkeypatch, tmp_path):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from uuid import uuid4
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ from core.architectures.transfer import assemble, backbone_of, head_of
 from core.config import ConfigError, ExperimentConfig, ModelConfig
 from core.datasets import load
 from core.system.settings import Settings
-from core.training.bottleneck import bottleneck_features
+from core.training.bottleneck import bottleneck_features, reserve
 from core.training.pipeline import Batches
 from core.training.train import wrap
 
@@ -107,3 +111,21 @@ def test_where_features_would_not_hold_they_are_refused(change: dict, sentence: 
     with pytest.raises(ConfigError) as error:
         ExperimentConfig(model=MODEL).with_values(change)
     assert str(error.value) == sentence
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="a file system in memory, of which Linux has one")
+def test_features_that_the_disk_does_not_hold_are_refused_before_any_is_computed() -> None:
+    """A memory file system refuses at once what exceeds all of it; another disk would be filled first."""
+    draft = Path("/dev/shm") / f"archlab-{uuid4().hex}.draft"
+    disk = os.statvfs(draft.parent)
+    try:
+        with draft.open("wb") as file:
+            file.truncate(disk.f_blocks * disk.f_frsize + (1 << 20))
+        with pytest.raises(OSError, match=r"The features take .* GB, more than is free below /dev/shm"):
+            reserve(draft, "The features")
+        with draft.open("wb") as file:
+            file.truncate(1 << 16)
+        reserve(draft, "The features")
+        assert draft.stat().st_blocks * 512 >= 1 << 16
+    finally:
+        draft.unlink()
