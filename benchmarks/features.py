@@ -37,8 +37,8 @@ from core.schedules import Length
 from core.system.settings import Settings
 from core.training.bottleneck import bottleneck_features
 from core.training.fitting import compile_model
+from core.training.models import wrap
 from core.training.pipeline import Batches
-from core.training.train import wrap
 
 CLASSES = 5
 

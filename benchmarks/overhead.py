@@ -40,8 +40,8 @@ from core.tracking.writer import MetricWriter
 from core.training.callbacks import EpochLogger, KeepBest, ProgressReporter
 from core.training.checkpoint import Checkpoint
 from core.training.fitting import Task, compile_stage, fit
+from core.training.models import wrap
 from core.training.pipeline import Batches, OrderOfEpoch, fed
-from core.training.train import wrap
 
 THREADS = ("metric-writer", "SystemMetricsMonitor")
 CALLBACKS = (EpochLogger, ProgressReporter, KeepBest, Checkpoint)

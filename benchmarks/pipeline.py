@@ -101,7 +101,7 @@ def trainer(shape: tuple[int, int, int], images: int):
     from core.config import ExperimentConfig
     from core.schedules import length
     from core.training.fitting import compile_model
-    from core.training.train import wrap
+    from core.training.models import wrap
 
     config = ExperimentConfig().with_values({"training.batch_size": BATCH})
     model, _ = wrap(build_model("lenet5", shape, 10), config)

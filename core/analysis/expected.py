@@ -34,7 +34,7 @@ KEYS = (
     schema.STARTED,
 )
 EXTENDS = f"tags.{schema.EXTENDS}"
-CALIBRATED = f"tags.{schema.PACE}"
+MEASURED = f"tags.{schema.PACE}"
 Kind = tuple[tuple[str, str], ...]
 Run: TypeAlias = "pd.Series | Mapping[str, Any]"  # of `frames.runs`; dicts are read far faster
 
@@ -71,8 +71,8 @@ class Experience:
         self._running = runs[runs["status"] == schema.RUNNING]
         ids, epochs = runs.get("run_id", runs.index), runs.get("last_epoch", [])
         self._epochs = {run_id: epoch for run_id, epoch in zip(ids, epochs, strict=False) if epoch == epoch}
-        calibrated = runs.get(CALIBRATED, pd.Series(dtype=object))
-        self._calibrated = runs[calibrated.reindex(runs.index).notna()]
+        measured = runs.get(MEASURED, pd.Series(dtype=object))
+        self._measured = runs[measured.reindex(runs.index).notna()]
 
     def seconds(self, run: Run) -> float | None:
         """How long a run will take from its start to its end; None where nothing is known of its like.
@@ -85,7 +85,7 @@ class Experience:
         for rows, key in (
             (self._finished, of_kind),
             (self._running, of_kind),
-            (self._calibrated, of_kind),
+            (self._measured, of_kind),
             (self._finished, kind(run, self._nearly)),
         ):
             pace = self._pace(rows, unit, key)
@@ -211,7 +211,7 @@ def _told(runs: list[pd.Series]) -> Pace | None:
     """The latest that a few steps told; a tag that is no pace tells nothing."""
     for run in runs:
         with suppress(ValueError, TypeError):
-            pace = Pace(**json.loads(run[CALIBRATED]))
+            pace = Pace(**json.loads(run[MEASURED]))
             if math.isfinite(pace.fixed) and math.isfinite(pace.per_unit):
                 return pace
     return None

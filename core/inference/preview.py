@@ -15,7 +15,7 @@ from core import datasets
 from core.architectures.transfer import net_shape
 from core.config import DataConfig, ExperimentConfig, from_mapping
 from core.datasets import choices
-from core.experiment.augmentation import augmentation_layers, mixing_layer
+from core.experiment.augmentation import augment, mixing_layer
 from core.experiment.preparation import preparation
 from core.experiment.preprocessing import needs_mean, training_mean
 from core.experiment.pretrained import check_weights
@@ -51,16 +51,12 @@ def preview(store: RunStore, tree: dict[str, Any], row: int, count: int, seed: i
 def _as_the_net_gets(
     config: ExperimentConfig, dataset: datasets.ImageDataset, row: int, count: int, seed: int
 ) -> np.ndarray:
-    mix = mixing_layer(config.augmentation, seed)
     rows = np.full(count, row)
-    if mix is not None:
+    if mixing_layer(config.augmentation, seed) is not None:
         others = np.random.default_rng(seed).choice(dataset.indices("train"), PARTNERS)
         rows = np.concatenate([rows, others])
     images = keras.ops.convert_to_tensor(dataset.images[rows].astype("float32"))
-    for layer in augmentation_layers(config.augmentation, seed):
-        images = layer(images, training=True)
-    if mix is not None:
-        images, *_ = mix(images, training=True)
+    images, *_ = augment(images, config.augmentation, seed, training=True)
     mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(config.data.preprocessing) else None
     shape = choices.net_shape(config, dataset.info.shape)
     prepare = preparation(config, shape, net_shape(config.model, shape), mean)

@@ -11,9 +11,9 @@ from contextlib import suppress
 from threading import Thread
 
 from core.jobs import queue
-from core.jobs.calibrate import measure
 from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
+from core.jobs.speed_probe import measure
 from core.jobs.supervise import persist, supervise
 from core.system.process_ids import this_process
 from core.system.settings import LOW_DISK
@@ -102,7 +102,7 @@ class Dispatcher:
             if schema.MEASURE in run.tags and run.run_id not in self._threads:
                 taken = self.slots.take(*self._wish(run))
                 if taken is not None:
-                    self._begin(run.run_id, taken, self._calibrate)
+                    self._begin(run.run_id, taken, self._probe)
 
     def _begin(self, run_id: str, taken: list[str], action: Callable[[str, list[str]], None]) -> None:
         thread = Thread(target=self._carry_out, args=(action, run_id, taken), name=f"run-{run_id}")
@@ -129,7 +129,7 @@ class Dispatcher:
     def _attach(self, run_id: str, taken: list[str]) -> None:
         self._train(run_id, taken, attach=True)
 
-    def _calibrate(self, run_id: str, taken: list[str]) -> None:
+    def _probe(self, run_id: str, taken: list[str]) -> None:
         try:
             measure(self.store, run_id, ",".join(taken), max(map(self.slots.shared, taken)))
         except Exception:  # the run itself is none the worse for it

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.expected import Expected, Experience, Run
-from core.jobs import calibrate, queue
+from core.jobs import queue, speed_probe
 from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO
 from core.jobs.worker import Served, worker_of
@@ -69,7 +69,7 @@ def _queue_table(store: RunStore) -> None:
     _elsewhere()
     actions(store, [order[row] for row in event["selection"]["rows"] if row < len(order)])
     if served.executor == "local":
-        calibrations(store, runs.loc[[run.run_id for run in waiting]].to_dict("records"), experience)
+        measurements(store, runs.loc[[run.run_id for run in waiting]].to_dict("records"), experience)
 
 
 def _elsewhere() -> None:
@@ -151,7 +151,7 @@ def rows(
     return pd.DataFrame(found)
 
 
-def calibrations(store: RunStore, waits: Sequence[Run], experience: Experience) -> None:
+def measurements(store: RunStore, waits: Sequence[Run], experience: Experience) -> None:
     """Runs of which nobody knows how long they take can be measured by a few steps."""
     problems = {}
     for run in waits:
@@ -169,7 +169,7 @@ def calibrations(store: RunStore, waits: Sequence[Run], experience: Experience) 
     label = f"Measure {words.count(wanted)}"
     if action_button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
         with guard.said():
-            calibrate.ask(store, wanted)
+            speed_probe.ask(store, wanted)
             reads.forget_runs()
             st.rerun(scope="fragment")
 

@@ -11,7 +11,7 @@ import pytest
 from core.analysis.health import CHANCE, CONSTANT, EXPLODED, LEAK, TOO_FEW, UNUSABLE, of_predictions, troubles
 from core.analysis.scores import scores
 from core.tracking import schema
-from core.training.train import set_metrics
+from core.training.logged import set_metrics
 
 LABELS = np.repeat(np.arange(10), 36)  # the test set of the digits: 360 images, about as many of each class
 

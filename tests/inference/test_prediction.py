@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from core.config import ExperimentConfig
-from core.datasets import choices, load
+from core.datasets import load
 from core.inference.client import InferenceError, predict
 from core.inference.notes import crop_note
 from core.inference.wire import address_file, read_address
@@ -113,9 +113,13 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
     import keras
     import pandas as pd
 
+    from core.experiment.views import averaged
     from core.inference.predictor import predict as answer
     from core.tracking.writer import MetricWriter
-    from core.training.train import evaluate, log_data, wrap
+    from core.training.evaluation import predict_probabilities
+    from core.training.experiment import load_data
+    from core.training.logged import log_data, log_evaluation
+    from core.training.models import wrap
 
     values = {f"augmentation.{key}": value for key, value in augmentation.items()}
     config = ExperimentConfig().with_values({"data.name": "digits", **values})
@@ -126,11 +130,12 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
     _, deployable = wrap(net, config, dataset.info.shape)
     store = get_store()
     run_id = store.create(config)
-    split = choices.choose(dataset, config.data)
-    log_data(store, run_id, config, dataset, split)
+    data = load_data(config)
+    log_data(store, run_id, config.data, data)
     store.log_model(run_id, deployable)
     with MetricWriter(store, run_id) as writer:
-        evaluate(store, run_id, deployable, dataset, split.test[:8], 8, writer, augmentation["test_time"])
+        rows, model = data.split.test[:8], averaged(deployable, augmentation["test_time"])
+        log_evaluation(writer, dataset, rows, predict_probabilities(model, dataset, rows, 8))
     table = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
     found = answer(store, run_id, [png(dataset.images[index]) for index in table["index"]], top_k=10)
     for one, (_, row) in zip(found, table.iterrows(), strict=True):

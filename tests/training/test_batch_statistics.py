@@ -20,10 +20,11 @@ from core.training import evaluation
 from core.training.batch_statistics import limited_momentum, measure_statistics, statistics_layers
 from core.training.callbacks import EpochLogger
 from core.training.checkpoint import Checkpoint
+from core.training.experiment import batches
 from core.training.fitting import Task, fit
+from core.training.models import wrap
 from core.training.optimizers import inner_optimizer
 from core.training.pipeline import Batches
-from core.training.train import batches, wrap
 
 DIGITS = load_digits()
 IMAGES = np.kron(DIGITS.images, np.ones((1, 2, 2)))[..., None].astype("uint8") * 15  # 16×16, 0-240

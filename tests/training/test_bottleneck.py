@@ -15,8 +15,8 @@ from core.config import ConfigError, ExperimentConfig, ModelConfig
 from core.datasets import load
 from core.system.settings import Settings
 from core.training.bottleneck import bottleneck_features, reserve
+from core.training.models import wrap
 from core.training.pipeline import Batches
-from core.training.train import wrap
 
 MODEL = ModelConfig(
     name="resnet_cifar", options={"depth": 8}, head="gap_dense", freeze="all", bottleneck=True, resize=16

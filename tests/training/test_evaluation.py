@@ -15,8 +15,9 @@ from core.datasets import choices, load
 from core.experiment.preprocessing import training_mean
 from core.tracking import schema
 from core.tracking.store import RunStore
+from core.training.models import in_float32, wrap
 from core.training.portable import portable
-from core.training.train import in_float32, train_and_evaluate, wrap
+from core.training.train import train_and_evaluate
 
 
 @pytest.mark.parametrize(

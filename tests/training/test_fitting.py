@@ -21,11 +21,11 @@ from core.training import evaluation
 from core.training.callbacks import EpochLogger, LossNames, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
 from core.training.fitting import Task, compile_model, fit
+from core.training.models import wrap
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, OrderOfEpoch
 from core.training.regularization import regularized
 from core.training.stopping import StopEarly
-from core.training.train import wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (42, 16, 16, 1), dtype="uint8")
 LABELS = np.arange(42) % 4

@@ -15,8 +15,8 @@ from core.launching.launch import train_here
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.initialization import initialize, prepared
+from core.training.models import wrap
 from core.training.regularization import regularized
-from core.training.train import wrap
 
 # Grey digits, enlarged because the model needs nine pixels a side; a rate that moves no weight visibly.
 CONFIG = ExperimentConfig().with_values(

@@ -15,14 +15,15 @@ from core.datasets import choices, load
 from core.datasets.splits import Split
 from core.schedules import Length, Stage, stages
 from core.system.settings import PROGRAM, Settings
+from core.training.experiment import batches
 from core.training.fitting import compile_model
 from core.training.losses import ClassLoss, make_loss
+from core.training.models import in_float32, wrap
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches
 from core.training.regularization import regularized
 from core.training.resident import resident
 from core.training.stopping import StopEarly
-from core.training.train import batches, in_float32, wrap
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
 LABELS = np.array([0, 1])
@@ -182,7 +183,7 @@ from core.system.settings import PROGRAM, Settings
 from core.training.device import DeviceError, across_devices
 from core.training.fitting import compile_model
 from core.training.pipeline import Batches, fed
-from core.training.train import wrap
+from core.training.models import wrap
 
 def train(devices):
     keras.utils.set_random_seed(3)

@@ -24,7 +24,8 @@ from core.experiment import lineage
 from core.launching.launch import launch, overlap_warnings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.training.train import log_data
+from core.training.experiment import load_data
+from core.training.logged import log_data
 from tests.conftest import SMALL, Trained
 from tests.test_command_line import run
 
@@ -37,11 +38,10 @@ def fold(number: int, **settings) -> ExperimentConfig:
 def begun(store: RunStore, config: ExperimentConfig, record: bool = True, **tags: str) -> str:
     """A run that has written down what a training writes down at its start."""
     run_id = store.create(config, tags)
-    dataset = datasets.load(config.data.name)
-    parts = choices.choose(dataset, config.data)
-    log_data(store, run_id, config, dataset, parts)
+    data = load_data(config)
+    log_data(store, run_id, config.data, data)
     if record:
-        lineage.record(store, run_id, config, dataset, parts)
+        lineage.record(store, run_id, config, data.dataset, data.split)
     return run_id
 
 

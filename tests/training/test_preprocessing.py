@@ -20,8 +20,8 @@ from core.experiment.preprocessing import preprocessing, training_mean
 from core.experiment.views import averaged
 from core.schedules import Length
 from core.training.fitting import compile_model
+from core.training.models import wrap
 from core.training.pipeline import Batches
-from core.training.train import wrap
 
 SHAPE = (20, 20, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, *SHAPE), dtype="uint8")

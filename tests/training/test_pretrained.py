@@ -36,7 +36,7 @@ from core.launching.launch import check, launch, train_here
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.training.train import wrap
+from core.training.models import wrap
 from tests.conftest import SMALL, Trained
 
 SHAPE = (16, 16, 1)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
-from core import datasets
 from core.architectures import build_model
 from core.architectures.answer import class_probabilities
 from core.config import AugmentationConfig, ExperimentConfig
@@ -22,10 +22,12 @@ from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.callbacks import KeepBest, ProgressReporter
+from core.training.experiment import load_data
 from core.training.fitting import compile_model
+from core.training.logged import log_data, loss_tags, require_same_data
+from core.training.models import wrap
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, fed, steps_per_execution
-from core.training.train import log_data, loss_tags, require_same_data, wrap
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
 LABELS = np.arange(40) % 4
@@ -247,24 +249,22 @@ def test_one_sigmoid_unit_becomes_two_columns() -> None:
 
 def test_a_run_is_not_continued_on_a_dataset_that_changed(store: RunStore) -> None:
     config = ExperimentConfig()
-    run_id, dataset = store.create(config), datasets.load("digits")
-    parts = choices.choose(dataset, config.data)
-    require_same_data(store, run_id, config.data, dataset, parts)  # a first attempt has nothing to agree with
-    log_data(store, run_id, config, dataset, parts)
+    run_id, data = store.create(config), load_data(config)
+    require_same_data(store, run_id, config.data, data)  # a first attempt has nothing to agree with
+    log_data(store, run_id, config.data, data)
     params = store.run(run_id).data.params
-    assert params[schema.FINGERPRINT] == dataset.info.fingerprint
-    assert params[schema.SPLIT] == split_fingerprint(parts)
-    assert params[schema.EVALUATION] == evaluation_fingerprint(parts)
-    require_same_data(store, run_id, config.data, dataset, parts)
-    log_data(store, run_id, config, dataset, parts)  # as a resumed run does
+    assert params[schema.FINGERPRINT] == data.dataset.info.fingerprint
+    assert params[schema.SPLIT] == split_fingerprint(data.split)
+    assert params[schema.EVALUATION] == evaluation_fingerprint(data.split)
+    require_same_data(store, run_id, config.data, data)
+    log_data(store, run_id, config.data, data)  # as a resumed run does
     curate.merge_classes("digits", "1", "7")
-    merged = datasets.load("digits")
     changed = "has changed since this run began"
     with pytest.raises(ValueError, match=changed):
-        require_same_data(store, run_id, config.data, merged, choices.choose(merged, config.data))
-    other = choices.choose(dataset, config.with_values({"data.validation_fraction": 0.2}).data)
+        require_same_data(store, run_id, config.data, load_data(config))
+    split = choices.choose(data.dataset, config.with_values({"data.validation_fraction": 0.2}).data)
     with pytest.raises(ValueError, match=changed):
-        require_same_data(store, run_id, config.data, dataset, other)
+        require_same_data(store, run_id, config.data, replace(data, split=split))
 
 
 def test_a_run_that_an_older_version_began_notes_since_when_its_loss_is_the_cross_entropy() -> None:

@@ -7,6 +7,8 @@ evaluation images uncropped.
 
 from __future__ import annotations
 
+from typing import Any
+
 from keras import layers
 
 from core.config import AugmentationConfig
@@ -16,7 +18,7 @@ from core.experiment.augmentation.geometry import Affine, PadAndCrop
 from core.experiment.augmentation.mixing import Mix, MixingModel
 from core.experiment.augmentation.rand_augment import RandAugment
 
-__all__ = ["Mix", "MixingModel", "augmentation_layers", "mixing_layer"]
+__all__ = ["Mix", "MixingModel", "augment", "augmentation_layers", "mixing_layer"]
 
 
 def augmentation_layers(config: AugmentationConfig, seed: int) -> list[layers.Layer]:
@@ -53,3 +55,18 @@ def augmentation_layers(config: AugmentationConfig, seed: int) -> list[layers.La
 def mixing_layer(config: AugmentationConfig, seed: int) -> Mix | None:
     """The layer that mixes the images of a batch, if a config asks for it."""
     return Mix(config.mixup, config.cutmix, seed + 9) if config.mixup or config.cutmix else None
+
+
+def augment(images: Any, config: AugmentationConfig, seed: int, **call: bool) -> tuple[Any, ...]:
+    """Apply a config's augmentation to images `(N, H, W, C)` of 0-255, in the order in which a run does.
+
+    Args:
+        call: `training=True` where images are changed at once and no model is built.
+
+    Returns:
+        The images, and after them, where images are mixed, what mixing tells the loss of their labels.
+    """
+    for layer in augmentation_layers(config, seed):
+        images = layer(images, **call)
+    mix = mixing_layer(config, seed)
+    return (images,) if mix is None else tuple(mix(images, **call))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from core.analysis.expected import Experience
-from core.jobs import calibrate, queue
+from core.jobs import queue, speed_probe
 from core.jobs.worker import worker_of
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
@@ -18,7 +18,7 @@ def test_runs_are_measured_in_a_slot_of_the_worker(store: RunStore) -> None:
     head = {"model.name": "vgg11", "model.resize": 32, "model.head": "gap", "model.freeze": "all"}
     bottleneck = store.create(SMALL.with_values({**head, "model.bottleneck": True}))
     queue.hold(store, [bottleneck, run_id])
-    calibrate.ask(store, [bottleneck, run_id])
+    speed_probe.ask(store, [bottleneck, run_id])
     worker_of(store.settings).ensure()
     wait_for(lambda: not any(schema.MEASURE in run.tags for run in queue.waiting(store)), 250)
     problem = store.state(bottleneck).tags[schema.UNMEASURED]
@@ -34,7 +34,7 @@ def test_runs_are_measured_in_a_slot_of_the_worker(store: RunStore) -> None:
 
 def test_a_run_is_measured_before_others_start_and_starts_after_that(store: RunStore) -> None:
     others, run_id = store.create(SMALL), store.create(SMALL)
-    calibrate.ask(store, [run_id])
+    speed_probe.ask(store, [run_id])
     worker_of(store.settings).ensure()
     wait_for(lambda: schema.PACE in store.state(run_id).tags, 120)
     assert store.state(others).status == schema.SCHEDULED  # there is one slot

@@ -45,7 +45,7 @@ def measure(store: RunStore, run_id: str, device: str, shared: int) -> None:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         **surroundings(device, shared),
     }
-    command = [sys.executable, "-m", "core.training.calibration", run_id, str(os.getpid())]
+    command = [sys.executable, "-m", "core.training.speed_probe", run_id, str(os.getpid())]
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         process = subprocess.Popen(
             command, cwd=PROGRAM, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output

@@ -1,0 +1,165 @@
+"""One experiment, prepared: what training, and the probe of its speed, make of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from core import datasets
+from core.architectures import inference_model
+from core.architectures.answer import note
+from core.architectures.describe import describe_model
+from core.architectures.model_check import check_own_model
+from core.architectures.transfer import assemble, head_of
+from core.config import ExperimentConfig
+from core.datasets import ImageDataset, choices
+from core.datasets.splits import Split
+from core.experiment.preprocessing import needs_mean, training_mean
+from core.experiment.pretrained import start_from
+from core.schedules import Length, length
+from core.system.memory import Memory
+from core.tracking.store import RunStore
+from core.training.bottleneck import bottleneck_features
+from core.training.fitting import Task
+from core.training.initialization import initialize
+from core.training.models import wrap
+from core.training.pipeline import Batches
+from core.training.regularization import regularized
+from core.training.resident import Resident, resident
+
+
+@dataclass(frozen=True)
+class Data:
+    """The images of a run: its dataset, how that is split, and how many steps follow from it."""
+
+    dataset: ImageDataset
+    split: Split
+    length: Length
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the model that is saved costs, and what training it takes.
+
+    macs: multiply-accumulates for one image.
+    """
+
+    parameters: int
+    trainable_parameters: int
+    macs: int
+    memory: Memory
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that `fit` and the evaluation take.
+
+    Attributes:
+        config: with its preprocessing decided.
+        inputs: what the model that trains takes of each image of the dataset: its pixels, or the outputs of a
+            frozen backbone (bottleneck features).
+        deployable: the model from pixels to probabilities; shares its weights with the one that trains.
+    """
+
+    config: ExperimentConfig
+    data: Data
+    task: Task
+    deployable: keras.Model
+    inputs: np.ndarray
+    cost: Cost
+
+
+def load_data(config: ExperimentConfig) -> Data:
+    """Load a config's dataset and split it."""
+    dataset = datasets.load(config.data.name, grey=config.data.grey)
+    split = choices.choose(dataset, config.data)
+    return Data(dataset, split, length(config, len(split.train)))
+
+
+def prepare_experiment(
+    config: ExperimentConfig,
+    data: Data,
+    store: RunStore,
+    initializes: bool = True,
+    built: Callable[[ExperimentConfig, Cost, keras.Model], None] = lambda *_: None,
+    computes_features: Callable[[], None] = lambda: None,
+) -> Experiment:
+    """Build the models and batches of a run, on the devices that are set up.
+
+    Args:
+        store: of the runs whose weights the config may start from.
+        initializes: whether weights that start at random are fitted to the images first; not where a
+            checkpoint will replace them.
+        built: called with the config, the cost and the network, before images are copied to a device or
+            features are computed.
+        computes_features: called before the outputs of a frozen backbone are computed.
+
+    Raises:
+        ModelError, ValueError: the model cannot be trained on these images.
+    """
+    dataset, split = data.dataset, data.split
+    net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
+    net = regularized(net, config.regularization)
+    config = start_from(net, config, store)
+    check_own_model(config.model.name, net, config.data.preprocessing)
+    if (added := note(inference_model(net))) is not None:
+        print(added)
+    mean = training_mean(dataset.images, split.train) if needs_mean(config.data.preprocessing) else None
+    if config.model.weights == "none" and initializes:
+        initialize(net, config, dataset.images, split.train, mean)
+    cost = cost_of(net, config)
+    built(config, cost, net)
+    held = None
+    if not config.model.bottleneck:
+        held = resident(dataset.images, split, config.training, cost.memory.total)
+    model, deployable = wrap(net, config, dataset.info.shape, mean, held)
+    inputs, macs = dataset.images, cost.macs
+    if config.model.bottleneck:
+        computes_features()
+        inputs = bottleneck_features(net, config, dataset, mean, store.settings)
+        model = head_of(net)
+        macs = describe_model(model).macs
+    training, validation = batches(
+        inputs, dataset.labels, split, config.training.images_per_step, config.seed, held,
+        least=config.training.devices,
+    )  # fmt: skip
+    weights = choices.weights(dataset, split.train, config.data)
+    task = Task(config, model, net, macs, training, validation, data.length, weights)
+    return Experiment(config, data, task, deployable, inputs, cost)
+
+
+def cost_of(net: keras.Model, config: ExperimentConfig) -> Cost:
+    """Count what a network costs, and estimate the memory that training it takes on all its devices."""
+    batch_size, devices = config.training.images_per_step, config.training.devices
+    facts = describe_model(inference_model(net), batch_size, config.optimizer.slots)
+    fixed = facts.memory.total - batch_size * facts.memory.per_image
+    memory = Memory(fixed * devices, facts.memory.per_image, batch_size, devices)
+    return Cost(facts.total_parameters, facts.trainable_parameters, facts.macs, memory)
+
+
+def batches(
+    images: np.ndarray,
+    labels: np.ndarray,
+    parts: Split,
+    batch_size: int,
+    seed: int,
+    held: Resident | None = None,
+    least: int = 1,
+) -> tuple[Batches, Batches]:
+    """Those that train and those that validate: of images, or of the rows of those that the device holds.
+
+    A last batch that trains is at least half a batch: batch normalization would learn from a single image.
+    least: as `Batches` takes it.
+    """
+    if held is None:
+        train, validation = parts.train, parts.validation
+    else:
+        images, labels = np.arange(len(held.rows), dtype="int32"), labels[held.rows]
+        train, validation = held.positions(parts.train), held.positions(parts.validation)
+    return (
+        Batches(images, labels, train, batch_size, seed, least=max(least, batch_size // 2)),
+        Batches(images, labels, validation, batch_size, least=least),
+    )
