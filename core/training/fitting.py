@@ -15,7 +15,7 @@ from core.training.batch_statistics import MeasureStatistics, limit_momentum, me
 from core.training.callbacks import EpochLogger, KeepBest, LossNames, RangeTest
 from core.training.checkpoint import Checkpoint, Remembers
 from core.training.device import compiles_with_xla, on_gpu
-from core.training.losses import cross_entropy, make_loss
+from core.training.losses import accuracy, cross_entropy, make_loss
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, OrderOfEpoch, fed, steps_per_execution
 from core.training.stopping import LowerOnPlateau, Patience, StopEarly, StopOnNan
@@ -125,7 +125,7 @@ def compile_model(model: keras.Model, config: ExperimentConfig, run: Length, mac
     model.compile(
         optimizer=optimizer,
         loss=make_loss(config.training, model.output_shape[-1]),
-        metrics=["accuracy", cross_entropy()],
+        metrics=[accuracy(model.output_shape[-1]), cross_entropy()],
         steps_per_execution=1
         if config.schedule.name == "range_test" or config.training.devices > 1  # Keras cannot do both
         else steps_per_execution(run.steps_per_epoch, macs_per_step, on_gpu()),

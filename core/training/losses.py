@@ -48,6 +48,17 @@ def make_loss(training: TrainingConfig, outputs: int) -> str | keras.losses.Loss
     return "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
 
 
+def accuracy(outputs: int) -> keras.metrics.Metric:
+    """Return the accuracy metric for a model with this number of outputs.
+
+    Keras creates a metric that is given by name only while it traces the training step; the step then has new
+    variables and is traced a second time.
+    """
+    if outputs == 1:
+        return keras.metrics.BinaryAccuracy(name="accuracy")
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
 def cross_entropy() -> keras.metrics.Metric:
     """The mean cross-entropy of whole-number labels in nats, without weights, smoothing or penalties.
 

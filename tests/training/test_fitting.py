@@ -127,6 +127,30 @@ def test_a_range_test_tells_the_loss_of_each_step(store: RunStore, tmp_path: Pat
     np.testing.assert_allclose(found["value"], losses, rtol=1e-4)
 
 
+class Traced(keras.layers.Layer):
+    """Leave its input as it is, and remember how often a training step was traced."""
+
+    times = 0
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        self.times += bool(training)
+        return images
+
+
+@pytest.mark.parametrize(("units", "steps_at_once"), [(4, 1), (1, 2)])
+def test_a_training_step_is_traced_once(units: int, steps_at_once: int) -> None:
+    images, traced = keras.Input((16, 16, 1)), Traced()
+    activation = "softmax" if units > 1 else "sigmoid"
+    model = keras.Model(
+        images, keras.layers.Dense(units, activation=activation)(traced(keras.layers.Flatten()(images)))
+    )
+    compile_model(model, ExperimentConfig(), Length(4, 4), macs_per_step=1000)
+    model.steps_per_execution = steps_at_once
+    labels = LABELS[:32] if units > 1 else LABELS[:32] % 2
+    model.fit(IMAGES[:32], labels, batch_size=8, verbose=0)
+    assert traced.times == 1
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_moves_weights_at_its_defaults(name: str) -> None:
     weight = keras.Variable(np.ones(2, "float32"))
