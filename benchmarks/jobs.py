@@ -93,7 +93,7 @@ def start(store: RunStore, rounds: int) -> None:
 def queue(store: RunStore, runs: int, rounds: int) -> None:
     from playwright.sync_api import sync_playwright
 
-    from tests.dashboards import CHROMIUM, FLAGS, dashboard
+    from tests.support.dashboards import CHROMIUM, FLAGS, dashboard
 
     os.environ["ARCHLAB_ROLE"] = "viewer"  # no worker: nothing starts
     for number in range(runs):

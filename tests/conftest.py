@@ -6,10 +6,7 @@ import gc
 import os
 import pickle
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,56 +16,20 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.homes import SMALL, Trained, copy_store, snapshot, stop_processes, using
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own already
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 from core.architectures.describe import Description, describe
-from core.config import ExperimentConfig
-from core.inference.client import inference_of
-from core.jobs.worker import worker_of
 from core.launching.launch import launch
-from core.system import settings as settings_module
 from core.system.settings import Settings
 from core.tracking import frames, schema
-from core.tracking.moved import follow_home
 from core.tracking.store import RunStore, get_store
-from tests.dashboards import CHROMIUM, FLAGS
-from tests.waiting import wait_for
-
-SMALL = ExperimentConfig().with_values({"training.epochs": 2, "training.batch_size": 128})
-
-
-# A decay of 1 at a rate of 10 multiplies every weight by -9 a step: past the largest float after some 40.
-DIVERGING = {
-    "optimizer.name": "sgd",
-    "optimizer.learning_rate": 10,
-    "optimizer.weight_decay": 1,
-    "training.epochs": 20,
-}
-
-
-@contextmanager
-def using(folder: Path) -> Iterator[Settings]:
-    """Make `folder` the home of this process and of all that it starts."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ARCHLAB_HOME", str(folder))
-        for variable in list(os.environ):
-            named = variable.startswith("ARCHLAB_") and variable != "ARCHLAB_HOME"
-            if named or variable == "MLFLOW_TRACKING_URI":
-                patch.delenv(variable)
-        patch.setenv("ARCHLAB_SLOTS", "1")  # on a machine with many cores too
-        settings_module.get_settings.cache_clear()
-        yield settings_module.get_settings()
-    settings_module.get_settings.cache_clear()
-
-
-def stop_processes(settings: Settings) -> None:
-    """End the worker and the prediction process of a folder."""
-    for daemon in (worker_of(settings), inference_of(settings)):
-        daemon.stop()
-        wait_for(lambda daemon=daemon: not daemon.is_running(), 30)
+from tests.support.dashboards import CHROMIUM, FLAGS
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,21 +69,6 @@ def described(shared: Path) -> Callable[..., Description]:
     return read
 
 
-def copy_store(source: Path, target: Settings) -> None:
-    """Make the database `source` of another home the store of `target`; files are looked for in `target`."""
-    target.home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target.database)
-    with closing(sqlite3.connect(target.database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    follow_home(target)
-
-
-def snapshot(settings: Settings, file: Path) -> None:
-    """Write all that the store of `settings` says into one database file."""
-    with closing(sqlite3.connect(settings.database)) as connection:
-        connection.execute("VACUUM INTO ?", (str(file),))
-
-
 @pytest.fixture(scope="session")
 def new_store(shared: Path) -> Path:
     """The database of a store as the program creates it, to be copied: MLflow takes seconds to make one."""
@@ -154,14 +100,6 @@ def settings(empty_home: Settings, new_store: Path) -> Settings:
 def store(settings: Settings) -> RunStore:
     """A real, empty MLflow store."""
     return get_store()
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A home in which one run was trained by the real queue and worker."""
-
-    settings: Settings
-    run_id: str
 
 
 @pytest.fixture(scope="session")

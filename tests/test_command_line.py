@@ -4,62 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.__main__ import main
 from core.commands.watch import Watch
 from core.config import ExperimentConfig
 from core.datasets import load, names
 from core.jobs.groups import places, repeated
 from core.jobs.worker import worker_of
-from core.system import settings as settings_module
 from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
-from core.tracking.patience import IMPATIENT
 from core.tracking.store import RunStore, get_store
 from core.ui import tables
-from tests.conftest import DIVERGING, SMALL, Trained
-from tests.test_plugin_files import NET
-from tests.waiting import wait_for
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in this process: what it prints and how it exits, without three seconds of imports."""
-    code = 0
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        redirect_stdout(StringIO()) as stdout,
-        redirect_stderr(StringIO()) as stderr,
-    ):
-        patch.setattr(sys, "argv", ["core", *arguments])
-        for name in set(IMPATIENT) - set(os.environ):  # a command sets these: undone after it
-            patch.setenv(name, "")
-            patch.delenv(name)
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        settings_module.get_settings.cache_clear()
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    settings_module.get_settings.cache_clear()
-    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
-
-
-def run_process(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command as a shell starts it."""
-    return subprocess.run(
-        [sys.executable, "-m", "core", *arguments], cwd=PROGRAM, capture_output=True, text=True, timeout=240
-    )
+from tests.support.commands import run, run_process
+from tests.support.homes import DIVERGING, SMALL, Trained
+from tests.support.own_models import NET
+from tests.support.waiting import wait_for
 
 
 def test_a_shell_gets_what_is_printed_and_how_it_ended(settings: Settings) -> None:

@@ -21,32 +21,10 @@ from core.system.plugin_files import load_helpers
 from core.system.settings import PROGRAM, Settings
 from core.tracking import schema
 from core.tracking.store import get_store
-from tests.conftest import SMALL
-from tests.waiting import wait_for
+from tests.support.homes import SMALL
+from tests.support.own_models import NET
+from tests.support.waiting import wait_for
 
-NET = """
-from core.architectures import Architecture, Card, architectures
-from core.lazy import LazyModule
-
-keras = LazyModule("keras")
-
-
-def tiny(input_shape, num_classes):
-    from . import _doubling
-
-    images = keras.Input(input_shape)
-    x = keras.layers.Conv2D(4, 3, strides=3, activation="relu")(images)
-    x = keras.layers.Flatten()(_doubling.Doubling()(x))
-    return keras.Model(images, keras.layers.Dense(num_classes, activation="softmax")(x), name="NAME")
-
-
-architectures.register(
-    Architecture(
-        name="NAME", family="Mine", build=tiny, input_shape=(28, 28, 1), num_classes=10, min_size=3,
-        card=Card(title="A tiny net", authors="me", year=2026, paper="none", summary="One convolution."),
-    )
-)
-"""
 LAYER = """
 import keras
 
@@ -143,7 +121,7 @@ def test_it_is_described_trained_and_asked_by_the_other_processes(folder: Path) 
     """The prediction process builds it, the worker trains it, its saved model loads with its own layer."""
     from core.datasets import load
     from core.inference.client import predict
-    from tests.inference.test_prediction import png
+    from tests.support.images import png
 
     settings = settings_module.get_settings()
     facts = describe(settings, "tiny", None, None, {})

@@ -10,7 +10,7 @@ import pytest
 
 from core.analysis.comparable import Competitor, compare, differences, experiment_name, repeat_name
 from core.tracking import schema
-from tests.runs import FINGERPRINT, OURS, SPLIT, run
+from tests.support.runs import FINGERPRINT, OURS, SPLIT, run
 
 
 def frame(*runs: dict[str, Any]) -> pd.DataFrame:

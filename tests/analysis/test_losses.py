@@ -8,8 +8,8 @@ import pytest
 
 from core.analysis.losses import included, sentence
 from core.tracking import schema
-from tests.runs import OURS
-from tests.runs import run as untrained
+from tests.support.runs import OURS
+from tests.support.runs import run as untrained
 
 BOTH = ["label smoothing", "the focal factor"]
 

@@ -157,7 +157,7 @@ CASES = [
 ]
 
 
-def test_memory_estimate_is_within_30_percent_of_training_processes():
+def test_memory_estimate_is_within_30_percent_oftraining_processes():
     run = [sys.executable, "-c", TRAIN, json.dumps(CASES)]
     printed = subprocess.run(run, capture_output=True, text=True, check=True, timeout=300).stdout
     measured = {name: int(taken) for name, taken in map(str.split, printed.splitlines())}

@@ -11,7 +11,7 @@ from core.architectures import build_model, inference_model
 from core.architectures.imagenet import TWINS, carried_over
 from core.architectures.transfer import backbone_of
 from core.experiment.preprocessing import preprocessing
-from tests.architectures.test_keras_applications import randomized
+from tests.support.models import randomized
 
 # Nets of more layers of the same table are wired by the same functions and named by the same rule.
 NAMES = ["vgg16", "resnet50", "resnet50_v2", "inception_v3", "inception_resnet_v2"]

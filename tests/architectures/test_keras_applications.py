@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.architectures import build_model, inference_model
+from tests.support.models import randomized
 
 pytestmark = pytest.mark.usefixtures("values_of_our_own")
 
@@ -16,21 +17,6 @@ CLASSES = 5
 
 def weighted(model, *kinds):
     return [layer for layer in model.layers if isinstance(layer, kinds)]
-
-
-def randomized(model):
-    """Give every weight a value that would show if it were wired wrongly, and that keeps answers finite."""
-    random = np.random.default_rng(3)
-    for layer in model.layers:
-        for weight in layer.weights:
-            if weight.name in ("gamma", "moving_variance"):
-                weight.assign(random.uniform(0.5, 1.5, weight.shape))
-            elif weight.name in ("beta", "bias", "moving_mean"):
-                weight.assign(random.normal(0, 0.1, weight.shape))
-            else:
-                scale = np.sqrt(2 / np.prod(weight.shape[:-1]), dtype="float32")  # He: keeps the variance
-                weight.assign(scale * random.standard_normal(weight.shape, dtype="float32"))
-    return model
 
 
 def copy_normalization(theirs, ours, shift=0.0):

@@ -16,7 +16,7 @@ from core.config import ConfigError
 from core.launching.launch import check
 from core.system import settings as settings_module
 from core.system.settings import Settings
-from tests.conftest import SMALL
+from tests.support.homes import SMALL
 
 SHAPE = (24, 24, 3)
 IMAGES = np.random.default_rng(0).uniform(size=(5, *SHAPE)).astype("float32")

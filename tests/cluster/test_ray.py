@@ -25,10 +25,10 @@ from core.system import settings as settings_module
 from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import SMALL, stop_processes, using
-from tests.nets import write_net
-from tests.servers import free_port, mlflow_server
-from tests.waiting import wait_for
+from tests.support.homes import SMALL, stop_processes, using
+from tests.support.own_models import write_net
+from tests.support.servers import free_port, mlflow_server
+from tests.support.waiting import wait_for
 
 RAY = os.environ.get("ARCHLAB_TEST_RAY")
 pytestmark = pytest.mark.skipif(not RAY, reason="make test-cluster installs Ray and names it")

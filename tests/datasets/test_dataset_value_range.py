@@ -17,7 +17,7 @@ from core.datasets.deep import Samples
 from core.datasets.importer import ImportRefused, import_images
 from core.datasets.request import parse_range
 from core.datasets.value_range import FULL, IMAGE, INNER, check_range, measure
-from tests.deep_files import png, ppm, tiff
+from tests.support.deep_files import png, ppm, tiff
 
 SHAPE = (5, 7)
 

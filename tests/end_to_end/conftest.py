@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from core.system.settings import Settings
-from tests.conftest import Trained, using
-from tests.dashboards import dashboard
+from tests.support.dashboards import dashboard
+from tests.support.homes import Trained, using
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from core.datasets import load
 from core.jobs import queue
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import SMALL, Trained
-from tests.dashboards import page_alone
-from tests.waiting import wait_for
+from tests.support.dashboards import page_alone
+from tests.support.homes import SMALL, Trained
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

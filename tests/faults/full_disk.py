@@ -27,8 +27,8 @@ def main() -> None:
     from core.launching.launch import launch
     from core.tracking import frames, schema
     from core.tracking.store import get_store
-    from tests.conftest import SMALL
-    from tests.waiting import wait_for
+    from tests.support.homes import SMALL
+    from tests.support.waiting import wait_for
 
     store = get_store()
     (run_id,) = launch([SMALL.with_values({"training.epochs": 40})])

@@ -41,9 +41,9 @@ def main() -> None:
     from core.tracking.errors import Fault, fault_of
     from core.tracking.store import get_store
     from core.ui import data_import
-    from tests.conftest import SMALL
-    from tests.faults.test_faults import trainings
-    from tests.waiting import wait_for
+    from tests.support.homes import SMALL
+    from tests.support.processes import trainings
+    from tests.support.waiting import wait_for
 
     photos = folder / "photos"
     for number in range(8):

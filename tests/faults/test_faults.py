@@ -22,7 +22,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core.jobs import queue
-from core.jobs.executors.local import RUN
 from core.jobs.logs import log_path, read_log
 from core.jobs.recovery import recover
 from core.jobs.worker import worker_of
@@ -34,10 +33,11 @@ from core.system.process_ids import is_alive, process_name
 from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import SMALL
-from tests.dashboards import is_served, start_dashboard
-from tests.nets import write_net
-from tests.waiting import wait_for
+from tests.support.dashboards import is_served, start_dashboard
+from tests.support.homes import SMALL
+from tests.support.own_models import write_net
+from tests.support.processes import trainings
+from tests.support.waiting import wait_for
 
 TIMES = int(os.environ.get("ARCHLAB_FAULTS", "1"))
 OFTEN = TIMES >= 20
@@ -45,15 +45,6 @@ LINES = 1_100_000 if OFTEN else 120_000  # of 1,000 characters: a gigabyte
 MANY = 100  # runs take seconds to write down
 LONG = SMALL.with_values({"training.epochs": 100_000})
 SHORTEST = SMALL.with_values({"training.epochs": 1})
-
-
-def trainings(run_id: str) -> list[psutil.Process]:
-    """The process of a run, and all it started."""
-    return [
-        process
-        for process in psutil.process_iter(["environ"])
-        if (process.info["environ"] or {}).get(RUN) == run_id
-    ]
 
 
 def runs_of(store: RunStore) -> list[str]:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from core.architectures import architectures
 from core.config import ExperimentConfig
 from core.tracking.store import get_store
-from tests.conftest import copy_store, stop_processes, using
 from tests.fuzz import texts
 from tests.fuzz.conftest import tries
-from tests.ui.test_pages import PAGES, opened
+from tests.support.homes import copy_store, stop_processes, using
+from tests.support.pages import PAGES, opened
 
 PARAMETERS = {
     "pages/1_Data.py": ("dataset", "look"),

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from core.system.settings import SettingsError, from_environment
 from core.tracking.store import get_store
-from tests.conftest import copy_store, using
 from tests.fuzz import texts
 from tests.fuzz.conftest import tries
-from tests.test_command_line import run
+from tests.support.commands import run
+from tests.support.homes import copy_store, using
 
 ARGUMENTS = st.one_of(texts.words, st.sampled_from(texts.SETTINGS), texts.token_soup).filter(
     lambda text: "\0" not in text  # no shell passes it

@@ -18,9 +18,9 @@ from PIL import Image
 from core.datasets.preview_import import preview_import
 from core.datasets.request import ImportRefused, parse_columns, parse_range
 from core.registry import UnknownName
-from tests.conftest import using
 from tests.fuzz import texts
 from tests.fuzz.conftest import tries
+from tests.support.homes import using
 
 NAMES = ("a.png", "b.png", "train/x/1.png", "test/y/2.png", "x/1.png", "y/2.png", "x/" + "9" * 5000 + ".png",
          "../../evil.png", "/etc/x/1.png", "x//1.png", "x/./1.png", "C:\\x\\1.png", "x\\y\\1.png", "x/",

@@ -17,8 +17,8 @@ from core.inference.descriptions import NetRequest
 from core.inference.wire import address_file
 from core.system import settings as settings_module
 from core.system.settings import Settings
-from tests.conftest import Trained
-from tests.waiting import wait_for
+from tests.support.homes import Trained
+from tests.support.waiting import wait_for
 
 LENET = NetRequest("lenet5")
 SMALL_RESNET = NetRequest("resnet_cifar", (32, 32, 3), 10, {"depth": 8})
@@ -58,7 +58,7 @@ def test_defaults_that_are_given_are_the_same_request(trained: Trained) -> None:
 def test_a_changed_file_makes_another(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.test_plugin_files import NET
+    from tests.support.own_models import NET
 
     (tmp_path / "mine.py").write_text(NET.replace("NAME", "mine"))
     monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(tmp_path))
@@ -126,7 +126,7 @@ def test_a_damaged_description_is_made_again(trained: Trained) -> None:
 
 def test_a_model_that_takes_long_to_build_keeps_no_prediction_waiting(trained: Trained) -> None:
     from core.inference.client import predict
-    from tests.inference.test_prediction import png
+    from tests.support.images import png
 
     blank = png(np.zeros((28, 28, 1), "uint8"))
     before = predict(trained.settings, trained.run_id, [blank])

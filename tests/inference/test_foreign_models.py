@@ -15,8 +15,8 @@ from PIL import Image
 from core.inference.client import InferenceError, predict
 from core.tracking.store import RunStore
 from core.ui import reads
-from tests.test_command_line import run as command
-from tests.ui.test_pages import opened
+from tests.support.commands import run as command
+from tests.support.pages import opened
 
 WEIGHTS = np.array([0.0, 0.01, -0.01])  # by which the mean pixel becomes the logits of three classes
 

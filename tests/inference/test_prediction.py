@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import socket
@@ -13,7 +12,6 @@ from multiprocessing.connection import Client
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from core.config import ExperimentConfig
 from core.datasets import load
@@ -23,13 +21,8 @@ from core.inference.wire import address_file, read_address
 from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import get_store
-from tests.conftest import Trained
-
-
-def png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+from tests.support.homes import Trained
+from tests.support.images import png
 
 
 def test_prediction_is_what_the_evaluation_saw(trained: Trained) -> None:

@@ -14,7 +14,7 @@ from core.datasets import load
 from core.experiment.preprocessing import CAFFE_MEAN, preprocessing
 from core.inference.client import InferenceError, preview
 from core.system.settings import Settings
-from tests.conftest import Trained
+from tests.support.homes import Trained
 
 CONFIG = ExperimentConfig()
 

@@ -6,24 +6,22 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import keras
-import numpy as np
 import pytest
 from mlflow.entities import LoggedModelOutput
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import datasets
 from core.config import ConfigError
-from core.datasets.importer import import_images
 from core.jobs.deletion import delete, delete_dataset, lock, unlock
 from core.system import settings as settings_module
 from core.system.settings import NotAllowed, Settings
 from core.tracking import frames, schema
 from core.tracking.states import UnknownRun
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
-from tests.test_command_line import run
-from tests.ui.test_pages import in_address, opened
+from tests.support.commands import run
+from tests.support.homes import SMALL
+from tests.support.images import imported
+from tests.support.pages import in_address, opened
 
 
 def finished(store: RunStore, tags: dict[str, str] | None = None, **changes: object) -> str:
@@ -147,15 +145,6 @@ def test_a_viewer_deletes_and_locks_nothing(store: RunStore, monkeypatch: pytest
     with pytest.raises(NotAllowed):
         delete_dataset(viewer, "pets")
     assert frames.run_ids(store) == [run_id]
-
-
-def imported(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 255, (8, 10, 10, 3), dtype=np.uint8)
-    for number, image in enumerate(pixels):
-        folder = tmp_path / "pets" / ("cat", "dog")[number % 2]
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / f"{number}.png")
-    import_images("pets", tmp_path / "pets", workers=1)
 
 
 def test_a_dataset_is_deleted_once_no_run_needs_it(store: RunStore, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from core.system import devices
 from core.system.settings import get_settings
 from core.tracking import schema
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
-from tests.waiting import wait_for
+from tests.support.homes import SMALL
+from tests.support.waiting import wait_for
 
 LONG = SMALL.with_values({"training.epochs": 100_000})
 

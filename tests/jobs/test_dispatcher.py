@@ -8,7 +8,7 @@ from core.jobs import dispatcher
 from core.jobs.dispatcher import Dispatcher
 from core.tracking import schema
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
+from tests.support.homes import SMALL
 
 
 def test_on_a_disk_that_is_nearly_full_no_training_begins(

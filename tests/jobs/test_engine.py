@@ -29,9 +29,10 @@ from core.system.process_ids import this_process
 from core.system.settings import PROGRAM, NotAllowed, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import DIVERGING, SMALL, Trained, using
-from tests.jobs.test_deletion import imported
-from tests.waiting import wait_for
+from tests.support.homes import DIVERGING, SMALL, Trained, using
+from tests.support.images import imported
+from tests.support.processes import training_process
+from tests.support.waiting import wait_for
 
 LONG = SMALL.with_values({"training.epochs": 100_000})
 
@@ -104,7 +105,7 @@ def test_a_running_run_is_cancelled_and_the_next_one_starts_and_diverges(store: 
     wait_for(lambda: "epoch 1/" in read_log(store, first))
     cancel(store, second)  # still waiting: ends at once
     assert store.state(second).status == schema.KILLED
-    training = _training_process(first)
+    training = training_process(first)
     cancel(store, first)
     wait_for(lambda: not store.state(first).active, 30)
     assert store.state(first).status == schema.KILLED
@@ -261,7 +262,7 @@ def test_a_foreground_run_that_is_interrupted_ends_killed(store: RunStore, tmp_p
     )
     wait_for(lambda: [one for one in store.active() if "epoch 1/" in read_log(store, one.run_id)])
     (run,) = store.active()
-    training = _training_process(run.run_id)
+    training = training_process(run.run_id)
     command.send_signal(signal.SIGINT)
     assert command.wait(30) == 130
     assert store.state(run.run_id).status == schema.KILLED
@@ -357,15 +358,6 @@ def _workers(settings: Settings) -> list[int]:
 
 def _worker_pid(settings: Settings) -> int:
     return int((settings.home / "worker.pid").read_text().rsplit(":", 2)[1])
-
-
-def _training_process(run_id: str) -> int:
-    (pid,) = [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if run_id in (process.info["cmdline"] or [])
-    ]
-    return pid
 
 
 def _is_zombie(pid: int) -> bool:

@@ -15,7 +15,7 @@ from core.system.memory import Memory
 from core.system.settings import from_environment
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import using
+from tests.support.homes import using
 
 MEBI = 1 << 20
 

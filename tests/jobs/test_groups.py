@@ -13,8 +13,8 @@ from core.jobs.groups import conclude_groups, repeated, summary
 from core.launching.launch import launch_groups
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
-from tests.waiting import wait_for
+from tests.support.homes import SMALL
+from tests.support.waiting import wait_for
 
 
 def test_seeds_on_folds() -> None:

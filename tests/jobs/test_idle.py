@@ -12,7 +12,7 @@ import pytest
 
 from core.system import devices
 from core.system.idle import Idle
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 LIMIT_S = 0.3
 

@@ -15,7 +15,7 @@ from core import datasets
 from core.jobs import imports
 from core.system import settings as settings_module
 from core.system.settings import NotAllowed, Settings
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

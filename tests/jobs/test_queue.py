@@ -12,7 +12,7 @@ from core.jobs.slots import Slots
 from core.system.settings import NotAllowed
 from core.tracking import schema
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
+from tests.support.homes import SMALL
 
 
 def order(store: RunStore, names: dict[str, str]) -> str:

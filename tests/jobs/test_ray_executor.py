@@ -21,8 +21,8 @@ from core.system import settings as settings_module
 from core.system.settings import Settings, SettingsError, from_environment
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import SMALL
-from tests.ui.test_pages import opened
+from tests.support.homes import SMALL
+from tests.support.pages import opened
 
 UNAVAILABLE = 503
 

@@ -9,8 +9,8 @@ from core.jobs import queue, speed_probe
 from core.jobs.worker import worker_of
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
-from tests.waiting import wait_for
+from tests.support.homes import SMALL
+from tests.support.waiting import wait_for
 
 
 def test_runs_are_measured_in_a_slot_of_the_worker(store: RunStore) -> None:

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from core.jobs.supervise import TRIES, persist
 from core.tracking import schema
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
+from tests.support.homes import SMALL
 
 
 def test_a_state_is_offered_until_the_store_takes_it(store: RunStore) -> None:

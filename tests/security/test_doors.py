@@ -22,8 +22,8 @@ from core.system import settings as settings_module
 from core.system.daemon import Daemon
 from core.system.log_limit import CUT, LOG_KEPT, LOG_LIMIT
 from core.system.settings import PROGRAM, Settings, SettingsError, from_environment
-from tests.dashboards import dashboard
-from tests.waiting import wait_for
+from tests.support.dashboards import dashboard
+from tests.support.waiting import wait_for
 
 
 def handshake(url: str, host: str, origin: str) -> int:

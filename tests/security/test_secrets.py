@@ -27,11 +27,11 @@ from core.system.settings import Settings
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import get_store
 from core.ui import reads
-from tests.conftest import SMALL, stop_processes, using
-from tests.servers import MlflowServer, mlflow_server
-from tests.test_command_line import run
-from tests.ui.test_pages import PAGES, opened
-from tests.waiting import wait_for
+from tests.support.commands import run
+from tests.support.homes import SMALL, stop_processes, using
+from tests.support.pages import PAGES, opened
+from tests.support.servers import MlflowServer, mlflow_server
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)  # the fixture trains, and opens every page three times
 

@@ -21,7 +21,7 @@ from core.tracking.errors import DamagedArtifact
 from core.tracking.opening import home_id
 from core.tracking.progress import latest
 from core.tracking.store import RunStore
-from tests.ui.test_pages import opened
+from tests.support.pages import opened
 
 DAMAGES = {"empty": b"", "cut off": b'{"name": "digits", "cl', "noise": b"\x93\x00\xff" * 99, "list": b"[1]"}
 

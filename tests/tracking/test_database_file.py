@@ -22,9 +22,9 @@ from core.tracking.errors import Fault, StoreError, fault_of
 from core.tracking.migration import newest_schema, schema_of, schemas
 from core.tracking.store import RunStore, get_store
 from core.tracking.writer import MetricWriter
-from tests.tracking.test_writer import rename
-from tests.ui.test_pages import opened
-from tests.waiting import wait_for
+from tests.support.pages import opened
+from tests.support.tables import rename
+from tests.support.waiting import wait_for
 
 CONFIG = ExperimentConfig()
 OF_2_9 = "acf3f17fdcc7"  # the schema of MLflow 2.9

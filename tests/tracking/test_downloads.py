@@ -13,7 +13,7 @@ import pytest
 
 from core.system.settings import SettingsError
 from core.tracking.downloads import kept
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def test_an_artifact_is_downloaded_once_unless_it_may_have_changed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from core.system import settings as settings_module
 from core.system.settings import Settings
 from core.tracking.model_files import README, requirements, save_model, write_beside
 from core.tracking.store import get_store
-from tests.conftest import Trained
+from tests.support.homes import Trained
 
 # Together they have every layer that Keras lacks; the first has none.
 MODELS = {

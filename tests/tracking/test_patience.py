@@ -16,7 +16,7 @@ from core.tracking import patience
 from core.tracking.errors import Refused
 from core.tracking.patience import IMPATIENT, RETRIES, be_impatient, patiently, without_impatience
 from core.tracking.store import RunStore
-from tests.conftest import SMALL
+from tests.support.homes import SMALL
 
 
 def rename(store: RunStore, name: str, to: str) -> None:

@@ -20,8 +20,8 @@ from core.tracking.progress import latest, report
 from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
-from tests.conftest import SMALL
-from tests.waiting import wait_for
+from tests.support.homes import SMALL
+from tests.support.waiting import wait_for
 
 
 def tags(started: float, **progress: object) -> dict[str, str]:

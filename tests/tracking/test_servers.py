@@ -28,8 +28,9 @@ from core.tracking import connections, frames, schema, states
 from core.tracking.errors import Fault, StoreError, fault_of
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import RunStore, _store_for, get_store
-from tests.conftest import SMALL, stop_processes, using
-from tests.servers import (
+from tests.support.commands import run
+from tests.support.homes import SMALL, stop_processes, using
+from tests.support.servers import (
     MISSING,
     MlflowServer,
     Postgres,
@@ -39,8 +40,7 @@ from tests.servers import (
     postgres_programs,
     resetting_proxy,
 )
-from tests.test_command_line import run
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 COMMANDS = (("status",), ("list", "runs"), ("log", "0"), ("cancel", "0"), ("train", "--recipe", "quickstart"))
 

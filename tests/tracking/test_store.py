@@ -21,7 +21,7 @@ from core.system.settings import PROGRAM, Settings, SettingsError
 from core.tracking import frames, schema, states
 from core.tracking.connections import connected
 from core.tracking.store import RunStore, UnknownRun, get_store
-from tests.conftest import using
+from tests.support.homes import using
 
 
 def test_processes_that_open_a_missing_store_together_make_one(empty_home: Settings) -> None:

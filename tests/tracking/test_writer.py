@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import sys
 import time
-from contextlib import closing
 
 import pytest
 
@@ -16,7 +14,8 @@ from core.tracking import writer as writer_module
 from core.tracking.patience import TRIES
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
-from tests.waiting import wait_for
+from tests.support.tables import rename
+from tests.support.waiting import wait_for
 
 
 def test_writer_keeps_what_was_said_before_a_crash(store: RunStore) -> None:
@@ -64,11 +63,6 @@ def test_what_a_writer_calls_is_tried_again(store: RunStore) -> None:
         writer.metrics({"loss": 2.0}, step=1)
     assert tries == [0, 1]
     assert store.run(run_id).data.metrics == {"loss": 2.0}
-
-
-def rename(store: RunStore, table: str, to: str) -> None:
-    with closing(sqlite3.connect(store.settings.database, timeout=30)) as connection, connection:
-        connection.execute(f"ALTER TABLE {table} RENAME TO {to}")
 
 
 def test_a_writer_loses_nothing_while_the_store_is_away(

@@ -26,8 +26,8 @@ from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.training.experiment import load_data
 from core.training.logged import log_data
-from tests.conftest import SMALL, Trained
-from tests.test_command_line import run
+from tests.support.commands import run
+from tests.support.homes import SMALL, Trained
 
 
 def fold(number: int, **settings) -> ExperimentConfig:

@@ -37,7 +37,7 @@ from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.training.models import wrap
-from tests.conftest import SMALL, Trained
+from tests.support.homes import SMALL, Trained
 
 SHAPE = (16, 16, 1)
 FEW = SMALL.with_values({"training.epochs": 2, "training.batch_size": 256})

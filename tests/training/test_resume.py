@@ -15,8 +15,8 @@ from core.launching.launch import extend, launch, resume, train_here
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore
-from tests.jobs.test_engine import _training_process
-from tests.waiting import wait_for
+from tests.support.processes import training_process
+from tests.support.waiting import wait_for
 
 # Everything that has a memory: slots, averages, random states, a schedule, patience, the best weights, and
 # batch normalization, which this head has.
@@ -54,7 +54,7 @@ def test_a_killed_run_ends_as_one_that_was_not(store: RunStore) -> None:
     assert state == schema.FINISHED, store.read_text(whole, schema.LOG)
     (killed,) = launch([CONFIG])
     wait_for(lambda: store.last_step(killed) >= 2)
-    os.kill(_training_process(killed), signal.SIGKILL)
+    os.kill(training_process(killed), signal.SIGKILL)
     wait_for(lambda: not store.state(killed).active, 30)
     assert store.state(killed).status == schema.FAILED
     resume(store, killed)

@@ -16,8 +16,8 @@ from core.datasets.importer import import_images
 from core.jobs import imports
 from core.system.settings import Settings
 from core.ui import reads
-from tests.ui.test_pages import opened
-from tests.waiting import wait_for
+from tests.support.pages import opened
+from tests.support.waiting import wait_for
 
 
 def picture(path: Path, seed: int) -> None:

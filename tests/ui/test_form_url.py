@@ -8,8 +8,7 @@ from core.config import ExperimentConfig
 from core.system.settings import Settings
 from core.tracking.store import get_store
 from core.ui.form_url import query
-from tests.ui.test_learning_form import launch_button
-from tests.ui.test_pages import opened
+from tests.support.pages import launch_button, opened
 
 CHANGED = {
     "data.folds": 5,

@@ -22,10 +22,10 @@ from core.tracking import frames, schema
 from core.tracking.store import get_store
 from core.ui.gallery import ONE, TWO
 from core.ui.gallery_cost import OWN, PURPOSE
-from tests.conftest import SMALL, Trained
-from tests.runs import run
-from tests.ui.test_pages import opened
-from tests.waiting import wait_for
+from tests.support.homes import SMALL, Trained
+from tests.support.pages import opened
+from tests.support.runs import run
+from tests.support.waiting import wait_for
 
 PAGE = "pages/7_Architectures.py"
 DIAGRAM = "graphviz_chart"

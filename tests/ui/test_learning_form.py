@@ -5,12 +5,7 @@ from __future__ import annotations
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
-from tests.ui.test_pages import opened
-
-
-def launch_button(app):
-    (button,) = [one for one in app.button if one.label.startswith("Launch")]
-    return button
+from tests.support.pages import launch_button, opened
 
 
 def test_settings_of_the_address_reach_the_run(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from core.tracking import schema, states
 from core.tracking.store import RunStore
 from core.ui import reads
 from core.ui.compare import newest_with_curves
-from tests.ui.test_pages import opened
+from tests.support.pages import opened
 
 PAGE = "streamlit_app.py"
 

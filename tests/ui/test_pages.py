@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
 from core.jobs import deletion
@@ -17,26 +16,8 @@ from core.system.settings import PROGRAM
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.ui import reads, tables, words
-from tests.conftest import Trained, stop_processes, using
-
-PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (PROGRAM / "pages").glob("*.py"))]
-
-
-def opened(page: str, **query: str | list[str]) -> AppTest:
-    """The page as a visitor gets it, after one run of its script."""
-    app = AppTest.from_file(str(PROGRAM / "streamlit_app.py"), default_timeout=60)
-    app.query_params.update(query)
-    app.run()
-    if page != "streamlit_app.py":
-        app.switch_page(page)
-        app.run()
-    return app
-
-
-def in_address(app: AppTest, name: str) -> list[str]:
-    """What stands in the page's address under a name."""
-    values = app.query_params[name]
-    return [values] if isinstance(values, str) else values
+from tests.support.homes import Trained, stop_processes, using
+from tests.support.pages import PAGES, in_address, opened
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +66,7 @@ def test_page_on_many_runs(many: Path, page: str) -> None:
 def test_no_page_imports_tensorflow(trained: Trained) -> None:
     code = (
         "import sys; sys.path.insert(0, '.')\n"
-        "from tests.ui.test_pages import PAGES, opened\n"
+        "from tests.support.pages import PAGES, opened\n"
         "for page in PAGES:\n"
         "    assert not opened(page).exception\n"
         "    print(page, [name for name in ('tensorflow', 'keras', 'jax', 'torch') if name in sys.modules])\n"

@@ -12,8 +12,8 @@ from core.tracking import frames, schema
 from core.tracking.progress import report
 from core.tracking.store import RunStore
 from core.ui import queue_table, tables, words
-from tests.conftest import SMALL
-from tests.ui.test_pages import opened
+from tests.support.homes import SMALL
+from tests.support.pages import opened
 
 
 @pytest.fixture

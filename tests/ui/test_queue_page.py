@@ -17,9 +17,9 @@ from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.ui import queue_table, tables
 from core.ui.queue_times import expectations
-from tests.conftest import SMALL
-from tests.ui.test_pages import opened
-from tests.waiting import wait_for
+from tests.support.homes import SMALL
+from tests.support.pages import opened
+from tests.support.waiting import wait_for
 
 
 def table(store: RunStore):

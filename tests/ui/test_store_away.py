@@ -13,9 +13,9 @@ import streamlit as st
 from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
-from tests.conftest import Trained
-from tests.jobs.test_deletion import imported
-from tests.ui.test_pages import PAGES, opened
+from tests.support.homes import Trained
+from tests.support.images import imported
+from tests.support.pages import PAGES, opened
 
 TABLES = ("runs", "params", "metrics", "latest_metrics", "tags")
 WITHOUT_RUNS = "pages/1_Data.py"

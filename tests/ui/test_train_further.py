@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.config import ExperimentConfig
 from core.tracking import schema
 from core.tracking.store import RunStore
-from tests.ui.test_pages import opened
+from tests.support.pages import opened
 
 
 def test_a_cosine_that_ended_is_followed_by_a_rate_of_choice(store: RunStore) -> None:

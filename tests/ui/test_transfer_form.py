@@ -17,9 +17,9 @@ from core.tracking import schema
 from core.tracking.store import get_store
 from core.ui import words
 from core.ui.transfer_form import layer_table
-from tests.conftest import Trained
-from tests.test_command_line import run
-from tests.ui.test_pages import opened
+from tests.support.commands import run
+from tests.support.homes import Trained
+from tests.support.pages import opened
 
 
 def captions(app: AppTest) -> list[str]:

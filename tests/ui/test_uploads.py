@@ -17,9 +17,9 @@ from core.jobs import imports
 from core.system.settings import Settings, get_settings
 from core.ui import uploads
 from core.ui.uploads import Visit
-from tests.conftest import Trained
-from tests.ui.test_pages import opened
-from tests.waiting import wait_for
+from tests.support.homes import Trained
+from tests.support.pages import opened
+from tests.support.waiting import wait_for
 
 VISIT = "test session id"  # of Streamlit's AppTest
 

@@ -16,8 +16,8 @@ from core.system.settings import NotAllowed, Settings
 from core.tracking import schema
 from core.tracking.store import get_store
 from core.ui import reads
-from tests.conftest import copy_store, stop_processes, using
-from tests.ui.test_pages import PAGES, opened
+from tests.support.homes import copy_store, stop_processes, using
+from tests.support.pages import PAGES, opened
 
 CHANGES = {  # by page: what a trainer is offered here
     "pages/1_Data.py": {"Import", "Undo all changes"},

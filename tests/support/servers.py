@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 MISSING = "no PostgreSQL on this machine: install the package postgresql to run these tests"
 

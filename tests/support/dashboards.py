@@ -16,8 +16,8 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from core.system.settings import PROGRAM
-from tests.servers import free_port
-from tests.waiting import wait_for
+from tests.support.servers import free_port
+from tests.support.waiting import wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # A test talks to this machine alone: what Chromium would ask of the world by itself is off.

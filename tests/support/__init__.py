@@ -1,0 +1,1 @@
+"""What tests share: homes, stores, pages, commands, processes, images, servers."""

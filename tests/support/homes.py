@@ -1,0 +1,77 @@
+"""Homes of the program with real stores, workers and trained runs in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.config import ExperimentConfig
+from core.inference.client import inference_of
+from core.jobs.worker import worker_of
+from core.system import settings as settings_module
+from core.system.settings import Settings
+from core.tracking.moved import follow_home
+from tests.support.waiting import wait_for
+
+SMALL = ExperimentConfig().with_values({"training.epochs": 2, "training.batch_size": 128})
+
+
+# A decay of 1 at a rate of 10 multiplies every weight by -9 a step: past the largest float after some 40.
+DIVERGING = {
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 10,
+    "optimizer.weight_decay": 1,
+    "training.epochs": 20,
+}
+
+
+@contextmanager
+def using(folder: Path) -> Iterator[Settings]:
+    """Make `folder` the home of this process and of all that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARCHLAB_HOME", str(folder))
+        for variable in list(os.environ):
+            named = variable.startswith("ARCHLAB_") and variable != "ARCHLAB_HOME"
+            if named or variable == "MLFLOW_TRACKING_URI":
+                patch.delenv(variable)
+        patch.setenv("ARCHLAB_SLOTS", "1")  # on a machine with many cores too
+        settings_module.get_settings.cache_clear()
+        yield settings_module.get_settings()
+    settings_module.get_settings.cache_clear()
+
+
+def stop_processes(settings: Settings) -> None:
+    """End the worker and the prediction process of a folder."""
+    for daemon in (worker_of(settings), inference_of(settings)):
+        daemon.stop()
+        wait_for(lambda daemon=daemon: not daemon.is_running(), 30)
+
+
+def copy_store(source: Path, target: Settings) -> None:
+    """Make the database `source` of another home the store of `target`; files are looked for in `target`."""
+    target.home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target.database)
+    with closing(sqlite3.connect(target.database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    follow_home(target)
+
+
+def snapshot(settings: Settings, file: Path) -> None:
+    """Write all that the store of `settings` says into one database file."""
+    with closing(sqlite3.connect(settings.database)) as connection:
+        connection.execute("VACUUM INTO ?", (str(file),))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A home in which one run was trained by the real queue and worker."""
+
+    settings: Settings
+    run_id: str
