@@ -8,13 +8,17 @@ READY := .venv/ready$(if $(GPU),-gpu,)
 # The program is many short processes: what one of them compiles, the others find compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-faults test-cluster test-gpu-rehearsal fuzz check format screenshots clean
+.PHONY: run test test-fast test-faults test-cluster test-gpu-rehearsal fuzz check format screenshots clean
 
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+# for the edit loop: no process of the program, no browser, no training
+test-fast: .venv/ready-dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engine and not browser and not slow"
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .

@@ -32,6 +32,16 @@ from tests.support.dashboards import CHROMIUM, FLAGS
 from tests.support.waiting import wait_for
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a trained run as `engine`, and what needs Chromium as `browser`."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "trained" in fixtures:
+            item.add_marker(pytest.mark.engine)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def set_aside() -> None:
     """Keep the collector from what earlier modules left: Streamlit and Keras collect garbage all the time.

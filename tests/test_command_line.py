@@ -26,6 +26,8 @@ from tests.support.homes import DIVERGING, SMALL, Trained
 from tests.support.own_models import NET
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 
 def test_a_shell_gets_what_is_printed_and_how_it_ended(settings: Settings) -> None:
     answer = run_process("list", "recipes", "--json")

@@ -11,6 +11,8 @@ from benchmarks import gpu
 from core import datasets
 from core.system.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_part_that_fails_is_a_row_and_the_next_one_runs(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

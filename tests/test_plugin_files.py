@@ -25,6 +25,8 @@ from tests.support.homes import SMALL
 from tests.support.own_models import NET
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 LAYER = """
 import keras
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from core.system.settings import PROGRAM
+
+pytestmark = pytest.mark.engine
 
 CODE = """
 import sys

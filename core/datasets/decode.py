@@ -34,6 +34,7 @@ UPRIGHT = {  # what undoes each orientation; 1 is upright
 }
 SIDEWAYS = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))  # these exchange the sides
 
+TOO_LARGE = "needs more memory than an image may take"
 OUT_OF_MEMORY = "decoder error -9"  # as Pillow says where a decoder of its own gets no memory
 JPEG_2000_START = b"jP  \r\n\x87\n"
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -149,11 +150,11 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
     except Image.DecompressionBombError:
         raise Unreadable(f"has more than the {MAX_PIXELS:,} pixels that are read") from None
     except MemoryError:
-        raise Unreadable("needs more memory than an image may take") from None
+        raise Unreadable(TOO_LARGE) from None
     except Exception as error:  # damaged files raise nearly anything in Pillow; the reason goes to the report
         reason = str(error).strip() or type(error).__name__
         if OUT_OF_MEMORY in reason:
-            raise Unreadable("needs more memory than an image may take") from None
+            raise Unreadable(TOO_LARGE) from None
         if isinstance(error, OSError) and len(data) > 12 and data[4:12] == JPEG_2000_START:
             reason += ", or more memory is needed than an image may take"  # its library says the same of both
         raise Unreadable(f"is damaged ({reason})") from error

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.decode import Target, Unreadable, decode_image, measure_image
+from core.datasets.decode import TOO_LARGE, Target, Unreadable, decode_image, measure_image
 from core.datasets.limits import limit_memory, limit_next_image
 from core.datasets.reader import Reader, where_from_json
 from core.datasets.store import HEADER_BYTES, pixel_digest
@@ -71,6 +71,9 @@ def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: 
         except Unreadable as error:
             results.append(str(error))
             continue
+        except MemoryError:  # of the file itself, before it is decoded
+            results.append(TOO_LARGE)
+            continue
         image = pixels[position]
         image[:] = decoded.pixels[:, ::-1] if position in mirrored else decoded.pixels
         flags = GREY * decoded.grey | TRANSPARENT * decoded.transparent | ANIMATED * decoded.animated
@@ -90,6 +93,8 @@ def measure_chunk(reader: Reader, chunk: dict[str, Any]) -> list[Any]:
             results.append(measure_image(reader.read(where_from_json(where))))
         except Unreadable as error:
             results.append(str(error))
+        except MemoryError:
+            results.append(TOO_LARGE)
     return results
 
 

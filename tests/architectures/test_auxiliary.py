@@ -10,6 +10,8 @@ import pytest
 from core.architectures import build_model, inference_model
 from core.architectures.layers import AuxiliaryModel
 
+pytestmark = pytest.mark.slow
+
 IMAGES = np.random.default_rng(0).uniform(size=(6, 40, 40, 3)).astype("float32")
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 

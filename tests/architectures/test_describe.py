@@ -10,6 +10,8 @@ import pytest
 from core.architectures import build_model
 from core.architectures.describe import describe, describe_built, describe_model
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "name",
     "input_shape",

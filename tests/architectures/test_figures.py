@@ -4,6 +4,8 @@ import pytest
 
 from core.architectures import architectures
 
+pytestmark = pytest.mark.slow
+
 # name: (trainable parameters, all parameters); the difference is the moving mean and variance of each
 # normalised channel, and in lenet5_1998 the 840 fixed numbers of the output bitmaps
 PARAMETERS = {

@@ -13,6 +13,8 @@ from core.architectures.transfer import backbone_of
 from core.experiment.preprocessing import preprocessing
 from tests.support.models import randomized
 
+pytestmark = pytest.mark.slow
+
 # Nets of more layers of the same table are wired by the same functions and named by the same rule.
 NAMES = ["vgg16", "resnet50", "resnet50_v2", "inception_v3", "inception_resnet_v2"]
 MODULES = {

@@ -10,7 +10,7 @@ import pytest
 from core.architectures import build_model, inference_model
 from tests.support.models import randomized
 
-pytestmark = pytest.mark.usefixtures("values_of_our_own")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("values_of_our_own")]
 
 CLASSES = 5
 

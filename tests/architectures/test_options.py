@@ -4,6 +4,8 @@ import pytest
 
 from core.architectures import Option, architectures, build_model, check_options
 
+pytestmark = pytest.mark.slow
+
 DEPTH = Option("depth", 20, "Layers.", 8, 1202, step=6)
 
 

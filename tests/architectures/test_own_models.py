@@ -18,6 +18,8 @@ from core.system import settings as settings_module
 from core.system.settings import Settings
 from tests.support.homes import SMALL
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (24, 24, 3)
 IMAGES = np.random.default_rng(0).uniform(size=(5, *SHAPE)).astype("float32")
 

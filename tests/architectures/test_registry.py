@@ -11,6 +11,8 @@ import tensorflow as tf
 from core.architectures import architectures, build_model, check_input, inference_model
 from core.architectures.layers import AuxiliaryModel
 
+pytestmark = pytest.mark.slow
+
 NAMES = architectures.names()
 
 # The nets of any depth are trained at a depth that has two blocks a stage.

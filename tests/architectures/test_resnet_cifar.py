@@ -7,6 +7,8 @@ import pytest
 from core.architectures import build_model
 from core.architectures.layers import ZeroPaddedShortcut
 
+pytestmark = pytest.mark.slow
+
 
 def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

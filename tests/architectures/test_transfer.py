@@ -15,6 +15,8 @@ from core.architectures.transfer import (
 )
 from core.config import ModelConfig
 
+pytestmark = pytest.mark.slow
+
 IMAGES = np.random.default_rng(0).uniform(size=(8, 8, 8, 1)).astype("float32")
 LABELS = np.arange(8) % 2
 

@@ -6,6 +6,8 @@ import pytest
 
 from core.architectures import build_model
 
+pytestmark = pytest.mark.slow
+
 TUTORIALS = ["mnist_cnn", "cifar_cnn", "cuda_convnet", "cats_dogs_cnn"]
 
 # Convolutions k·k·in·out + out, dense layers in·out + out, from the image to the answer

@@ -13,6 +13,8 @@ import pytest
 from core.datasets import archive
 from core.datasets.importer import ImportRefused, import_images
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_empty_class_in_an_archive_is_named(tmp_path, png):
     def folders(file: zipfile.ZipFile) -> None:

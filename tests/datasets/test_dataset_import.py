@@ -11,6 +11,8 @@ import pytest
 from core import datasets
 from core.datasets.importer import ImportRefused, import_images
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_folder_a_class_becomes_a_dataset(photos):
     photos.add(*(f"cat/{i}.png" for i in range(10)), *(f"dog/{i}.png" for i in range(20)))

@@ -115,6 +115,7 @@ def test_a_replacement_killed_halfway_brings_the_old_dataset_back(photos, home):
     assert datasets.info("x") == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "said"),
     [

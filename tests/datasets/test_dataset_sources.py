@@ -18,6 +18,8 @@ from core.registry import UnknownName
 from core.system.settings import PROGRAM, NotAllowed, get_settings
 from tests.datasets.conftest import Photos
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", datasets.datasets.names())
 def test_a_source_announces_itself_completely(name):

@@ -19,6 +19,8 @@ from core.datasets.split_report import report, report_of, sentences
 from core.datasets.splits import split
 from core.launching.launch import notes, warnings
 
+pytestmark = pytest.mark.slow
+
 
 def said(name: str, **data) -> tuple[tuple[str, ...], tuple[str, ...]]:
     made = report(datasets.load(name), DataConfig(name=name, **data))

@@ -15,6 +15,8 @@ from core.datasets.importer import ImportRefused, import_images
 from core.datasets.splits import split
 from core.datasets.walk import LEADS_OUT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def listed(photos):

@@ -19,6 +19,8 @@ from core.datasets.request import parse_range
 from core.datasets.value_range import FULL, IMAGE, INNER, check_range, measure
 from tests.support.deep_files import png, ppm, tiff
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (5, 7)
 
 

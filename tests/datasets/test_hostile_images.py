@@ -19,6 +19,8 @@ from core.datasets.limited import Decoders, Gone
 from core.datasets.value_range import Rule
 from core.system.settings import PROGRAM
 
+pytestmark = pytest.mark.slow
+
 TARGET = Target(28, 28, 1, values="image")
 
 

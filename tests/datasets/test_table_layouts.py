@@ -11,6 +11,8 @@ import pytest
 from core import datasets
 from core.datasets.importer import ImportRefused, import_images
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = range(10, 22)
 
 

@@ -39,6 +39,8 @@ from tests.support.own_models import write_net
 from tests.support.processes import trainings
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 TIMES = int(os.environ.get("ARCHLAB_FAULTS", "1"))
 OFTEN = TIMES >= 20
 LINES = 1_100_000 if OFTEN else 120_000  # of 1,000 characters: a gigabyte

@@ -17,6 +17,8 @@ from tests.fuzz.conftest import tries
 from tests.support.homes import copy_store, stop_processes, using
 from tests.support.pages import PAGES, opened
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = {
     "pages/1_Data.py": ("dataset", "look"),
     "pages/2_Train.py": (

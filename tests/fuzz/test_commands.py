@@ -17,6 +17,8 @@ from tests.fuzz.conftest import tries
 from tests.support.commands import run
 from tests.support.homes import copy_store, using
 
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = st.one_of(texts.words, st.sampled_from(texts.SETTINGS), texts.token_soup).filter(
     lambda text: "\0" not in text  # no shell passes it
 )

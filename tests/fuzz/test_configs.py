@@ -26,6 +26,7 @@ def is_one_sentence(error: BaseException) -> bool:
     return 0 < len(text) < 3000 and "Traceback" not in text and "integer string conversion" not in text
 
 
+@pytest.mark.slow
 @given(texts.documents)
 @example("training: {epochs: !!int ''}")
 @example("x: !!bool foo")
@@ -72,6 +73,7 @@ def test_a_tree_of_settings_is_taken_or_refused_in_a_sentence(tree: object) -> N
         from_mapping({"model": {"options": {"layers": tree}}})
 
 
+@pytest.mark.slow
 @given(texts.layer_lists, st.integers(2, 1000))
 @example("- conv: !!int ''", 10)
 @example("- dropout: !!bool x", 10)

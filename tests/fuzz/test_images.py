@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from core.datasets.decode import POLICIES, Target, Unreadable, decode_image, measure_image
 from tests.fuzz.conftest import tries
+
+pytestmark = pytest.mark.slow
 
 MODES = ("L", "RGB", "RGBA", "P", "1", "LA", "I;16", "F", "CMYK")
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000")

@@ -22,6 +22,8 @@ from tests.fuzz import texts
 from tests.fuzz.conftest import tries
 from tests.support.homes import using
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("a.png", "b.png", "train/x/1.png", "test/y/2.png", "x/1.png", "y/2.png", "x/" + "9" * 5000 + ".png",
          "../../evil.png", "/etc/x/1.png", "x//1.png", "x/./1.png", "C:\\x\\1.png", "x\\y\\1.png", "x/",
          "/", "",

@@ -20,6 +20,8 @@ from core.system.settings import Settings
 from tests.support.homes import Trained
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 LENET = NetRequest("lenet5")
 SMALL_RESNET = NetRequest("resnet_cifar", (32, 32, 3), 10, {"depth": 8})
 

@@ -18,6 +18,8 @@ from core.ui import reads
 from tests.support.commands import run as command
 from tests.support.pages import opened
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = np.array([0.0, 0.01, -0.01])  # by which the mean pixel becomes the logits of three classes
 
 

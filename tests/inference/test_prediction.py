@@ -24,6 +24,8 @@ from core.tracking.store import get_store
 from tests.support.homes import Trained
 from tests.support.images import png
 
+pytestmark = pytest.mark.slow
+
 
 def test_prediction_is_what_the_evaluation_saw(trained: Trained) -> None:
     """The demo decodes and scales as training did: the same image gets the same probabilities."""

@@ -16,6 +16,8 @@ from core.inference.client import InferenceError, preview
 from core.system.settings import Settings
 from tests.support.homes import Trained
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ExperimentConfig()
 
 

@@ -23,6 +23,8 @@ from tests.support.homes import SMALL
 from tests.support.images import imported
 from tests.support.pages import in_address, opened
 
+pytestmark = pytest.mark.engine
+
 
 def finished(store: RunStore, tags: dict[str, str] | None = None, **changes: object) -> str:
     """A finished run with an artifact, a saved model, a checkpoint and a log."""

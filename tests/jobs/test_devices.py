@@ -17,6 +17,8 @@ from core.tracking.store import RunStore
 from tests.support.homes import SMALL
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 LONG = SMALL.with_values({"training.epochs": 100_000})
 
 

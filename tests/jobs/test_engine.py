@@ -34,6 +34,8 @@ from tests.support.images import imported
 from tests.support.processes import training_process
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 LONG = SMALL.with_values({"training.epochs": 100_000})
 
 

@@ -17,6 +17,8 @@ from core.tracking import schema
 from core.tracking.store import RunStore, get_store
 from tests.support.homes import using
 
+pytestmark = pytest.mark.engine
+
 MEBI = 1 << 20
 
 

@@ -16,6 +16,8 @@ from core.tracking.store import RunStore
 from tests.support.homes import SMALL
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 
 def test_seeds_on_folds() -> None:
     group = repeated(ExperimentConfig(seed=7), seeds=2, folds=3)

@@ -17,6 +17,8 @@ from core.system import settings as settings_module
 from core.system.settings import NotAllowed, Settings
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:

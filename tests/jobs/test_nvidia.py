@@ -203,6 +203,7 @@ def test_why_keras_sees_no_gpu(output, printed, gpu, packages, environment, word
     assert (found is None) if words is None else (words in str(found))
 
 
+@pytest.mark.slow
 def test_a_check_is_kept_until_the_driver_changes(driver: Path, settings: Settings) -> None:
     """Here a real one: Keras sees no GPU, because there is none behind the program that lists one."""
     (driver / "mig").write_text(f"0, {H100}, NVIDIA H100 80GB HBM3, 81559, 0, 0, 580.95.05, Disabled\n")

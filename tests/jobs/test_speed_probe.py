@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from core.analysis.expected import Experience
 from core.jobs import queue, speed_probe
 from core.jobs.worker import worker_of
@@ -11,6 +13,8 @@ from core.tracking import frames, schema
 from core.tracking.store import RunStore
 from tests.support.homes import SMALL
 from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.engine
 
 
 def test_runs_are_measured_in_a_slot_of_the_worker(store: RunStore) -> None:

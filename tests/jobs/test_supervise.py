@@ -14,6 +14,8 @@ from core.tracking import schema
 from core.tracking.store import RunStore
 from tests.support.homes import SMALL
 
+pytestmark = pytest.mark.engine
+
 
 def test_a_state_is_offered_until_the_store_takes_it(store: RunStore) -> None:
     run_id = store.create(SMALL)

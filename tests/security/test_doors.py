@@ -25,6 +25,8 @@ from core.system.settings import PROGRAM, Settings, SettingsError, from_environm
 from tests.support.dashboards import dashboard
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def handshake(url: str, host: str, origin: str) -> int:
     """The status with which the dashboard answers a page that wants to act as its visitor."""

@@ -33,7 +33,10 @@ from tests.support.pages import PAGES, opened
 from tests.support.servers import MlflowServer, mlflow_server
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(900)  # the fixture trains, and opens every page three times
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.timeout(900),
+]  # the fixture trains, and opens every page three times
 
 USER, PLANTED = "somebody", "pl4nted-S3cret"
 FORMS = (PLANTED, base64.b64encode(f"{USER}:{PLANTED}".encode()).decode())

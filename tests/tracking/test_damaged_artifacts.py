@@ -23,6 +23,8 @@ from core.tracking.progress import latest
 from core.tracking.store import RunStore
 from tests.support.pages import opened
 
+pytestmark = pytest.mark.slow
+
 DAMAGES = {"empty": b"", "cut off": b'{"name": "digits", "cl', "noise": b"\x93\x00\xff" * 99, "list": b"[1]"}
 
 

@@ -26,6 +26,8 @@ from tests.support.pages import opened
 from tests.support.tables import rename
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ExperimentConfig()
 OF_2_9 = "acf3f17fdcc7"  # the schema of MLflow 2.9
 

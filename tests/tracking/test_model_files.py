@@ -27,6 +27,8 @@ from core.tracking.model_files import README, requirements, save_model, write_be
 from core.tracking.store import get_store
 from tests.support.homes import Trained
 
+pytestmark = pytest.mark.slow
+
 # Together they have every layer that Keras lacks; the first has none.
 MODELS = {
     "lenet5": {},

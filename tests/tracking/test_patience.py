@@ -18,6 +18,8 @@ from core.tracking.patience import IMPATIENT, RETRIES, be_impatient, patiently, 
 from core.tracking.store import RunStore
 from tests.support.homes import SMALL
 
+pytestmark = pytest.mark.slow
+
 
 def rename(store: RunStore, name: str, to: str) -> None:
     with closing(sqlite3.connect(store.settings.database, timeout=30)) as connection, connection:

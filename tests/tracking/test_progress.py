@@ -23,6 +23,8 @@ from core.tracking.writer import MetricWriter
 from tests.support.homes import SMALL
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 
 def tags(started: float, **progress: object) -> dict[str, str]:
     return {schema.STARTED: str(int(1000 * started)), schema.PROGRESS: json.dumps(progress)}

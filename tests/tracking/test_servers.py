@@ -42,6 +42,8 @@ from tests.support.servers import (
 )
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = (("status",), ("list", "runs"), ("log", "0"), ("cancel", "0"), ("train", "--recipe", "quickstart"))
 
 

@@ -23,6 +23,8 @@ from core.tracking.connections import connected
 from core.tracking.store import RunStore, UnknownRun, get_store
 from tests.support.homes import using
 
+pytestmark = pytest.mark.slow
+
 
 def test_processes_that_open_a_missing_store_together_make_one(empty_home: Settings) -> None:
     code = "from core.tracking.store import get_store; print(get_store().experiment_id)"

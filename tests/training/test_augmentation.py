@@ -13,6 +13,8 @@ from core.experiment.augmentation import augmentation_layers, mixing_layer
 from core.experiment.augmentation.geometry import PadAndCrop, warp
 from core.experiment.augmentation.rand_augment import CHANGES, GEOMETRIC, RandAugment
 
+pytestmark = pytest.mark.slow
+
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (40, 16, 16, 3)).astype("float32")
 LABELS = np.arange(40) % 4

@@ -26,6 +26,8 @@ from core.training.models import wrap
 from core.training.optimizers import inner_optimizer
 from core.training.pipeline import Batches
 
+pytestmark = pytest.mark.slow
+
 DIGITS = load_digits()
 IMAGES = np.kron(DIGITS.images, np.ones((1, 2, 2)))[..., None].astype("uint8") * 15  # 16×16, 0-240
 LABELS = DIGITS.target.astype("int64")

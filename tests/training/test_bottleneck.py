@@ -18,6 +18,8 @@ from core.training.bottleneck import bottleneck_features, reserve
 from core.training.models import wrap
 from core.training.pipeline import Batches
 
+pytestmark = pytest.mark.slow
+
 MODEL = ModelConfig(
     name="resnet_cifar", options={"depth": 8}, head="gap_dense", freeze="all", bottleneck=True, resize=16
 )

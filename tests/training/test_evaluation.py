@@ -19,6 +19,8 @@ from core.training.models import in_float32, wrap
 from core.training.portable import portable
 from core.training.train import train_and_evaluate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "model", [{}, {"model.head": "gap", "model.freeze": "all", "model.bottleneck": True}]

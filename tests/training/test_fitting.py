@@ -27,6 +27,8 @@ from core.training.pipeline import Batches, OrderOfEpoch
 from core.training.regularization import regularized
 from core.training.stopping import StopEarly
 
+pytestmark = pytest.mark.slow
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (42, 16, 16, 1), dtype="uint8")
 LABELS = np.arange(42) % 4
 

@@ -18,6 +18,8 @@ from core.training.initialization import initialize, prepared
 from core.training.models import wrap
 from core.training.regularization import regularized
 
+pytestmark = pytest.mark.engine
+
 # Grey digits, enlarged because the model needs nine pixels a side; a rate that moves no weight visibly.
 CONFIG = ExperimentConfig().with_values(
     {

@@ -25,6 +25,8 @@ from core.training.regularization import regularized
 from core.training.resident import resident
 from core.training.stopping import StopEarly
 
+pytestmark = pytest.mark.slow
+
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
 LABELS = np.array([0, 1])
 

@@ -29,6 +29,8 @@ from core.training.logged import log_data
 from tests.support.commands import run
 from tests.support.homes import SMALL, Trained
 
+pytestmark = pytest.mark.engine
+
 
 def fold(number: int, **settings) -> ExperimentConfig:
     values = {"data.folds": 5, "data.fold": number, **{k.replace("__", "."): v for k, v in settings.items()}}

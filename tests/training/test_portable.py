@@ -19,6 +19,8 @@ from core.architectures.layers import (
 )
 from core.training.portable import foreign_layers, portable
 
+pytestmark = pytest.mark.slow
+
 # Layers with weights of their own; the 1998 LeNet alone has them.
 KEPT = {EuclideanRBF, PartiallyConnectedConv2D, TrainableSubsampling}
 OPTIONS = {"resnet_cifar": {"depth": 8}, "plain_cifar": {"depth": 8}, "resnet_cifar_v2": {"depth": 11}}

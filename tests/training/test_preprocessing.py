@@ -23,6 +23,8 @@ from core.training.fitting import compile_model
 from core.training.models import wrap
 from core.training.pipeline import Batches
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (20, 20, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, *SHAPE), dtype="uint8")
 PIXELS = IMAGES.astype("float32")

@@ -39,6 +39,8 @@ from core.tracking.store import RunStore, get_store
 from core.training.models import wrap
 from tests.support.homes import SMALL, Trained
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (16, 16, 1)
 FEW = SMALL.with_values({"training.epochs": 2, "training.batch_size": 256})
 

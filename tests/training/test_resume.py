@@ -18,6 +18,8 @@ from core.tracking.store import RunStore
 from tests.support.processes import training_process
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.engine
+
 # Everything that has a memory: slots, averages, random states, a schedule, patience, the best weights, and
 # batch normalization, which this head has.
 CONFIG = ExperimentConfig().with_values(

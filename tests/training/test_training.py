@@ -29,6 +29,8 @@ from core.training.models import wrap
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, fed, steps_per_execution
 
+pytestmark = pytest.mark.slow
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype="uint8")
 LABELS = np.arange(40) % 4
 

@@ -19,6 +19,8 @@ from core.ui import reads
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def picture(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,8 @@ from core.tracking.store import get_store
 from core.ui.form_url import query
 from tests.support.pages import launch_button, opened
 
+pytestmark = pytest.mark.slow
+
 CHANGED = {
     "data.folds": 5,
     "data.fold": 2,

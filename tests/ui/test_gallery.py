@@ -27,6 +27,8 @@ from tests.support.pages import opened
 from tests.support.runs import run
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 PAGE = "pages/7_Architectures.py"
 DIAGRAM = "graphviz_chart"
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
 from tests.support.pages import launch_button, opened
+
+pytestmark = pytest.mark.slow
 
 
 def test_settings_of_the_address_reach_the_run(settings: Settings) -> None:

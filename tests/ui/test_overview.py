@@ -19,6 +19,8 @@ from core.ui import reads
 from core.ui.compare import newest_with_curves
 from tests.support.pages import opened
 
+pytestmark = pytest.mark.engine
+
 PAGE = "streamlit_app.py"
 
 

@@ -19,6 +19,8 @@ from core.ui import reads, tables, words
 from tests.support.homes import Trained, stop_processes, using
 from tests.support.pages import PAGES, in_address, opened
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from core.ui import queue_table, tables, words
 from tests.support.homes import SMALL
 from tests.support.pages import opened
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def running(store: RunStore) -> str:

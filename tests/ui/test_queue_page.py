@@ -21,6 +21,8 @@ from tests.support.homes import SMALL
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def table(store: RunStore):
     """The page's table as it would be drawn now, and the ids of its rows."""

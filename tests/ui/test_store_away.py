@@ -17,6 +17,8 @@ from tests.support.homes import Trained
 from tests.support.images import imported
 from tests.support.pages import PAGES, opened
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("runs", "params", "metrics", "latest_metrics", "tags")
 WITHOUT_RUNS = "pages/1_Data.py"
 

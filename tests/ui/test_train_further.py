@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.config import ExperimentConfig
 from core.tracking import schema
 from core.tracking.store import RunStore
 from tests.support.pages import opened
+
+pytestmark = pytest.mark.engine
 
 
 def test_a_cosine_that_ended_is_followed_by_a_rate_of_choice(store: RunStore) -> None:

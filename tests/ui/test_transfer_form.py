@@ -21,6 +21,8 @@ from tests.support.commands import run
 from tests.support.homes import Trained
 from tests.support.pages import opened
 
+pytestmark = pytest.mark.slow
+
 
 def captions(app: AppTest) -> list[str]:
     return [caption.value for caption in app.caption]

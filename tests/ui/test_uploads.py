@@ -21,6 +21,8 @@ from tests.support.homes import Trained
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 VISIT = "test session id"  # of Streamlit's AppTest
 
 

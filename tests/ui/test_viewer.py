@@ -19,6 +19,8 @@ from core.ui import reads
 from tests.support.homes import copy_store, stop_processes, using
 from tests.support.pages import PAGES, opened
 
+pytestmark = pytest.mark.slow
+
 CHANGES = {  # by page: what a trainer is offered here
     "pages/1_Data.py": {"Import", "Undo all changes"},
     "pages/2_Train.py": {"Launch"},
