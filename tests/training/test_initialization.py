@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -11,8 +13,6 @@ from core.architectures.transfer import assemble, unfreeze
 from core.config import ExperimentConfig, ModelConfig, RegularizationConfig
 from core.datasets import choices
 from core.experiment.pretrained import from_model
-from core.launching.launch import train_here
-from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.initialization import initialize, prepared
 from core.training.models import wrap
@@ -51,9 +51,10 @@ def test_a_sample_is_prepared_as_the_model_receives_its_images() -> None:
     np.testing.assert_allclose(found, np.asarray(received), atol=1e-6)
 
 
-def test_a_run_initializes_its_model_and_weights_to_start_from_stay_as_they_are(store: RunStore) -> None:
-    run_id, state = train_here(CONFIG)
-    assert state == schema.FINISHED, store.read_text(run_id, schema.LOG)
+def test_a_run_initializes_its_model_and_weights_to_start_from_stay_as_they_are(
+    store: RunStore, train: Callable[[ExperimentConfig], str]
+) -> None:
+    run_id = train(CONFIG)
     trained = from_model(store.model_file(run_id), "the run").weights
 
     dataset = datasets.load("digits")
@@ -73,8 +74,7 @@ def test_a_run_initializes_its_model_and_weights_to_start_from_stay_as_they_are(
             layer.set_weights([np.full_like(layer.get_weights()[0], 0.01)])
     store.settings.weights.mkdir(parents=True, exist_ok=True)
     model.save(store.settings.weights / "other.keras")
-    again, state = train_here(CONFIG.with_values({"model.weights": "other.keras"}))
-    assert state == schema.FINISHED, store.read_text(again, schema.LOG)
+    again = train(CONFIG.with_values({"model.weights": "other.keras"}))
     taken = from_model(store.model_file(again), "the run").weights
     for name in ("whiten", "stage1_unit1_conv"):
         assert taken[name][0] == pytest.approx(np.full_like(taken[name][0], 0.01))

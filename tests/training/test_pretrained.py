@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -32,7 +33,7 @@ from core.experiment.pretrained import (
     weights_file,
 )
 from core.jobs.groups import repeated
-from core.launching.launch import check, launch, train_here
+from core.launching.launch import check, launch
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
@@ -198,7 +199,9 @@ def test_a_preprocessing_that_is_written_down_is_never_overruled(store: RunStore
         assert str(error.value) == f"{rule} Received: {written}."
 
 
-def test_automatic_preprocessing_is_logged_as_it_was_chosen(trained: Trained) -> None:
+def test_automatic_preprocessing_is_logged_as_it_was_chosen(
+    trained: Trained, train: Callable[[ExperimentConfig], str]
+) -> None:
     """Weights that expect the mean of the training set subtracted get it, though nobody named it."""
     folder, store = trained.settings.weights, get_store()
     folder.mkdir(parents=True, exist_ok=True)
@@ -206,8 +209,7 @@ def test_automatic_preprocessing_is_logged_as_it_was_chosen(trained: Trained) ->
     subtracted = ExperimentConfig().with_values({"data.preprocessing": "mean"})
     _, kept = wrap(assemble(lenet(), shape, 10), subtracted, shape, np.full(shape, 9.0, "float32"))
     kept.save(folder / "mean.keras")
-    run_id, state = train_here(FEW.with_values({"model.weights": "mean.keras", "training.epochs": 1}))
-    assert state == schema.FINISHED, store.read_text(run_id, schema.LOG)
+    run_id = train(FEW.with_values({"model.weights": "mean.keras", "training.epochs": 1}))
     assert store.config(run_id).data.preprocessing == "auto"
     assert store.run(run_id).data.params["data.preprocessing"] == "mean"
     assert saved_preprocessing(store.model_file(run_id), "the run") == "mean"
@@ -259,7 +261,9 @@ def test_a_run_whose_files_are_gone_has_no_weights(store: RunStore) -> None:
         check_weights(SMALL.with_values({"model.weights": f"run:{gone}"}), store)
 
 
-def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(trained: Trained) -> None:
+def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(
+    trained: Trained, train: Callable[[ExperimentConfig], str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Frozen in epoch 1, learning in epoch 2 with a rate of its own."""
     store = get_store()
     config = FEW.with_values(
@@ -272,10 +276,8 @@ def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(trained: Trai
             "training.keep": "last",
         }
     )
-    run_id, state = train_here(config)
-    log = store.read_text(run_id, schema.LOG)
-    assert state == schema.FINISHED, log
-    assert f"weights of the run {trained.run_id}: 2 layers" in log
+    run_id = train(config)
+    assert f"weights of the run {trained.run_id}: 2 layers" in capsys.readouterr().out
     history = frames.histories(store, [run_id])
     rates = history[history["metric"] == "learning_rate"].sort_values("step")
     assert rates["step"].tolist() == [1, 2]
@@ -288,22 +290,21 @@ def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(trained: Trai
     assert equal(before, after) == set()
 
 
-def test_frozen_weights_are_those_of_the_other_run_to_the_end(trained: Trained) -> None:
+def test_frozen_weights_are_those_of_the_other_run_to_the_end(
+    trained: Trained, train: Callable[[ExperimentConfig], str], capsys: pytest.CaptureFixture[str]
+) -> None:
     store = get_store()
     settings = {"model.weights": f"run:{trained.run_id}", "model.head": "gap", "model.freeze": "all"}
-    run_id, state = train_here(FEW.with_values({**settings, "model.bottleneck": True}))
-    assert state == schema.FINISHED, store.read_text(run_id, schema.LOG)
+    run_id = train(FEW.with_values({**settings, "model.bottleneck": True}))
     before = from_model(store.model_file(trained.run_id), "first").weights
     assert equal(before, from_model(store.model_file(run_id), "second").weights) == {"c1", "c3"}
     (features,) = (trained.settings.cache / "bottleneck").iterdir()
     written = features.stat().st_mtime_ns
     # Another head on the same backbone takes what is there.
-    run_id, state = train_here(
-        FEW.with_values({**settings, "model.bottleneck": True, "model.head": "gap_dense"})
-    )
-    assert state == schema.FINISHED
+    capsys.readouterr()
+    train(FEW.with_values({**settings, "model.bottleneck": True, "model.head": "gap_dense"}))
     assert [path.stat().st_mtime_ns for path in features.parent.iterdir()] == [written]
-    assert "bottleneck features: from the cache" in store.read_text(run_id, schema.LOG)
+    assert "bottleneck features: from the cache" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,11 +75,18 @@ def test_a_killed_run_ends_as_one_that_was_not(store: RunStore) -> None:
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
-def test_a_finished_run_is_trained_further_with_its_history(store: RunStore) -> None:
+def test_a_finished_run_is_trained_further_with_its_history(
+    store: RunStore, train: Callable[[ExperimentConfig], str]
+) -> None:
     short = CONFIG.with_values(
-        {"schedule.name": "constant", "training.epochs": 2, "training.batch_size": 128}
+        {
+            "schedule.name": "constant",
+            "training.epochs": 2,
+            "training.batch_size": 128,
+            "training.deterministic": False,  # it would stay on in this process
+        }
     )
-    run_id, _ = train_here(short)
+    run_id = train(short)
     longer = extend(store, run_id, 2)
     wait_for(lambda: not store.state(longer).active)
     assert store.state(longer).status == schema.FINISHED, store.read_text(longer, schema.LOG)
