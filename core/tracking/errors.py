@@ -116,7 +116,9 @@ def store_errors(uri: str) -> Iterator[None]:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message without secrets, or the name of its class where it has none."""
-    own = isinstance(error, exc.DBAPIError) and error.orig  # SQLAlchemy adds the query to it
+    if type(error).__name__ == "DatabaseError" and isinstance(error.__cause__, exc.DBAPIError):
+        return first_line(error.__cause__)  # pandas adds the query to it
+    own = isinstance(error, exc.DBAPIError) and error.orig  # and so does SQLAlchemy
     if (found := re.search(r"too many (\d{3}) error responses", str(error))) is not None:
         hint = "; its own database may be away" if found.group(1) == "503" else ""
         return f"It answers with the HTTP error {found.group(1)}{hint}."
