@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.analysis.values import number
 from core.tracking import schema
-from core.tracking.states import progress_of
+from core.tracking.run_state import progress_of
 
 # Runs are like each other when these are equal, and the options of their nets; the first is asked first.
 ALIKE = (

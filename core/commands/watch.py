@@ -18,7 +18,7 @@ from core.jobs.worker import worker_of
 from core.tracking import frames, schema
 from core.tracking.patience import patiently
 from core.tracking.progress import latest
-from core.tracking.states import RunState
+from core.tracking.run_state import RunState
 
 if TYPE_CHECKING:
     from core.tracking.store import RunStore
@@ -51,7 +51,7 @@ class Watch:
         self.store = store
         self.run_ids = list(run_ids)
         self.states: dict[str, str] = {}  # of those that have ended
-        self._seen = {run_id: _Seen(epoch=store.last_step(run_id)) for run_id in run_ids}
+        self._seen = {run_id: _Seen(epoch=store.read.last_step(run_id)) for run_id in run_ids}
 
     def look(self) -> bool:
         """Print what is new; returns whether one of the runs has still to end."""

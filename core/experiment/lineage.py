@@ -28,7 +28,7 @@ from core.datasets.value_range import Rule, number, rule_from_json
 from core.datasets.versions import split_fingerprint
 from core.experiment.pretrained import RUN, run_of, weights_file
 from core.tracking import frames, schema
-from core.tracking.states import UnknownRun
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 
 MAX_KEYS = 1 << 18  # images that a run writes down, 2 MiB; of more, those with the smallest digests
@@ -311,7 +311,7 @@ def _origin(path: Path, modified: int, size: int, store: RunStore) -> str | None
     sizes = runs.get("metrics.model_bytes")
     for run_id in [] if sizes is None else runs.loc[sizes == size, "run_id"]:  # of older versions
         try:
-            if store.model_file(run_id).read_bytes() == path.read_bytes():
+            if store.models.file(run_id).read_bytes() == path.read_bytes():
                 return str(run_id)
         except FileNotFoundError:
             continue

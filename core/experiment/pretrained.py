@@ -165,7 +165,7 @@ def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrai
         return Pretrained("ImageNet", weights, TWINS[model.name].preprocessing)
     if model.weights.startswith(RUN):
         run_id = run_of(model, store)
-        found = from_model(store.model_file(run_id), f"the run {run_id}")
+        found = from_model(store.models.file(run_id), f"the run {run_id}")
         return found if found.preprocessing else replace(found, preprocessing=logged(store, run_id))
     path = weights_file(model.weights, store.settings)
     reader = from_model if path.suffix == ".keras" else from_weights_file

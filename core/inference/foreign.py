@@ -39,7 +39,7 @@ def foreign_classifier(store: RunStore, run_id: str) -> Classifier:
     message is a sentence.
     """
     try:
-        path = store.model_file(run_id)
+        path = store.models.file(run_id)
     except FileNotFoundError as error:
         raise FileNotFoundError(no_keras_model(store.state(run_id).name)) from error
     return _classifier(path)

@@ -82,7 +82,7 @@ def open_model(store: RunStore, run_id: str) -> Opened:
             classifier = foreign_classifier(store, run_id)
             return Opened(classifier.model, classifier.facts, "none", True)
         views = store.run(run_id).data.params.get(TEST_TIME, "none")  # the demo answers as the evaluation did
-        return Opened(load(store.model_file(run_id), views), data, views, False)
+        return Opened(load(store.models.file(run_id), views), data, views, False)
     except FileNotFoundError as error:
         if schema.NUMBER not in state.tags:  # of another program: the sentence says what it lacks
             raise

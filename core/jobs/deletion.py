@@ -13,7 +13,7 @@ from core.config import ConfigError
 from core.datasets import importer
 from core.registry import UnknownName
 from core.tracking import deletion, frames, schema
-from core.tracking.states import RunState, UnknownRun
+from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import RunStore
 
 KEYS = (schema.EXTENDS, schema.NUMBER, schema.LOCKED, schema.PARENT, "model.weights", "data.name")
@@ -94,7 +94,7 @@ def obstacle(store: RunStore, runs: pd.DataFrame, run_id: str, chosen: Sequence[
         if len(needing):
             more = f" and {len(needing) - 1} more" if len(needing) > 1 else ""
             return f"'{run['name']}' is needed: '{needing['name'].iloc[0]}'{more} {how}."
-    names = deletion.registered_as(store, run_id)
+    names = store.models.registered_as(run_id)
     if names:
         return f"'{run['name']}' is registered as {', '.join(names)}: delete that version first."
     return None
@@ -165,5 +165,6 @@ def _expanded(store: RunStore, run_ids: Sequence[str], runs: pd.DataFrame) -> tu
         if schema.GROUP not in state.tags:
             raise ConfigError(f"The run '{state.name}' was deleted meanwhile.")
         groups.append(run_id)
-        chosen += [child.run_id for child in store.children(run_id) if child.run_id in runs.index]
+        children = store.read.children(run_id)[run_id]
+        chosen += [child.run_id for child in children if child.run_id in runs.index]
     return list(dict.fromkeys(chosen)), groups

@@ -18,7 +18,7 @@ from core.jobs.supervise import persist, supervise
 from core.system.process_ids import this_process
 from core.system.settings import LOW_DISK
 from core.tracking import schema
-from core.tracking.states import RunState
+from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
 
 ASK_S = 5.0  # how often a cluster's head is asked whether it takes jobs, while runs wait

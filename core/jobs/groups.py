@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from core.config import ConfigError, ExperimentConfig
 from core.system.process_ids import is_alive
-from core.tracking import frames, schema
+from core.tracking import schema
 from core.tracking.store import RunStore
 
 LIMIT = 1000  # runs that one launch may make
@@ -65,7 +65,7 @@ def named_repeat(title: str, parts: Sequence[str]) -> str:
 
 def group_of(store: RunStore, parent: str) -> Group:
     """The experiment of a parent's runs, in the order in which they were launched."""
-    configs = tuple(store.config(child.run_id) for child in store.children(parent))
+    configs = tuple(store.config(child.run_id) for child in store.read.children(parent)[parent])
     return Group(store.state(parent).name, configs)
 
 
@@ -85,10 +85,10 @@ def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None)
 
 def conclude_groups(store: RunStore) -> None:
     """End the parents all of whose runs have ended: FINISHED when these are, else FAILED."""
-    parents = store.open_groups()
+    parents = store.read.open_groups()
     owners = {owner for parent in parents if (owner := parent.tags.get(schema.OWNER)) is not None}
     alive = {owner for owner in owners if is_alive(owner)}  # asked first: a launch may end just now
-    runs = store.children_of([parent.run_id for parent in parents])
+    runs = store.read.children(*(parent.run_id for parent in parents))
     for parent in parents:
         size, owner = parent.tags[schema.GROUP], parent.tags.get(schema.OWNER)
         if not size.isdecimal() or owner is None:  # any program may write such a tag: it is no group of ours
@@ -98,7 +98,7 @@ def conclude_groups(store: RunStore) -> None:
         if launching or any(child.status in schema.ACTIVE for child in children):
             continue
         finished = [child.run_id for child in children if child.status == schema.FINISHED]
-        store.log_metrics(parent.run_id, summary(frames.last_metrics(store, finished, AVERAGED)))
+        store.log_metrics(parent.run_id, summary(store.read.last_metrics(finished, AVERAGED)))
         if children and len(finished) == len(children):
             store.set_status(parent.run_id, schema.FINISHED)
         else:

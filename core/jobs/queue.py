@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from core.tracking import schema
 from core.tracking.opening import home_id
-from core.tracking.states import RunState
+from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
 
 

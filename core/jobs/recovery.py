@@ -9,7 +9,7 @@ from core.jobs.groups import conclude_groups
 from core.jobs.queue import is_own
 from core.system.process_ids import is_alive, this_process
 from core.tracking import schema
-from core.tracking.states import RunState
+from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
 
 

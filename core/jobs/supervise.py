@@ -22,7 +22,7 @@ from core.system.process_ids import this_process
 from core.tracking import schema
 from core.tracking.errors import Fault, fault_of
 from core.tracking.patience import accepts
-from core.tracking.states import UnknownRun
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,6 @@ from core.system.daemon import Daemon
 from core.system.files import read_state, write_whole
 from core.system.gpu_check import check_if_unknown
 from core.system.settings import Settings
-from core.tracking.connections import is_database
 from core.tracking.errors import StoreError, fault_of, is_away
 from core.tracking.patience import be_impatient
 from core.tracking.store import RunStore, get_store
@@ -90,7 +89,7 @@ def _dispatch(store: RunStore, dispatcher: Dispatcher) -> None:
 
     Nothing slow is done between two looks at the queue: what else a worker sees to has a thread of its own.
     """
-    look_s = LOOK_S if is_database(store.uri) else LOOK_FAR_S
+    look_s = LOOK_S if store.read.quick else LOOK_FAR_S
     pause, attached, recovered = 0.0, -math.inf, False
     while not stopping.wait(pause):
         pause = look_s

@@ -302,7 +302,7 @@ def extend(
     if not store.settings.checkpoint(run_id).exists():
         raise ConfigError(f"'{state.name}' has no checkpoint on this machine to continue from.")
     require_same_images(store, run_id, config)
-    done = store.last_step(run_id)  # fewer than were planned where it stopped early
+    done = store.read.last_step(run_id)  # fewer than were planned where it stopped early
     longer, rates = extension(config, done, epochs).chosen(learning_rate, stretch)
     longer = longer.with_values({"name": extended_name(config.title, done + epochs)})
     return launch([longer], {schema.EXTENDS: run_id} | ({schema.RATES: rates} if rates else {}))[0]
@@ -358,4 +358,4 @@ def cancel(store: RunStore, run_id: str) -> int:
     if schema.GROUP not in state.tags:
         store.request_cancel(run_id)
         return int(state.active)
-    return sum(cancel(store, child.run_id) for child in store.children(run_id))
+    return sum(cancel(store, child.run_id) for child in store.read.children(run_id)[run_id])

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, literal, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from core.system.settings import SettingsError
@@ -87,7 +87,7 @@ def require_answer(uri: str) -> None:
             return
         if is_database(uri):
             with at_most(ANSWER_S), connected(uri) as connection:
-                connection.execute(text("SELECT 1"))
+                connection.execute(select(literal(1)))
         elif uri.startswith(("http:", "https:")):
             _ask_server(uri)
         _answered[uri] = time.monotonic()

@@ -11,6 +11,7 @@ from filelock import FileLock
 from core.system.files import write_whole
 from core.system.settings import Settings
 from core.tracking import schema
+from core.tracking.connections import is_database
 from core.tracking.migration import migrate, newest_schema
 from core.tracking.moved import follow_home
 from core.tracking.sqlite_files import require_own_journal
@@ -35,8 +36,8 @@ def ensure_store(settings: Settings) -> None:
 
         client = MlflowClient(settings.tracking_uri)
         if client.get_experiment_by_name(schema.EXPERIMENT) is None:
-            on_disk = settings.tracking_uri.startswith(("sqlite:", "postgresql", "mysql"))
-            location = settings.artifacts.as_uri() if on_disk else None  # a server knows its own place
+            # a server knows its own place
+            location = settings.artifacts.as_uri() if is_database(settings.tracking_uri) else None
             client.create_experiment(schema.EXPERIMENT, artifact_location=location)
         if is_own_database(settings):
             with closing(sqlite3.connect(settings.database)) as connection:

@@ -15,7 +15,7 @@ from typing import Any
 
 from core.system.settings import Settings
 from core.tracking import schema
-from core.tracking.states import progress_of
+from core.tracking.run_state import number_of, progress_of
 
 
 def report(settings: Settings, run_id: str, progress: Mapping[str, Any]) -> None:
@@ -49,5 +49,5 @@ def latest(settings: Settings, run_id: str, tags: Mapping[str, Any]) -> dict[str
 
 def started_at(tags: Mapping[str, Any]) -> float | None:
     """When the run's present attempt began, in seconds since 1970; None where nothing says so."""
-    tag = tags.get(schema.STARTED)
-    return int(tag) / 1000 if isinstance(tag, str) and tag.isdecimal() else None
+    moment = number_of(tags.get(schema.STARTED))
+    return None if moment is None else moment / 1000

@@ -96,7 +96,7 @@ class Samples:
         from mlflow.entities import Metric
 
         if self._last_step is None:
-            self._last_step = self.store.last_step(self.run_id, f"system/{EVERY_MACHINE_HAS}")
+            self._last_step = self.store.read.last_step(self.run_id, f"system/{EVERY_MACHINE_HAS}")
         while True:
             with self._lock:
                 batch = self._kept[:MOST]

@@ -125,14 +125,14 @@ class Run:
     def fit(self, experiment: Experiment, checkpoint: Checkpoint, progress: ProgressReporter) -> int | None:
         """Train; return the epoch whose weights the model has then, or None after a range test."""
         store, writer, task = self.store, self.writer, experiment.task
-        logged = patiently(lambda: store.last_step(self.run_id))
+        logged = patiently(lambda: store.read.last_step(self.run_id))
         logger = EpochLogger(writer, len(task.training.rows), task.run.epochs, logged)
         writer.tags(loss_tags(logger.logged, patiently(lambda: store.state(self.run_id)).tags))
         with system_metrics(store, self.run_id, writer):
             reporters: list[keras.callbacks.Callback] = [progress]
             tests_rates = experiment.config.schedule.name == "range_test"
             if tests_rates:
-                steps = patiently(lambda: store.last_step(self.run_id, "range_loss"))
+                steps = patiently(lambda: store.read.last_step(self.run_id, "range_loss"))
                 reporters.append(RangeTest(writer, task.training, steps))
             kept = fit(task, logger, reporters, checkpoint)
         if tests_rates:
@@ -170,7 +170,7 @@ class Run:
         info = dataset.info
         target = Target(*info.shape, info.options.get("policy", "stretch"), info.value_range)
         model_bytes = self.writer.attempt(
-            "the model", lambda: self.store.log_model(self.run_id, saved, info.classes, target.sentences)
+            "the model", lambda: self.store.models.log(self.run_id, saved, info.classes, target.sentences)
         )
         if model_bytes is not None:
             self.writer.metrics({"model_bytes": model_bytes}, step=0)

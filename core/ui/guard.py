@@ -14,7 +14,7 @@ from core.datasets import DatasetError
 from core.system.files import disk_words, is_of_the_disk
 from core.system.settings import NotAllowed, SettingsError
 from core.tracking.errors import DamagedArtifact, Fault, StoreError, fault_of, first_line
-from core.tracking.states import UnknownRun
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import get_store
 from core.ui import words
 

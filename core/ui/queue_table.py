@@ -16,7 +16,7 @@ from core.jobs.worker import Served, worker_of
 from core.launching.launch import cancel
 from core.system.settings import Settings
 from core.tracking import schema
-from core.tracking.states import RunState
+from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
 from core.ui.actions import action_button, may_change

@@ -20,8 +20,8 @@ from core.inference import client
 from core.inference.client import Caller
 from core.inference.notes import no_keras_model
 from core.system.settings import Settings, get_settings
-from core.tracking import frames, schema, states
-from core.tracking.states import RunState, UnknownRun
+from core.tracking import frames, schema
+from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
 from core.ui import words
 from core.ui.visitor import visitor
@@ -141,7 +141,7 @@ def live_elsewhere() -> list[RunState]:
 
 @st.cache_data(ttl=2.0, max_entries=2, show_spinner=False)
 def _live_elsewhere(settings: Settings) -> list[RunState]:
-    return states.live_elsewhere(get_store())
+    return get_store().read.live_elsewhere()
 
 
 def finished_runs() -> pd.DataFrame:
@@ -161,7 +161,7 @@ def predicting_runs() -> pd.DataFrame:
 
 @st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
 def _with_keras_model(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
-    return get_store().with_keras_model(run_ids)
+    return get_store().models.with_keras_model(run_ids)
 
 
 def taken_images(run_id: str) -> dict:

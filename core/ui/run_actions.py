@@ -66,7 +66,7 @@ def rate_choice(store: RunStore, run: pd.Series, epochs: int) -> tuple[float | N
     run_id = run["run_id"]
     with suppress(FileNotFoundError, ValueError):  # then the launch says what is missing
         config = store.config(run_id)
-        further = extension(config, store.last_step(run_id), epochs)
+        further = extension(config, store.read.last_step(run_id), epochs)
         if further.needs_a_choice:
             st.caption(further.happened)
             ways = ("Constant", "Stretched schedule")

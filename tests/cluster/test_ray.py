@@ -151,7 +151,7 @@ def test_a_run_trains_on_the_cluster_and_says_all_to_the_server(store: RunStore)
     assert set(schema.FINAL_METRICS) <= set(store.run(run_id).data.metrics)
     assert "epoch 2/2" in store.read_text(run_id, schema.LOG)
     assert cluster_of(store.settings).job(job_of(store, run_id)).status == "SUCCEEDED"
-    assert store.model_file(run_id).exists()
+    assert store.models.file(run_id).exists()
 
 
 def test_one_is_cancelled_and_the_next_starts(store: RunStore) -> None:

@@ -33,7 +33,7 @@ def main() -> None:
     store = get_store()
     (run_id,) = launch([SMALL.with_values({"training.epochs": 40})])
     try:
-        wait_for(lambda: store.last_step(run_id) >= 2)
+        wait_for(lambda: store.read.last_step(run_id) >= 2)
         filler = disk / "filler"
         fill(filler)
         # Pages that the database has from before may take some more writes.

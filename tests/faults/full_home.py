@@ -56,7 +56,7 @@ def main() -> None:
     settings = store.settings
     (run_id,) = launch([SMALL.with_values({"training.epochs": 16})])
     try:
-        wait_for(lambda: store.last_step(run_id) >= 2, WAIT_S)
+        wait_for(lambda: store.read.last_step(run_id) >= 2, WAIT_S)
         keep_full, filler = Event(), home / "filler"
         thread = Thread(target=fill_again, args=(filler, keep_full), daemon=True)
         thread.start()
@@ -101,7 +101,7 @@ def main() -> None:
         assert schema.NOT_LOGGED not in store.state(run_id).tags, store.state(run_id).tags
         for name in (schema.DATA, schema.PREDICTIONS):
             assert store.artifact(run_id, name).exists()
-        assert store.model_file(run_id).exists()
+        assert store.models.file(run_id).exists()
         assert settings.checkpoint(run_id).exists()
         assert not list(home.rglob("*.draft"))
     finally:

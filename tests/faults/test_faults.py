@@ -261,7 +261,7 @@ def test_processes_that_submit_together_make_one_queue(store: RunStore, tmp_path
 
 def test_a_store_that_is_busy_for_long_stops_no_training(store: RunStore, settings: Settings) -> None:
     (run_id,) = launch([SMALL.with_values({"training.epochs": 40})])
-    wait_for(lambda: store.last_step(run_id) >= 2)
+    wait_for(lambda: store.read.last_step(run_id) >= 2)
     with closing(sqlite3.connect(settings.database, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         time.sleep(30 if OFTEN else 5)

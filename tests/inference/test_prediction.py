@@ -127,7 +127,7 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
     run_id = store.create(config)
     data = load_data(config)
     log_data(store, run_id, config.data, data)
-    store.log_model(run_id, deployable)
+    store.models.log(run_id, deployable)
     with MetricWriter(store, run_id) as writer:
         rows, model = data.split.test[:8], averaged(deployable, augmentation["test_time"])
         log_evaluation(writer, dataset, rows, predict_probabilities(model, dataset, rows, 8))

@@ -16,7 +16,7 @@ from core.jobs.deletion import delete, delete_dataset, lock, unlock
 from core.system import settings as settings_module
 from core.system.settings import NotAllowed, Settings
 from core.tracking import frames, schema
-from core.tracking.states import UnknownRun
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 from tests.support.commands import run
 from tests.support.homes import SMALL
@@ -98,7 +98,7 @@ def test_a_model_that_was_replaced_is_removed_and_hinders_no_deletion(store: Run
     before = files(store.settings)
     run_id = store.create(SMALL)
     for units in (2, 3):
-        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)]))
+        store.models.log(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)]))
         assert len(list(store.settings.artifacts.rglob("model.keras"))) == 1
     assert len(store.run(run_id).outputs.model_outputs) == 2
     store.set_status(run_id, schema.FINISHED)

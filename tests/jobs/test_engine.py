@@ -80,7 +80,7 @@ def test_a_run_through_queue_and_worker_ends_finished_with_the_whole_schema(trai
     assert json.loads(store.read_text(run_id, schema.ENVIRONMENT))["packages"]["keras"]
     assert store.config(run_id) == SMALL  # the config keeps what was asked for
     assert "epoch 2/2" in store.read_text(run_id, schema.LOG)
-    assert metrics["model_bytes"] == store.model_file(run_id).stat().st_size
+    assert metrics["model_bytes"] == store.models.file(run_id).stat().st_size
     (dataset_input,) = run.inputs.dataset_inputs
     assert dataset_input.dataset.name == "digits"
 
@@ -203,9 +203,9 @@ def test_a_launch_that_breaks_in_the_middle_of_a_group_leaves_one_of_fewer_runs(
     refuse(settings, "runs", "(SELECT COUNT(*) FROM runs) >= 3")  # the parent and two
     with pytest.raises(MlflowException, match="disk is full"):
         launch_groups([repeated(SMALL, seeds=4)])
-    (parent,) = store.open_groups()
+    (parent,) = store.read.open_groups()
     assert len(store.active()) == 2
-    wait_for(lambda: not store.open_groups())  # the worker was started all the same
+    wait_for(lambda: not store.read.open_groups())  # the worker was started all the same
     assert store.state(parent.run_id).status == schema.FINISHED
 
 
@@ -224,11 +224,11 @@ def test_a_run_that_could_not_even_be_failed_can_be_cancelled(store: RunStore, s
 
 def test_a_group_is_cancelled_by_its_id(store: RunStore) -> None:
     run_ids = launch_groups([repeated(LONG, seeds=3)])
-    (parent,) = store.open_groups()
+    (parent,) = store.read.open_groups()
     assert cancel(store, parent.run_id) == 3
     wait_for(lambda: not store.active(), 60)
     assert {store.state(run_id).status for run_id in run_ids} == {schema.KILLED}
-    wait_for(lambda: not store.open_groups())
+    wait_for(lambda: not store.read.open_groups())
     assert store.state(parent.run_id).status == schema.FAILED
 
 

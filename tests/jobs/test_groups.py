@@ -57,7 +57,7 @@ def test_summary_is_mean_and_deviation_over_runs() -> None:
 def test_a_group_ends_with_its_last_run(store: RunStore) -> None:
     run_ids = launch_groups([repeated(SMALL.with_values({"training.epochs": 1}), seeds=2)])
     assert sorted(frames.runs(store)["run_id"]) == sorted(run_ids)  # the parent is no run to compare
-    (parent,) = store.open_groups()
+    (parent,) = store.read.open_groups()
     assert {store.state(one).tags[schema.PARENT] for one in run_ids} == {parent.run_id}
     wait_for(lambda: not store.state(parent.run_id).active)
     assert store.state(parent.run_id).status == schema.FINISHED

@@ -148,7 +148,7 @@ def test_the_readme_says_how_an_image_becomes_what_the_model_takes(
 
 
 def test_a_run_says_what_its_model_needs(trained: Trained) -> None:
-    folder = get_store().model_file(trained.run_id).parents[1]
+    folder = get_store().models.file(trained.run_id).parents[1]
     lines = (folder / "requirements.txt").read_text().splitlines()
     for package in ("keras", "tensorflow", "mlflow", "numpy"):
         assert f"{package}=={version(package)}" in lines

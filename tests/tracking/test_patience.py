@@ -31,9 +31,9 @@ def test_a_net_is_saved_when_the_store_is_back(store: RunStore) -> None:
     rename(store, "logged_models", "away")
     back = Timer(1.5, lambda: rename(store, "away", "logged_models"))
     back.start()
-    size = store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    size = store.models.log(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
     back.join()
-    assert store.model_file(run_id).stat().st_size == size
+    assert store.models.file(run_id).stat().st_size == size
 
 
 def test_a_store_that_says_no_is_not_asked_again(store: RunStore) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import resource
 import signal
@@ -15,7 +14,6 @@ from pathlib import Path
 from threading import Thread
 
 import keras
-import pandas as pd
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -24,12 +22,16 @@ from core.config import ExperimentConfig
 from core.jobs.deletion import delete
 from core.jobs.worker import worker_of
 from core.system import settings as settings_module
-from core.tracking import connections, frames, schema, states
+from core.tracking import connections, frames, schema
+from core.tracking.client_reader import ClientReader
 from core.tracking.errors import Fault, StoreError, fault_of
 from core.tracking.patience import IMPATIENT
+from core.tracking.run_state import Child
+from core.tracking.sql_reader import SqlReader
 from core.tracking.store import RunStore, _store_for, get_store
 from tests.support.commands import run
 from tests.support.homes import SMALL, stop_processes, using
+from tests.support.readers import QUESTIONS, assert_alike, fill
 from tests.support.servers import (
     MISSING,
     MlflowServer,
@@ -77,30 +79,21 @@ def remote(request: pytest.FixtureRequest) -> Postgres | MlflowServer:
     return request.getfixturevalue(request.param)
 
 
-def test_postgresql_is_read_as_the_client_reads_it(database: Postgres, tmp_path: Path) -> None:
-    with store_at(tmp_path, database.uri) as store:
-        first, second = store.create(ExperimentConfig()), store.create(ExperimentConfig())
-        for step, loss in enumerate((1.0, math.nan, math.inf), start=1):
-            store.log_metrics(first, {"loss": loss, "val_accuracy": 0.25 * step}, step)
-        store.set_status(first, schema.RUNNING)
-        assert [run.run_id for run in store.active()] == [first, second]
-        assert store.active() == states._active_by_client(store)
-        assert store.state(first) == states._from_run(store.run(first))
-        numbers = [int(store.state(one).tags[schema.NUMBER]) for one in (first, second)]
-        assert numbers == [frames.last_number(store) - 1, frames.last_number(store)]
-        by_sql = frames.runs(store)
-        by_client = frames._runs_by_client(store).sort_values(
-            ["started", "run_id"], ascending=False, ignore_index=True
-        )
-        pd.testing.assert_frame_equal(by_sql, by_client)
-        some = frames.runs(store, ["training.epochs", schema.NUMBER])
-        pd.testing.assert_frame_equal(some, by_sql[list(some)])
-        pd.testing.assert_frame_equal(
-            frames.histories(store, [first]).reset_index(drop=True),
-            frames._histories_by_client(store, [first], list(schema.EPOCH_METRICS))
-            .sort_values(["run_id", "metric", "step", "time"], ignore_index=True),
-        )  # fmt: skip
-        assert store.config(first) == ExperimentConfig()
+def test_a_remote_store_is_read_alike_by_both_readers(
+    remote: Postgres | MlflowServer, tmp_path: Path
+) -> None:
+    """As `test_readers` holds for a file: PostgreSQL, and a server beside the database that it serves."""
+    database = remote.uri if isinstance(remote, Postgres) else f"sqlite:///{remote.folder}/mlflow.db"
+    with store_at(tmp_path, remote.uri) as store:
+        by_sql, by_client = RunStore(store.settings), RunStore(store.settings)
+        by_sql.read, by_client.read = SqlReader(database), ClientReader(by_client)
+        runs = fill(store)
+        for method in QUESTIONS:
+            assert_alike(method, by_sql, by_client, runs)
+        assert type(store.read) is (SqlReader if isinstance(remote, Postgres) else ClientReader)
+        assert by_client.config(runs["finished"]) == by_sql.config(runs["finished"]) == ExperimentConfig()
+        prefix = runs["group"][:12]
+        assert by_sql.resolve(prefix) == by_client.resolve(prefix) == runs["group"]
 
 
 def ends_in_time(read: Callable[[], object]) -> bool:
@@ -161,8 +154,8 @@ def test_a_server_whose_database_stops_is_one_line_of_every_command_and_comes_ba
         store.set_status(run_id, schema.FINISHED)
         parent = store.create_group("both", 2)
         child = store.create(SMALL, {schema.PARENT: parent})
-        assert store.children_of([parent, run_id]) == {
-            parent: [states.Child(child, schema.SCHEDULED)],
+        assert store.read.children(parent, run_id) == {
+            parent: [Child(child, schema.SCHEDULED)],
             run_id: [],
         }
         database.stop()
@@ -174,8 +167,8 @@ def test_a_server_whose_database_stops_is_one_line_of_every_command_and_comes_ba
                 lambda: frames.runs(store),
                 lambda: store.run(run_id),
                 lambda: store.config(run_id),
-                lambda: store.model_file(run_id),
-                lambda: store.with_keras_model([run_id]),
+                lambda: store.models.file(run_id),
+                lambda: store.models.with_keras_model([run_id]),
             ):
                 with pytest.raises(StoreError, match=sentence) as found:
                     read()
@@ -199,22 +192,22 @@ def test_a_server_whose_database_stops_is_one_line_of_every_command_and_comes_ba
             database.start()
         wait_for(lambda: answers(lambda: store.state(run_id)), 30)
         assert store.config(run_id) == SMALL
-        assert store.last_step(run_id) == 1
+        assert store.read.last_step(run_id) == 1
         assert run("cancel", child, **environment).stdout == "1 run was asked to end.\n"  # and no address
 
 
 def test_what_lies_behind_a_server_is_downloaded_once(server: MlflowServer, tmp_path: Path) -> None:
     with store_at(tmp_path / "home", server.uri) as store, pytest.MonkeyPatch.context() as patch:
         run_id = store.create(ExperimentConfig())
-        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+        store.models.log(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
         (tmp_path / "temporary").mkdir()
         patch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
         waiting = store.artifact(run_id, schema.CONFIG)  # it may change: downloaded again, to the same place
         assert store.artifact(run_id, schema.CONFIG) == waiting
         store.set_status(run_id, schema.FINISHED)
-        config, model = store.artifact(run_id, schema.CONFIG), store.model_file(run_id)
+        config, model = store.artifact(run_id, schema.CONFIG), store.models.file(run_id)
         written = [path.stat().st_ctime_ns for path in (config.parent, model.parent)]
-        assert (store.artifact(run_id, schema.CONFIG), store.model_file(run_id)) == (config, model)
+        assert (store.artifact(run_id, schema.CONFIG), store.models.file(run_id)) == (config, model)
         assert [path.stat().st_ctime_ns for path in (config.parent, model.parent)] == written
         assert model.is_relative_to(store.settings.cache)
         with pytest.raises(FileNotFoundError, match=r"has no 'log\.txt'"):
@@ -269,12 +262,12 @@ def test_a_connection_that_is_reset_when_it_is_used_again_is_replaced(
 def test_the_files_of_a_logged_model_are_listed_once(server: MlflowServer, tmp_path: Path) -> None:
     with store_at(tmp_path, server.uri) as store:
         run_id, without = store.create(ExperimentConfig()), store.create(ExperimentConfig())
-        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
-        assert store.with_keras_model([run_id, without]) == [run_id]
+        store.models.log(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+        assert store.models.with_keras_model([run_id, without]) == [run_id]
         artifacts = server.folder / "artifacts"
         artifacts.rename(server.folder / "elsewhere")  # whoever lists the files again finds none
         try:
-            assert store.with_keras_model([run_id, without]) == [run_id]
+            assert store.models.with_keras_model([run_id, without]) == [run_id]
         finally:
             (server.folder / "elsewhere").rename(artifacts)
 
@@ -286,10 +279,10 @@ def test_a_run_behind_a_server_is_deleted_with_its_files(server: MlflowServer, t
     with store_at(tmp_path, server.uri) as store:
         before = files()
         run_id = store.create(ExperimentConfig())
-        store.log_model(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+        store.models.log(run_id, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
         store.set_status(run_id, schema.FINISHED)
         assert {path.name for path in files() - before} >= {"config.yaml", "model.keras"}
-        downloads = [store.artifact(run_id, schema.CONFIG), store.model_file(run_id)]
+        downloads = [store.artifact(run_id, schema.CONFIG), store.models.file(run_id)]
         assert all(path.is_relative_to(store.settings.cache) for path in downloads)
         assert delete(store, [run_id]).left == ()
         assert files() == before

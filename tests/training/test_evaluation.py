@@ -33,7 +33,7 @@ def test_the_evaluated_model_is_the_saved_one_in_mixed_precision(store: RunStore
         train_and_evaluate(store.config(run_id), store, run_id)
     finally:
         keras.config.set_dtype_policy("float32")
-    saved = keras.saving.load_model(store.model_file(run_id), compile=False)
+    saved = keras.saving.load_model(store.models.file(run_id), compile=False)
     logged = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
     images = load("digits").images[logged["index"].to_numpy()].astype("float32")
     expected = logged[[f"p{column}" for column in range(10)]].to_numpy()

@@ -86,7 +86,7 @@ def test_steps_that_fill_no_epoch_go_on_from_the_last_step(
         np.testing.assert_array_equal(begun, ended)
     progress = store.state(run_id).progress
     assert (progress["step"], progress["steps"]) == (14, 14)
-    assert store.last_step(run_id) == 4
+    assert store.read.last_step(run_id) == 4
 
 
 def test_the_rate_of_an_epoch_is_the_one_it_was_trained_with(store: RunStore, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_run_initializes_its_model_and_weights_to_start_from_stay_as_they_are(
     store: RunStore, train: Callable[[ExperimentConfig], str]
 ) -> None:
     run_id = train(CONFIG)
-    trained = from_model(store.model_file(run_id), "the run").weights
+    trained = from_model(store.models.file(run_id), "the run").weights
 
     dataset = datasets.load("digits")
     parts = choices.choose(dataset, CONFIG.data)
@@ -67,7 +67,7 @@ def test_a_run_initializes_its_model_and_weights_to_start_from_stay_as_they_are(
     assert trained["stage1_unit1_conv"][0][1, 1].diagonal() == pytest.approx(np.ones(8), abs=1e-6)
 
     # Whatever the source, its layers must arrive: here kernels that the hook would overwrite.
-    model = keras.saving.load_model(store.model_file(run_id), compile=False)
+    model = keras.saving.load_model(store.models.file(run_id), compile=False)
     (inner,) = (layer for layer in model.layers if isinstance(layer, keras.Model))
     for layer in inner.layers:
         if layer.name in ("whiten", "stage1_unit1_conv"):
@@ -75,7 +75,7 @@ def test_a_run_initializes_its_model_and_weights_to_start_from_stay_as_they_are(
     store.settings.weights.mkdir(parents=True, exist_ok=True)
     model.save(store.settings.weights / "other.keras")
     again = train(CONFIG.with_values({"model.weights": "other.keras"}))
-    taken = from_model(store.model_file(again), "the run").weights
+    taken = from_model(store.models.file(again), "the run").weights
     for name in ("whiten", "stage1_unit1_conv"):
         assert taken[name][0] == pytest.approx(np.full_like(taken[name][0], 0.01))
 

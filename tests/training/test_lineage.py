@@ -121,7 +121,7 @@ def test_a_trained_run_has_written_down_what_it_saw(trained: Trained) -> None:
     tags = store.state(trained.run_id).tags
     assert tags[schema.LEAK_CHECKED] == "yes"
     assert schema.LEAK not in tags
-    assert tags[schema.WEIGHTS] == lineage.weights_digest(store.model_file(trained.run_id))
+    assert tags[schema.WEIGHTS] == lineage.weights_digest(store.models.file(trained.run_id))
     seen = lineage.read(store.artifact(trained.run_id, schema.SEEN))
     dataset = datasets.load("digits")
     parts = choices.choose(dataset, SMALL.data)
@@ -143,7 +143,7 @@ def weights_folder(trained: Trained) -> Iterator[Path]:
 
 def test_a_weights_file_is_known_by_its_values(trained: Trained, weights_folder: Path) -> None:
     store, folder = get_store(), weights_folder
-    shutil.copy(store.model_file(trained.run_id), folder / "copied.keras")
+    shutil.copy(store.models.file(trained.run_id), folder / "copied.keras")
     model = keras.saving.load_model(folder / "copied.keras", compile=False)
     model.save_weights(folder / "again.weights.h5")
     for file in ("copied.keras", "again.weights.h5"):

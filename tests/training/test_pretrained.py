@@ -212,7 +212,7 @@ def test_automatic_preprocessing_is_logged_as_it_was_chosen(
     run_id = train(FEW.with_values({"model.weights": "mean.keras", "training.epochs": 1}))
     assert store.config(run_id).data.preprocessing == "auto"
     assert store.run(run_id).data.params["data.preprocessing"] == "mean"
-    assert saved_preprocessing(store.model_file(run_id), "the run") == "mean"
+    assert saved_preprocessing(store.models.file(run_id), "the run") == "mean"
 
 
 @pytest.mark.parametrize(("used", "read_as"), [("caffe", "auto"), ("scale", "scale")])
@@ -284,8 +284,8 @@ def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(
     assert rates["value"].tolist() == pytest.approx([FEW.optimizer.learning_rate, 0.002])
     # 16 maps: the hidden layer 16 · 256, its normalisation 2 · 256, the classifier 256 · 10 + 10
     assert store.run(run_id).data.metrics["trainable_parameters"] == 16 * 256 + 2 * 256 + 2570
-    before = from_model(store.model_file(trained.run_id), "first").weights
-    after = from_model(store.model_file(run_id), "second").weights
+    before = from_model(store.models.file(trained.run_id), "first").weights
+    after = from_model(store.models.file(run_id), "second").weights
     assert before.keys() & after.keys() == {"c1", "c3"}
     assert equal(before, after) == set()
 
@@ -296,8 +296,8 @@ def test_frozen_weights_are_those_of_the_other_run_to_the_end(
     store = get_store()
     settings = {"model.weights": f"run:{trained.run_id}", "model.head": "gap", "model.freeze": "all"}
     run_id = train(FEW.with_values({**settings, "model.bottleneck": True}))
-    before = from_model(store.model_file(trained.run_id), "first").weights
-    assert equal(before, from_model(store.model_file(run_id), "second").weights) == {"c1", "c3"}
+    before = from_model(store.models.file(trained.run_id), "first").weights
+    assert equal(before, from_model(store.models.file(run_id), "second").weights) == {"c1", "c3"}
     (features,) = (trained.settings.cache / "bottleneck").iterdir()
     written = features.stat().st_mtime_ns
     # Another head on the same backbone takes what is there.

@@ -56,7 +56,7 @@ def test_a_killed_run_ends_as_one_that_was_not(store: RunStore) -> None:
     whole, state = train_here(CONFIG)
     assert state == schema.FINISHED, store.read_text(whole, schema.LOG)
     (killed,) = launch([CONFIG])
-    wait_for(lambda: store.last_step(killed) >= 2)
+    wait_for(lambda: store.read.last_step(killed) >= 2)
     os.kill(training_process(killed), signal.SIGKILL)
     wait_for(lambda: not store.state(killed).active, 30)
     assert store.state(killed).status == schema.FAILED

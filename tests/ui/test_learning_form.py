@@ -59,7 +59,7 @@ def test_seeds_and_folds_are_one_group(settings: Settings) -> None:
     assert launch_button(app).label == "Launch 6 runs"
     launch_button(app).click().run()
     assert not app.error
-    (parent,) = get_store().open_groups()
+    (parent,) = get_store().read.open_groups()
     tags = [get_store().state(run_id).tags for run_id in frames.runs(get_store())["run_id"]]
     assert [one[schema.PARENT] for one in tags] == [parent.run_id] * 6
     assert sorted((one[schema.FOLD], one[schema.REPEAT]) for one in tags) == [

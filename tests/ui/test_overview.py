@@ -13,7 +13,8 @@ from core.analysis.comparable import Basis
 from core.commands import cli
 from core.config import ExperimentConfig
 from core.datasets import load
-from core.tracking import schema, states
+from core.tracking import schema
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 from core.ui import reads
 from core.ui.compare import newest_with_curves
@@ -127,7 +128,7 @@ def test_a_run_deleted_between_two_cached_reads_is_in_none_or_in_both(store: Run
     runs, comparison = reads.compared()
     assert {run_id for one in comparison.competitors for run_id in one.run_ids} <= set(runs["run_id"])
     reads.forget_runs()
-    with pytest.raises(states.UnknownRun, match="does not exist any more"):
+    with pytest.raises(UnknownRun, match="does not exist any more"):
         reads.run(best)
 
 
@@ -222,7 +223,7 @@ def test_runs_of_another_program_stand_beside_ours(store: RunStore) -> None:
     for step in (0, 1):
         store.log_metrics(foreign, {"loss": 1.0, "val_accuracy": 0.5}, step)
     queued = [store.create(ExperimentConfig(), {schema.HELD: "yes"}) for _ in range(9)]
-    assert [state.run_id for state in states.live_elsewhere(store)] == [foreign]
+    assert [state.run_id for state in store.read.live_elsewhere()] == [foreign]
     app = opened("pages/3_Compare.py")
     assert not app.exception
     table = app.dataframe[0].value.set_index("run")

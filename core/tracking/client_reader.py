@@ -1,0 +1,169 @@
+"""Reads a store by MLflow's client: all that a server answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from core.tracking import schema
+from core.tracking.client import StoreClient
+from core.tracking.connections import asking
+from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
+from core.tracking.tables import (
+    HISTORY_COLUMNS,
+    RUN_COLUMNS,
+    table_of_histories,
+    table_of_runs,
+    with_infinity,
+)
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+PAGE = 1000  # runs per request
+
+
+class ClientReader:
+    """A `RunReader` of any store that MLflow's client reaches."""
+
+    quick = False
+
+    def __init__(self, store: StoreClient):
+        self.store = store
+
+    def state(self, run_id: str) -> RunState:
+        return _state(self.store.run(run_id))
+
+    def active(self) -> list[RunState]:
+        return [run for run in self._active([self.store.experiment_id]) if not run.is_group]
+
+    def open_groups(self) -> list[RunState]:
+        return [run for run in self._active([self.store.experiment_id]) if run.is_group]
+
+    def live_elsewhere(self) -> list[RunState]:
+        found = self._active(self._experiments())
+        return [run for run in found if schema.NUMBER not in run.tags and not run.is_group]
+
+    def children(self, *parents: str) -> dict[str, list[Child]]:
+        found: dict[str, list[Child]] = {}
+        for parent in parents:
+            condition = f"tags.`{schema.PARENT}` = '{parent}'"
+            runs = _oldest_first(self._search([self.store.experiment_id], condition))
+            found[parent] = [Child(run.info.run_id, run.info.status) for run in runs]
+        return found
+
+    def run_ids(self) -> list[str]:
+        return [run.info.run_id for run in _oldest_first(self._search(self._experiments()))]
+
+    def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
+        digests: dict[str, str] = {}
+        rows = []
+        for run in self._search(self._experiments()):
+            info, data = run.info, run.data
+            row = {
+                "run_id": info.run_id,
+                "name": info.run_name,
+                "status": info.status,
+                "started": info.start_time,
+                "ended": info.end_time,
+            }
+            last = next((one.step for one in data._metric_objs if one.key == "loss"), None)
+            row["last_epoch"] = float("nan") if last is None else float(last)
+            row |= {f"params.{key}": value for key, value in data.params.items()}
+            row |= {f"metrics.{key}": value for key, value in data.metrics.items()}
+            row |= {f"tags.{key}": value for key, value in data.tags.items()}
+            rows.append(row)
+            if run.inputs is not None and run.inputs.dataset_inputs:
+                digests[info.run_id] = max(one.dataset.digest for one in run.inputs.dataset_inputs)
+        frame = pd.DataFrame(rows, columns=None if rows else RUN_COLUMNS)
+        for column in frame.columns[frame.columns.str.startswith("metrics.")]:
+            frame[column] = with_infinity(frame[column])
+        return table_of_runs(frame, digests)
+
+    def histories(
+        self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None
+    ) -> pd.DataFrame:
+        client = self.store.client
+        with asking(self.store.uri):
+            rows = [
+                (run_id, name, point.step, point.value, point.timestamp)
+                for run_id in dict.fromkeys(run_ids)
+                for name in dict.fromkeys(metrics)
+                for point in client.get_metric_history(run_id, name)
+                if after is None or point.step > after
+            ]
+        return table_of_histories(pd.DataFrame(rows, columns=HISTORY_COLUMNS))
+
+    def last_metrics(self, run_ids: Sequence[str], metrics: Sequence[str]) -> list[dict[str, float]]:
+        return [self._last_metrics(run_id, metrics) for run_id in run_ids]
+
+    def _last_metrics(self, run_id: str, metrics: Sequence[str]) -> dict[str, float]:
+        try:
+            found = self.store.run(run_id).data.metrics
+        except UnknownRun:
+            return {}
+        wanted = [name for name in metrics if name in found]
+        values = with_infinity(pd.Series([found[name] for name in wanted], dtype=float))
+        return dict(zip(wanted, values, strict=True))
+
+    def last_step(self, run_id: str, metric: str = "loss") -> int:
+        return int(max(self.histories([run_id], [metric])["step"], default=0))
+
+    def last_number(self) -> int:
+        return highest_number(run.data.tags.get(schema.NUMBER) for run in self._numbered())
+
+    def count_numbered(self, number: str) -> int:
+        return len(self._numbered(f" = '{number}'"))
+
+    def next_moment(self) -> int:
+        return int(time.time() * 1000)
+
+    def local_artifacts(self, run_id: str) -> Path | None:
+        return None
+
+    def _numbered(self, condition: str = " LIKE '%'") -> list[Run]:
+        """The runs whose number meets a condition, deleted ones included."""
+        return list(self._search(self._experiments(), f"tags.`{schema.NUMBER}`{condition}", deleted=True))
+
+    def _active(self, experiments: Sequence[str]) -> list[RunState]:
+        found: dict[str, Run] = {}
+        for status in schema.ACTIVE:  # in this order a run that starts in between is seen twice, never missed
+            runs = self._search(experiments, f"attributes.status = '{status}'")
+            found |= {run.info.run_id: run for run in runs}
+        return [_state(run) for run in _oldest_first(found.values())]
+
+    def _experiments(self) -> list[str]:
+        client = self.store.client
+        with asking(self.store.uri):
+            return [one.experiment_id for one in client.search_experiments()]
+
+    def _search(
+        self, experiments: Sequence[str], condition: str = "", *, deleted: bool = False
+    ) -> Iterator[Run]:
+        """The runs of some experiments for which a condition holds, page by page."""
+        client = self.store.client  # first: it imports MLflow, one thread at a time
+        from mlflow.entities import ViewType
+
+        view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+        token = None
+        while True:
+            with asking(self.store.uri):
+                page = client.search_runs(
+                    list(experiments), condition, run_view_type=view, max_results=PAGE, page_token=token
+                )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def _oldest_first(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (run.info.start_time or 0, run.info.run_id))
+
+
+def _state(run: Run) -> RunState:
+    return RunState(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags))

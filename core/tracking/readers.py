@@ -1,0 +1,75 @@
+"""What is read of a tracking store many times a minute. A store has one reader, chosen when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from core.tracking.run_state import Child, RunState
+
+
+class RunReader(Protocol):
+    """Reads the runs of one store. Every method raises StoreError when the store cannot be used.
+
+    Runs that were deleted are left out, except where a method says otherwise. Lists of runs are in the order
+    in which these were submitted.
+    """
+
+    quick: bool  # whether a read takes milliseconds, so that a watcher may read several times a second
+
+    def state(self, run_id: str) -> RunState:
+        """Status and tags of a run, also of a deleted one. Raises UnknownRun."""
+
+    def active(self) -> list[RunState]:
+        """Runs of ArchLab that are SCHEDULED or RUNNING, without the parents of groups."""
+
+    def open_groups(self) -> list[RunState]:
+        """The parents of groups that have not ended."""
+
+    def live_elsewhere(self) -> list[RunState]:
+        """Runs of other programs that are SCHEDULED or RUNNING, in any experiment of the store."""
+
+    def children(self, *parents: str) -> dict[str, list[Child]]:
+        """The runs of each group; the list of an unknown one is empty."""
+
+    def run_ids(self) -> list[str]:
+        """The ids of all runs and groups, those of other programs included."""
+
+    def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
+        """Every run and group in the columns of `tables.table_of_runs`, in no order.
+
+        keys: as in `frames.runs`; a reader may return more columns than these name.
+        """
+
+    def histories(
+        self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None
+    ) -> pd.DataFrame:
+        """All values of some metrics of some runs in the columns of `tables.table_of_histories`, in no order.
+
+        after: only steps after this one.
+        """
+
+    def last_metrics(self, run_ids: Sequence[str], metrics: Sequence[str]) -> list[dict[str, float]]:
+        """The last values of some metrics, one mapping per run; a metric that a run lacks is left out."""
+
+    def last_step(self, run_id: str, metric: str = "loss") -> int:
+        """The last step at which a metric was logged, of the loss the last epoch; 0 before the first."""
+
+    def last_number(self) -> int:
+        """The highest number (`schema.NUMBER`) that a run got, deleted ones included; 0 when none has one."""
+
+    def count_numbered(self, number: str) -> int:
+        """How many runs have a number, deleted ones included."""
+
+    def next_moment(self) -> int:
+        """The time of submission of a new run, in ms since 1970: now.
+
+        Where a database is read, it is also after the submission of all that waits: the clock may have been
+        set back. A server has clients on several machines, and trusts their clocks.
+        """
+
+    def local_artifacts(self, run_id: str) -> Path | None:
+        """The folder of a run's artifacts where a database says that it is on this machine, else None."""

@@ -1,0 +1,211 @@
+"""Reads a store that is a database from MLflow's own tables.
+
+That takes a hundredth of the time of MLflow's client, and does not import MLflow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Select, column, func, or_, select, table
+
+from core.tracking import schema
+from core.tracking.connections import connected
+from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
+from core.tracking.tables import table_of_histories, table_of_runs, with_infinity
+
+
+def _table(name: str, *columns: str) -> Any:
+    return table(name, *(column(one) for one in columns))
+
+
+EXPERIMENTS = _table("experiments", "experiment_id", "name").c
+RUNS = _table(
+    "runs",
+    *("run_uuid", "name", "status", "start_time", "end_time", "lifecycle_stage", "experiment_id"),
+    "artifact_uri",
+).c
+PARAMS = _table("params", "run_uuid", "key", "value").c
+TAGS = _table("tags", "run_uuid", "key", "value").c
+LATEST = _table("latest_metrics", "run_uuid", "key", "value", "is_nan", "step").c
+METRICS = _table("metrics", "run_uuid", "key", "value", "is_nan", "step", "timestamp").c
+INPUTS = _table("inputs", "source_type", "source_id", "destination_type", "destination_id").c
+DATASETS = _table("datasets", "dataset_uuid", "digest").c
+
+ALIVE = RUNS.lifecycle_stage == "active"
+OURS = RUNS.experiment_id.in_(select(EXPERIMENTS.experiment_id).where(EXPERIMENTS.name == schema.EXPERIMENT))
+OLDEST_FIRST = (RUNS.start_time, RUNS.run_uuid)
+
+
+class SqlReader:
+    """A `RunReader` of an SQLite or PostgreSQL database."""
+
+    quick = True
+
+    def __init__(self, uri: str):
+        self.uri = uri
+
+    def state(self, run_id: str) -> RunState:
+        found = self._states(RUNS.run_uuid == run_id)
+        if not found:
+            raise UnknownRun(f"No run has the id '{run_id}'.")
+        return found[0]
+
+    def active(self) -> list[RunState]:
+        return [run for run in self._active() if not run.is_group]
+
+    def open_groups(self) -> list[RunState]:
+        return [run for run in self._active() if run.is_group]
+
+    def live_elsewhere(self) -> list[RunState]:
+        found = self._states(ALIVE, RUNS.status.in_(schema.ACTIVE))
+        return [run for run in found if schema.NUMBER not in run.tags and not run.is_group]
+
+    def children(self, *parents: str) -> dict[str, list[Child]]:
+        found: dict[str, list[Child]] = {parent: [] for parent in parents}
+        query = (
+            select(TAGS.value, RUNS.run_uuid, RUNS.status)
+            .where(TAGS.run_uuid == RUNS.run_uuid, TAGS.key == schema.PARENT, TAGS.value.in_(list(found)))
+            .where(OURS, ALIVE)
+            .order_by(*OLDEST_FIRST)
+        )
+        for parent, run_id, status in self._rows(query):
+            found[parent].append(Child(run_id, status))
+        return found
+
+    def run_ids(self) -> list[str]:
+        query = select(RUNS.run_uuid).where(ALIVE).order_by(*OLDEST_FIRST)
+        return [run_id for (run_id,) in self._rows(query)]
+
+    def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
+        wanted = None if keys is None else {*keys, schema.GROUP, "loss"}
+        alive = select(RUNS.run_uuid).where(ALIVE)
+        times = RUNS.start_time.label("started"), RUNS.end_time.label("ended")
+        rows = select(RUNS.run_uuid.label("run_id"), RUNS.name, RUNS.status, *times).where(ALIVE)
+        with connected(self.uri) as connection:
+            wide = [pd.read_sql(rows, connection).set_index("run_id")]
+            for kind, of in (("params", PARAMS), ("metrics", LATEST), ("tags", TAGS)):
+                numbers = (of.is_nan, of.step) if kind == "metrics" else ()
+                query = select(of.run_uuid, of.key, of.value, *numbers).where(of.run_uuid.in_(alive))
+                if wanted is not None:
+                    query = query.where(_is_one_of(of.key, wanted))
+                long = pd.read_sql(query, connection)
+                if kind == "metrics":
+                    long["value"] = with_infinity(_with_nan(long))
+                    losses = long[long["key"] == "loss"]
+                    wide.append(losses.set_index("run_uuid")["step"].astype(float).rename("last_epoch"))
+                pivoted = long.pivot(index="run_uuid", columns="key", values="value")
+                wide.append(pivoted.add_prefix(f"{kind}."))
+            digests = _digests(connection) if keys is None or schema.FINGERPRINT in keys else {}
+        return table_of_runs(pd.concat(wide, axis=1).rename_axis("run_id").reset_index(), digests)
+
+    def histories(
+        self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None
+    ) -> pd.DataFrame:
+        query = select(
+            METRICS.run_uuid.label("run_id"),
+            METRICS.key.label("metric"),
+            METRICS.step,
+            METRICS.value,
+            METRICS.timestamp.label("time"),
+            METRICS.is_nan,
+        ).where(METRICS.run_uuid.in_(list(run_ids)), METRICS.key.in_(list(metrics)))
+        if after is not None:
+            query = query.where(METRICS.step > after)
+        with connected(self.uri) as connection:
+            frame = pd.read_sql(query, connection)
+        frame["value"] = _with_nan(frame)
+        return table_of_histories(frame)
+
+    def last_metrics(self, run_ids: Sequence[str], metrics: Sequence[str]) -> list[dict[str, float]]:
+        query = select(LATEST.run_uuid, LATEST.key, LATEST.value, LATEST.is_nan).where(
+            LATEST.run_uuid.in_(list(run_ids)), LATEST.key.in_(list(metrics))
+        )
+        with connected(self.uri) as connection:
+            frame = pd.read_sql(query, connection)
+        values: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
+        for run_id, name, value in zip(
+            frame["run_uuid"], frame["key"], with_infinity(_with_nan(frame)), strict=True
+        ):
+            values[run_id][name] = value
+        return [values[run_id] for run_id in run_ids]
+
+    def last_step(self, run_id: str, metric: str = "loss") -> int:
+        query = select(func.max(METRICS.step)).where(METRICS.run_uuid == run_id, METRICS.key == metric)
+        return self._value(query) or 0
+
+    def last_number(self) -> int:
+        return highest_number(value for (value,) in self._rows(_numbers()))
+
+    def count_numbered(self, number: str) -> int:
+        return len(self._rows(_numbers().where(TAGS.value == number)))
+
+    def next_moment(self) -> int:
+        waiting = select(func.max(RUNS.start_time)).where(RUNS.status == schema.SCHEDULED, ALIVE)
+        return max(int(time.time() * 1000), (self._value(waiting) or 0) + 1)
+
+    def local_artifacts(self, run_id: str) -> Path | None:
+        uri = self._value(select(RUNS.artifact_uri).where(RUNS.run_uuid == run_id))
+        return Path(url2pathname(urlsplit(uri).path)) if uri and uri.startswith("file:") else None
+
+    def _active(self) -> list[RunState]:
+        return self._states(OURS, ALIVE, RUNS.status.in_(schema.ACTIVE))
+
+    def _states(self, *conditions: ColumnElement[bool]) -> list[RunState]:
+        """States of the runs for which the conditions hold."""
+        tagged = RUNS.run_uuid.table.outerjoin(TAGS.run_uuid.table, TAGS.run_uuid == RUNS.run_uuid)
+        query = (
+            select(RUNS.run_uuid, RUNS.name, RUNS.status, TAGS.key, TAGS.value)
+            .select_from(tagged)
+            .where(*conditions)
+            .order_by(*OLDEST_FIRST)
+        )
+        found: dict[str, RunState] = {}
+        for run_id, name, status, key, value in self._rows(query):
+            state = found.setdefault(run_id, RunState(run_id, name, status, {}))
+            if key is not None:
+                state.tags[key] = value
+        return list(found.values())
+
+    def _rows(self, query: Select) -> list[Any]:
+        with connected(self.uri) as connection:
+            return list(connection.execute(query))
+
+    def _value(self, query: Select) -> Any:
+        with connected(self.uri) as connection:
+            return connection.scalar(query)
+
+
+def _numbers() -> Select:
+    return select(TAGS.value).where(TAGS.key == schema.NUMBER)
+
+
+def _digests(connection: Connection) -> dict[str, str]:
+    """The digest of the dataset that each run noted as its input."""
+    query = (
+        select(INPUTS.destination_id, func.max(DATASETS.digest))
+        .where(DATASETS.dataset_uuid == INPUTS.source_id)
+        .where(INPUTS.source_type == "DATASET", INPUTS.destination_type == "RUN")
+        .group_by(INPUTS.destination_id)
+    )
+    return {run_id: digest for run_id, digest in connection.execute(query)}
+
+
+def _is_one_of(key: ColumnElement, wanted: set[str]) -> ColumnElement[bool]:
+    """Whether a key is one of those wanted, or begins as one that ends with a dot."""
+    prefixes = sorted(one for one in wanted if one.endswith("."))
+    names = sorted(wanted.difference(prefixes))
+    # LIKE would ignore case in SQLite
+    begins = (func.substr(key, 1, len(prefix)) == prefix for prefix in prefixes)
+    return or_(key.in_(names), *begins)
+
+
+def _with_nan(frame: pd.DataFrame) -> pd.Series:
+    """The values of metrics; in the tables NaN is 0 beside a flag."""
+    return frame["value"].astype(float).mask(frame["is_nan"].astype(bool))
