@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from runpy import run_path
@@ -29,13 +30,26 @@ from tests.support.homes import Trained
 
 pytestmark = pytest.mark.slow
 
+
+def registered(name: str, **options: object) -> keras.Model:
+    size = max(architectures.get(name).min_size, 32)
+    return inference_model(build_model(name, (size, size, 3), 10, **options))
+
+
+def with_scaled_residual() -> keras.Model:
+    """The layer of the large Inception-ResNets without their hundreds of others."""
+    images = keras.Input((32, 32, 3))
+    x = keras.layers.GlobalAveragePooling2D()(own_layers.ScaledResidual(0.17)([images, images]))
+    return keras.Model(images, keras.layers.Dense(10, activation="softmax")(x))
+
+
 # Together they have every layer that Keras lacks; the first has none.
 MODELS = {
-    "lenet5": {},
-    "lenet5_1998": {},
-    "resnet_cifar": {"depth": 8},
-    "cuda_convnet": {},
-    "inception_resnet_v1": {},
+    "lenet5": partial(registered, "lenet5"),
+    "lenet5_1998": partial(registered, "lenet5_1998"),
+    "resnet_cifar": partial(registered, "resnet_cifar", depth=8),
+    "cuda_convnet": partial(registered, "cuda_convnet"),
+    "scaled_residual": with_scaled_residual,
 }
 
 CLASSES = [
@@ -78,11 +92,10 @@ def load_elsewhere(folders: list[Path], work: Path) -> None:
 
 def test_models_load_without_the_program_and_answer_the_same(tmp_path: Path) -> None:
     expected = {}
-    for name, options in MODELS.items():
-        size = max(architectures.get(name).min_size, 32)
-        model = inference_model(build_model(name, (size, size, 3), 10, **options))
+    for name, build in MODELS.items():
+        model = build()
         save_model(str(tmp_path / name), model, CLASSES, pip_requirements=requirements())
-        images = np.random.default_rng(0).uniform(size=(2, size, size, 3)).astype("float32")
+        images = np.random.default_rng(0).uniform(size=(2, *model.input_shape[1:])).astype("float32")
         np.save(tmp_path / name / "images.npy", images)
         expected[name] = model.predict(images, verbose=0)
     load_elsewhere([tmp_path / name for name in MODELS], tmp_path)
@@ -95,10 +108,9 @@ def test_models_load_without_the_program_and_answer_the_same(tmp_path: Path) -> 
 def test_every_layer_that_keras_lacks_is_in_one_of_them() -> None:
     """So the test above speaks for every model of the registry; a head for training alone is never saved."""
     found: set[str] = set()
-    for name, options in MODELS.items():
-        size = max(architectures.get(name).min_size, 32)
+    for build in MODELS.values():
         with keras.StatelessScope(initialize_variables=False):
-            model = inference_model(build_model(name, (size, size, 3), 10, **options))
+            model = build()
         found |= set(re.findall(r'"archlab>(\w+)"', model.to_json()))
     assert found == set(own_layers.__all__) - {"AuxiliaryModel"}
 
