@@ -291,6 +291,11 @@ def test_a_full_disk_ends_no_training_and_leaves_nothing_half_written(tmp_path: 
     run_with_own_mounts("full_home", tmp_path)
 
 
+@pytest.mark.timeout(900)
+def test_a_home_that_is_read_only_for_a_while_costs_no_training_its_result(tmp_path: Path) -> None:
+    run_with_own_mounts("read_only_home", tmp_path)
+
+
 def test_a_clock_that_is_set_back_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system reports the start of the machine by the clock; with it every process seems to move."""
     me = process_name(os.getpid())
