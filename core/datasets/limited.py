@@ -27,6 +27,7 @@ PROGRAM_NAME = "core.datasets.decode_alone"
 DECODERS = 2
 MEMORY = 1 << 30  # bytes that a decoder may take
 CPU_S, WALL_S = 15, 45.0  # seconds that an image may take, of a processor and in all
+QUICK_S = 5.0  # an image that takes longer is given up and decoded again where it keeps no other waiting
 POLL_S = 0.1
 INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")  # nothing secret
 
@@ -35,28 +36,55 @@ class Gone(Exception):
     """Whoever asked for an image is not there any more."""
 
 
+class TooLong(Unreadable):
+    """An image that was not decoded in its time."""
+
+
 class Decoders:
     """Decoders that are started when they are needed. Safe to use from several threads.
 
-    count: how many images are decoded at once, at most. memory: bytes a decoder. cpu_s, wall_s: seconds an
-    image.
+    An image that takes longer than `quick_s` waits for a decoder of its own kind, of which there is one: slow
+    images keep each other waiting, and no quick one for longer than `quick_s`.
+
+    Args:
+        count: how many quick images are decoded at once, at most.
+        memory: bytes a decoder.
+        cpu_s, wall_s: seconds an image.
     """
 
     def __init__(
-        self, count: int = DECODERS, memory: int = MEMORY, cpu_s: int = CPU_S, wall_s: float = WALL_S
+        self,
+        count: int = DECODERS,
+        memory: int = MEMORY,
+        cpu_s: int = CPU_S,
+        wall_s: float = WALL_S,
+        quick_s: float = QUICK_S,
     ):
-        self.memory, self.cpu_s, self.wall_s = memory, cpu_s, wall_s
-        self._free = Semaphore(count)
+        self.memory, self.cpu_s, self.wall_s, self.quick_s = memory, cpu_s, wall_s, quick_s
+        self._quick, self._slow = Semaphore(count), Semaphore(1)
         self._idle: list[Decoder] = []
         self._lock = Lock()
 
     def decode(self, data: bytes, target: Target, gone: Callable[[], bool] = lambda: False) -> Decoded:
         """Decode one image file, as `core.datasets.decode.decode_image` does.
 
-        gone: asked several times a second whether nobody waits for the image any more.
-        Raises Unreadable, also for an image that takes too much memory or time, and Gone.
+        Args:
+            gone: asked several times a second whether nobody waits for the image any more.
+
+        Raises:
+            Unreadable: also for an image that takes too much memory or time.
+            Gone: nobody waits for it.
         """
-        while not self._free.acquire(timeout=POLL_S):
+        if self.quick_s >= self.wall_s:
+            return self._decode(self._quick, self.wall_s, data, target, gone)
+        with suppress(TooLong):
+            return self._decode(self._quick, self.quick_s, data, target, gone)
+        return self._decode(self._slow, self.wall_s, data, target, gone)
+
+    def _decode(
+        self, free: Semaphore, wall_s: float, data: bytes, target: Target, gone: Callable[[], bool]
+    ) -> Decoded:
+        while not free.acquire(timeout=POLL_S):
             if gone():
                 raise Gone
         try:
@@ -65,7 +93,7 @@ class Decoders:
             if decoder is None or decoder.process.poll() is not None:
                 decoder = Decoder(self.memory, self.cpu_s)
             try:
-                found = decoder.decode(data, target, time.monotonic() + self.wall_s, gone)
+                found = decoder.decode(data, target, time.monotonic() + wall_s, gone)
             except BaseException:
                 decoder.stop()
                 raise
@@ -75,7 +103,7 @@ class Decoders:
                 with self._lock:
                     self._idle.append(decoder)
         finally:
-            self._free.release()
+            free.release()
         if isinstance(found, Unreadable):
             raise found
         return found
@@ -147,7 +175,7 @@ class Decoder:
                     if gone():
                         raise Gone
                     if time.monotonic() > give_up:
-                        raise Unreadable("takes too long to decode")
+                        raise TooLong("takes too long to decode")
             if not (data := os.read(file, 1 << 20)):
                 raise Unreadable(why_it_ended(self.process.wait()))
             return data

@@ -18,6 +18,7 @@ from core.datasets.decode import MAX_PIXELS, MAX_SIDE, Target, Unreadable, decod
 from core.datasets.limited import Decoders, Gone
 from core.datasets.value_range import Rule
 from core.system.settings import PROGRAM
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -144,7 +145,7 @@ def test_an_image_is_given_up_when_nobody_waits_for_it() -> None:
 
 
 def test_no_more_images_are_decoded_at_once_than_there_are_decoders() -> None:
-    decoders = Decoders(count=1)
+    decoders = Decoders(count=1, quick_s=100)
     most, data = [0], deep(3000, 3000)
 
     def gone() -> bool:
@@ -159,6 +160,22 @@ def test_no_more_images_are_decoded_at_once_than_there_are_decoders() -> None:
     for thread in threads:
         thread.join()
     assert most == [1]
+    decoders.close()
+    assert not children()
+
+
+def test_an_image_that_takes_long_keeps_no_quick_one_waiting() -> None:
+    decoders, small = Decoders(count=1, wall_s=600, quick_s=6), encoded(Image.new("L", (9, 9)))
+    decoders.decode(small, TARGET)
+    (busy,) = children()
+    busy.suspend()  # stands for one that decodes for minutes
+    found: list[object] = []
+    slow = threading.Thread(target=lambda: found.append(decoders.decode(deep(300, 300), TARGET)))
+    slow.start()
+    wait_for(lambda: not decoders._idle, 30)  # it has the only quick decoder
+    assert decoders.decode(small, TARGET).grey  # once the other was given up
+    slow.join()
+    assert len(found) == 1  # decoded by the decoder of slow images
     decoders.close()
     assert not children()
 
