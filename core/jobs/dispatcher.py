@@ -18,7 +18,7 @@ from core.jobs.supervise import persist, supervise
 from core.system.process_ids import this_process
 from core.system.settings import LOW_DISK
 from core.tracking import schema
-from core.tracking.run_state import RunState
+from core.tracking.run_state import RunState, number_of
 from core.tracking.store import RunStore
 
 ASK_S = 5.0  # how often a cluster's head is asked whether it takes jobs, while runs wait
@@ -139,7 +139,7 @@ class Dispatcher:
         """How many devices a run takes, and which; one, and any, where it says nothing."""
         count, _, device = run.tags.get(schema.WANTS, "").partition(" ")
         wanted = device if device and self.store.settings.executor == "local" else AUTO
-        return min(int(count) if count.isdecimal() else 1, self._most), wanted
+        return min(number_of(count) or 1, self._most), wanted
 
 
 def is_left(store: RunStore, run: RunState) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from core.config import ConfigError, ExperimentConfig
 from core.system.process_ids import is_alive
 from core.tracking import schema
+from core.tracking.run_state import number_of
 from core.tracking.store import RunStore
 
 LIMIT = 1000  # runs that one launch may make
@@ -90,11 +91,11 @@ def conclude_groups(store: RunStore) -> None:
     alive = {owner for owner in owners if is_alive(owner)}  # asked first: a launch may end just now
     runs = store.read.children(*(parent.run_id for parent in parents))
     for parent in parents:
-        size, owner = parent.tags[schema.GROUP], parent.tags.get(schema.OWNER)
-        if not size.isdecimal() or owner is None:  # any program may write such a tag: it is no group of ours
+        size, owner = number_of(parent.tags[schema.GROUP]), parent.tags.get(schema.OWNER)
+        if size is None or owner is None:  # any program may write such a tag: it is no group of ours
             continue
         children = runs[parent.run_id]
-        launching = len(children) < int(size) and owner in alive
+        launching = len(children) < size and owner in alive
         if launching or any(child.status in schema.ACTIVE for child in children):
             continue
         finished = [child.run_id for child in children if child.status == schema.FINISHED]

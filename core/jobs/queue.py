@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from core.tracking import schema
 from core.tracking.opening import home_id
-from core.tracking.run_state import RunState
+from core.tracking.run_state import RunState, number_of
 from core.tracking.store import RunStore
 
 
@@ -47,7 +47,9 @@ def priority(run: RunState) -> int:
 
 def priority_of(tag: object) -> int:
     """What a tag says, or the lack of one."""
-    return int(tag) if isinstance(tag, str) and tag.lstrip("-").isdecimal() else 0
+    negative = isinstance(tag, str) and tag.startswith("-")
+    number = number_of(str(tag)[1:] if negative else tag) or 0
+    return -number if negative else number
 
 
 def is_held(run: RunState) -> bool:

@@ -13,6 +13,7 @@ from core.jobs.groups import group_of
 from core.launching.extension import OF_A_LENGTH
 from core.launching.launch import cancel, extend, extension, launch, launch_groups, resume
 from core.tracking import schema
+from core.tracking.run_state import number_of
 from core.tracking.store import RunStore
 from core.ui import guard, reads, words
 from core.ui.actions import action_button, may_change
@@ -31,14 +32,10 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
     if status in (schema.FAILED, schema.KILLED):
         if action_button("Resume", key=f"resume-{run_id}", icon=":material/resume:", help=RESUME_HELP):
             attempt(lambda: resume(store, run_id), "In the queue again.")
-        fits = run.get(f"tags.{schema.FITS}")
+        fits = number_of(run.get(f"tags.{schema.FITS}"))
         label = f"Queue again with batches of {fits}"
-        if (
-            isinstance(fits, str)
-            and fits.isdecimal()
-            and action_button(label, key=f"fits-{run_id}", icon=":material/memory_alt:")
-        ):
-            smaller = {"training.batch_size": int(fits), "training.batch_size_is": "total"}
+        if fits is not None and action_button(label, key=f"fits-{run_id}", icon=":material/memory_alt:"):
+            smaller = {"training.batch_size": fits, "training.batch_size_is": "total"}
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
     if status in schema.ENDED and may_change():
         again(store, run)
