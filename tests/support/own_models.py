@@ -1,10 +1,10 @@
-"""Nets of a user's own that do something while they are built for a training."""
+"""Files for `ARCHLAB_ARCHITECTURES`: models of a user's own."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-NET = """
+DOING = """
 from core.architectures import Architecture, Card, architectures
 from core.lazy import LazyModule
 
@@ -31,7 +31,7 @@ architectures.register(
 
 def write_net(folder: Path, name: str, does: str) -> None:
     """A file for `ARCHLAB_ARCHITECTURES`. does: one statement, for a training alone."""
-    (folder / f"{name}.py").write_text(NET.replace("NAME", name).replace("DOES", does))
+    (folder / f"{name}.py").write_text(DOING.replace("NAME", name).replace("DOES", does))
 
 
 NET = """
