@@ -9,7 +9,7 @@ from core.ui.frame import open_page
 
 ICON = ":material/monitoring:"
 
-with open_page("Run", "One training: its progress, its result, its mistakes.") as store:
+with open_page("Run", "Progress, results and mistakes of one run.") as store:
     run_id = choose_run(reads.runs())
     if run_id:
         live.run_panel(store, run_id)

@@ -255,7 +255,7 @@ def extend(run: str, epochs: int, learning_rate: float | None, stretch: bool, wa
 @click.argument("run")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", default=3, show_default=True, help="How many classes to name.")
-@click.option("--invert", is_flag=True, help="Exchange dark and light first.")
+@click.option("--invert", is_flag=True, help="Invert the images first.")
 @as_json
 def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json: bool) -> None:
     """Classify image files with the model of a finished run."""

@@ -15,7 +15,7 @@ URL: Final = "query-params"
 
 TEST_TIME_WORDS = {
     "none": "one view",
-    "flip": "it and its mirror",
+    "flip": "image and mirror image",
     "ten_crops": "ten crops",
 }
 PREPROCESSING_WORDS = {
@@ -41,24 +41,24 @@ class Slider(NamedTuple):
 
 
 GROUPS: dict[str, tuple[Slider, ...]] = {
-    "Where the pixels lie": (
-        Slider("pad_and_crop", "Pad and crop, pixels", 16, 1, "Zeros on every side, then a crop."),
-        Slider("rotation", "Rotation, degrees", 180, 5, "At most, to either side."),
-        Slider("shift", "Shift", 0.5, 0.05, "Of height and width at most, to either side."),
-        Slider("shear", "Shear, degrees", 45, 1, "At most, to either side."),
+    "Geometry": (
+        Slider("pad_and_crop", "Pad and crop, pixels", 16, 1, "Zero padding, then a random crop."),
+        Slider("rotation", "Rotation, degrees", 180, 5, "Maximum, in either direction."),
+        Slider("shift", "Shift", 0.5, 0.05, "Maximum share of height and width, in either direction."),
+        Slider("shear", "Shear, degrees", 45, 1, "Maximum, in either direction."),
         Slider("zoom", "Zoom", 0.9, 0.05, "0.2: between 0.8 and 1.2 times the size."),
     ),
     "Colour and noise": (
         Slider("brightness", "Brightness", 1, 0.05, "Added to all pixels; of the range 0–255, not clipped."),
         Slider("contrast", "Contrast", 1, 0.05, "0.8: differences from the mean times 0.2 to 1.8."),
         Slider("noise", "Noise", 0.5, 0.01, "Standard deviation, of the range 0–255."),
-        Slider("rand_augment", "RandAugment, changes", 4, 1, "Of fourteen operations, for each image."),
-        Slider("rand_augment_magnitude", "RandAugment, magnitude", 10, 0.5, "The strength of each change."),
+        Slider("rand_augment", "RandAugment, operations", 4, 1, "Of fourteen, for each image."),
+        Slider("rand_augment_magnitude", "RandAugment, magnitude", 10, 0.5, "Strength of each operation."),
     ),
     "Erasing and mixing": (
-        Slider("erasing", "Erasing, how often", 1, 0.05, "The share of images that lose a rectangle."),
-        Slider("erasing_area", "Erased area at most", 1, 0.02, "Of the image; at least 0.02 is erased."),
-        Slider("erasing_ratio", "Longer side by shorter", 10, 0.1, "Of the erased rectangle, at most."),
+        Slider("erasing", "Random erasing, probability", 1, 0.05, "Share of images that it changes."),
+        Slider("erasing_area", "Maximum erased area", 1, 0.02, "Share of the image; at least 0.02."),
+        Slider("erasing_ratio", "Maximum aspect ratio", 10, 0.1, "Of the erased rectangle."),
         Slider("mixup", "MixUp, alpha", 2, 0.1, "Blends two images and their labels. Larger: more evenly."),
         Slider("cutmix", "CutMix, alpha", 2, 0.1, "Pastes a rectangle of another image, and of its label."),
     ),
@@ -94,7 +94,7 @@ def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any
         "middle. 0: none.",
     )  # fmt: skip
     settings["augmentation.test_time"] = third.selectbox(
-        "The test looks at", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
+        "Test-time views", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
         bind=URL, help="Test-time augmentation: probabilities are averaged. Ten crops need a random crop.",
     )  # fmt: skip
     with st.container(horizontal=True, gap="medium"):
@@ -108,9 +108,13 @@ def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any
         column.markdown(f"**{title}**")
         for slider in sliders:
             settings[f"augmentation.{slider.name}"] = _slider(slider, column)
-        if title == "Where the pixels lie":
+        if title == "Geometry":
             settings["augmentation.fill"] = column.selectbox(
-                "From outside comes", FILLS, key="fill", bind=URL, help="Nearest: border pixels, repeated."
+                "Fill",
+                FILLS,
+                key="fill",
+                bind=URL,
+                help="For pixels from outside the image. Nearest: border pixels, repeated.",
             )
     if st.toggle("Preview: one image eight times, as the model gets it", key="preview", bind=URL):
         _preview(info, data | settings, nets)

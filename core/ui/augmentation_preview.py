@@ -28,7 +28,7 @@ def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
         return
     with st.container(horizontal=True):
         image = _counted("Another image", ":material/image:")
-        draws = _counted("Other draws", ":material/casino:")
+        draws = _counted("Draw again", ":material/casino:")
     rows = datasets.sample(info.name, count=1, part="train", seed=image)
     try:
         with st.spinner("Asking the prediction process", show_time=True):
@@ -39,7 +39,7 @@ def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
     image_grid_png(images)
     if config.model.weights != "none":
         by_weights = config.data.preprocessing == "auto" and chosen != DEFAULT_PREPROCESSING
-        why = ": as the weights to start from want it" if by_weights else ""
+        why = ": as the starting weights expect it" if by_weights else ""
         st.caption(f"{words.plain(config.model.name)}, preprocessing {words.plain(chosen)}{why}.")
 
 

@@ -41,7 +41,7 @@ def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
     everything = tables.runs_table(runs, reads.datasets_of_few_classes())
     words_box, columns_box = st.columns([1, 2])
     wanted = words_box.text_input(
-        "Filter", key="filter", bind=URL, placeholder="words of any column", icon=":material/search:"
+        "Filter", key="filter", bind=URL, placeholder="text in any column", icon=":material/search:"
     )
     available = [column for column in everything.columns if column != "run"]
     columns = columns_box.multiselect(
@@ -58,7 +58,7 @@ def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
     say_unknown("runs", known, "Runs")
     ticked = [run_id for run_id in st.query_params.get_all("runs") if run_id in known]
     if shown.empty:
-        st.info("No run has these words.", icon=":material/search_off:")
+        st.info("No run matches this filter.", icon=":material/search_off:")
         return ticked, []
     event = st.dataframe(
         shown,

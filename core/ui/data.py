@@ -93,7 +93,7 @@ def samples(info: DatasetInfo) -> None:
     """Some images of every class."""
     st.subheader("Samples")
     seed = st.session_state.setdefault("samples-seed", 0)
-    if st.button("Others", icon=":material/casino:"):
+    if st.button("Shuffle", icon=":material/casino:"):
         seed = st.session_state["samples-seed"] = seed + 1
     dataset = reads.dataset(info.name)
     for index, name in enumerate(info.classes[:MAX_CLASSES_SHOWN]):

@@ -17,9 +17,9 @@ MAX_CLASSES_SHOWN = 100
 KEEP_TOGETHER_WORDS = {"identical": "identical images", "near": "identical images and near duplicates"}
 IMBALANCE_WORDS = {
     "as_is": "leave them as they are",
-    "class_weights": "weigh small classes more in the loss",
-    "balanced": "draw small classes more often",
-    "at_most": "limit the images of each",
+    "class_weights": "weight the loss, small classes more",
+    "balanced": "oversample small classes",
+    "at_most": "limit the images per class",
 }
 
 
@@ -37,10 +37,10 @@ def data_choices(info: DatasetInfo) -> dict[str, Any]:
             ),
             "data.folds": second.number_input(
                 "Folds", value=default.folds, step=1, key="folds", bind=URL,
-                help="Equal folds that all but the test set is cut into; one of them validates. 0: none.",
+                help="Number of equal folds of all images but the test set; one of them validates. 0: none.",
             ),
             "data.fold": third.number_input(
-                "Fold that validates", value=default.fold, step=1, key="fold", bind=URL, help="From 0.",
+                "Validation fold", value=default.fold, step=1, key="fold", bind=URL, help="From 0.",
             ),
         }  # fmt: skip
         first, second = st.columns([1, 2])
@@ -49,15 +49,15 @@ def data_choices(info: DatasetInfo) -> dict[str, Any]:
             help="Apart from the run's seed, so that repeats share their split.",
         )  # fmt: skip
         settings["data.imbalance"] = second.selectbox(
-            "Classes of different sizes", IMBALANCE, format_func=IMBALANCE_WORDS.__getitem__,
+            "Class imbalance", IMBALANCE, format_func=IMBALANCE_WORDS.__getitem__,
             key="imbalance", bind=URL,
         )  # fmt: skip
         if settings["data.imbalance"] == "at_most":
             settings["data.at_most"] = second.number_input(
-                "At most, images a class", value=default.at_most, step=10, key="at_most", bind=URL
+                "Maximum images per class", value=default.at_most, step=10, key="at_most", bind=URL
             )
         settings["data.keep_together"] = second.selectbox(
-            "Copies that no split divides", KEEP_TOGETHER, format_func=KEEP_TOGETHER_WORDS.__getitem__,
+            "Copies kept in one set", KEEP_TOGETHER, format_func=KEEP_TOGETHER_WORDS.__getitem__,
             key="keep_together", bind=URL,
             help="Identical images always stay in one set. Near duplicates are looked for once, which takes "
             "about a millisecond an image; a dataset that was imported so keeps them together in any case.",
@@ -77,7 +77,7 @@ def _effect(info: DatasetInfo, settings: dict[str, Any]) -> SplitReport | None:
     """Draw what these choices come to, in images a class; returns it, or None where they cannot be."""
     try:
         data = ExperimentConfig().with_values(settings | {"data.name": info.name}).data
-        with st.spinner("Dividing the dataset"):
+        with st.spinner("Splitting the dataset"):
             report = split_report.report_of(info.name, info.fingerprint, data)
     except ConfigError:
         return None  # said under the form
@@ -86,7 +86,7 @@ def _effect(info: DatasetInfo, settings: dict[str, Any]) -> SplitReport | None:
         return None
     counts = report.counts
     st.caption(words.plain(imbalance(info.classes, info.counts["train"])))
-    table: dict[str, Any] = {"class": info.classes, "an epoch trains on": counts["train"]}
+    table: dict[str, Any] = {"class": info.classes, "training images per epoch": counts["train"]}
     if data.imbalance == "class_weights":
         table["weight in the loss"] = weights_of(counts["train"])
     table |= {"validates": counts["validation"], "held out for testing": counts["test"]}

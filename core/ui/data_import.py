@@ -104,7 +104,9 @@ def _form(settings: Settings) -> UploadedFile | None:
             help="Leave it empty when the source brings a test set.",
         )  # fmt: skip
         fit = policy.selectbox(
-            "Made to fit by", POLICIES, help="Stretch; pad: fit inside; crop: cover and cut."
+            "Resize policy",
+            POLICIES,
+            help="stretch: to the size; pad: fit inside, with a border; crop: cover, and cut off the rest.",
         )
         channels = colour.selectbox("Channels", CHANNELS)
         one, other, table, values = st.columns([3, 3, 5, 3])

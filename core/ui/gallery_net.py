@@ -73,10 +73,10 @@ def two_nets() -> None:
             "ratio": st.column_config.NumberColumn(format="%.3f"),
         },
     )
-    st.subheader("Layers beside each other")
+    st.subheader("Layers side by side")
     layers = aligned_layers(first, second)
     same = int(layers["same"].sum())
-    st.caption(f"{same} of {len(layers)} rows do the same and give the same shape.")
+    st.caption(f"{same} of {len(layers)} rows have the same operation and output shape.")
     shown = layers[~layers["same"]] if only else layers
     st.dataframe(shown[["first", "second"]].rename(columns=names), hide_index=True)
     for side, facts in zip(st.columns(2, gap="large"), (first, second), strict=True):

@@ -80,8 +80,12 @@ OF_SCHEDULE: dict[str, tuple[tuple[str, str, str | None], ...]] = {
     "exponential": (EVERY, FACTOR),
     "piecewise": (
         ("boundaries", "Boundaries", "Where the rate changes, with commas: 80, 120, 160."),
-        ("boundaries_in", "Boundaries count", None),
-        ("factors", "Factors", "Of the first rate, one a boundary; empty: times the factor at each."),
+        ("boundaries_in", "Unit of the boundaries", None),
+        (
+            "factors",
+            "Factors",
+            "Multipliers of the first rate, one for each boundary. Empty: the factor, once more at each.",
+        ),
         FACTOR,
     ),
     "inverse_time": (("decay", "Decay", None),),
@@ -114,8 +118,13 @@ def regularization(optimizer: Optimizer) -> Settings:
         (first, "regularization.l2_convolution", "L2 of convolutions", "Times the sum of their squares."),
         (second, "regularization.l2_dense", "L2 of dense layers", None),
         (third, "regularization.l2_rest", "L2 of biases and normalisation", None),
-        (first, "regularization.dropout", "Dropout before the answer", "Besides what the model itself has."),
-        (second, "optimizer.ema", "Moving average of weights", "Share of the old, as 0.999. 0: none."),
+        (
+            first,
+            "regularization.dropout",
+            "Dropout before the classifier",
+            "Besides what the model itself has.",
+        ),
+        (second, "optimizer.ema", "Moving average of weights", "Decay, such as 0.999. 0: none."),
     )
     return settings | {path: field(column, path, label, text) for column, path, label, text in rows}
 

@@ -32,7 +32,7 @@ def demo(store: RunStore, run_id: str) -> None:
         logged = logged_facts(store, run_id)
         data = reads.taken_images(run_id) if logged is None else logged
     except FileNotFoundError:
-        st.error("This run did not write down what images it takes.", icon=":material/error:")
+        st.error("This run did not log which images its model takes.", icon=":material/error:")
         return
     except (DamagedArtifact, InferenceError) as error:
         st.error(words.plain(str(error)), icon=":material/error:")
@@ -47,7 +47,7 @@ def demo(store: RunStore, run_id: str) -> None:
         return
     height, width, channels = data["shape"]
     invert = (channels == 1 or st.session_state.get(INVERT, False)) and st.toggle(
-        "Exchange dark and light",
+        "Invert",
         key=INVERT,
         help="For dark strokes on a light background, when the model learned light on dark.",
     )
@@ -84,7 +84,7 @@ def _answer(prediction: Prediction, invert: bool) -> None:
         st.warning(words.plain(note), icon=":material/info:")
     if prediction.inversion:
         st.warning(words.plain(prediction.inversion), icon=":material/invert_colors:")
-        label = "Undo the exchange" if invert else "Exchange dark and light"
+        label = "Undo the inversion" if invert else "Invert"
         st.button(label, key="offer-inversion", on_click=_set_inverted, args=(not invert,))
     if prediction.preprocessing:
         st.caption(prediction.preprocessing)
@@ -115,7 +115,7 @@ def _sampled(data: dict) -> tuple[bytes | None, str | None]:
         )
         return None, None
     seed = st.session_state.setdefault("sample", 0)
-    if st.button("Another one", icon=":material/casino:"):
+    if st.button("Another sample", icon=":material/casino:"):
         seed = st.session_state["sample"] = seed + 1
     (row,) = datasets.sample(data["name"], count=1, part="test", seed=seed)
     return _png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]

@@ -175,8 +175,8 @@ def measurements(store: RunStore, waits: Sequence[Run], experience: Experience) 
 
 
 MEASURE_HELP = (
-    "Runs without a time are like none that has finished or trains. A few steps of each kind, as soon as a "
-    "device is free and before others start there, show how long they will take."
+    "No finished or running run is like those without a time. A few steps of each kind are timed as soon as "
+    "a device is free, before other runs start there."
 )
 
 

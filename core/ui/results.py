@@ -109,7 +109,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         predictions = reads.predictions(run["run_id"])
         data = store.read_json(run["run_id"], schema.DATA, ("name", "fingerprint", "classes"))
     except FileNotFoundError:
-        st.info("This run kept no test predictions.", icon=":material/info:")
+        st.info("This run has no test predictions.", icon=":material/info:")
         return
     except DamagedArtifact as error:
         st.error(words.plain(str(error)), icon=":material/broken_image:")
@@ -126,7 +126,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
             },
         )
     wrong = worst_mistakes(predictions, SHOWN_MISTAKES)
-    st.subheader("Its worst mistakes")
+    st.subheader("Worst mistakes")
     if wrong.empty:
         st.success("Every test image was recognised.", icon=":material/check_circle:")
         return
@@ -155,7 +155,10 @@ def rate_range(store: RunStore, run: pd.Series) -> None:
     st.subheader("Learning-rate range test")
     chart(rate_range_figure.draw(rates, losses, suggested), f"range-{run['run_id']}")
     if suggested:
-        st.caption(f"The loss falls fastest at a rate of about {suggested:.2g}; a third of it is safe.")
+        st.caption(
+            f"The loss falls fastest at a rate of about {suggested:.2g}; "
+            "choose a lower one, such as a third of it."
+        )
     elif run["status"] not in schema.ACTIVE:
         st.caption("The loss never fell: try higher rates, more steps or another optimizer.")
 

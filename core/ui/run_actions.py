@@ -142,7 +142,7 @@ def again(store: RunStore, run: pd.Series) -> None:
     with suppress(FileNotFoundError, ValueError):  # what is gone, or not as it was, cannot be changed
         st.page_link(
             "pages/2_Train.py",
-            label="Change and launch",
+            label="Edit and launch",
             icon=":material/tune:",
             query_params=query(store.config(run_id), reads.runs()),
         )

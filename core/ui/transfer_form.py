@@ -28,14 +28,15 @@ def transfer_settings() -> dict[str, Any]:
         first, second, third = st.columns(3)
         source = first.selectbox(
             "Weights to start from", SOURCES, key="weights", bind=URL,
-            help="none: fresh; imagenet: Keras downloads them, once, for the models that it has; run: those "
+            help="none: random; imagenet: Keras downloads them, once, for the models that it has; run: those "
             "of a finished run; file: of the folder for weights.",
         )  # fmt: skip
         settings: dict[str, Any] = {
             "model.weights": _weights(source, second),
             "model.head": third.selectbox(
                 "Head", HEADS, key="head", bind=URL,
-                help="What follows the last maps; all before is the backbone. own: the architecture's; "
+                help="What follows the last feature maps; everything before is the backbone. "
+                "own: the architecture's; "
                 "gap: global average pooling; dense: a hidden layer of 256.",
             ),
         }  # fmt: skip
@@ -94,7 +95,7 @@ def _weights(source: str, column: Any) -> str:
 
 def _freeze_details(policy: str, column: Any) -> dict[str, Any]:
     if policy in ("first_n", "last_n"):
-        label = "How many frozen" if policy == "first_n" else "How many learn"
+        label = "How many frozen" if policy == "first_n" else "How many are trainable"
         count = column.number_input(label, 1, value=1, step=1, key="freeze_layers", bind=URL)
         return {"model.freeze_layers": count}
     if policy == "names":

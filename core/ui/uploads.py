@@ -95,7 +95,7 @@ def why_not(storage: dict[str, dict[str, Any]], session: str, file: Any) -> tupl
     """
     visit = _visits.get(session)
     if visit is None or not visit.limit:
-        return 403, "Nothing is to be uploaded here."
+        return 403, "This page takes no upload."
     others = {id_: one for id_, one in storage.get(session, {}).items() if id_ != file.file_id}
     if sum(len(one.data) for one in others.values()) + len(file.data) > visit.limit:
         return 413, f"At most {visit.limit >> 20} MB may be uploaded here."

@@ -71,7 +71,7 @@ def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address:
 
     page.goto(f"{address}/Run?run={best['run_id']}")
     expect(page.get_by_text("Which classes are mixed up?")).to_be_visible()
-    expect(page.get_by_role("heading", name="Its worst mistakes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Worst mistakes")).to_be_visible()
 
 
 def test_a_run_is_launched_watched_and_cancelled_in_the_browser(page: Page, trained_address: str) -> None:
@@ -130,7 +130,7 @@ def test_a_negative_is_said_and_the_inversion_is_one_click(
     page.locator("input[type=file]").set_input_files(negative)
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_contain_text("The image is much brighter than the training images")
-    page.get_by_role("button", name="Exchange dark and light", exact=True).click()
+    page.get_by_role("button", name="Invert", exact=True).click()
     expect(page.get_by_role("heading", name=f"{label} ·")).to_be_visible()
     expect(alert).to_have_count(0)
     expect(

@@ -170,7 +170,7 @@ def test_the_selected_images_are_taken_back_and_the_others_stay_out(pets: Path) 
     rows = sorted(names.index(f"train/cat/{number}.png") for number in (0, 1, 3))
     curate.leave_out("pets", rows)
     app = page()
-    (button,) = [one for one in app.button if one.label.startswith("Take back")]
+    (button,) = [one for one in app.button if one.label.startswith("Undo")]
     assert button.disabled  # nothing is selected yet
     app.session_state[f"edits-Left out-3-{rows[0]}"] = {"selection": {"rows": [0, 2]}}
     app.run()
@@ -261,12 +261,12 @@ def test_the_train_form_shows_balance_in_counts(pets: Path) -> None:
     app = opened("pages/2_Train.py", dataset="pets", validation_fraction="0.0")
     app.selectbox(key="imbalance").set_value("balanced").run()
     assert not app.exception
-    (table,) = [frame.value for frame in app.dataframe if "an epoch trains on" in frame.value]
-    assert table["an epoch trains on"].tolist() == [6, 6, 6]
+    (table,) = [frame.value for frame in app.dataframe if "training images per epoch" in frame.value]
+    assert table["training images per epoch"].tolist() == [6, 6, 6]
     app.selectbox(key="imbalance").set_value("at_most").run()
     app.number_input(key="at_most").set_value(2).run()
-    (table,) = [frame.value for frame in app.dataframe if "an epoch trains on" in frame.value]
-    assert sorted(table["an epoch trains on"].tolist()) == [1, 2, 2]
+    (table,) = [frame.value for frame in app.dataframe if "training images per epoch" in frame.value]
+    assert sorted(table["training images per epoch"].tolist()) == [1, 2, 2]
 
 
 def test_the_train_form_says_what_copies_do_to_the_split(pets: Path) -> None:

@@ -51,10 +51,10 @@ def test_the_preview_shows_each_net_with_what_its_weights_want(trained: Trained)
     app = opened("pages/2_Train.py", architectures=nets, weights="imagenet", preview="true")
     assert not app.exception
     assert len(app.get("image")) == 8
-    assert "vgg16, preprocessing caffe: as the weights to start from want it." in captions(app)
+    assert "vgg16, preprocessing caffe: as the starting weights expect it." in captions(app)
     assert app.segmented_control[0].options == ["vgg16", r"inception\_v3"]  # read as Markdown
     app.segmented_control[0].set_value("inception_v3").run()
-    assert r"inception\_v3, preprocessing tf: as the weights to start from want it." in captions(app)
+    assert r"inception\_v3, preprocessing tf: as the starting weights expect it." in captions(app)
 
 
 def test_the_preview_follows_a_weights_file_that_is_replaced(trained: Trained) -> None:
@@ -62,7 +62,7 @@ def test_the_preview_follows_a_weights_file_that_is_replaced(trained: Trained) -
     file.parent.mkdir(parents=True, exist_ok=True)
     query = {"weights": "file", "weights_file": file.name, "preview": "true"}
     seen = []
-    for name, why in (("mean_image", ": as the weights to start from want it"), ("scale", "")):
+    for name, why in (("mean_image", ": as the starting weights expect it"), ("scale", "")):
         images = keras.Input((28, 28, 1))
         mean = np.zeros((28, 28, 1), "float32")
         keras.Model(images, preprocessing(name, (28, 28, 1), mean)(images)).save(file)
