@@ -150,8 +150,8 @@ def loop(archive: Path, folder: Path) -> np.ndarray:
         images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
         digests, sizes, labels = [], np.empty((len(names), 2), np.int32), []
         for row, name in enumerate(names):
-            with Image.open(io.BytesIO(file.read(name))) as image:
-                image = ImageOps.exif_transpose(image)
+            with Image.open(io.BytesIO(file.read(name))) as opened:
+                image: Image.Image = ImageOps.exif_transpose(opened)
                 sizes[row] = image.height, image.width
                 if image.mode != mode:
                     image = image.convert(mode)

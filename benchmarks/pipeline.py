@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def memory(folder: Path, gigabytes: float, steps: int) -> None:
     )
 
 
-def trainer(shape: tuple[int, int, int], images: int):
+def trainer(shape: tuple[int, int, int], images: int) -> Any:
     """lenet5 with its training around it, compiled as a run compiles it."""
     from core.architectures import build_model
     from core.config import ExperimentConfig
@@ -109,7 +110,7 @@ def trainer(shape: tuple[int, int, int], images: int):
     return model
 
 
-def images_per_second(model, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> float:
+def images_per_second(model: Any, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> float:
     """One epoch."""
     from core.training.pipeline import Batches, fed
 

@@ -48,7 +48,7 @@ def tiff(
     1 alpha that the colours are multiplied by, 2 alpha). planar: a strip for each channel.
     """
     height, width, channels = values.shape
-    stored = values.astype(values.dtype.newbyteorder(order))
+    stored = values.astype(np.dtype(order + values.dtype.str[1:]))
     planes = [stored[..., i] for i in range(channels)] if planar else [stored]
     strips = [np.ascontiguousarray(plane).tobytes() for plane in planes]
     if compressed:

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from core.config import ExperimentConfig
 from core.inference.client import inference_of
 from core.jobs.worker import worker_of
 from core.system import settings as settings_module
+from core.system.daemon import Daemon
 from core.system.settings import Settings
 from core.tracking.moved import follow_home
 from tests.support.waiting import wait_for
@@ -47,11 +49,15 @@ def using(folder: Path) -> Iterator[Settings]:
     settings_module.get_settings.cache_clear()
 
 
+def _has_ended(daemon: Daemon) -> bool:
+    return not daemon.is_running()
+
+
 def stop_processes(settings: Settings) -> None:
     """End the worker and the prediction process of a folder."""
     for daemon in (worker_of(settings), inference_of(settings)):
         daemon.stop()
-        wait_for(lambda daemon=daemon: not daemon.is_running(), 30)
+        wait_for(partial(_has_ended, daemon), 30)
 
 
 def copy_store(source: Path, target: Settings) -> None:

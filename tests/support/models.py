@@ -1,9 +1,12 @@
 """Weights for models that are not trained."""
 
+from __future__ import annotations
+
+import keras
 import numpy as np
 
 
-def randomized(model):
+def randomized(model: keras.Model) -> keras.Model:
     """Give every weight a value that would show if it were wired wrongly, and that keeps answers finite."""
     random = np.random.default_rng(3)
     for layer in model.layers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from core.system.settings import PROGRAM
 
@@ -26,6 +27,7 @@ def in_address(app: AppTest, name: str) -> list[str]:
     return [values] if isinstance(values, str) else values
 
 
-def launch_button(app):
+def launch_button(app: AppTest) -> Button:
+    """The button of the Train page that launches."""
     (button,) = [one for one in app.button if one.label.startswith("Launch")]
     return button

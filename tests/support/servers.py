@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from tests.support.waiting import wait_for
 
@@ -117,7 +118,7 @@ def resetting_proxy(port: int) -> Iterator[str]:
     class Proxy(socketserver.ThreadingTCPServer):
         daemon_threads = True
 
-        def shutdown_request(self, request: socket.socket) -> None:
+        def shutdown_request(self, request: Any) -> None:
             request.close()  # without a word of goodbye, which would precede the reset
 
     with Proxy(("127.0.0.1", 0), Forward) as proxy:
