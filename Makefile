@@ -8,7 +8,7 @@ READY := .venv/ready$(if $(GPU),-gpu,)
 # The program is many short processes: what one of them compiles, the others find compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast test-faults test-cluster test-gpu-rehearsal fuzz check format screenshots clean
+.PHONY: run test test-fast coverage test-faults test-cluster test-gpu-rehearsal fuzz check format screenshots clean
 
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
@@ -19,6 +19,10 @@ test: .venv/ready-dev
 # for the edit loop: no process of the program, no browser, no training
 test-fast: .venv/ready-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engine and not browser and not slow"
+
+# which lines and branches of core the tests run, what their processes run not counted
+coverage: .venv/ready-dev
+	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report term:skip-covered
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
