@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import keras
 from keras.callbacks import Callback, SwapEMAWeights
@@ -38,45 +39,85 @@ class Task:
     class_weight: dict[int, float] | None = None
 
 
+class Source(Enum):
+    """Where a leg's weights, optimizer and callbacks come from."""
+
+    MODEL = "the model as it is, with an optimizer of its own"
+    INTERRUPTION = "the checkpoint with which an interrupted run continues"
+    LAST_STEP = "the checkpoint of the last step before: the model may have the best or the averaged weights"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One `model.fit` of a run. number: of its stage, by which a checkpoint names it."""
+
+    number: int
+    stage: Stage
+    source: Source
+
+    @property
+    def follows_early_stopping(self) -> bool:
+        """Whether it is trained after early stopping ended the leg before; a rest of some steps is not."""
+        return self.stage.begins and self.stage.unfrozen
+
+
+def plan(found: Sequence[Stage], interrupted: int | None) -> list[Leg]:
+    """List what is left to train.
+
+    Args:
+        found: the stages of the run, in order.
+        interrupted: number of the stage that a checkpoint is of; None for a run that begins.
+    """
+    legs = []
+    for number, stage in enumerate(found):
+        if interrupted is not None and number < interrupted:
+            continue
+        if number == interrupted:
+            source = Source.INTERRUPTION
+        else:
+            source = Source.MODEL if stage.begins else Source.LAST_STEP
+        legs.append(Leg(number, stage, source))
+    return legs
+
+
 def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: Checkpoint) -> int:
     """Train; afterwards the model has the weights that are kept. Returns the epoch they are of.
 
-    Goes on from the checkpoint where there is one. A second stage starts from the best epoch of the first,
+    Continues from the checkpoint where there is one. A second stage starts from the best epoch of the first,
     and at once where early stopping ended that.
     """
     validates = len(task.validation.rows) > 0
     best = KeepBest() if task.config.training.keep == "best" and validates else None
     saved = checkpoint.read()
-    done, begun, ended = 0, 0, False
     if saved:
         print(f"continuing after epoch {saved.epoch}")
+    done = 0
     patient: dict[str, Patience] = {}
-    for number, stage in enumerate(stages(task.config, task.run)):
+    for leg in plan(stages(task.config, task.run), saved.stage if saved else None):
+        stage = leg.stage
         if stage.unfrozen:
             unfreeze(task.net)
-        if saved and number < saved.stage:
-            continue
-        resumed = saved if saved and number == saved.stage else None
-        if ended and not (stage.begins and stage.unfrozen):
-            break  # stopped early: the short rest of the last epochs is left out too
-        if not stage.begins and not resumed:
-            resumed = checkpoint.read()  # the weights as the last step left them, neither best nor averaged
-            assert resumed is not None  # the last epoch of a stage is always saved
-        if stage.begins or resumed:
-            if stage.unfrozen and stage.begins and not resumed:
-                print(f"unfrozen after epoch {done}")
-            begun = resumed.begun if resumed else done
-            compile_stage(task, stage, begun)
-            patient = dict(patience(task.config))
+        if has_stopped(patient) and not leg.follows_early_stopping:
+            break
+        state = saved if leg.source is Source.INTERRUPTION else None
+        if leg.source is Source.LAST_STEP:
+            state = checkpoint.read()
+            assert state is not None  # the last epoch of a stage is always saved
+        if leg.source is Source.MODEL and stage.unfrozen:
+            print(f"unfrozen after epoch {done}")
+        begun = state.begun if state else done
+        compile_stage(task, stage, begun)
+        patient = dict(patience(task.config))
         remembering: dict[str, Remembers] = {"log": logger, **patient, **({"best": best} if best else {})}
         remembering |= {type(one).__name__: one for one in reporters if isinstance(one, RangeTest)}
-        checkpoint.enter(number, begun, stage.end, remembering)
-        if resumed:
-            resumed.apply(task.model, remembering)
-            done = resumed.epoch
+        checkpoint.enter(leg.number, begun, stage.end, remembering)
+        if state:
+            state.apply(task.model, remembering)
+            done = state.epoch
         if done < stage.end and not has_stopped(patient):
             batches = task.training.starting(done, stage.steps)
             logger.images = batches.images_an_epoch
+            own = [*([best] if best else []), *patient.values(), checkpoint]
             history = task.model.fit(
                 fed(batches),
                 validation_data=fed(task.validation) if validates else None,
@@ -85,17 +126,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
                 verbose=0,
                 shuffle=False,  # Batches do that, the same way for the same seed and epoch
                 class_weight=task.class_weight,
-                callbacks=[
-                    LossNames(),  # first: the others read its names
-                    OrderOfEpoch(batches),
-                    logger,  # before the averages, whose measurement is no part of the speed of training
-                    *averages(task.config, batches),
-                    *reporters,
-                    *([] if task.config.schedule.name == "range_test" else [StopOnNan()]),
-                    *([best] if best else []),
-                    *patient.values(),
-                    checkpoint,
-                ],
+                callbacks=callbacks(task.config, batches, logger, reporters) + own,
             )
             done = history.epoch[-1] + 1
         else:  # interrupted after its last epoch
@@ -104,8 +135,21 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
             measure_statistics(task.model, task.training.starting(done))
         if best:
             best.give_to(task.model)
-        ended = has_stopped(patient)
     return best.epoch if best and best.epoch else done
+
+
+def callbacks(
+    config: ExperimentConfig, batches: Batches, logger: EpochLogger, reporters: Sequence[Callback]
+) -> list[Callback]:
+    """List the callbacks that log and report, in the order in which each needs the others."""
+    return [
+        LossNames(),  # first: the others read its names
+        OrderOfEpoch(batches),
+        logger,  # before the averages, whose measurement is no part of the speed of training
+        *averages(config, batches),
+        *reporters,
+        *([] if config.schedule.name == "range_test" else [StopOnNan()]),
+    ]
 
 
 def compile_stage(task: Task, stage: Stage, begun: int) -> None:

@@ -13,14 +13,14 @@ from core.architectures import build_model
 from core.architectures.layers import AuxiliaryModel
 from core.config import ExperimentConfig
 from core.config.learning import OPTIMIZERS
-from core.schedules import Length
+from core.schedules import Length, length, stages
 from core.tracking import frames
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.callbacks import EpochLogger, LossNames, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
-from core.training.fitting import Task, compile_model, fit
+from core.training.fitting import Source, Task, compile_model, fit, plan
 from core.training.models import wrap
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, OrderOfEpoch
@@ -307,3 +307,28 @@ def test_speed_leaves_out_the_execution_that_compiles(
         logger = EpochLogger(writer, images, 2, clock=lambda: clock.now)
         chosen.model.fit(batches, epochs=2, shuffle=False, verbose=0, callbacks=[clock, LossNames(), logger])
     assert [values.get("images_per_second") for values in logger.history] == expected
+
+
+UNFREEZES = {"model.unfreeze_epoch": 2, "model.head": "gap", "model.freeze": "all", "training.steps": 35}
+
+
+@pytest.mark.parametrize(
+    ("values", "interrupted", "sources"),
+    [
+        ({}, None, [Source.MODEL]),
+        ({}, 0, [Source.INTERRUPTION]),
+        ({"training.steps": 35}, None, [Source.MODEL, Source.LAST_STEP]),  # three epochs and half of one
+        ({"training.steps": 35}, 1, [Source.INTERRUPTION]),
+        (UNFREEZES, None, [Source.MODEL, Source.MODEL, Source.LAST_STEP]),
+        (UNFREEZES, 1, [Source.INTERRUPTION, Source.LAST_STEP]),
+    ],
+)
+def test_what_is_left_to_train_follows_from_the_stages_and_the_checkpoint(
+    values: dict[str, object], interrupted: int | None, sources: list[Source]
+) -> None:
+    config = ExperimentConfig().with_values({"training.epochs": 4, "training.batch_size": 10, **values})
+    legs = plan(stages(config, length(config, 100)), interrupted)
+    assert [leg.source for leg in legs] == sources
+    assert [leg.number for leg in legs] == list(range(interrupted or 0, (interrupted or 0) + len(sources)))
+    after_a_stop = [leg.number for leg in legs if leg.follows_early_stopping]
+    assert after_a_stop == ([1] if values is UNFREEZES else [])  # the unfrozen stage, never a rest
