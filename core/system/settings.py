@@ -98,7 +98,7 @@ class Settings:
         return self.jobs / run_id / "progress.json"
 
     def memory_file(self, run_id: str) -> Path:
-        """What memory a run takes, as it was estimated: `core.jobs.failures.Memory`."""
+        """What memory a run takes, as it was estimated: `core.system.memory.Memory`."""
         return self.jobs / run_id / "memory.json"
 
     @property

@@ -10,6 +10,7 @@ from core.tracking.client import StoreClient
 from core.tracking.connections import asking
 from core.tracking.downloads import kept
 from core.tracking.errors import Fault, StoreError, first_line
+from core.tracking.patience import once_more
 
 
 class Downloads:
@@ -56,11 +57,9 @@ class Downloads:
         """Download one artifact into a folder. place: as MLflow has it. folder: None where it is local."""
         import mlflow
 
-        return Path(
-            mlflow.artifacts.download_artifacts(
-                artifact_uri=place, tracking_uri=self.store.uri, dst_path=str(folder) if folder else None
-            )
-        )
+        download = once_more(mlflow.artifacts.download_artifacts)
+        where = str(folder) if folder else None
+        return Path(download(artifact_uri=place, tracking_uri=self.store.uri, dst_path=where))
 
     def forget(self, *owners: str) -> None:
         """Delete the local copies of artifacts of runs and models. owners: their ids."""

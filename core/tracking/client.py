@@ -12,6 +12,7 @@ from core.tracking import schema
 from core.tracking.connections import asking, check_uri, require_answer
 from core.tracking.errors import store_errors
 from core.tracking.opening import database_identity, ensure_store, is_own_database
+from core.tracking.patience import repeating_reads
 from core.tracking.run_state import UnknownRun
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class StoreClient:
             from mlflow import MlflowClient
 
             mlflow.set_tracking_uri(self.uri)  # logged models and artifacts are resolved through it
-            client = MlflowClient(self.uri)
+            client = repeating_reads(MlflowClient(self.uri))
             experiment = client.get_experiment_by_name(schema.EXPERIMENT)
             assert experiment is not None  # ensure_store made it
             self._opened = place, client, experiment.experiment_id

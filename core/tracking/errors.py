@@ -134,7 +134,7 @@ def _innermost(cause: str) -> str:
     """The last part of a chain of addresses and classes, with which urllib3 says why a request failed."""
     numbered = re.search(r"\[Errno -?\d+\] ([^'\")]+)", cause)
     last = numbered.group(1) if numbered else re.split(r"[:,] ", cause)[-1].split(" (", 1)[0]
-    return redact(last.strip("()'\".")) + "."
+    return redact(re.sub(r"^\w+\(", "", last).strip("()'\".")) + "."
 
 
 def shown(uri: str) -> str:

@@ -6,7 +6,8 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from core.tracking.errors import Refused, is_away
 
@@ -19,15 +20,48 @@ TRIES, RESTART_S = 5, 120.0
 # Of a training, which tries again by itself: MLflow's own seven tries of one request take four minutes.
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 # MLflow waits two minutes for an answer, which suits the upload of a model. A page or a worker has other
-# things to do meanwhile, and asks again by itself. One retry, at once: a server that closes an idle
-# connection at the moment of its use, or replaces one of its processes, resets it and answers on the next.
+# things to do meanwhile, and asks again by itself. MLflow's retries would repeat writes too, and a run that
+# is created by a request whose answer is lost would be created twice.
 IMPATIENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "8",
     "PGCONNECT_TIMEOUT": "4",
 }
 
+READS = (  # what this program asks of MLflow's client
+    *("get_experiment_by_name", "get_metric_history", "get_run", "list_artifacts"),
+    *("search_experiments", "search_logged_models", "search_model_versions", "search_runs"),
+)
+RESETS = ("ConnectionResetError", "RemoteDisconnected")  # of urllib3, as MLflow quotes it
+
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def repeating_reads(client: Any) -> Any:
+    """Have an MLflow client repeat a read once whose connection was reset; writes are sent once.
+
+    A server that closes an idle connection at the moment of its use, or replaces one of its processes, is not
+    away: it answers on the next connection.
+    """
+    for name in READS:
+        setattr(client, name, once_more(getattr(client, name)))
+    return client
+
+
+def once_more(read: Callable[P, T]) -> Callable[P, T]:
+    """Wrap a function so that it is called again, once, where the server reset its connection."""
+
+    @wraps(read)
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except Exception as error:
+            if not any(name in str(error) for name in RESETS):
+                raise
+        return read(*args, **kwargs)
+
+    return repeated
 
 
 def patiently(action: Callable[[], T], others: Callable[[], object] | None = None) -> T:

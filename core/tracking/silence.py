@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 LIMIT = "MLFLOW_HTTP_REQUEST_TIMEOUT"  # how long MLflow waits for a server, and both for a database
 MLFLOW_LIMIT_S = 120.0  # where that is not set
-STATEMENT_S = 8.0  # the least of it for a database, whose statements are sent once
 AFTER_SILENCE_S = 2.0  # for so long no other connection is tried, as SQLAlchemy does when its ping fails
 
 _limit_s: ContextVar[float | None] = ContextVar("limit_s", default=None)
@@ -43,7 +42,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 def limit_s() -> float:
     """How many seconds a database may say nothing before its connection is given up."""
-    general = max(float(os.environ.get(LIMIT) or MLFLOW_LIMIT_S), STATEMENT_S)
+    general = float(os.environ.get(LIMIT) or MLFLOW_LIMIT_S)
     return min(general, _limit_s.get() or general)
 
 

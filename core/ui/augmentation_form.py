@@ -15,7 +15,7 @@ URL: Final = "query-params"
 
 TEST_TIME_WORDS = {
     "none": "one view",
-    "flip": "image and mirror image",
+    "flip": "it and its mirror",
     "ten_crops": "ten crops",
 }
 PREPROCESSING_WORDS = {

@@ -17,9 +17,9 @@ MAX_CLASSES_SHOWN = 100
 KEEP_TOGETHER_WORDS = {"identical": "identical images", "near": "identical images and near duplicates"}
 IMBALANCE_WORDS = {
     "as_is": "leave them as they are",
-    "class_weights": "weight the loss, small classes more",
-    "balanced": "oversample small classes",
-    "at_most": "limit the images per class",
+    "class_weights": "weigh small classes more in the loss",
+    "balanced": "draw small classes more often",
+    "at_most": "limit the images of each",
 }
 
 

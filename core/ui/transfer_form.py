@@ -77,6 +77,7 @@ def _weights(source: str, column: Any) -> str:
     if source == "run":
         finished = reads.finished_runs()
         labels = {run["run_id"]: run_label(run) for _, run in finished.iterrows()}
+        _follow_older_address(labels)
         run_id = column.selectbox(
             "Run", list(labels), format_func=labels.__getitem__, key="weights_run", bind=URL
         )
@@ -91,6 +92,20 @@ def _weights(source: str, column: Any) -> str:
         )
         return chosen or "a file"
     return source
+
+
+def _follow_older_address(labels: dict[str, str]) -> None:
+    """Let an address name a run as older versions labelled it: both labels end with the beginning of its id.
+
+    labels: of the runs to choose from, by their ids.
+    """
+    asked = st.query_params.get("weights_run", "")
+    if asked in ("", *labels.values()):
+        return
+    beginning = asked.rpartition(" · ")[2]
+    for run_id in labels:
+        if beginning == run_id[:6]:
+            st.session_state["weights_run"] = run_id
 
 
 def _freeze_details(policy: str, column: Any) -> dict[str, Any]:

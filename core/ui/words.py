@@ -113,7 +113,8 @@ def is_cancelling(run: pd.Series | Mapping[str, Any]) -> bool:
 def doing(run: pd.Series | Mapping[str, Any]) -> str:
     """What a RUNNING run does, in one word: starting, running, ending or cancelling."""
     said = progress(run)
-    phase = said.get("phase", "training" if said else "starting")
+    begins = not said and started_at(_tags(run)) is not None  # one without is of another program
+    phase = said.get("phase", "starting" if begins else "training")
     if is_cancelling(run):
         return "cancelling"
     return "running" if phase == "training" else "starting" if phase in BEFORE_TRAINING else "ending"
@@ -129,8 +130,13 @@ def _tags(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
     return {name: run.get(f"tags.{name}") for name in (schema.PROGRESS, schema.STARTED)}
 
 
-def run_name(name: str) -> str:
-    """A run's name as lists show it: the fold and seed of a repeat come first, since long names are cut."""
+def run_name(name: object) -> str:
+    """A run's name as lists show it: the fold and seed of a repeat come first, since long names are cut.
+
+    Other programs log runs without a name, which stores give as None or as no number.
+    """
+    if not isinstance(name, str):
+        return "unnamed"
     return " · ".join(filter(None, (repeat_name(name), experiment_name(name))))
 
 

@@ -10,8 +10,6 @@ from core.tracking import schema
 from core.tracking.store import RunStore
 from tests.support.homes import SMALL
 
-pytestmark = pytest.mark.engine
-
 
 def test_on_a_disk_that_is_nearly_full_no_training_begins(
     store: RunStore, monkeypatch: pytest.MonkeyPatch

@@ -114,6 +114,8 @@ def test_a_lost_connection_is_said_in_words() -> None:
          "Read timed out."),
         ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
          "self-signed certificate (_ssl.c:1006)'))", "self-signed certificate."),
+        ("ProtocolError('Connection aborted.', RemoteDisconnected('Remote end closed connection without "
+         "response'))", "Remote end closed connection without response."),
         ("ResponseError('too many 500 error responses')", "It answers with the HTTP error 500."),
     ],
 )  # fmt: skip

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.config import ModelConfig
+from core.config import ExperimentConfig, ModelConfig
 from core.experiment.preprocessing import preprocessing
 from core.inference.client import describe_transfer
 from core.system.settings import Settings
 from core.tracking import schema
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
 from core.ui import words
 from core.ui.transfer_form import layer_table
 from tests.support.commands import run
@@ -36,6 +36,21 @@ def test_the_form_shows_which_layers_are_frozen(settings: Settings) -> None:
     assert table[table["frozen"]]["layer"].tolist() == ["c1"]  # its pool, the second layer, has no weights
     # LeNet-5's 44,426 less the 156 of its first convolution
     assert any("44,270 of 44,426 parameters are trainable" in caption.value for caption in app.caption)
+
+
+def test_an_address_may_name_a_run_as_older_versions_did(store: RunStore) -> None:
+    """They wrote the seed after the model; what has not changed is the beginning of the id at the end."""
+    seeds = [
+        store.create(ExperimentConfig(name=f"lenet5 on digits · seed {seed}", seed=seed)) for seed in (3, 4)
+    ]
+    for run_id in seeds:
+        store.set_status(run_id, schema.FINISHED)
+    for run_id in seeds:
+        seed = seeds.index(run_id) + 3
+        older = f"lenet5 on digits · seed {seed} · {run_id[:6]}"
+        app = opened("pages/2_Train.py", weights="run", weights_run=older)
+        assert not app.exception
+        assert app.selectbox(key="weights_run").value == run_id
 
 
 def test_a_run_to_start_from_is_chosen_by_name(trained: Trained) -> None:
