@@ -103,13 +103,14 @@ def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
     from core.commands.watch import Background
     from core.launching.launch import train_group_here
     from core.tracking import schema
+    from core.tracking.patience import patiently
     from core.tracking.store import get_store
 
     store, watched = get_store(), list[Background]()
 
     def created(run_id: str) -> None:
         click.echo(run_id)
-        if store.state(run_id).tags.get(schema.PARENT) not in told:
+        if patiently(lambda: store.state(run_id)).tags.get(schema.PARENT) not in told:
             told.update(_tell_groups(store, [run_id]))
         watched.append(Background(store, run_id))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from core.tracking.run_state import RunState
 if TYPE_CHECKING:
     from core.tracking.store import RunStore
 
-LOOK_S = 0.5  # between two looks at the store
+LOOK_S, LOOK_FAR_S = 0.5, 2.0  # between two looks at a store: at a database, at a server
 SILENCE_S = 60.0  # a training whose epochs take longer says in between how far it is
 STATE_WORDS = {
     schema.SCHEDULED: "queued",
@@ -51,7 +52,9 @@ class Watch:
         self.store = store
         self.run_ids = list(run_ids)
         self.states: dict[str, str] = {}  # of those that have ended
-        self._seen = {run_id: _Seen(epoch=store.read.last_step(run_id)) for run_id in run_ids}
+        self._seen = {
+            run_id: _Seen(epoch=patiently(partial(store.read.last_step, run_id))) for run_id in run_ids
+        }
 
     def look(self) -> bool:
         """Print what is new; returns whether one of the runs has still to end."""
@@ -70,7 +73,7 @@ class Watch:
         while patiently(self.look):
             if keep_worker:
                 worker_of(self.store.settings).ensure()
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S if self.store.read.quick else LOOK_FAR_S)
         return [self.states[run_id] for run_id in self.run_ids]
 
     def _tell(self, state: RunState) -> None:

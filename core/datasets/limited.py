@@ -79,7 +79,7 @@ class Decoders:
             return self._decode(self._quick, self.wall_s, data, target, gone)
         with suppress(TooLong):
             return self._decode(self._quick, self.quick_s, data, target, gone)
-        return self._decode(self._slow, self.wall_s, data, target, gone)
+        return self._decode(self._slow, self.wall_s - self.quick_s, data, target, gone)
 
     def _decode(
         self, free: Semaphore, wall_s: float, data: bytes, target: Target, gone: Callable[[], bool]
