@@ -63,8 +63,10 @@ class Models:
         classes: Sequence[str],
         images: str,
     ) -> None:
+        import mlflow
         from mlflow.models import Model
 
+        mlflow.set_tracking_uri(self.store.uri)  # Model.log writes there, whichever store was opened last
         client, experiment = self.store.client, self.store.experiment_id
         for earlier in client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'"):
             client.delete_logged_model(earlier.model_id)

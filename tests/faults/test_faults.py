@@ -278,7 +278,9 @@ def run_with_own_mounts(module: str, folder: Path) -> None:
     if subprocess.run([*command, "mount", "-t", "tmpfs", "none", folder], check=False).returncode:
         pytest.skip("this system lets nobody mount a small disk of their own")
     script = [sys.executable, "-m", f"tests.faults.{module}", str(folder)]
-    subprocess.run([*command, *script], cwd=PROGRAM, check=True)
+    # MLflow puts the address of the store that it used last into the environment of this process
+    inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    subprocess.run([*command, *script], cwd=PROGRAM, env=inherited, check=True)
 
 
 @pytest.mark.timeout(900)  # its script waits for what a loaded machine does slowly

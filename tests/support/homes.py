@@ -43,6 +43,8 @@ def using(folder: Path) -> Iterator[Settings]:
             named = variable.startswith("ARCHLAB_") and variable != "ARCHLAB_HOME"
             if named or variable == "MLFLOW_TRACKING_URI":
                 patch.delenv(variable)
+        patch.setenv("MLFLOW_TRACKING_URI", "")  # MLflow sets it: whatever it becomes ends with the block
+        patch.delenv("MLFLOW_TRACKING_URI")
         patch.setenv("ARCHLAB_SLOTS", "1")  # on a machine with many cores too
         settings_module.get_settings.cache_clear()
         yield settings_module.get_settings()
