@@ -26,7 +26,7 @@ def edits_panel(info: DatasetInfo) -> None:
     with st.expander(f"Changes since the import: {' '.join(made.sentences())}", icon=":material/edit_note:"):
         if made.left_out:
             _images(
-                "Left out", imported, dataset, sorted(made.left_out), "Undo",
+                "Left out", imported, dataset, sorted(made.left_out), "Take back",
                 lambda rows: curate.take_back(info.name, rows),
             )  # fmt: skip
         if made.moved:

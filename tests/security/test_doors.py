@@ -148,7 +148,7 @@ def test_idle_connections_lock_nobody_out_and_fill_no_log(descriptors: int, tmp_
         with Client(("127.0.0.1", port), authkey=b"key") as connection:
             send(connection, {"do": "something"})
             answer, _ = receive(connection)
-        assert answer == {"error": "Unknown request 'something'."}
+        assert answer["error"] == "Unknown request 'something'."
     finally:
         for line in idle:
             line.close()

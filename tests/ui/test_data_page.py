@@ -170,7 +170,7 @@ def test_the_selected_images_are_taken_back_and_the_others_stay_out(pets: Path) 
     rows = sorted(names.index(f"train/cat/{number}.png") for number in (0, 1, 3))
     curate.leave_out("pets", rows)
     app = page()
-    (button,) = [one for one in app.button if one.label.startswith("Undo")]
+    (button,) = [one for one in app.button if one.label.startswith("Take back")]
     assert button.disabled  # nothing is selected yet
     app.session_state[f"edits-Left out-3-{rows[0]}"] = {"selection": {"rows": [0, 2]}}
     app.run()
