@@ -253,7 +253,7 @@ def test_what_becomes_of_a_group_is_said_where_it_is_asked_for(settings: Setting
     settings.checkpoint(run_ids[1]).unlink(missing_ok=True)
     answer = run("resume", run_ids[1])
     run("cancel", run_ids[1])
-    assert answer.stdout == f"{names[1]} is in the queue again; it has no checkpoint here and begins anew.\n"
+    assert answer.stdout == f"{names[1]} is in the queue again; it has no checkpoint here and starts again.\n"
 
 
 def test_the_accuracies_of_a_group_are_per_cent_where_people_read_them(store: RunStore) -> None:

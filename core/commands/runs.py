@@ -67,7 +67,7 @@ def train(
         run_ids = launch_groups(groups, tags)
         for run_id in run_ids:
             click.echo(run_id)
-        _tell_groups(get_store(), run_ids)
+        _report_groups(get_store(), run_ids)
         if not wait:
             return
         states = _wait(run_ids)
@@ -110,11 +110,11 @@ def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
 
     def created(run_id: str) -> None:
         click.echo(run_id)
-        if patiently(lambda: store.state(run_id)).tags.get(schema.PARENT) not in told:
-            told.update(_tell_groups(store, [run_id]))
+        if patiently(lambda: store.state(run_id)).tags.get(schema.PARENT) not in reported:
+            reported.update(_report_groups(store, [run_id]))
         watched.append(Background(store, run_id))
 
-    states, told = list[str](), set[str]()
+    states, reported = list[str](), set[str]()
     for group in groups:
         for _, state in train_group_here(group, tags, created):
             watched[-1].finish()
@@ -122,7 +122,7 @@ def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
     return states
 
 
-def _tell_groups(store: RunStore, run_ids: Sequence[str]) -> list[str]:
+def _report_groups(store: RunStore, run_ids: Sequence[str]) -> list[str]:
     """Say on stderr of which groups some runs are, and how their means are seen; returns the groups' ids."""
     from core.tracking import schema
 
@@ -223,7 +223,7 @@ def resume(runs: tuple[str, ...], wait: bool) -> None:
     for run_id in run_ids:
         put_back(store, run_id)
         begun = store.settings.checkpoint(run_id).exists()
-        how = "continues from its last checkpoint" if begun else "has no checkpoint here and begins anew"
+        how = "continues from its last checkpoint" if begun else "has no checkpoint here and starts again"
         click.echo(f"{_named(store, run_id)} is in the queue again; it {how}.")
     if wait:
         _exit_with(_wait(run_ids))

@@ -38,7 +38,7 @@ SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch
 
 @dataclass
 class _Seen:
-    """What was said of a run: its state or phase, its last epoch, and when (`time.monotonic`)."""
+    """What was printed of a run: its state or phase, its last epoch, and when (`time.monotonic`)."""
 
     said: str = ""
     epoch: int = 0
@@ -46,7 +46,7 @@ class _Seen:
 
 
 class Watch:
-    """Some runs until they have ended. Epochs that they have logged before the watch began are not told."""
+    """Print the progress of runs until they end. Epochs logged before the watch began are not printed."""
 
     def __init__(self, store: RunStore, run_ids: Sequence[str]) -> None:
         self.store = store
@@ -63,7 +63,7 @@ class Watch:
             if run_id in self.states:
                 continue
             state = active.get(run_id) or self.store.state(run_id)
-            self._tell(state)
+            self._report(state)
             if not state.active:
                 self.states[run_id] = state.status
         return len(self.states) < len(self.run_ids)
@@ -76,7 +76,7 @@ class Watch:
             time.sleep(LOOK_S if self.store.read.quick else LOOK_FAR_S)
         return [self.states[run_id] for run_id in self.run_ids]
 
-    def _tell(self, state: RunState) -> None:
+    def _report(self, state: RunState) -> None:
         seen = self._seen[state.run_id]
         progress = latest(self.store.settings, state.run_id, state.tags) if state.active else {}
         phase = progress.get("phase", "")
@@ -87,7 +87,7 @@ class Watch:
         if training:
             self._say(state, "training")
         if not training or progress["epoch"] > seen.epoch + 1:
-            self._tell_epochs(state, progress)
+            self._report_epochs(state, progress)
         if training:
             if time.monotonic() - seen.at > SILENCE_S:
                 share = f"{progress['step'] / progress['steps']:.0%} of all steps"
@@ -105,7 +105,7 @@ class Watch:
             self._print(state, word, *more)
             self._seen[state.run_id].said = word
 
-    def _tell_epochs(self, state: RunState, progress: dict[str, Any]) -> None:
+    def _report_epochs(self, state: RunState, progress: dict[str, Any]) -> None:
         seen = self._seen[state.run_id]
         history = frames.histories(self.store, [state.run_id], SHOWN, after=seen.epoch)
         for epoch, values in history.groupby("step"):
@@ -136,7 +136,7 @@ class Background:
         self._thread.start()
 
     def finish(self) -> None:
-        """Wait until the end of the run was told."""
+        """Wait until the end of the run was printed."""
         self._thread.join(10 * LOOK_S)
 
 
