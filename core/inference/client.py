@@ -27,6 +27,10 @@ class InferenceError(RuntimeError):
     """The prediction process refused, or could not be reached; the message says which and why."""
 
 
+class Unreachable(InferenceError):
+    """The prediction process did not start, or ended: the same request may be answered by the next one."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who waits for an answer.
@@ -204,7 +208,7 @@ def _exchange(
                     raise InferenceError(f"The prediction process gave no answer within {ANSWER_S:.0f} s.")
             answer, received = receive(connection)
         except (EOFError, OSError) as error:
-            raise InferenceError("The prediction process ended while it was asked. Try again.") from error
+            raise Unreachable("The prediction process ended while it was asked. Try again.") from error
     if "error" in answer:
         hint = OTHER_FOLDER if answer.get("unknown") and _names_own_model(header) else ""
         raise InferenceError(answer["error"] + hint)
@@ -235,7 +239,7 @@ def _connect(settings: Settings) -> Any:
             except (OSError, EOFError, AuthenticationError):
                 pass  # an address from before, or the process only just began
         if time.monotonic() > give_up:
-            raise InferenceError(
+            raise Unreachable(
                 f"The prediction process did not start within {START_S:.0f} s; its last words are in "
                 f"{settings.home / 'inference.log'}."
             )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 
-from core.inference.client import Caller, InferenceError
+from core.inference.client import Caller, InferenceError, Unreachable
 from core.inference.descriptions import NetRequest, describe
 from core.system.settings import Settings
 
@@ -101,7 +101,7 @@ class Latest:
         try:
             describe(self._settings, request, Caller(self._caller.visit, is_given_up))
         except (InferenceError, ValueError) as error:
-            if not is_given_up():
+            if not isinstance(error, Unreachable) and not is_given_up():
                 with self._lock:
                     self._problems[place] = request, str(error)
 

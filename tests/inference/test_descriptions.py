@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import numpy as np
+import psutil
 import pytest
 
 from core.architectures import architectures
@@ -138,6 +139,22 @@ def test_a_model_that_takes_long_to_build_keeps_no_prediction_waiting(trained: T
     assert predict(trained.settings, trained.run_id, [blank]) == before
     assert building.is_alive()
     building.join()
+
+
+def test_a_request_that_the_process_died_of_is_asked_again(settings: Settings) -> None:
+    descriptions.describe(settings, LENET)  # so that the process runs
+    process = psutil.Process(int((settings.home / "inference.pid").read_text().rsplit(":", 2)[1]))
+    left: list[bool] = []
+    asking = filling.Latest(settings, Caller("visit", lambda: bool(left)))
+    used, deep = process.cpu_times().user, NetRequest("resnet_cifar", options={"depth": 1202})
+    assert asking.ask("layers", deep) == ""
+    wait_for(lambda: process.cpu_times().user > used + 1)  # it builds
+    process.kill()
+    wait_for(lambda: asking._current is None)
+    assert asking.ask("layers", deep) == ""
+    assert asking._current == ("layers", deep)
+    left.append(True)
+    wait_for(lambda: asking._current is None)
 
 
 SLOW = """
