@@ -17,6 +17,7 @@ from core.datasets.importer import import_images, remove
 from core.registry import UnknownName
 from core.system.settings import PROGRAM, NotAllowed, get_settings
 from tests.datasets.conftest import Photos
+from tests.support.network import close_network
 
 pytestmark = pytest.mark.slow
 
@@ -89,8 +90,7 @@ def test_keras_cache_is_used_without_a_network(tmp_path, monkeypatch):
 def test_without_a_network_one_sentence_says_what_to_do(tmp_path, monkeypatch, nothing_written):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     (tmp_path / "keras").mkdir()
-    for proxy in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nothing listens there
+    close_network(monkeypatch)
     with pytest.raises(datasets.DatasetError) as refused:
         datasets.load("mnist")
     message = str(refused.value)

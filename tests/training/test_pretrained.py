@@ -39,6 +39,7 @@ from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.training.models import wrap
 from tests.support.homes import SMALL, Trained
+from tests.support.network import close_network
 
 pytestmark = pytest.mark.slow
 
@@ -310,10 +311,7 @@ def test_frozen_weights_are_those_of_the_other_run_to_the_end(
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A Keras cache with nothing in it, and no way into the network: the proxy's port is closed."""
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    close_network(monkeypatch)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path / "keras"))
     return tmp_path / "keras" / "models"

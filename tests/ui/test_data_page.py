@@ -16,6 +16,7 @@ from core.datasets.importer import import_images
 from core.jobs import imports
 from core.system.settings import Settings
 from core.ui import reads
+from tests.support.network import close_network
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
 
@@ -221,8 +222,7 @@ def test_a_known_dataset_is_prepared_in_the_background_or_says_what_to_do(
 ) -> None:
     """Without a network the sentence says where to put the file; with one, MNIST is there afterwards."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    close_network(monkeypatch)
     app = opened("pages/1_Data.py")
     app.button(key="prepare-mnist").click().run()
     wait_for(lambda: all(job.state != imports.RUNNING for job in imports.jobs(settings).values()))
