@@ -5,9 +5,11 @@ import streamlit as st
 from core import recipes
 from core.jobs.groups import repeated
 from core.tracking import schema
-from core.ui import live, overview, reads
-from core.ui.actions import action_button, may_change
-from core.ui.frame import open_page
+from core.ui.common import reads
+from core.ui.common.actions import action_button, may_change
+from core.ui.common.frame import open_page
+from core.ui.overview import tables as overview
+from core.ui.run import live
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
     runs = reads.runs()

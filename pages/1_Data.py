@@ -1,10 +1,10 @@
 """Data: the datasets that exist, what is in them, and how another one comes in."""
 
-from core.ui import data
-from core.ui.data_findings import findings_panel
-from core.ui.data_import import import_panel
-from core.ui.data_looks import looks
-from core.ui.frame import open_page
+from core.ui.common.frame import open_page
+from core.ui.data import dataset as data
+from core.ui.data.findings import findings_panel
+from core.ui.data.import_form import import_panel
+from core.ui.data.looks import looks
 
 ICON = ":material/photo_library:"
 

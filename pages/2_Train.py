@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from core.ui import live, reads
-from core.ui.actions import action_button, may_change
-from core.ui.frame import open_page
-from core.ui.train_form import experiment_form
+from core.ui.common import reads
+from core.ui.common.actions import action_button, may_change
+from core.ui.common.frame import open_page
+from core.ui.run import live
+from core.ui.train.form import experiment_form
 
 ICON = ":material/model_training:"
 READ_ONLY = (

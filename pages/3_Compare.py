@@ -1,8 +1,10 @@
 """Compare: a table of runs, and the curves of the chosen ones overlaid."""
 
-from core.ui import compare, reads, run_actions
-from core.ui.actions import train_first
-from core.ui.frame import open_page
+from core.ui.common import reads
+from core.ui.common.actions import train_first
+from core.ui.common.frame import open_page
+from core.ui.compare import panels as compare
+from core.ui.run import actions as run_actions
 
 ICON = ":material/query_stats:"
 

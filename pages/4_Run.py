@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core.tracking import schema
-from core.ui import live, reads, results, words
-from core.ui.choose import choose_run
-from core.ui.frame import open_page
+from core.ui.common import reads, words
+from core.ui.common.choose import choose_run
+from core.ui.common.frame import open_page
+from core.ui.run import live, results
 
 ICON = ":material/monitoring:"
 

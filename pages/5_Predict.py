@@ -1,8 +1,9 @@
 """Predict: one image through a finished net."""
 
-from core.ui import predict, reads
-from core.ui.choose import choose_run
-from core.ui.frame import open_page
+from core.ui.common import reads
+from core.ui.common.choose import choose_run
+from core.ui.common.frame import open_page
+from core.ui.predict import panels as predict
 
 ICON = ":material/image_search:"
 

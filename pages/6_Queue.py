@@ -1,7 +1,7 @@
 """Queue: what runs, what comes next and when; move, hold and cancel."""
 
-from core.ui.frame import open_page
-from core.ui.queue_table import queue_table
+from core.ui.common.frame import open_page
+from core.ui.queue.table import queue_table
 
 ICON = ":material/low_priority:"
 

@@ -1,8 +1,10 @@
 """Architectures: where each net comes from, what it costs, how it is built; two of them side by side."""
 
-from core.ui import gallery, gallery_cost, gallery_net
-from core.ui.frame import open_page
-from core.ui.net_options import broken_files
+from core.ui.common.frame import open_page
+from core.ui.gallery import cards as gallery
+from core.ui.gallery import costs as gallery_cost
+from core.ui.gallery import model as gallery_net
+from core.ui.train.model_options import broken_files
 
 ICON = ":material/account_tree:"
 

@@ -20,7 +20,7 @@ from core.jobs.worker import worker_of
 from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.ui import tables
+from core.ui.compare import tables
 from tests.support.commands import run, run_process
 from tests.support.homes import DIVERGING, SMALL, Trained
 from tests.support.own_models import NET

@@ -55,7 +55,7 @@ def plain(text: str) -> str:
 def finish(figure: go.Figure, title: str, x: str, y: str, height: int = HEIGHT) -> go.Figure:
     """Give a figure its question, the names of its axes, and the margins of the house.
 
-    height: of the figure without its legend, in pixels. `core.ui.chart` adds the room that the legend takes.
+    height: of the figure without its legend, in pixels. `core.ui.common.chart` adds the legend's height.
     """
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},

@@ -212,7 +212,7 @@ def _recognised_image(run_id: str, folder: Path) -> tuple[Path, str]:
 EVERY_COLOUR = """
 import streamlit as st
 
-from core.ui.frame import STYLE
+from core.ui.common.frame import STYLE
 
 st.html(STYLE)
 for colour in ("red", "orange", "yellow", "green", "blue", "violet", "gray"):

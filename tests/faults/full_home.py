@@ -40,7 +40,7 @@ def main() -> None:
     from core.tracking import frames, schema
     from core.tracking.errors import Fault, fault_of
     from core.tracking.store import get_store
-    from core.ui import data_import
+    from core.ui.data import import_form as data_import
     from tests.support.homes import SMALL
     from tests.support.processes import trainings
     from tests.support.waiting import wait_for

@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.inference.client import InferenceError, predict
 from core.tracking.store import RunStore
-from core.ui import reads
+from core.ui.common import reads
 from tests.support.commands import run as command
 from tests.support.pages import opened
 

@@ -26,7 +26,7 @@ from core.system import settings as settings_module
 from core.system.settings import Settings
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import get_store
-from core.ui import reads
+from core.ui.common import reads
 from tests.support.commands import run
 from tests.support.homes import SMALL, stop_processes, using
 from tests.support.pages import PAGES, opened

@@ -10,7 +10,7 @@ import pytest
 
 from core.figures.style import GREY, PALETTE
 from core.system.settings import PROGRAM
-from core.ui import frame
+from core.ui.common import frame
 
 THEMES = tomllib.loads((PROGRAM / ".streamlit/config.toml").read_text())["theme"]
 TEXT, MARK = 4.5, 3.0

@@ -15,7 +15,7 @@ from core.datasets import curate, edits, store
 from core.datasets.importer import import_images
 from core.jobs import imports
 from core.system.settings import Settings
-from core.ui import reads
+from core.ui.common import reads
 from tests.support.network import close_network
 from tests.support.pages import opened
 from tests.support.waiting import wait_for

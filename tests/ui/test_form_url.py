@@ -7,7 +7,7 @@ import pytest
 from core.config import ExperimentConfig
 from core.system.settings import Settings
 from core.tracking.store import get_store
-from core.ui.form_url import query
+from core.ui.train.form_url import query
 from tests.support.pages import launch_button, opened
 
 pytestmark = pytest.mark.slow

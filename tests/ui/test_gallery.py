@@ -20,8 +20,8 @@ from core.launching.launch import launch
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
-from core.ui.gallery import ONE, TWO
-from core.ui.gallery_cost import OWN, PURPOSE
+from core.ui.gallery.cards import ONE, TWO
+from core.ui.gallery.costs import OWN, PURPOSE
 from tests.support.homes import SMALL, Trained
 from tests.support.pages import opened
 from tests.support.runs import run

@@ -15,7 +15,8 @@ from core.jobs import deletion
 from core.system.settings import PROGRAM
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.ui import reads, tables, words
+from core.ui.common import reads, words
+from core.ui.compare import tables
 from tests.support.homes import Trained, stop_processes, using
 from tests.support.pages import PAGES, in_address, opened
 

@@ -11,7 +11,9 @@ import pytest
 from core.tracking import frames, schema
 from core.tracking.progress import report
 from core.tracking.store import RunStore
-from core.ui import queue_table, tables, words
+from core.ui.common import words
+from core.ui.compare import tables
+from core.ui.queue import table as queue_table
 from tests.support.homes import SMALL
 from tests.support.pages import opened
 

@@ -15,8 +15,9 @@ from core.jobs.worker import worker_of
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from core.ui import queue_table, tables
-from core.ui.queue_times import expectations
+from core.ui.compare import tables
+from core.ui.queue import table as queue_table
+from core.ui.queue.times import expectations
 from tests.support.homes import SMALL
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
@@ -80,7 +81,7 @@ def acting(chosen: list[str]) -> AppTest:
 
     def script(chosen: list[str]) -> None:
         from core.tracking.store import get_store
-        from core.ui.queue_table import actions
+        from core.ui.queue.table import actions
 
         actions(get_store(), chosen)
 

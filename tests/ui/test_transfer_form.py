@@ -15,8 +15,8 @@ from core.inference.client import describe_transfer
 from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
-from core.ui import words
-from core.ui.transfer_form import layer_table
+from core.ui.common import words
+from core.ui.train.transfer import layer_table
 from tests.support.commands import run
 from tests.support.homes import Trained
 from tests.support.pages import opened

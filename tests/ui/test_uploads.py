@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 
 from core.jobs import imports
 from core.system.settings import Settings, get_settings
-from core.ui import uploads
-from core.ui.uploads import Visit
+from core.ui.common import uploads
+from core.ui.common.uploads import Visit
 from tests.support.homes import Trained
 from tests.support.pages import opened
 from tests.support.waiting import wait_for

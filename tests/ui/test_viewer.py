@@ -15,7 +15,7 @@ from core.system import settings as settings_module
 from core.system.settings import NotAllowed, Settings
 from core.tracking import schema
 from core.tracking.store import get_store
-from core.ui import reads
+from core.ui.common import reads
 from tests.support.homes import copy_store, stop_processes, using
 from tests.support.pages import PAGES, opened
 
@@ -117,7 +117,7 @@ def test_an_empty_store_sends_a_viewer_nowhere_to_train(
 def test_rows_of_the_queue_offer_a_viewer_nothing(viewer: dict[str, str]) -> None:
     def draw(chosen: list[str]) -> None:
         from core.tracking.store import get_store
-        from core.ui.queue_table import actions
+        from core.ui.queue.table import actions
 
         actions(get_store(), chosen)
 

@@ -1,0 +1,86 @@
+"""Choosing a run, with the choice in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.config.text import shortened
+from core.tracking import schema
+from core.ui.common import words
+from core.ui.common.actions import train_first
+
+
+def choose_run(
+    runs: pd.DataFrame, label: str = "Run", missing: Callable[[str], str | None] | None = None
+) -> str | None:
+    """A select box over runs; None, with a word of what to do, when there is none.
+
+    Begins with the newest run that is running, else with the newest.
+
+    The id stands in the URL as `run`; one that does not exist (any more) is said and replaced by the newest.
+
+    missing: why the run of an id is not among `runs`; None where it does not exist.
+    """
+    if runs.empty:
+        wanted = st.query_params.get("run")
+        if wanted is not None and missing is not None and (reason := missing(wanted)):
+            st.warning(words.plain(reason), icon=":material/link_off:")
+        train_first("No run to show yet")
+        return None
+    labels = {run["run_id"]: words.run_label(run) for _, run in runs[["run_id", "name"]].iterrows()}
+    key, seen = f"choose {label}", f"address of {label}"
+    wanted = st.query_params.get("run")
+    if wanted is not None and wanted not in labels:
+        reason = missing(wanted) if missing is not None else None
+        said = words.plain(reason or "The run of this address is not here.")
+        st.warning(f"{said} This is the newest one.", icon=":material/link_off:")
+    elif wanted is not None and wanted != st.session_state.get(seen):
+        st.session_state[key] = wanted  # came by a link, not by a choice in the box
+    if st.session_state.get(key) not in labels:
+        st.session_state.pop(key, None)
+        running = [run["run_id"] for _, run in runs.iterrows() if _trains(run)]
+        if wanted is None and running:
+            st.session_state[key] = running[0]
+    chosen = st.selectbox(label, list(labels), format_func=labels.__getitem__, key=key)
+    st.session_state[seen] = st.query_params["run"] = chosen
+    return chosen
+
+
+def _trains(run: pd.Series) -> bool:
+    return run["status"] == schema.RUNNING and words.is_ours(run)
+
+
+def say_unknown(name: str, options: Collection[str], label: str) -> None:
+    """Say in one sentence which values of a parameter of the address are not among the options.
+
+    To be called before the widget is drawn, which replaces them.
+    """
+    unknown = [value for value in st.query_params.get_all(name) if value and value not in options]
+    if unknown:
+        named = ", ".join(words.plain(shortened(value)) for value in unknown[:NAMED])
+        more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
+        st.warning(
+            f"{label}: this address names {named}{more}, which {'is' if len(unknown) == 1 else 'are'} "
+            "not among the choices here and ignored.",
+            icon=":material/link_off:",
+        )
+
+
+NAMED = 3  # unknown values of an address that are named
+
+
+def choose(column: Any, label: str, options: Sequence[str], name: str, default: str) -> str:
+    """A select box whose choice stands in the URL as `name`, also when a link to this page sets it there.
+
+    A widget bound to the URL forgets the address of a link from the page to itself.
+    """
+    say_unknown(name, options, label)
+    wanted = st.query_params.get(name, default)
+    start = wanted if wanted in options else default
+    chosen = column.selectbox(label, options, index=list(options).index(start), key=f"{name}-{start}")
+    st.query_params[name] = chosen
+    return chosen

@@ -1,0 +1,140 @@
+"""The frame of every page: title, navigation, state of queue and device, role."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+from core.inference.client import inference_of
+from core.jobs.worker import worker_of
+from core.system import devices, gpu_check, nvidia
+from core.system.redaction import redact, redact_logs
+from core.system.settings import LOW_DISK, PROGRAM, Settings, SettingsError, get_settings
+from core.tracking import schema
+from core.tracking.errors import fault_of
+from core.tracking.store import RunStore, get_store
+from core.ui.common import guard, reads, uploads
+
+OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
+LIVE_S = 2.0
+STYLE = Path(__file__).with_name("style.css")
+ICON = str(Path(__file__).with_name("icon.svg"))  # a named icon would be fetched from the web
+
+
+@contextmanager
+def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
+    """Draw the frame and yield the store; everything else of a page is inside this context.
+
+    It is the page's error boundary: a store that does not answer is a sentence, and the page comes back by
+    itself. Sees to it that the prediction process runs, and a worker where training is allowed. When nothing
+    can be written the page ends here with a sentence.
+    """
+    redact_logs()
+    st.set_page_config(page_title=f"{title} · ArchLab", page_icon=ICON, layout="wide")
+    st.html(STYLE)
+    uploads.begin_page()
+    try:
+        settings = get_settings()
+        _keep_processes(settings)
+    except (SettingsError, OSError) as error:
+        if not guard.is_unusable(error):
+            raise
+        st.title(title)
+        guard.wait_for_disk(error, lambda: _keep_processes(get_settings()))
+        st.stop()
+    with st.sidebar:
+        st.markdown("### ArchLab")
+        for path, label, icon in navigation():
+            st.page_link(path, label=label, icon=icon, width="stretch")
+        st.divider()
+        _machine_state(settings)
+        if settings.role != "trainer":
+            st.badge("read-only", icon=":material/visibility:", color="gray")
+    st.title(title)
+    st.caption(subtitle)
+    store: RunStore | None = None
+    with guard.said(returns=True):
+        store = get_store()
+    if store is None:
+        st.stop()
+    with guard.said(returns=True):
+        yield store
+    uploads.end_page()
+
+
+def _keep_processes(settings: Settings) -> None:
+    """Raises SettingsError, or an OSError of the disk, where the home cannot be written now."""
+    settings.check_writable()
+    _keep_worker(settings)
+    inference_of(settings).ensure()
+
+
+def _keep_worker(settings: Settings) -> None:
+    """A read-only server trains nothing."""
+    if settings.role == "trainer":
+        worker_of(settings).ensure()
+
+
+@cache
+def navigation() -> list[tuple[str, str, str]]:
+    """Path, label and icon of every page. A new file in pages/ is in it by its name and its `ICON`."""
+    entries = [OVERVIEW]
+    for path in sorted((PROGRAM / "pages").glob("[0-9]*_*.py")):
+        label = path.stem.partition("_")[2].replace("_", " ")
+        entries.append((f"pages/{path.name}", label, _icon(path)))
+    return entries
+
+
+def _icon(path: Path) -> str:
+    """The module's `ICON`, read without running the page."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ICON":
+            return ast.literal_eval(node.value)
+    return ":material/web_asset:"
+
+
+@guard.fragment(run_every=LIVE_S)
+def _machine_state(settings: Settings) -> None:
+    """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
+    _keep_worker(settings)
+    try:
+        states = [run.status for run in reads.active() if schema.NUMBER in run.tags]
+        elsewhere = reads.live_elsewhere()
+    except Exception as error:
+        if fault_of(error) is None:
+            raise
+        st.badge("store away", icon=":material/cloud_off:", color="red")  # the page itself says why
+    else:
+        running, waiting = states.count(schema.RUNNING), states.count(schema.SCHEDULED)
+        with st.container(horizontal=True, gap="small"):
+            st.badge(f"{running} running", color="blue" if running else "gray")
+            st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
+            if elsewhere:
+                st.badge(f"{len(elsewhere)} of other programs", color="gray", help=ELSEWHERE_HELP)
+    if shutil.disk_usage(settings.home).free < LOW_DISK:
+        st.badge("disk full", icon=":material/hard_drive:", color="red", help=FULL_HELP)
+    machine, wrong = _machine()
+    for part in machine.split(" · "):
+        st.caption(redact(part))
+    if wrong:
+        st.warning(redact(wrong), icon=":material/memory_alt:")
+
+
+FULL_HELP = (
+    f"Less than {LOW_DISK >> 20} MiB are free where the program keeps its files. Running trainings continue; "
+    "queued runs begin once there is room."
+)
+ELSEWHERE_HELP = "Live runs that another program logs into this store. They are not in the queue."
+
+
+@st.cache_data(ttl=LIVE_S, show_spinner=False)
+def _machine() -> tuple[str, str | None]:
+    """Asked once for all visitors: it starts a process where there is a GPU."""
+    wrong = nvidia.problem() or gpu_check.known(get_settings())
+    return devices.summary(), wrong

@@ -1,0 +1,296 @@
+"""Reads of the store that pages share, kept for a moment: several fragments ask the same every second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core import datasets
+from core.analysis import comparable, expected
+from core.analysis.comparable import Basis, Comparison
+from core.analysis.epochs import from_zero, numbered_from_one
+from core.analysis.values import is_ours
+from core.datasets import Catalogue, DatasetInfo, ImageDataset
+from core.datasets import store as stored
+from core.figures import system_use
+from core.figures.style import LineStyle, foreign_style, run_style
+from core.inference import client
+from core.inference.client import Caller
+from core.inference.notes import no_keras_model
+from core.system.settings import Settings, get_settings
+from core.tracking import frames, schema
+from core.tracking.run_state import RunState, UnknownRun
+from core.tracking.store import get_store
+from core.ui.common import words
+from core.ui.common.visitor import visitor
+
+QUEUE_KEYS = (
+    *expected.KEYS,
+    "training.device",
+    "training.devices",
+    schema.CANCEL,
+    schema.DEVICE,
+    schema.HELD,
+    schema.HOME,
+    schema.MEASURE,
+    schema.NOT_TAKEN,
+    schema.NUMBER,
+    schema.PRIORITY,
+    schema.PROGRESS,
+    schema.STARTED,
+    schema.UNMEASURED,
+)
+
+
+def runs() -> pd.DataFrame:
+    """All runs, newest first, at most a second old (`core.tracking.frames.runs`)."""
+    return _runs(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _runs(settings: Settings) -> pd.DataFrame:
+    found = frames.runs(get_store())
+    foreign = found.loc[~_ours(found) & found["last_epoch"].notna(), "run_id"]
+    moved = found["run_id"].isin(_from_zero(settings, tuple(foreign))) if len(foreign) else False
+    return found.assign(last_epoch=found["last_epoch"] + moved)
+
+
+@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
+def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
+    """Which of some runs that another program logged number their epochs from 0."""
+    loss = frames.histories(get_store(), run_ids, ["loss"])
+    steps = loss.groupby("run_id")["step"].nunique()
+    undecided = [run_id for run_id in run_ids if steps.get(run_id, 0) < 2]  # most need no second question
+    others = [name for name in schema.EPOCH_METRICS if name != "loss"]
+    return from_zero(pd.concat([loss, frames.histories(get_store(), undecided, others)]))
+
+
+def run(run_id: str) -> pd.Series:
+    """The row of one run in `runs()`. Raises UnknownRun for one that was deleted meanwhile."""
+    found = runs()
+    found = found[found["run_id"] == run_id]
+    if found.empty:
+        raise UnknownRun(f"The run '{run_id}' does not exist any more: it was deleted.")
+    return found.iloc[0]
+
+
+def compared() -> tuple[pd.DataFrame, Comparison]:
+    """The runs, and which of them compete with which (`core.analysis.comparable`), at most a second old.
+
+    Both are of one moment: every run of the comparison is among the runs.
+    """
+    return _compared(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _compared(settings: Settings) -> tuple[pd.DataFrame, Comparison]:
+    found = _runs(settings)
+    return found, comparable.compare(found)
+
+
+def words_of_bases(bases: Sequence[Basis]) -> list[str]:
+    """`basis_words` of each; those that would read alike are told apart by the fingerprint of their split."""
+    told = [basis_words(basis) for basis in bases]
+    return [
+        f"{said}, split {min(basis.splits)[:8]}" if told.count(said) > 1 else said
+        for basis, said in zip(bases, told, strict=True)
+    ]
+
+
+def basis_words(basis: Basis) -> str:
+    """The version and the split of a dataset that runs were measured on, for people."""
+    info = next((info for info in dataset_infos() if info.name == basis.dataset), None)
+    if not basis.fingerprint:
+        version = "dataset version not logged"
+    elif info is not None and info.fingerprint == basis.fingerprint:
+        version = "current version of the dataset"
+    else:
+        version = f"earlier version {basis.fingerprint[:8]} of the dataset"
+    own = info is not None and info.fingerprint == basis.fingerprint and info.part_size("validation")
+    if own and "fold" not in basis.how:
+        return f"{version}, its own validation set"
+    return f"{version}, {basis.how}"
+
+
+def queue_runs() -> pd.DataFrame:
+    """All runs with what the queue shows of them, at most a second old; read far faster than all of them."""
+    return _queue_runs(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _queue_runs(settings: Settings) -> pd.DataFrame:
+    return frames.runs(get_store(), QUEUE_KEYS)
+
+
+def active() -> list[RunState]:
+    """The runs that wait or run, at most a second old."""
+    return _active(get_settings())
+
+
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+def _active(settings: Settings) -> list[RunState]:
+    return get_store().active()
+
+
+def live_elsewhere() -> list[RunState]:
+    """The runs of other programs that are live in this store, at most two seconds old."""
+    return _live_elsewhere(get_settings())
+
+
+@st.cache_data(ttl=2.0, max_entries=2, show_spinner=False)
+def _live_elsewhere(settings: Settings) -> list[RunState]:
+    return get_store().read.live_elsewhere()
+
+
+def finished_runs() -> pd.DataFrame:
+    """The finished runs of ArchLab, which have a model and say how its images are prepared."""
+    found = runs()
+    have = [words.is_ours(run) and not words.is_range_test(run) for _, run in found.iterrows()]
+    return found[(found["status"] == schema.FINISHED) & pd.Series(have, index=found.index, dtype=bool)]
+
+
+def predicting_runs() -> pd.DataFrame:
+    """The runs that can predict: `finished_runs`, and those of other programs that logged a Keras model."""
+    found, ours = runs(), finished_runs()["run_id"]
+    foreign = found.loc[~_ours(found) & (found["status"] == schema.FINISHED), "run_id"]
+    also = _with_keras_model(get_settings(), tuple(foreign)) if len(foreign) else []
+    return found[found["run_id"].isin([*ours, *also])]
+
+
+@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
+def _with_keras_model(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
+    return get_store().models.with_keras_model(run_ids)
+
+
+def taken_images(run_id: str) -> dict:
+    """What the model of another program's run takes (`core.inference.client.takes`).
+
+    Raises InferenceError, a sentence, when it is no image classifier.
+    """
+    return _taken_images(get_settings(), run_id, visitor())
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking at the model")
+def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> dict:
+    return client.takes(settings, run_id, _caller)
+
+
+def why_it_cannot_predict(run_id: str) -> str | None:
+    """Why a run is not among `predicting_runs`, in a sentence; None for a run that does not exist."""
+    found = runs()
+    found = found[found["run_id"] == run_id]
+    if found.empty:
+        return None
+    run = found.iloc[0]
+    if not is_ours(run) and run["status"] == schema.FINISHED:
+        return no_keras_model(run["name"])
+    if words.is_range_test(run):
+        return f"'{run['name']}' tried learning rates only and has no model."
+    state = words.STATE_WORDS.get(run["status"], (run["status"],))[0]
+    return f"'{run['name']}' is {state}: only a finished run has a model that can predict."
+
+
+def forget_runs() -> None:
+    """Read the runs anew at the next question: something was just changed from here."""
+    for read in (_runs, _compared, _queue_runs, _active):
+        read.clear()
+
+
+def history(run_ids: list[str]) -> pd.DataFrame:
+    """The epochs of some runs, at most a second old."""
+    return _history(get_settings(), tuple(run_ids))
+
+
+@st.cache_data(ttl=1.0, max_entries=16, show_spinner=False)
+def _history(settings: Settings, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    return numbered_from_one(frames.histories(get_store(), run_ids))
+
+
+def system_history(run_id: str) -> pd.DataFrame:
+    """What MLflow noted of the machine while a run trained, at most five seconds old."""
+    return _system_history(get_settings(), run_id)
+
+
+@st.cache_data(ttl=5.0, max_entries=4, show_spinner=False)
+def _system_history(settings: Settings, run_id: str) -> pd.DataFrame:
+    return frames.histories(get_store(), [run_id], tuple(system_use.LABELS))
+
+
+def predictions(run_id: str) -> pd.DataFrame:
+    """The test probabilities of a finished run. Raises FileNotFoundError, DamagedArtifact."""
+    return _predictions(get_settings(), run_id)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
+    return frames.predictions(get_store(), run_id)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _dataset(settings: Settings, name: str, fingerprint: str) -> ImageDataset:
+    return datasets.load(name)
+
+
+def dataset(name: str) -> ImageDataset:
+    """A dataset with its images mapped from disk."""
+    return _dataset(get_settings(), name, datasets.info(name).fingerprint)
+
+
+def same_dataset(data: dict) -> ImageDataset | None:
+    """The dataset that a run saw (its `data.json`), if it is still here as it was."""
+    try:
+        found = dataset(data["name"])
+    except ValueError:
+        return None
+    return found if found.info.fingerprint == data["fingerprint"] else None
+
+
+def dataset_infos() -> list[DatasetInfo]:
+    """The datasets that can be used now: imported, or shipped and prepared."""
+    return [info for info in _catalogue().infos if info.prepared]
+
+
+def damaged_datasets() -> dict[str, str]:
+    """A sentence for each dataset that cannot be read, by its name."""
+    return _catalogue().damaged
+
+
+def _catalogue() -> Catalogue:
+    """All datasets as they are now. They are read again when a file of one has changed."""
+    found = _catalogue_of(get_settings(), stored.files_state())
+    if found.damaged:  # what was wrong may pass without a change, as a full disk does
+        _catalogue_of.clear()
+    return found
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _catalogue_of(settings: Settings, state: tuple[tuple[str, str, int, int, int], ...]) -> Catalogue:
+    return datasets.catalogue()
+
+
+def datasets_of_few_classes() -> list[str]:
+    """The datasets of which a top-5 accuracy says nothing."""
+    return [info.name for info in dataset_infos() if info.num_classes <= schema.TOP]
+
+
+def unprepared() -> list[DatasetInfo]:
+    """The datasets that the program knows and that nobody has downloaded yet."""
+    return [info for info in _catalogue().infos if not info.prepared]
+
+
+def style_of(run: pd.Series) -> LineStyle:
+    """The colour of a run, given its row of `runs()`."""
+    if is_ours(run):
+        return run_style(run["run_id"], run.get(f"tags.{schema.NUMBER}"))
+    every = runs()
+    foreign = every.loc[~_ours(every), "run_id"].tolist()[::-1]  # the oldest first: they keep their places
+    if run["run_id"] not in foreign:
+        return run_style(run["run_id"])
+    return foreign_style(foreign.index(run["run_id"]))
+
+
+def _ours(runs: pd.DataFrame) -> pd.Series:
+    """Which runs ArchLab trained."""
+    return runs.get(f"tags.{schema.NUMBER}", pd.Series(index=runs.index, dtype=object)).notna()

@@ -1,0 +1,1 @@
+"""The Compare page: tables and curves of chosen runs."""

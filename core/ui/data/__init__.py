@@ -1,0 +1,1 @@
+"""The Data page: datasets, what is known of them, and imports."""

@@ -1,0 +1,91 @@
+"""What a person changed about a dataset since its import, and how to undo it, one by one or all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from core.datasets import DatasetError, DatasetInfo, ImageDataset, curate, edits, store
+from core.system.settings import NotAllowed
+from core.ui.common import reads, words
+from core.ui.common.actions import action_button
+from core.ui.common.images import image_grid
+
+IMAGES_SHOWN = 6
+TABLE_ROWS_PX = 35
+MAX_TABLE_PX = 260
+
+
+def edits_panel(info: DatasetInfo) -> None:
+    """The changes made to a dataset, with buttons that undo the chosen ones; nothing where there are none."""
+    made = edits.read(store.folder_of(info.name)) if store.exists(info.name) else edits.Edits()
+    if not made:
+        return
+    dataset, imported = reads.dataset(info.name), store.read_imported(info.name)
+    with st.expander(f"Changes since the import: {' '.join(made.sentences())}", icon=":material/edit_note:"):
+        if made.left_out:
+            _images(
+                "Left out", imported, dataset, sorted(made.left_out), "Take back",
+                lambda rows: curate.take_back(info.name, rows),
+            )  # fmt: skip
+        if made.moved:
+            _images(
+                "Put in another set", imported, dataset, sorted(made.moved), "Move back",
+                lambda rows: curate.move_back(info.name, rows),
+            )  # fmt: skip
+        for one, other in made.counted_as().items():
+            text, button = st.columns([3, 2], vertical_alignment="center")
+            text.markdown(f"Class {words.plain(one)} is counted as {words.plain(other)}.")
+            if action_button(f"Separate {words.plain(one)}", button, key=f"separate-{one}"):
+                act(lambda one=one: curate.separate_class(info.name, one))  # type: ignore[misc]
+        if action_button("Undo all changes", icon=":material/undo:"):
+            act(lambda: curate.undo_all(info.name))
+
+
+def _images(
+    title: str,
+    imported: ImageDataset,
+    dataset: ImageDataset,
+    rows: Sequence[int],
+    label: str,
+    undo: Callable[[Sequence[int]], object],
+) -> None:
+    """A table of images, and a button that undoes what was done to those chosen in it."""
+    st.markdown(f"**{title}: {words.count(rows, 'image')}**")
+    names = imported.info.classes
+    table = {
+        "image": [str(imported.source_names[row]) for row in rows],
+        "class": [names[imported.labels[row]] for row in rows],
+        "imported into": [PART_WORDS[imported.parts[row]] for row in rows],
+        "now": [PART_WORDS[dataset.parts[row]] for row in rows],
+    }
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        height=min(TABLE_ROWS_PX * (len(rows) + 1) + 3, MAX_TABLE_PX),
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"edits-{title}-{len(rows)}-{rows[0]}",
+    )
+    picked = [rows[i] for i in chosen.selection.rows if i < len(rows)]
+    if picked:
+        image_grid(
+            [imported.images[row] for row in picked[:IMAGES_SHOWN]],
+            [str(imported.source_names[row]) for row in picked[:IMAGES_SHOWN]],
+        )
+    text = f"{label} {words.count(picked, 'image')}" if picked else f"{label} (choose rows of the table)"
+    if action_button(text, key=f"undo-{title}", icon=":material/undo:", disabled=not picked):
+        act(lambda: undo(picked))
+
+
+PART_WORDS = {-1: "left out", 0: "training", 1: "validation", 2: "test"}
+
+
+def act(do: Callable[[], object]) -> None:
+    try:
+        do()
+    except (DatasetError, NotAllowed) as error:
+        st.error(words.plain(str(error)), icon=":material/block:")
+    else:
+        st.rerun()

@@ -1,0 +1,1 @@
+"""The Architectures page: cards, costs, and one model in full."""

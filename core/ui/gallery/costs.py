@@ -1,0 +1,138 @@
+"""The Architectures page: parameters against multiply-accumulates, filled in from the background."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.analysis.comparable import Comparison, Competitor
+from core.architectures import architectures
+from core.figures import cost_scatter
+from core.inference import descriptions, filling
+from core.inference.descriptions import NetRequest
+from core.system.settings import get_settings
+from core.tracking import schema
+from core.ui.common import guard, reads, words
+from core.ui.common.chart import chart
+from core.ui.common.choose import say_unknown
+from core.ui.common.fields import URL
+
+OWN = "each architecture's own"
+PURPOSE = "gallery"
+LIVE_S = 1.0
+
+
+def cost() -> None:
+    """The scatter at the nets' own inputs, or at a dataset's with the accuracies reached on it."""
+    names = [OWN, *(info.name for info in reads.dataset_infos())]
+    say_unknown("at", names, "Input")
+    chosen = st.selectbox(
+        "Input",
+        names,
+        index=names.index(best_known_dataset()),
+        key="at",
+        bind=URL,
+        help="On a dataset: counts at its size and classes, and the test accuracy of your finished runs.",
+    )
+    working = filling.state(get_settings(), PURPOSE)
+    running = working is not None and working.running
+    dataset = None if chosen == OWN else chosen
+    guard.fragment(LIVE_S if running else None)(_scatter)(dataset, running)
+
+
+def best_known_dataset() -> str:
+    """The dataset with the most finished runs; the nets' own inputs when none has finished."""
+    runs = reads.runs()
+    if "params.data.name" not in runs:
+        return OWN
+    counts = runs[runs["status"] == schema.FINISHED]["params.data.name"].value_counts()
+    names = [info.name for info in reads.dataset_infos() if info.name in counts.index]
+    return max(names, key=lambda name: counts[name], default=OWN)
+
+
+def requests(dataset: str | None) -> tuple[list[NetRequest], int]:
+    """A request a net that takes the input, complete; and how many do not take it."""
+    infos = {info.name: info for info in reads.dataset_infos()}
+    shape, classes = (infos[dataset].shape, infos[dataset].num_classes) if dataset else (None, None)
+    fitting = []
+    for name in architectures.names():
+        try:
+            fitting.append(NetRequest(name, shape, classes).complete())
+        except ValueError:  # too small an input for this net
+            continue
+    return fitting, len(architectures.names()) - len(fitting)
+
+
+def _competitors(comparison: Comparison, dataset: str | None) -> list[Competitor]:
+    """The experiments on the dataset whose accuracies may stand in one chart."""
+    if dataset is None:
+        return []
+    current = next(info.fingerprint for info in reads.dataset_infos() if info.name == dataset)
+    return cost_scatter.comparable_on(comparison, dataset, current)
+
+
+def _left_out(comparison: Comparison, dataset: str | None, competitors: list[Competitor]) -> None:
+    """On which images the accuracies were measured, and how many runs were measured on others."""
+    if not competitors:
+        return
+    images = words.plain(reads.basis_words(competitors[0].basis))
+    st.caption(
+        f"Accuracies of runs on the {images}; of each model the experiment with the best validation "
+        "accuracy, repeats by their mean."
+    )
+    of_others = [
+        one
+        for one in comparison.competitors
+        if one.basis.dataset == dataset and one.basis != competitors[0].basis
+    ]
+    if of_others:
+        runs = [run_id for one in of_others for run_id in one.run_ids]
+        st.caption(f"Left out: {words.count(runs)} on other versions or splits of this dataset.")
+
+
+def _scatter(dataset: str | None, was_running: bool) -> None:
+    settings = get_settings()
+    working = filling.state(settings, PURPOSE)
+    running = working is not None and working.running
+    if was_running and not running:
+        st.rerun()  # once: then the fragment no longer renews itself
+    wanted, refusing = requests(dataset)
+    known = {
+        request.name: facts
+        for request in wanted
+        if (facts := descriptions.cached(settings, request)) is not None
+    }
+    families = {entry.name: entry.family for entry in architectures}
+    runs, comparison = reads.compared()
+    competitors = _competitors(comparison, dataset)
+    costs = cost_scatter.collect(known, families, runs, competitors)
+    where = "At each architecture's own input and classes" if dataset is None else f"On {dataset}"
+    if known:
+        chart(cost_scatter.draw(costs, where), f"cost-{dataset}")
+        _left_out(comparison, dataset, competitors)
+        if absent := cost_scatter.without_point(runs, competitors):
+            ids = [run_id for one in absent for run_id in one.run_ids]
+            st.caption(f"Left out: {words.count(ids)} without a test accuracy or without logged costs.")
+    elif not running:
+        st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
+    if refusing:
+        st.caption(f"{refusing} models need larger images than these.")
+    if running:
+        assert working is not None
+        text = f"building {words.plain(working.current)}: {working.done} of {working.total}"
+        st.progress(working.done / max(1, working.total), text=text)
+        return
+    missing = [request for request in wanted if request.name not in known]
+    if working is not None:
+        for name, reason in working.problems.items():
+            st.warning(f"{words.plain(name)}: {words.plain(reason)}", icon=":material/extension_off:")
+    if not missing:
+        return
+    nets = "model" if len(missing) == 1 else f"{len(missing)} models"
+    label = f"Count the other {nets}" if known else f"Count the {nets}"
+    if st.button(
+        label,
+        icon=":material/calculate:",
+        help="The prediction process builds each once, in the background: some minutes for all.",
+    ):
+        filling.fill(settings, missing, PURPOSE)
+        st.rerun()

@@ -1,0 +1,1 @@
+"""The Overview: the newest runs in tables."""

@@ -1,0 +1,124 @@
+"""The tables of the Overview."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.comparable import Basis, Comparison, Competitor
+from core.tracking import schema
+from core.ui.common import guard, reads, words
+from core.ui.run.live import AGE_S, run_link, state_badge, trouble_badges
+
+LATEST = 8
+SHOWN_BASES = 3  # of a dataset, the newest; a dataset that is edited often has one for each version
+
+
+def best_runs() -> None:
+    """For every dataset the best of the runs that may be compared: `core.analysis.comparable` decides."""
+    st.subheader("Best run of each dataset")
+    runs, comparison = reads.compared()
+    by_dataset: dict[str, list[Basis]] = {}
+    rankings = comparison.rankings()
+    for basis in rankings:
+        by_dataset.setdefault(basis.dataset, []).append(basis)
+    if rankings:
+        st.caption(
+            "Ranked by validation accuracy among runs on the same images; repeats of one experiment count by "
+            "their mean. The test accuracy chooses nothing."
+        )
+    elif not comparison.excluded:
+        st.caption("No run has finished yet.")
+    columns = st.columns(2)
+    for position, (dataset, bases) in enumerate(sorted(by_dataset.items())):
+        with columns[position % 2], st.container(border=True):
+            st.markdown(f"**{words.plain(dataset)}**")
+            for basis, images in zip(bases[:SHOWN_BASES], reads.words_of_bases(bases), strict=False):
+                _best(runs, rankings[basis], None if len(bases) == 1 else images)
+            if len(bases) > SHOWN_BASES:
+                hidden = len(bases) - SHOWN_BASES
+                kind = "versions or splits are" if hidden > 1 else "version or split is"
+                st.caption(f"{hidden} older {kind} not shown.")
+    _excluded(runs, comparison)
+
+
+def _best(runs: pd.DataFrame, ranked: list[Competitor], images: str | None) -> None:
+    """The best of one basis. images: the basis in words, where the dataset has several."""
+    best = ranked[0]
+    if images is not None:
+        st.caption(words.plain(images))
+    validation, test = st.columns(2)
+    validation.metric("validation", words.spread(best.validation, best.validation_std))
+    test.metric("test", words.spread(best.test, best.test_std))
+    run = runs[runs["run_id"] == best.run_ids[0]].iloc[0]
+    if len(best.run_ids) == 1:
+        run_link(run)
+    else:
+        st.page_link(
+            "pages/3_Compare.py",
+            label=words.plain(best.name),
+            icon=":material/query_stats:",
+            query_params={"runs": list(best.run_ids)},
+        )
+    st.caption(_standing(best, len(ranked)))
+
+
+def _standing(best: Competitor, competitors: int) -> str:
+    """How the best came to be it: of how many, by the mean of how many runs."""
+    told = [f"best of {competitors}" if competitors > 1 else "nothing to compare it with yet"]
+    if len(best.run_ids) > 1:
+        nothing = f", {best.learned_nothing} of which learned nothing" if best.learned_nothing else ""
+        told.append(f"mean ± standard deviation of {len(best.run_ids)} runs{nothing}")
+    if best.waiting:
+        finished = len(best.run_ids) + best.unranked
+        told.append(f"{finished} of {finished + best.unfinished + best.waiting} runs finished so far")
+    if best.unfinished:
+        told.append(f"{best.unfinished} more of this experiment did not finish")
+    if best.unranked:
+        told.append(f"{best.unranked} more of it not ranked")
+    return " · ".join(told)
+
+
+def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
+    """The finished runs that are not ranked, and why."""
+    if not comparison.excluded:
+        return
+    table = runs.loc[runs["run_id"].isin(comparison.excluded), ["run_id", "name"]]
+    with st.expander(f"Not ranked: {words.count(table)}", icon=":material/info:"):
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "run": [words.run_label(run) for _, run in table.iterrows()],
+                    "why": [comparison.excluded[run_id] for run_id in table["run_id"]],
+                }
+            ),
+            hide_index=True,
+            height="content" if len(table) < 10 else 400,
+        )
+
+
+@guard.fragment(run_every=AGE_S)
+def latest_runs() -> None:
+    """The newest runs, with what became of them; renews itself."""
+    st.subheader("Latest runs")
+    for _, run in reads.runs().head(LATEST).iterrows():
+        name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
+        with name:
+            run_link(run)
+        with state, st.container(horizontal=True, gap="small"):
+            state_badge(run["status"])
+            trouble_badges(run)
+        accuracy.markdown(accuracy_words(run))
+        when.caption(words.ago(run["started"]))
+
+
+def accuracy_words(run: pd.Series) -> str:
+    """A run's test accuracy; while it trains, and where it was never tested, its last validation accuracy."""
+    test, validation = run.get("metrics.test_accuracy"), run.get("metrics.val_accuracy")
+    active = run["status"] in schema.ACTIVE
+    if run["status"] == schema.FINISHED or not (active or test is None or pd.isna(test)):
+        return f"test accuracy {words.percent(test)}"
+    if validation is None or pd.isna(validation):
+        return "nothing measured yet" if active else "nothing measured"
+    when = "so far" if active else "when it ended"
+    return f"validation accuracy {when} {words.percent(validation)}"

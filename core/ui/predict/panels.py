@@ -1,0 +1,127 @@
+"""The parts of the Predict page."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from core import datasets
+from core.figures import top_classes
+from core.inference.client import InferenceError, Prediction, predict
+from core.inference.facts import logged_facts
+from core.inference.notes import crop_note
+from core.tracking.errors import DamagedArtifact
+from core.tracking.store import RunStore
+from core.ui.common import reads, words
+from core.ui.common.chart import chart
+from core.ui.common.images import enlarged
+from core.ui.common.uploads import uploader
+from core.ui.common.visitor import visitor
+
+SHOWN_PX = 240
+MAX_UPLOAD_MB = 32
+INVERT = "invert"  # key of the toggle
+
+
+def demo(store: RunStore, run_id: str) -> None:
+    """Upload or sample an image; the image as the model gets it on the left, what it sees on the right."""
+    try:
+        logged = logged_facts(store, run_id)
+        data = reads.taken_images(run_id) if logged is None else logged
+    except FileNotFoundError:
+        st.error("This run did not log which images its model takes.", icon=":material/error:")
+        return
+    except (DamagedArtifact, InferenceError) as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        return
+    source = "Upload"
+    if logged is not None:  # of a run of another program no test images are known
+        source = st.segmented_control(
+            "Image", ("Upload", "Sample of the test set"), default="Upload", required=True, key="source"
+        )
+    blob, truth = _uploaded() if source == "Upload" else _sampled(data)
+    if blob is None:
+        return
+    height, width, channels = data["shape"]
+    invert = (channels == 1 or st.session_state.get(INVERT, False)) and st.toggle(
+        "Invert",
+        key=INVERT,
+        help="For dark strokes on a light background, when the model learned light on dark.",
+    )
+    try:
+        with st.spinner("Asking the model"):
+            (prediction,) = predict(
+                store.settings,
+                run_id,
+                [blob],
+                top_k=min(5, len(data["classes"])),
+                invert=invert,
+                caller=visitor(),
+            )
+    except InferenceError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        return
+    image, answer = st.columns([1, 2], gap="large")
+    with image:
+        assert prediction.pixels is not None
+        st.image(enlarged(prediction.pixels, SHOWN_PX), width=SHOWN_PX)
+        kind = "grey" if channels == 1 else "colour"
+        params = {} if logged is None else store.run(run_id).data.params
+        crop = int(params.get("augmentation.random_crop", 0))
+        seen = crop_note(crop, params.get("augmentation.test_time", "none"))
+        st.caption("; ".join(filter(None, (f"as the model gets it: {height}×{width}, {kind}", seen))))
+        if truth is not None:
+            st.markdown(f"Its true class: **{words.plain(truth)}**")
+    with answer:
+        _answer(prediction, invert)
+
+
+def _answer(prediction: Prediction, invert: bool) -> None:
+    for note in prediction.notes:
+        st.warning(words.plain(note), icon=":material/info:")
+    if prediction.inversion:
+        st.warning(words.plain(prediction.inversion), icon=":material/invert_colors:")
+        label = "Undo the inversion" if invert else "Invert"
+        st.button(label, key="offer-inversion", on_click=_set_inverted, args=(not invert,))
+    if prediction.preprocessing:
+        st.caption(prediction.preprocessing)
+    best, probability = prediction.classes[0], prediction.probabilities[0]
+    st.markdown(f"### {words.plain(best)} · {probability:.1%}")
+    chart(top_classes.draw(prediction.classes, prediction.probabilities), "top-classes")
+    if prediction.views:
+        st.caption(prediction.views)
+
+
+def _set_inverted(value: bool) -> None:
+    st.session_state[INVERT] = value
+
+
+def _uploaded() -> tuple[bytes | None, str | None]:
+    file = uploader(st, "An image file", MAX_UPLOAD_MB, help="PNG, JPEG, WebP, GIF, BMP or TIFF.")
+    return (None, None) if file is None else (file.getvalue(), None)
+
+
+def _sampled(data: dict) -> tuple[bytes | None, str | None]:
+    """A random image of the run's own test part, and its true class."""
+    dataset = reads.same_dataset(data)
+    if dataset is None or not len(dataset.indices("test")):
+        st.warning(
+            f"The dataset '{words.plain(data['name'])}' was changed or removed since; "
+            "upload an image instead.",
+            icon=":material/image_not_supported:",
+        )
+        return None, None
+    seed = st.session_state.setdefault("sample", 0)
+    if st.button("Another sample", icon=":material/casino:"):
+        seed = st.session_state["sample"] = seed + 1
+    (row,) = datasets.sample(data["name"], count=1, part="test", seed=seed)
+    return _png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
+    return buffer.getvalue()

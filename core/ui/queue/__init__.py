@@ -1,0 +1,1 @@
+"""The Queue page: what runs, what waits, and when it starts."""

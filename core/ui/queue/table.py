@@ -1,0 +1,247 @@
+"""The queue as a table: what runs where, what comes next and when, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.expected import Expected, Experience, Run
+from core.jobs import queue, speed_probe
+from core.jobs.executors.ray import cluster_of
+from core.jobs.slots import AUTO
+from core.jobs.worker import Served, worker_of
+from core.launching.launch import cancel
+from core.system.settings import Settings
+from core.tracking import schema
+from core.tracking.run_state import RunState
+from core.tracking.store import RunStore
+from core.ui.common import guard, reads, words
+from core.ui.common.actions import action_button, may_change
+from core.ui.queue.times import DEVICE, expectations, own_runs, wanted_device
+
+LIVE_S = 2.0
+GENERATION = "queue-generation"  # of the table: how often something was done with selected rows
+FROZEN = "queue-frozen"  # ids in the order in which they were shown when some were selected
+
+
+@st.fragment(run_every=LIVE_S)
+def queue_table(store: RunStore) -> None:
+    """The whole queue, lively; while rows are selected they keep their places."""
+    with guard.said():
+        _queue_table(store)
+
+
+def _queue_table(store: RunStore) -> None:
+    served = Served.by_worker(store.settings)
+    if served != Served.of(store.settings):
+        st.warning(OTHER_WORKER, icon=":material/sync_problem:")
+    runs = own_runs(store, served.slots)
+    waiting = [run for run in queue.waiting(store) if run.run_id in runs.index]
+    problem = obstacle(store.settings, served, waiting)
+    if problem:
+        st.warning(words.plain(problem), icon=":material/pause_circle:")
+    running = runs[runs["status"] == schema.RUNNING]
+    held = {run.run_id for run in waiting if queue.is_held(run)}
+    order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
+    turn = [run.run_id for run in waiting if run.run_id not in held]
+    key = f"queue-table-{st.session_state.setdefault(GENERATION, 0)}"
+    selected = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
+    if selected:
+        order = [one for one in st.session_state.get(FROZEN, order) if one in runs.index]
+    st.session_state[FROZEN] = order
+    if not order:
+        st.caption("Nothing runs and nothing waits.")
+        _elsewhere()
+        return
+    experience = Experience(runs)
+    devices(running, served.slots)
+    expected = {} if problem else expectations(runs, running, turn, served.slots, experience)
+    table = rows(runs, order, turn, held, served.slots, expected)
+    if not table["priority"].any():
+        table = table.drop(columns="priority")  # a column of zeros says nothing
+    event = st.dataframe(
+        table, key=key, hide_index=True, selection_mode="multi-row", on_select="rerun",
+        column_config=COLUMNS, height="content" if len(table) < 15 else 560,
+    )  # fmt: skip
+    _elsewhere()
+    actions(store, [order[row] for row in event["selection"]["rows"] if row < len(order)])
+    if served.executor == "local":
+        measurements(store, runs.loc[[run.run_id for run in waiting]].to_dict("records"), experience)
+
+
+def _elsewhere() -> None:
+    """The live runs that this queue does not have, so that nobody misses them here."""
+    if found := reads.live_elsewhere():
+        st.caption(f"{words.count(found)} of other programs: live in this store, and in no queue of ArchLab.")
+
+
+OTHER_WORKER = (
+    "The worker was started with other settings than this dashboard, and keeps them: what is below is "
+    "what it does. `core worker --stop` ends it, with what it trains; the next one has the new settings."
+)
+
+
+def obstacle(settings: Settings, served: Served, waiting: Sequence[RunState]) -> str:
+    """Why nothing of what waits can start now, or nothing."""
+    refusals = [run.tags[schema.NOT_TAKEN] for run in waiting if schema.NOT_TAKEN in run.tags]
+    problem = _head_problem(settings) if served.executor == "ray" else ""
+    if problem or refusals:
+        return f"{problem or refusals[0]} Runs wait for it."
+    if waiting and settings.role != "trainer" and not worker_of(settings).is_running():
+        return "No worker runs, and this server, which is read-only, starts none: queued runs stay queued."
+    return ""
+
+
+@st.cache_data(ttl=10.0, show_spinner=False)
+def _head_problem(settings: Settings) -> str:
+    """Why the cluster cannot be asked, or nothing."""
+    return cluster_of(settings).problem()
+
+
+COLUMNS = {
+    "place": st.column_config.TextColumn("place", width=85),
+    "run": st.column_config.TextColumn("run", width=200),
+    "done": st.column_config.ProgressColumn("done", min_value=0, max_value=100, format="%d %%", width=95),
+    "priority": st.column_config.NumberColumn("priority", width=60),
+    "run page": st.column_config.LinkColumn("", display_text="open", width=55),
+}
+
+
+def devices(running: pd.DataFrame, slots: Sequence[str]) -> None:
+    """How many trainings each device has, of those it may have at once."""
+    busy = Counter(one for device in running.get(DEVICE, ()) for one in str(device).split(","))
+    with st.container(horizontal=True, gap="small"):
+        for device, count in Counter(slots).items():
+            trains = f"{busy[device]} of {count} busy" if count > 1 else "busy" if busy[device] else "free"
+            st.badge(f"{words.device_name(device)}: {trains}", color="blue" if busy[device] else "gray")
+
+
+def rows(
+    runs: pd.DataFrame,
+    order: Sequence[str],
+    turn: Sequence[str],
+    held: set[str],
+    slots: Sequence[str],
+    expected: Mapping[str, Expected],
+) -> pd.DataFrame:
+    """One row a run, in the order given.
+
+    runs: all, by id. turn: ids in the order in which they will start. slots: as `slots_of` has them.
+    """
+    places = {run_id: str(position) for position, run_id in enumerate(turn, start=1)}
+    found = []
+    for run_id, run in zip(order, runs.loc[list(order)].to_dict("records"), strict=True):
+        when = expected.get(run_id, Expected(None, None))
+        found.append(
+            {
+                "place": places.get(run_id) or _state(run, run_id in held),
+                "run": words.run_name(run["name"]),
+                "run page": f"Run?run={run_id}",
+                "device": _device(run, slots),
+                "done": _done(run),
+                "priority": queue.priority_of(run.get(f"tags.{schema.PRIORITY}")),
+                "starts": _in(when.starts),
+                "ends": _in(when.ends),
+                "submitted": words.ago(run["started"]),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def measurements(store: RunStore, waits: Sequence[Run], experience: Experience) -> None:
+    """Runs of which nobody knows how long they take can be measured by a few steps."""
+    problems = {}
+    for run in waits:
+        if isinstance(problem := run.get(f"tags.{schema.UNMEASURED}"), str):
+            problems[run["run_id"]] = problem
+            st.caption(
+                f":material/error: {words.plain(run['name'])} was not measured: {words.plain(problem)}"
+            )
+    asked = [run["run_id"] for run in waits if isinstance(run.get(f"tags.{schema.MEASURE}"), str)]
+    if asked:
+        st.caption(f"{words.count(asked)} will be measured as soon as a device is free.")
+    wanted = [one for one in experience.unknown(waits) if one not in problems and one not in asked]
+    if not wanted or asked:
+        return
+    label = f"Measure {words.count(wanted)}"
+    if action_button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
+        with guard.said():
+            speed_probe.ask(store, wanted)
+            reads.forget_runs()
+            st.rerun(scope="fragment")
+
+
+MEASURE_HELP = (
+    "No finished or running run is like those without a time. A few steps of each kind are timed as soon as "
+    "a device is free, before other runs start there."
+)
+
+
+def actions(store: RunStore, chosen: Sequence[str]) -> None:
+    """What can be done with the selected runs; each button says with how many."""
+    if not may_change():
+        return
+    if not chosen:
+        st.caption("Select rows to move, hold, release or cancel them.")
+        return
+    states = {one: store.state(one) for one in chosen}
+    waits = [one for one, run in states.items() if run.status == schema.SCHEDULED]
+    free = [one for one in waits if not queue.is_held(states[one])]
+    holds = [one for one in waits if queue.is_held(states[one])]
+    alive = [one for one, run in states.items() if run.active and not run.cancel_requested]
+    with st.container(horizontal=True):
+        _button("Move up", waits, ":material/arrow_upward:", lambda: queue.move_up(store, waits))
+        _button("Next", waits, ":material/vertical_align_top:", lambda: queue.move_to_front(store, waits))
+        _button("Hold", free, ":material/pause:", lambda: queue.hold(store, free))
+        _button("Release", holds, ":material/play_arrow:", lambda: queue.release(store, holds))
+        _button("Cancel", alive, ":material/stop_circle:", lambda: _cancel_all(store, alive))
+
+
+def _button(label: str, chosen: Sequence[str], icon: str, action: Callable[[], None]) -> None:
+    count = f" {words.count(chosen)}" if chosen else ""
+    if not st.button(label + count, key=f"queue-{label}", icon=icon, disabled=not chosen):
+        return
+    with guard.said():
+        action()
+        # The order may have changed: in a table of a new name nothing is selected.
+        st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
+        reads.forget_runs()
+        st.rerun()
+
+
+def _cancel_all(store: RunStore, run_ids: Sequence[str]) -> None:
+    for run_id in run_ids:
+        cancel(store, run_id)
+
+
+def _device(run: Run, slots: Sequence[str]) -> str:
+    """What a run trains on, or waits for by its own choice."""
+    if run["status"] == schema.RUNNING:
+        device = run.get(DEVICE)
+        return words.device_name(device) if isinstance(device, str) else ""
+    wanted = wanted_device(run, slots)
+    if wanted == AUTO:
+        return ""
+    return f"waits for {words.device_name(wanted)}" + ("" if wanted in slots else ", which is not here")
+
+
+def _state(run: Run, held: bool) -> str:
+    """What a run without a place in the queue does."""
+    if run["status"] == schema.RUNNING:
+        return words.doing(run)
+    return "held" if held else words.STATE_WORDS[run["status"]][0]
+
+
+def _done(run: Run) -> float | None:
+    """Percent of its steps."""
+    progress = words.progress(run)
+    if run["status"] == schema.RUNNING and words.doing(run) == "ending":
+        return 100.0
+    return min(100.0, 100 * progress["step"] / progress["steps"]) if progress.get("steps") else None
+
+
+def _in(seconds: float | None) -> str:
+    return "" if seconds is None else "now" if seconds < 1 else f"in {words.duration(seconds)}"

@@ -1,0 +1,228 @@
+"""Parts of pages that renew themselves; nothing else on the page runs again or flickers."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis import health
+from core.analysis.repeats import PARENT, repeats
+from core.figures import learning_curves, system_use
+from core.jobs import queue
+from core.jobs.groups import Group
+from core.jobs.logs import read_log
+from core.launching.launch import launch_groups
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.ui.common import guard, reads, words
+from core.ui.common.chart import chart
+from core.ui.run.actions import cancel_button, run_actions
+
+LIVE_S = 1.0
+AGE_S = 20.0  # ages are said in minutes
+SHOWN_LOG_LINES = 40
+NEXT = 5  # of those that wait; the Queue page has them all
+
+
+def state_badge(status: str) -> None:
+    word, colour, icon = words.STATE_WORDS.get(status, (status.lower(), "gray", None))
+    st.badge(word, color=colour, icon=icon)  # type: ignore[arg-type]
+
+
+def trouble_badges(run: pd.Series) -> None:
+    """A badge for each kind of trouble of a run, beside its state; none where all is well."""
+    for kind, sentence in {one.kind: one.sentence for one in health.troubles(run)}.items():
+        st.badge(kind, color="red", icon=":material/warning:", help=words.plain(sentence))
+
+
+def progress_bar(run: pd.Series) -> None:
+    """How far a run is, how fast, and how long it will still take. run: its row of `reads.runs()`."""
+    if not words.is_ours(run):
+        st.caption("Another program logs this run; it reports no progress.")
+        return
+    if run["status"] == schema.SCHEDULED:
+        held = isinstance(run.get(f"tags.{schema.HELD}"), str)
+        waits = "held in the queue" if held else "waiting in the queue"
+        st.progress(0.0, text=f"{waits} · submitted {words.ago(run['started'])}")
+        return
+    progress = words.progress(run)
+    phase = progress.get("phase", "starting")
+    seconds = words.seconds_so_far(run)
+    so_far = [] if seconds is None else [f"{words.duration(seconds)} so far"]
+    ending = ["cancelling"] if words.is_cancelling(run) else []
+    if phase != "training" or not {"epoch", "epochs", "step", "steps"} <= progress.keys():
+        share = 0.0 if phase in words.BEFORE_TRAINING else 1.0
+        st.progress(share, text=" · ".join([*ending, phase, *so_far]))
+        return
+    parts = [*ending, f"epoch {progress['epoch']} of {progress['epochs']}", *so_far]
+    if "remaining_s" in progress and not ending:
+        parts.append(f"{words.duration(progress['remaining_s'])} left")
+    if "images_per_second" in progress:
+        parts.append(f"{progress['images_per_second']:,.0f} images/s")
+    st.progress(min(1.0, progress["step"] / progress["steps"]), text=" · ".join(parts))
+
+
+@guard.fragment(run_every=LIVE_S)
+def await_first_run() -> None:
+    """Runs the page again once somebody, somewhere, has launched the first run."""
+    if len(reads.runs()):
+        st.rerun()
+
+
+@st.fragment(run_every=LIVE_S)
+def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) -> None:
+    """What runs, and what of all that waits will run next.
+
+    narrow: bars below the names. follow: the whole page runs again when a run changes its state, for pages
+    that show more of it; never for one with a form.
+    """
+    with guard.said():
+        _queue_panel(store, narrow, follow)
+
+
+def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
+    runs = reads.queue_runs()
+    active = runs[runs["status"].isin(schema.ACTIVE)].iloc[::-1]
+    states = dict(zip(active["run_id"], active["status"], strict=True))
+    before = st.session_state.get("queue-states", states)
+    st.session_state["queue-states"] = states
+    if follow and states != before:
+        st.rerun()
+    st.subheader("Running and queued")
+    if active.empty:
+        st.caption("Nothing runs and nothing waits.")
+        return
+    waits = active["status"] == schema.SCHEDULED
+    waiting = next_first(active[waits])
+    for _, run in pd.concat([active[~waits], waiting.head(NEXT)]).iterrows():
+        with st.container(border=True):
+            if narrow:
+                run_link(run)
+                progress_bar(run)
+                cancel_button(store, run)
+                continue
+            name, bar, button = st.columns([3, 6, 1.6], vertical_alignment="center")
+            with name:
+                run_link(run)
+            with bar:
+                progress_bar(run)
+            with button:
+                cancel_button(store, run)
+    if len(waiting) > NEXT:
+        label = f"{len(waiting) - NEXT:,} more in the queue"
+        st.page_link("pages/6_Queue.py", label=label, icon=":material/low_priority:")
+
+
+def next_first(waiting: pd.DataFrame) -> pd.DataFrame:
+    """Runs that wait, those submitted first coming first, in the order in which they will start."""
+    tags = waiting.get(f"tags.{schema.PRIORITY}", pd.Series(index=waiting.index, dtype=object))
+    return waiting.loc[tags.map(queue.priority_of).sort_values(ascending=False, kind="stable").index]
+
+
+def run_link(run: pd.Series) -> None:
+    """A link to the run's page."""
+    st.page_link(
+        "pages/4_Run.py",
+        label=words.plain(words.run_name(run["name"])),
+        icon=":material/monitoring:",
+        query_params={"run": run["run_id"]},
+    )
+
+
+def run_panel(store: RunStore, run_id: str) -> None:
+    """Progress, curves and log of one run; lively while it is active."""
+    active = reads.run(run_id)["status"] in schema.ACTIVE
+    st.fragment(_run_panel, run_every=LIVE_S if active else None)(store, run_id, active)
+
+
+def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
+    with guard.said(returns=not was_active):
+        _draw_run(store, run_id, was_active)
+
+
+def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
+    run = reads.run(run_id)
+    if was_active and run["status"] not in schema.ACTIVE:
+        st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(run["status"])
+        trouble_badges(run)
+        submitted(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        run_actions(store, run)
+    # In containers, so that the charts keep their place on the page, and with it their zoom, whatever
+    # comes and goes above them.
+    with st.container():
+        group_line(run)
+        if run["status"] in schema.ACTIVE:
+            progress_bar(run)
+        unchecked = run.get(f"tags.{schema.LEAK_UNCHECKED}")
+        if isinstance(unchecked, str):
+            st.caption(f"Not all images that its starting weights saw are known. {words.plain(unchecked)}")
+        failure = run.get(f"tags.{schema.FAILURE}")
+        if isinstance(failure, str):
+            st.error(words.plain(failure), icon=":material/error:")
+        left_out = run.get(f"tags.{schema.NOT_LOGGED}")
+        if isinstance(left_out, str):
+            st.warning(
+                f"Not everything could be logged. {words.plain(left_out)}", icon=":material/cloud_alert:"
+            )
+    with st.container():
+        _curves(run)
+    with st.expander("Machine", icon=":material/memory:"):
+        uses = system_use.collect(reads.system_history(run_id))
+        if uses:
+            chart(system_use.draw(uses), f"machine-{run_id}")
+        else:
+            active = run["status"] in schema.ACTIVE
+            st.caption(MACHINE_LATER if active else "The use of the machine was not recorded.")
+    log = read_log(store, run_id)
+    with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
+        nothing = "nothing printed yet" if run["status"] in schema.ACTIVE else "no log was kept"
+        st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or nothing, language=None)
+
+
+MACHINE_LATER = "The use of the machine is recorded from the first training step on."
+
+
+@st.fragment(run_every=AGE_S)
+def submitted(run: pd.Series) -> None:
+    """How long ago a run was submitted; renews itself."""
+    st.caption(f"submitted {words.ago(run['started'])}")
+
+
+def _curves(run: pd.Series) -> None:
+    history = reads.history([run["run_id"]])
+    if history.empty:
+        return
+    style = reads.style_of(run)
+    for column, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        with column:
+            chart(learning_curves.draw_run(history, style, metric), f"{metric}-{run['run_id']}")
+
+
+def group_line(run: pd.Series) -> None:
+    """Of a run that is one of several repeats: what these came to so far."""
+    parent = run.get(PARENT)
+    if not isinstance(parent, str):
+        return
+    found = repeats(reads.runs()).set_index("group")
+    if parent not in found.index:
+        return
+    row = found.loc[parent]
+    if not row["finished"]:
+        st.caption(f"One of {row['runs']} repeats, of which none has finished.")
+        return
+    test = words.spread(row["test_accuracy"], row["test_accuracy_std"])
+    have = "has finished" if row["finished"] == 1 else "have finished"
+    meaning = "" if row["finished"] == 1 else " (mean and standard deviation)"
+    st.caption(
+        f"One of {row['runs']} repeats, of which {row['finished']} {have}: test accuracy {test}{meaning}."
+    )
+
+
+def launch_all(groups: list[Group], tags: dict[str, str] | None = None) -> list[str]:
+    """Launch from a page: a refusal is shown in its words, nothing is written then and [] returned."""
+    with guard.said():
+        return launch_groups(groups, tags)
+    return []

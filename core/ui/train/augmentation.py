@@ -1,0 +1,149 @@
+"""The form of augmentation and preprocessing, with its preview: a fragment, so that the rest stays still."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import streamlit as st
+
+from core.config import FILLS, AugmentationConfig, ConfigError, ExperimentConfig
+from core.datasets import DatasetInfo
+from core.ui.common import words
+from core.ui.train.augmentation_preview import preview
+
+URL: Final = "query-params"
+
+TEST_TIME_WORDS = {
+    "none": "one view",
+    "flip": "it and its mirror",
+    "ten_crops": "ten crops",
+}
+PREPROCESSING_WORDS = {
+    "auto": "automatic",
+    "scale": "scale to 0–1",
+    "standardize": "standardise each image",
+    "mean": "subtract the training mean of each channel",
+    "mean_image": "subtract the training set's mean image",
+    "caffe": "as Caffe's models expect it (VGG, ResNet)",
+    "tf": "-1 to 1 (Inception, Xception, MobileNet)",
+    "torch": "as PyTorch's models expect it (DenseNet)",
+}
+
+
+class Slider(NamedTuple):
+    """One setting of `AugmentationConfig`, its label, its largest value here, its step, and its help."""
+
+    name: str
+    label: str
+    most: float
+    step: float
+    help: str
+
+
+GROUPS: dict[str, tuple[Slider, ...]] = {
+    "Geometry": (
+        Slider("pad_and_crop", "Pad and crop, pixels", 16, 1, "Zero padding, then a random crop."),
+        Slider("rotation", "Rotation, degrees", 180, 5, "Maximum, in either direction."),
+        Slider("shift", "Shift", 0.5, 0.05, "Maximum share of height and width, in either direction."),
+        Slider("shear", "Shear, degrees", 45, 1, "Maximum, in either direction."),
+        Slider("zoom", "Zoom", 0.9, 0.05, "0.2: between 0.8 and 1.2 times the size."),
+    ),
+    "Colour and noise": (
+        Slider("brightness", "Brightness", 1, 0.05, "Added to all pixels; of the range 0–255, not clipped."),
+        Slider("contrast", "Contrast", 1, 0.05, "0.8: differences from the mean times 0.2 to 1.8."),
+        Slider("noise", "Noise", 0.5, 0.01, "Standard deviation, of the range 0–255."),
+        Slider("rand_augment", "RandAugment, operations", 4, 1, "Of fourteen, for each image."),
+        Slider("rand_augment_magnitude", "RandAugment, magnitude", 10, 0.5, "Strength of each operation."),
+    ),
+    "Erasing and mixing": (
+        Slider("erasing", "Random erasing, probability", 1, 0.05, "Share of images that it changes."),
+        Slider("erasing_area", "Maximum erased area", 1, 0.02, "Share of the image; at least 0.02."),
+        Slider("erasing_ratio", "Maximum aspect ratio", 10, 0.1, "Of the erased rectangle."),
+        Slider("mixup", "MixUp, alpha", 2, 0.1, "Blends two images and their labels. Larger: more evenly."),
+        Slider("cutmix", "CutMix, alpha", 2, 0.1, "Pastes a rectangle of another image, and of its label."),
+    ),
+}  # fmt: skip
+
+
+def augmentation_form(
+    info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Draw the widgets and the preview; returns the settings by their dotted names.
+
+    data: the settings of the data part that were chosen elsewhere. nets: those of the model part for each
+    chosen net; its size and its weights to start from belong to what it gets.
+    """
+    with st.expander("Augmentation and preprocessing", icon=":material/auto_fix_high:"):
+        return _form(info, data, nets)
+
+
+@st.fragment
+def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    first, second, third = st.columns([2, 1, 1])
+    settings["data.preprocessing"] = first.selectbox(
+        "Preprocessing", PREPROCESSING_WORDS, format_func=PREPROCESSING_WORDS.__getitem__,
+        key="preprocessing", bind=URL,
+        help="How pixels of 0–255 are transformed; part of the model. Automatic: what the weights to start "
+        "from expect, scaled to 0–1 without. Any other choice must be the one that the weights expect.",
+    )  # fmt: skip
+    shorter = min(info.shape[:2])
+    settings["augmentation.random_crop"] = second.number_input(
+        "Random crop, pixels", min_value=0, value=0, step=1, key="random_crop", bind=URL,
+        help=f"Side of a crop, which becomes the model's input; at most {shorter}. Evaluation takes the "
+        "middle. 0: none.",
+    )  # fmt: skip
+    settings["augmentation.test_time"] = third.selectbox(
+        "Test-time views", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
+        bind=URL, help="Test-time augmentation: probabilities are averaged. Ten crops need a random crop.",
+    )  # fmt: skip
+    with st.container(horizontal=True, gap="medium"):
+        for name, label in (
+            ("horizontal_flip", "Flip left and right"),
+            ("vertical_flip", "Flip top and bottom"),
+            ("erasing_per_pixel", "Erase with random pixels"),
+        ):
+            settings[f"augmentation.{name}"] = st.toggle(label, _default(name), key=name, bind=URL)
+    for column, (title, sliders) in zip(st.columns(3, gap="medium"), GROUPS.items(), strict=True):
+        column.markdown(f"**{title}**")
+        for slider in sliders:
+            settings[f"augmentation.{slider.name}"] = _slider(slider, column)
+        if title == "Geometry":
+            settings["augmentation.fill"] = column.selectbox(
+                "Fill",
+                FILLS,
+                key="fill",
+                bind=URL,
+                help="For pixels from outside the image. Nearest: border pixels, repeated.",
+            )
+    if st.toggle("Preview: one image eight times, as the model gets it", key="preview", bind=URL):
+        _preview(info, data | settings, nets)
+    return settings
+
+
+def _preview(info: DatasetInfo, settings: dict[str, Any], nets: dict[str, dict[str, Any]]) -> None:
+    names = list(nets)
+    name = names[0] if names else None
+    if len(names) > 1:
+        name = st.segmented_control("For", names, default=name, required=True, format_func=words.plain)
+    net = nets[name] if name else {}
+    # When frozen layers learn is a matter of epochs, which are not known here, and changes no image.
+    net = {key: value for key, value in net.items() if not key.startswith("model.unfreeze_")}
+    try:
+        preview(info, ExperimentConfig().with_values(settings | net))
+    except ConfigError as error:
+        st.error(words.plain(str(error)), icon=":material/block:")
+
+
+def _slider(slider: Slider, column: Any) -> Any:
+    default = _default(slider.name)
+    kind = type(default)
+    low = 1.0 if slider.name == "erasing_ratio" else 0.02 if slider.name == "erasing_area" else kind(0)
+    return column.slider(
+        slider.label, low, kind(slider.most), default, kind(slider.step),
+        key=slider.name, bind=URL, help=slider.help,
+    )  # fmt: skip
+
+
+def _default(name: str) -> Any:
+    return AugmentationConfig.model_fields[name].default

@@ -1,0 +1,87 @@
+"""What a launch would take, said before it: memory, and the learning rate over the run."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.config import ExperimentConfig
+from core.datasets import DatasetInfo, choices
+from core.figures import rate_schedule
+from core.inference import descriptions
+from core.inference.client import inference_of
+from core.inference.descriptions import NetRequest
+from core.jobs.slots import Slots, slots_of
+from core.system import devices
+from core.system.memory import MARGIN, Memory, size
+from core.system.settings import get_settings
+from core.ui.common.chart import chart
+from core.ui.common.visitor import latest
+
+LIVE_S = 1.0
+
+
+def rate_curve(config: ExperimentConfig, info: DatasetInfo) -> None:
+    """The schedule as a curve, where there is one."""
+    if config.schedule.name == "constant" and not config.schedule.warmup_epochs:
+        return
+    images, _ = choices.sizes(info, config.data)
+    chart(rate_schedule.draw(rate_schedule.collect(config, images)), "rate-curve")
+    if config.schedule.plateau_patience:
+        st.caption("A plateau lowers the rate further.")
+
+
+def memory_forecast(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
+    """How much memory each run takes, and a warning where less is free; counted in the background."""
+    settings = get_settings()
+    known = all(descriptions.cached(settings, request(config, info)) for config in configs)
+    if known or inference_of(settings).is_running():  # it is started with the dashboard
+        st.fragment(_memory, run_every=None if known else LIVE_S)(configs, info)
+
+
+def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
+    """The net of a config as it is described; a head of another kind takes about as much."""
+    from core.architectures.transfer import net_shape
+
+    shape = net_shape(config.model, choices.net_shape(config, info.shape))
+    return NetRequest(config.model.name, shape, info.num_classes, dict(config.model.options))
+
+
+def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
+    settings = get_settings()
+    slots = slots_of(settings)
+    told = False
+    for config in configs:
+        taken = Slots(slots).take(config.training.devices, config.training.device) or slots[:1]
+        free = devices.free_memory(",".join(taken), settings.memory, slots.count(taken[0]))
+        net = request(config, info)
+        facts = descriptions.cached(settings, net)
+        if facts is None:
+            latest().ask(f"forecast {config.model.name}", net)
+            continue
+        memory = estimate(facts, config)
+        if memory.total > MARGIN * free:
+            fits = memory.fitting(free)
+            advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
+            st.warning(
+                f"{config.model.name}: training takes about {size(memory.total)} of memory at batch size "
+                f"{config.training.images_per_step}, {size(free)} are free. {advice}",
+                icon=":material/memory_alt:",
+            )
+        else:
+            st.caption(
+                f"{config.model.name}: training takes about {size(memory.total)} of memory at batch size "
+                f"{config.training.images_per_step}."
+            )
+        told = True
+    if told:
+        st.caption(descriptions.PROCESS_MEMORY)
+
+
+def estimate(facts: dict, config: ExperimentConfig) -> Memory:
+    """The memory of a training from a net's description, at the config's batch size and optimizer."""
+    found = facts["memory"]
+    others = found["optimizer"] // max(1, found["gradients"])  # slots that the description counted
+    slots = (config.optimizer.slots - others) * found["gradients"]
+    fixed = found["total"] - found["batch_size"] * found["per_image"] + slots
+    part = config.training
+    return Memory(fixed * part.devices, found["per_image"], part.images_per_step, part.devices)

@@ -1,0 +1,68 @@
+"""The address of the Train form filled in like a run: the form's choices stand in its URL."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from core.config import ExperimentConfig
+from core.config.learning import default_momentum
+from core.experiment.pretrained import RUN
+from core.ui.common.words import run_label
+from core.ui.train.augmentation import PREPROCESSING_WORDS, TEST_TIME_WORDS
+from core.ui.train.data_choices import IMBALANCE_WORDS, KEEP_TOGETHER_WORDS
+
+# Settings that stand in the URL by another word than the last one of their path.
+NAMES = {
+    "data.name": "dataset",
+    "model.name": "architectures",
+    "optimizer.name": "optimizer",
+    "schedule.name": "schedule",
+    "schedule.warmup_epochs": "warmup",
+}
+MOMENTUM = {"sgd": "momentum", "rmsprop": "rmsprop_momentum"}  # by optimizer: their defaults differ
+ALWAYS = ("data.name", "model.name", "model.freeze_names")  # the form begins with others than the config
+
+
+# Settings whose choices stand in the URL by the words that the form shows.
+SHOWN = {
+    "data.imbalance": IMBALANCE_WORDS,
+    "data.keep_together": KEEP_TOGETHER_WORDS,
+    "data.preprocessing": PREPROCESSING_WORDS,
+    "augmentation.test_time": TEST_TIME_WORDS,
+}
+
+
+def query(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[str, str]:
+    """The parameters of the page's address: all that is not as the form begins.
+
+    runs: as `reads.runs()` gives them; a run to start from is chosen by its name among them.
+    """
+    default = ExperimentConfig().flat()
+    default["optimizer.momentum"] = default_momentum(config.optimizer.name)
+    names = NAMES | {"optimizer.momentum": MOMENTUM.get(config.optimizer.name, "momentum")}
+    found: dict[str, str] = {}
+    for path, value in config.flat().items():
+        if path == "model.weights":
+            found |= _weights(str(value), runs)
+        elif path.startswith("model.options."):
+            found[f"{config.model.name}.{path.removeprefix('model.options.')}"] = _text(value)
+        elif path in ALWAYS or value != default.get(path):
+            shown = SHOWN.get(path, {}).get(str(value), value)
+            found[names.get(path, path.rpartition(".")[2])] = _text(shown)
+    return found
+
+
+def _weights(source: str, runs: pd.DataFrame | None) -> dict[str, str]:
+    if source == "none":
+        return {}
+    if source == "imagenet":
+        return {"weights": source}
+    if source.startswith(RUN):
+        run_id = source.removeprefix(RUN)
+        rows = [] if runs is None else [run for _, run in runs.iterrows() if run["run_id"].startswith(run_id)]
+        return {"weights": "run", "weights_run": run_label(rows[0]) if rows else run_id}
+    return {"weights": "file", "weights_file": source}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
