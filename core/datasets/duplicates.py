@@ -6,10 +6,9 @@ confirmed on the pixels, because small simple pictures have equal hashes without
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import Lock, get_ident
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image
 
 from core.datasets import load, store
 from core.datasets.records import LEFT_OUT, PARTS, ImageDataset, digest_keys
+from core.system.files import replacing
 
 HASHES, PAIRS = "phash.npy", "near_pairs.npy"
 BANDS = 4  # hashes that differ in fewer bits than this agree in one band at least
@@ -129,9 +129,8 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def _keep(path: Path, values: np.ndarray) -> None:
-    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}.npy")
-    np.save(draft, values, allow_pickle=False)
-    os.replace(draft, path)
+    with replacing(path, sync=False) as draft, draft.open("wb") as file:  # it can be computed again
+        np.save(file, values, allow_pickle=False)
 
 
 def _hashes(folder: Path, images: np.ndarray, progress: Callable[[int, int], None] | None) -> np.ndarray:

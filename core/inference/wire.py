@@ -7,14 +7,13 @@ user can read. A message is JSON, then as many blobs as it says; nothing is ever
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from core.system.files import read_state
+from core.system.files import read_state, write_whole
 from core.system.settings import Settings
 
 HEXADECIMAL = re.compile("([0-9a-f]{2})+")
@@ -35,12 +34,7 @@ def address_file(settings: Settings) -> Path:
 
 
 def write_address(settings: Settings, address: Address) -> None:
-    path = address_file(settings)
-    draft = path.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        json.dump(asdict(address), file)
-    draft.replace(path)
+    write_whole(address_file(settings), json.dumps(asdict(address)), private=True)
 
 
 def read_address(settings: Settings) -> Address | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -28,20 +30,49 @@ def disk_words(error: BaseException) -> str:
     return f"The disk did not take what was to be written: {reason}. Try again once it does."
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never a part, also after a power cut.
+@contextmanager
+def replacing(path: Path, *, sync: bool = True, private: bool = False) -> Iterator[Path]:
+    """Replace a file atomically: a reader sees the old content or the new one, never a mixture.
 
-    Raises OSError, and leaves nothing behind, where the disk does not take it.
+    The one way in which this program replaces a file that another process may read meanwhile.
+
+    Args:
+        path: of the file; its folder exists.
+        sync: wait until the disk has stored it; without that the file may be empty after a power cut.
+        private: only the owner may read it.
+
+    Yields:
+        The path of an empty draft in the same folder, to be written and closed within the block. An error in
+        the block removes the draft and leaves the file as it was.
+
+    Raises:
+        OSError: the disk did not accept a write.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.draft")
+    draft.unlink(missing_ok=True)  # of a process that was killed and had the same number
     try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
+        yield draft
+        if sync:
+            _sync(draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has stored a file's content."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def write_whole(path: Path, text: str, *, sync: bool = True, private: bool = False) -> None:
+    """Replace a text file atomically (UTF-8). Args and Raises: see `replacing`."""
+    with replacing(path, sync=sync, private=private) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def parse_object(text: str) -> dict[str, Any]:

@@ -7,12 +7,12 @@ it trains the file has them before. `latest` reads whichever is newer.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from core.system.files import write_whole
 from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.run_state import number_of, progress_of
@@ -21,14 +21,9 @@ from core.tracking.run_state import number_of, progress_of
 def report(settings: Settings, run_id: str, progress: Mapping[str, Any]) -> None:
     """Write down how far a run is. A disk that takes nothing costs the word, not the training."""
     path = settings.progress(run_id)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")  # not to the platter: it is written often
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(json.dumps({**progress, "at": time.time()}), encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(path, json.dumps({**progress, "at": time.time()}), sync=False)  # written often
 
 
 def latest(settings: Settings, run_id: str, tags: Mapping[str, Any]) -> dict[str, Any]:

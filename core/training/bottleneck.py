@@ -18,7 +18,7 @@ from core.architectures.transfer import backbone_of
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset
 from core.experiment.preparation import preparation
-from core.system.files import DISK
+from core.system.files import DISK, replacing
 from core.system.settings import Settings
 from core.training.pipeline import Batches
 
@@ -100,17 +100,13 @@ def write_features(
     extractor = keras.Model(images, backbone(prepare(images)))
     rows = dataset.indices()
     batches = Batches(dataset.images, dataset.labels, rows, batch_size)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    try:
+    with replacing(path, sync=False) as draft:  # it can be computed again
         features = np.lib.format.open_memmap(draft, "w+", "float32", shape)
         reserve(draft, f"The bottleneck features of {len(dataset):,} images")
         for number in range(len(batches)):
             part = rows[number * batch_size : (number + 1) * batch_size]
             features[part] = extractor.predict_on_batch(batches[number][0])
         features.flush()
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
     print(f"bottleneck features: {len(rows):,} images, {features.nbytes / 1e6:.0f} MB")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 import zipfile
 import zlib
@@ -20,7 +19,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from core.system.files import is_of_the_disk
+from core.system.files import is_of_the_disk, replacing
 from core.tracking.patience import PATIENCE_S, PAUSE_S
 from core.training.optimizers import inner_optimizer
 
@@ -168,15 +167,8 @@ class Checkpoint(keras.callbacks.Callback):
     def _write(self, state: Mapping[str, Any]) -> None:
         """Put a checkpoint in the place of the one before it. Raises OSError where it is not taken."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.draft")
-        try:
-            with draft.open("wb") as file:
-                np.savez(file, **state)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with replacing(self.path) as draft, draft.open("wb") as file:
+            np.savez(file, **state)
 
 
 def variables_of(model: keras.Model) -> dict[str, Sequence[Any]]:
