@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from core.datasets.records import PARTS, Arrays, DatasetError, Shape, Source
+from core.system.environment import process_environment
 from core.system.settings import PROGRAM, get_settings
 
 
@@ -50,7 +51,9 @@ def load(name: str, title: str, file: str, subfolder: str) -> Arrays:
         done = subprocess.run(
             [sys.executable, "-m", "core.datasets.keras_loader", name, folder],
             cwd=PROGRAM,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=process_environment(
+                get_settings(), {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+            ),
             capture_output=True,
             text=True,
             check=False,

@@ -6,7 +6,8 @@ import re
 import signal
 from dataclasses import dataclass
 
-from core.system.memory import MARGIN, Memory, size
+from core.system.memory import MARGIN, Memory
+from core.system.units import byte_size
 
 OUT_OF_MEMORY = re.compile(
     r"ResourceExhaustedError|OOM when allocating|MemoryError|std::bad_alloc|Unable to allocate"
@@ -52,17 +53,17 @@ def explain(code: int, log: str, memory: Memory | None, free: int | None, messag
 def out_of_memory(memory: Memory | None, free: int | None) -> Failure:
     if free is None:
         taken = (
-            f"batches of {memory.batch_size} take about {size(memory.total)}"
+            f"batches of {memory.batch_size} take about {byte_size(memory.total)}"
             if memory
             else "no model was built"
         )
         return Failure(f"Out of memory: {taken}.")
     if memory is None:
-        return Failure(f"Out of memory before the model was built; {size(free)} were free.")
+        return Failure(f"Out of memory before the model was built; {byte_size(free)} were free.")
     fits = memory.fitting(free)
     advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
     return Failure(
-        f"Out of memory: batches of {memory.batch_size} take about {size(memory.total)}, "
-        f"{size(free)} were free. {advice}",
+        f"Out of memory: batches of {memory.batch_size} take about {byte_size(memory.total)}, "
+        f"{byte_size(free)} were free. {advice}",
         fits,
     )

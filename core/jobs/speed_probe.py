@@ -9,13 +9,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 
+from core.jobs.executors.environment import training_environment
 from core.jobs.executors.local import POLL_S
 from core.jobs.failures import explain
 from core.jobs.supervise import persist, stopping
-from core.system.devices import surroundings
+from core.system.devices import device_environment
 from core.system.settings import PROGRAM
 from core.tracking import schema
-from core.tracking.patience import without_impatience
 from core.tracking.store import RunStore
 
 LONGEST_S = 1800.0
@@ -33,18 +33,17 @@ def ask(store: RunStore, run_ids: Sequence[str]) -> None:
 
 
 def measure(store: RunStore, run_id: str, device: str, shared: int) -> None:
-    """Measure one run and write down what a few steps told, or why they told nothing.
+    """Measure the speed of one run in a process of its own, and log it, or why it could not be measured.
 
-    device, shared: as `core.system.devices.surroundings` takes them. Nothing is written once this process is
-    asked to end: the next worker measures it.
+    Nothing is logged once this process is asked to end: the next worker measures the run.
+
+    Args:
+        store: of the run.
+        run_id: of a run that waits.
+        device: as in `core.system.devices.slots`.
+        shared: how many runs the device serves at once.
     """
-    environment = {
-        **without_impatience(dict(os.environ)),
-        "ARCHLAB_HOME": str(store.settings.home),
-        "MLFLOW_TRACKING_URI": store.uri,
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        **surroundings(device, shared),
-    }
+    environment = training_environment(store.settings, device_environment(device, shared))
     command = [sys.executable, "-m", "core.training.speed_probe", run_id, str(os.getpid())]
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         process = subprocess.Popen(

@@ -15,7 +15,7 @@ from core.jobs.executors.local import Outcome, run_training
 from core.jobs.failures import explain
 from core.jobs.logs import read_log
 from core.jobs.slots import CLUSTER
-from core.system.devices import CPU, free_memory, surroundings
+from core.system.devices import CPU, device_environment, free_memory
 from core.system.memory import Memory
 from core.system.parent_watch import STARTED
 from core.system.process_ids import this_process
@@ -87,7 +87,7 @@ def _on_this_machine(store: RunStore, run_id: str, device: str | None, shared: i
         store.settings.log(run_id),
         should_stop=lambda: stopping.is_set() or interrupted.is_set() or _cancel_requested(store, run_id),
         on_log=lambda: _upload_log(store, run_id),
-        surroundings=surroundings(device, shared) if device else {},
+        extra_environment=device_environment(device, shared) if device else {},
     )
 
 

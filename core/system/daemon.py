@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from core.system.environment import process_environment
 from core.system.files import write_whole
 from core.system.log_limit import cap, keep_short
 from core.system.process_ids import is_alive, lives_here, process_name, this_process
@@ -126,12 +127,7 @@ def spawn(settings: Settings, arguments: list[str], log: Path) -> subprocess.Pop
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=PROGRAM,
-            env={
-                **os.environ,
-                "ARCHLAB_HOME": str(settings.home),
-                "MLFLOW_TRACKING_URI": settings.tracking_uri,
-                "PYTHONUNBUFFERED": "1",
-            },
+            env=process_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -75,7 +75,7 @@ def cpu_slots() -> int:
     return max(1, cores() // CORES)
 
 
-def surroundings(device: str, shared: int) -> dict[str, str]:
+def device_environment(device: str, shared: int) -> dict[str, str]:
     """The environment in which a training sees its device alone, and its share of that.
 
     device: as `slots` names it, several with commas between. shared: how many trainings it may serve at once.

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.system import devices, nvidia
+from core.system.environment import process_environment
 from core.system.files import write_whole
 from core.system.nvidia import Gpu
 from core.system.settings import PROGRAM, Settings, get_settings
@@ -38,11 +39,13 @@ def check(settings: Settings) -> str | None:
     found = devices.gpus()
     if not found:
         return None
-    environment = {
-        **os.environ,
-        **devices.surroundings(found[0].device, 1),
-        "TF_CPP_MIN_LOG_LEVEL": "0",  # the reason is in what TensorFlow prints
-    }
+    environment = process_environment(
+        settings,
+        {
+            **devices.device_environment(found[0].device, 1),
+            "TF_CPP_MIN_LOG_LEVEL": "0",  # the reason is in what TensorFlow prints
+        },
+    )
     try:
         answer = subprocess.run(
             [sys.executable, "-c", CODE],

@@ -91,7 +91,7 @@ def test_a_divided_gpu_is_its_instances(driver: Path) -> None:
     assert whole == Gpu(1, "NVIDIA H100 80GB HBM3", 81559, 517, 97, H100, "535.104.05")
     assert devices.slots(0) == [FIRST, SECOND, "1"]
     assert devices.free_memory(FIRST) == (19968 - 25) << 20
-    assert devices.surroundings(FIRST, 1)["CUDA_VISIBLE_DEVICES"] == FIRST
+    assert devices.device_environment(FIRST, 1)["CUDA_VISIBLE_DEVICES"] == FIRST
     assert "GPU 0:1 NVIDIA A100-SXM4-40GB MIG 1g.5gb: use not known, 0.0 of 5 GiB" in devices.summary()
     assert devices.summary().endswith("97 % busy, 0.5 of 80 GiB · driver 535.104.05")
 
@@ -149,13 +149,13 @@ def test_a_gpu_that_shares_the_memory_of_the_machine(driver: Path) -> None:
 
 
 def test_trainings_that_share_a_gpu_take_memory_as_they_need_it(driver: Path) -> None:
-    shared = devices.surroundings("1", 2)
+    shared = devices.device_environment("1", 2)
     assert shared["ARCHLAB_GPU_MEMORY"] == str((81559 - devices.SHARED_MIB) // 2)
     assert shared["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.497"  # JAX: its share, 40,523 of 81,559 MiB
-    for found in (shared, devices.surroundings("1", 1)):
+    for found in (shared, devices.device_environment("1", 1)):
         assert found["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
         assert found["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
-    assert devices.surroundings("cpu", 1) == {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    assert devices.device_environment("cpu", 1) == {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
 
 def test_a_tool_that_finds_no_driver_says_what_to_do(driver: Path) -> None:

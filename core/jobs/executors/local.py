@@ -14,11 +14,11 @@ from pathlib import Path
 
 import psutil
 
+from core.jobs.executors.environment import training_environment
 from core.system.idle import Idle
 from core.system.log_limit import cap
 from core.system.parent_watch import STARTED
 from core.system.settings import PROGRAM, Settings
-from core.tracking.patience import without_impatience
 
 POLL_S = 0.5  # how often a job is looked at
 GRACE_S = 10.0  # between asking a job to end and ending it
@@ -47,23 +47,15 @@ def run_training(
     *,
     should_stop: Callable[[], bool],
     on_log: Callable[[], None],
-    surroundings: Mapping[str, str] | None = None,
+    extra_environment: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Start the training of a run and wait for its end.
 
     log: everything the process prints goes there. should_stop: asked twice a second; once true, the
     process gets SIGTERM, and SIGKILL ten seconds later, with all its children. on_log: called about every
-    five seconds when the log has grown. surroundings: of the process, beside what all trainings get.
+    five seconds when the log has grown. extra_environment: added to what every training gets.
     """
-    environment = {
-        **without_impatience(dict(os.environ)),
-        "ARCHLAB_HOME": str(settings.home),
-        RUN: run_id,
-        "MLFLOW_TRACKING_URI": settings.tracking_uri,
-        "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        **(surroundings or {}),
-    }
+    environment = training_environment(settings, {RUN: run_id, **(extra_environment or {})})
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         with suppress(OSError):  # the training says what the disk lacks

@@ -20,6 +20,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from core.jobs.executors.environment import training_environment
 from core.jobs.executors.local import GRACE_S, LOG_UPLOAD_S, RUN, Outcome
 from core.system.idle import EXIT_CODE
 from core.system.log_limit import LOG_KEPT, cap
@@ -153,14 +154,8 @@ def submit_training(settings: Settings, run_id: str, job: str, gpus: int) -> Non
     job: the id that it gets there. gpus: that it takes.
     """
     cluster = cluster_of(settings)
-    environment = {
-        **{name: value for name, value in os.environ.items() if _is_for_trainings(name)},
-        "ARCHLAB_HOME": str(settings.home),
-        "MLFLOW_TRACKING_URI": settings.tracking_uri,
-        "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        RUN: run_id,
-    }
+    inherited = {name: value for name, value in os.environ.items() if _is_for_trainings(name)}
+    environment = training_environment(settings, {RUN: run_id}, inherited=inherited)
     command = shlex.join([sys.executable, "-m", "core.training", run_id, "0"])
     try:
         cluster.submit(job, f"cd {shlex.quote(str(PROGRAM))} && exec {command}", environment, gpus)
