@@ -10,10 +10,11 @@ from core.jobs.executors.ray import cluster_of
 from core.jobs.worker import worker_of
 from core.system import devices, gpu_check, nvidia
 from core.system.settings import PROGRAM, Settings, SettingsError
+from core.system.units import byte_size
 
 Finding = tuple[str, str, bool]  # what was looked at, what was found, whether it is good
 
-LOW_DISK_GIB = 2
+LOW_DISK = 2 << 30  # bytes free, below which the disk is reported as a problem
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -66,8 +67,8 @@ def _folder(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    free = shutil.disk_usage(settings.home).free / 2**30
-    return "disk", f"{free:.1f} GiB free", free >= LOW_DISK_GIB
+    free = shutil.disk_usage(settings.home).free
+    return "disk", f"{byte_size(free)} free", free >= LOW_DISK
 
 
 def _store(settings: Settings) -> Finding:

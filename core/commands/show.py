@@ -10,6 +10,7 @@ import click
 
 from core.commands.group import as_json, cli, print_json, print_rows
 from core.system.settings import get_settings
+from core.system.units import byte_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +137,7 @@ def describe(
     print_rows([{key: layer[key] for key in columns} for layer in facts["layers"]], False)
     for key in ("total_parameters", "trainable_parameters", "macs", "depth"):
         click.echo(f"{key.replace('_', ' ')}: {facts[key]:,}")
-    click.echo(f"memory of a training with batches of {batch}: {facts['memory']['total'] / 2**20:,.0f} MiB")
+    click.echo(f"memory of a training with batches of {batch}: {byte_size(facts['memory']['total'])}")
     click.echo(PROCESS_MEMORY)
 
 

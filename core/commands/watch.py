@@ -16,6 +16,7 @@ import click
 
 from core.analysis.values import kept_accuracy, percent
 from core.jobs.worker import worker_of
+from core.system.units import duration
 from core.tracking import frames, schema
 from core.tracking.patience import patiently
 from core.tracking.progress import latest
@@ -144,5 +145,4 @@ def _left(progress: dict[str, Any]) -> str:
     """The remaining time in words; empty where it is not known."""
     if "remaining_s" not in progress:
         return ""
-    seconds = round(progress["remaining_s"])
-    return f"{seconds // 60} min {seconds % 60} s left" if seconds >= 60 else f"{seconds} s left"
+    return f"{duration(progress['remaining_s'])} left"

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 from core.system.files import tail
+from core.system.units import byte_size
 
 LOG_LIMIT, LOG_KEPT = 64 << 20, 1 << 20  # bytes: a log that grows beyond the first is cut to the second
 LOOK_S = 5.0  # how often a process looks at its own log
@@ -25,7 +26,7 @@ def cap(log: Path) -> None:
     end = tail(log, LOG_KEPT)
     os.truncate(log, 0)
     with log.open("a", encoding="utf-8") as file:
-        file.write(f"{CUT}, about {(size - LOG_KEPT) >> 20} MiB\n{end}")
+        file.write(f"{CUT}, about {byte_size(size - LOG_KEPT)}\n{end}")
 
 
 def keep_short(log: Path) -> None:

@@ -1,4 +1,4 @@
-"""The memory that a training takes, as it is estimated before it starts, and numbers of bytes as text."""
+"""The memory that a training takes, as it is estimated before it starts."""
 
 from __future__ import annotations
 
@@ -50,8 +50,3 @@ class Memory:
         while each and self.fixed + each * self.devices * self.per_image > MARGIN * free:
             each //= 2
         return each * self.devices if each * self.devices < self.batch_size else 0
-
-
-def size(count: int) -> str:
-    """A number of bytes as people read it."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

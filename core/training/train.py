@@ -15,8 +15,8 @@ from core.datasets import ImageDataset, split_report
 from core.datasets.decode import Target
 from core.experiment import lineage
 from core.experiment.views import averaged
-from core.system.memory import size
 from core.system.settings import Settings
+from core.system.units import byte_size
 from core.tracking import schema
 from core.tracking.patience import patiently
 from core.tracking.progress import report
@@ -105,7 +105,7 @@ class Run:
             log_cost(self.writer, cost)
             print(
                 f"net {net.name}: {cost.parameters:,} parameters, {cost.macs:,} multiply-accumulates; "
-                f"training takes about {size(cost.memory.total)}"
+                f"training takes about {byte_size(cost.memory.total)}"
             )
             cost.memory.write(settings.memory_file(self.run_id))
             require_disk(settings, net, config)
@@ -190,7 +190,9 @@ def require_disk(settings: Settings, net: keras.Model, config: ExperimentConfig)
     copies = 2 * (2 + config.optimizer.slots) + 1  # a checkpoint beside the one before it, and the model
     needed, free = 4 * net.count_params() * copies + SPARE, shutil.disk_usage(settings.home).free
     if free < needed:
-        raise OSError(f"This training writes up to {size(needed)} to {settings.home}; {size(free)} are free.")
+        raise OSError(
+            f"This training writes up to {byte_size(needed)} to {settings.home}; {byte_size(free)} are free."
+        )
 
 
 def extended(store: RunStore, run_id: str) -> Path | None:

@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.figures.block_diagram import compact
 from core.inference.descriptions import PROCESS_MEMORY
+from core.system.units import byte_size
 
-MIB = 2**20
 NUMBERS = ("parameters", "MACs", "activation bytes")
 
 
@@ -19,7 +19,7 @@ def totals(facts: Mapping[str, Any]) -> None:
     """The counts of the whole net, in one row."""
     memory = facts["memory"]
     parts = ("weights", "gradients", "optimizer", "activations", "workspace", "graph")
-    shares = ", ".join(f"{part} {size(memory[part])}" for part in parts)
+    shares = ", ".join(f"{part} {byte_size(memory[part])}" for part in parts)
     row = {
         "Parameters": (compact(facts["total_parameters"]), f"{facts['total_parameters']:,}"),
         "Trainable": (compact(facts["trainable_parameters"]), f"{facts['trainable_parameters']:,}"),
@@ -27,7 +27,7 @@ def totals(facts: Mapping[str, Any]) -> None:
         "Depth": (f"{facts['depth']}", "Layers with multiply-accumulates on the longest path."),
         "Receptive field": (f"{facts['receptive_field']} px", "Of one position of the last map."),
         "Memory": (
-            size(memory["total"]),
+            byte_size(memory["total"]),
             f"To train with Adam at batch size {memory['batch_size']}: {shares}. {PROCESS_MEMORY}",
         ),
     }
@@ -70,8 +70,3 @@ def _window(layer: Mapping[str, Any]) -> str:
 
 def times(shape: Any) -> str:
     return "×".join(map(str, shape))
-
-
-def size(bytes_: float) -> str:
-    """`2147483648` as "2.0 GiB"."""
-    return f"{bytes_ / 2**30:.1f} GiB" if bytes_ >= 2**30 else f"{bytes_ / MIB:.0f} MiB"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import time
 from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
@@ -38,18 +37,6 @@ BEFORE_TRAINING = (
     "computing the outputs of the backbone",
     "compiling",
 )
-
-
-def duration(seconds: float) -> str:
-    """`75` as "1 min 15 s"."""
-    if not math.isfinite(seconds):
-        return "unknown time"
-    seconds = max(0, round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
 def ago(moment: Any) -> str:

@@ -21,7 +21,8 @@ from core.datasets.request import ImportRefused, check_classes, parse_columns, p
 from core.datasets.store import check_name
 from core.jobs import imports
 from core.system.settings import NotAllowed, Settings
-from core.ui.common import guard, layer_table, reads, words
+from core.system.units import byte_size, duration
+from core.ui.common import guard, reads, words
 from core.ui.common.actions import may_change
 from core.ui.common.uploads import uploader
 
@@ -276,8 +277,7 @@ def _keep_upload(settings: Settings, upload: UploadedFile) -> Path:
     free = shutil.disk_usage(path.parent).free
     if upload.size > free:
         raise ImportRefused(
-            f"The archive takes {layer_table.size(upload.size)}, and {layer_table.size(free)} are free in "
-            f"{path.parent}."
+            f"The archive takes {byte_size(upload.size)}, and {byte_size(free)} are free in {path.parent}."
         )
     try:
         path.write_bytes(upload.getbuffer())
@@ -315,5 +315,5 @@ def _progress(job: imports.ImportJob) -> None:
         st.progress(0.0, text=f"preparing {name}: downloading, or reading what Keras keeps")
         return
     share = job.done / job.total if job.total else 0.0
-    left = f" · {words.duration(job.remaining_s)} left" if job.done else ""
+    left = f" · {duration(job.remaining_s)} left" if job.done else ""
     st.progress(share, text=f"importing {name}: {job.done:,} of {job.total:,} images{left}")

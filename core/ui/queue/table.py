@@ -15,6 +15,7 @@ from core.jobs.slots import AUTO
 from core.jobs.worker import Served, worker_of
 from core.launching.launch import cancel
 from core.system.settings import Settings
+from core.system.units import duration
 from core.tracking import schema
 from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
@@ -244,4 +245,4 @@ def _done(run: Run) -> float | None:
 
 
 def _in(seconds: float | None) -> str:
-    return "" if seconds is None else "now" if seconds < 1 else f"in {words.duration(seconds)}"
+    return "" if seconds is None else "now" if seconds < 1 else f"in {duration(seconds)}"

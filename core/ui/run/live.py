@@ -12,6 +12,7 @@ from core.jobs import queue
 from core.jobs.groups import Group
 from core.jobs.logs import read_log
 from core.launching.launch import launch_groups
+from core.system.units import duration
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui.common import guard, reads, words
@@ -48,7 +49,7 @@ def progress_bar(run: pd.Series) -> None:
     progress = words.progress(run)
     phase = progress.get("phase", "starting")
     seconds = words.seconds_so_far(run)
-    so_far = [] if seconds is None else [f"{words.duration(seconds)} so far"]
+    so_far = [] if seconds is None else [f"{duration(seconds)} so far"]
     ending = ["cancelling"] if words.is_cancelling(run) else []
     if phase != "training" or not {"epoch", "epochs", "step", "steps"} <= progress.keys():
         share = 0.0 if phase in words.BEFORE_TRAINING else 1.0
@@ -56,7 +57,7 @@ def progress_bar(run: pd.Series) -> None:
         return
     parts = [*ending, f"epoch {progress['epoch']} of {progress['epochs']}", *so_far]
     if "remaining_s" in progress and not ending:
-        parts.append(f"{words.duration(progress['remaining_s'])} left")
+        parts.append(f"{duration(progress['remaining_s'])} left")
     if "images_per_second" in progress:
         parts.append(f"{progress['images_per_second']:,.0f} images/s")
     st.progress(min(1.0, progress["step"] / progress["steps"]), text=" · ".join(parts))

@@ -12,8 +12,9 @@ from core.inference.client import inference_of
 from core.inference.descriptions import NetRequest
 from core.jobs.slots import Slots, slots_of
 from core.system import devices
-from core.system.memory import MARGIN, Memory, size
+from core.system.memory import MARGIN, Memory
 from core.system.settings import get_settings
+from core.system.units import byte_size
 from core.ui.common.chart import chart
 from core.ui.common.visitor import latest
 
@@ -63,14 +64,14 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
             fits = memory.fitting(free)
             advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
             st.warning(
-                f"{config.model.name}: training takes about {size(memory.total)} of memory at batch size "
-                f"{config.training.images_per_step}, {size(free)} are free. {advice}",
+                f"{config.model.name}: training takes about {byte_size(memory.total)} of memory at batch "
+                f"size {config.training.images_per_step}, {byte_size(free)} are free. {advice}",
                 icon=":material/memory_alt:",
             )
         else:
             st.caption(
-                f"{config.model.name}: training takes about {size(memory.total)} of memory at batch size "
-                f"{config.training.images_per_step}."
+                f"{config.model.name}: training takes about {byte_size(memory.total)} of memory at batch "
+                f"size {config.training.images_per_step}."
             )
         told = True
     if told:
