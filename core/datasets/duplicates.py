@@ -12,9 +12,9 @@ from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from core.datasets import load, store
+from core.datasets.pixels import to_image
 from core.datasets.records import LEFT_OUT, PARTS, ImageDataset, digest_keys
 from core.system.files import replacing
 
@@ -142,9 +142,7 @@ def _hashes(folder: Path, images: np.ndarray, progress: Callable[[int, int], Non
 
     bits = np.empty((len(images), 64), dtype=bool)
     for row, image in enumerate(images):
-        bits[row] = imagehash.phash(
-            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-        ).hash.ravel()
+        bits[row] = imagehash.phash(to_image(image)).hash.ravel()
         if progress and (row % REPORT_EVERY == 0 or row + 1 == len(images)):
             progress(row + 1, len(images))
     hashes = np.packbits(bits, axis=1).view(np.uint64).ravel()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 from functools import lru_cache
 from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
 
 from core import datasets
 from core.architectures.transfer import net_shape
 from core.config import DataConfig, ExperimentConfig, from_mapping
 from core.datasets import choices
+from core.datasets.pixels import to_png
 from core.experiment.augmentation import augment, mixing_layer
 from core.experiment.preparation import preparation
 from core.experiment.preprocessing import needs_mean, training_mean
@@ -45,7 +44,7 @@ def preview(store: RunStore, tree: dict[str, Any], row: int, count: int, seed: i
     shown = np.clip((values - low) * 255 / max(high - low, 1e-6), 0, 255).round().astype("uint8")
     if config.data.preprocessing == "caffe":
         shown = shown[..., ::-1]  # its blue, green, red as red, green, blue
-    return [_png(image) for image in shown]
+    return [base64.b64encode(to_png(image, MAX_SIDE)).decode() for image in shown]
 
 
 def _as_the_net_gets(
@@ -68,11 +67,3 @@ def _mean(data: DataConfig, fingerprint: str) -> np.ndarray:
     """The mean image, which reads the whole training part; kept for the next movement of a slider."""
     dataset = datasets.load(data.name, grey=data.grey)
     return training_mean(dataset.images, choices.choose(dataset, data).train)
-
-
-def _png(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    shown = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    shown.thumbnail((MAX_SIDE, MAX_SIDE))  # never larger than it is
-    shown.save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from core.datasets.pixels import to_image
 from core.ui.common import words
 
 SHOWN_PX = 96
@@ -16,7 +17,7 @@ SHOWN_PX = 96
 
 def enlarged(pixels: np.ndarray, size: int = SHOWN_PX) -> Image.Image:
     """An image `(H, W, C)`, uint8, with its pixels kept square when it is enlarged."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image = to_image(pixels)
     factor = size / max(image.size)
     shape = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     return image.resize(shape, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BICUBIC)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
 import streamlit as st
-from PIL import Image
 
 from core import datasets
+from core.datasets.pixels import to_png
 from core.figures import top_classes
 from core.inference.client import InferenceError, Prediction, predict
 from core.inference.facts import logged_facts
@@ -118,10 +115,4 @@ def _sampled(data: dict) -> tuple[bytes | None, str | None]:
     if st.button("Another sample", icon=":material/casino:"):
         seed = st.session_state["sample"] = seed + 1
     (row,) = datasets.sample(data["name"], count=1, part="test", seed=seed)
-    return _png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    return to_png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]
