@@ -47,8 +47,9 @@ from core.jobs.worker import worker_of
 from core.launching.launch import cancel, launch
 from core.system import devices
 from core.system import settings as settings_module
-from core.system.memory import MARGIN, Memory, size
+from core.system.memory import MARGIN, Memory
 from core.system.settings import PROGRAM
+from core.system.units import byte_size
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 
@@ -212,7 +213,7 @@ def speed(scale: Scale, rehearse: bool) -> Iterator[Row]:
                 yield Row(
                     "memory",
                     f"{model}, {way}: estimate against peak",
-                    f"{size(run.memory.total)} against {size(run.peak)}, {ratio:.2f} times",
+                    f"{byte_size(run.memory.total)} against {byte_size(run.peak)}, {ratio:.2f} times",
                     1 / MARGIN > ratio > MARGIN,
                     {"estimate": run.memory.total, "peak": run.peak},
                 )
@@ -275,7 +276,7 @@ def memory_limit(scale: Scale, rehearse: bool) -> Iterator[Row]:
     run = measure(config)
     estimate = run.memory.total if run.memory else 0
     foreseen = estimate > MARGIN * free
-    yield Row("out of memory", "foreseen", f"{size(estimate)} of {size(free)} free", foreseen)
+    yield Row("out of memory", "foreseen", f"{byte_size(estimate)} of {byte_size(free)} free", foreseen)
     explained = "Out of memory" in run.problem
     yield Row("out of memory", "explained", run.problem or "the training finished", explained)
 

@@ -20,8 +20,7 @@ from core.system.memory import Memory
 from core.system.parent_watch import STARTED
 from core.system.process_ids import this_process
 from core.tracking import schema
-from core.tracking.errors import Fault, fault_of
-from core.tracking.patience import accepts
+from core.tracking.patience import Attempts, patiently
 from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 
@@ -165,28 +164,35 @@ def _upload_log(store: RunStore, run_id: str) -> None:
 
 
 def persist(store: RunStore, run_id: str, write: Callable[[], T]) -> T:
-    """Write until the store takes it: a final state that is lost would leave a run RUNNING for ever.
+    """Write a run's state until the store accepts it: a run whose final state is lost stays RUNNING for ever.
 
-    Raises what `write` raises: at once when the store is not to blame, after a few tries when it refuses (the
-    run was deleted) or takes other writes, and a minute after this process was told to end: the next worker
-    ends the run.
+    Args:
+        store: of the run.
+        run_id: whose state is written.
+        write: idempotent.
+
+    Raises:
+        Refused: the store accepted other writes and, in three tries, never this one.
+        Exception: what `write` raised: at once when the store is not to blame, after three tries when it
+            refuses (the run was deleted), and a minute after this process was asked to end: the next worker
+            ends the run.
     """
-    pause, give_up, in_vain = 1.0, math.inf, 0
-    while True:
-        try:
-            return write()
-        except Exception as error:
-            if stopping.is_set():
-                give_up = min(give_up, time.monotonic() + PERSIST_S)
-            fault = fault_of(error)
-            if fault is None or time.monotonic() > give_up:
-                raise
-            in_vain += fault is Fault.REFUSED or accepts(lambda: store.touch(run_id))
-            if in_vain >= TRIES:
-                raise
-            logger.warning("The tracking store did not take a state of %s, trying again: %s", run_id, error)
-            time.sleep(pause)
-            pause = min(1.5 * pause, LONGEST_PAUSE_S)
+    give_up_at = math.inf
+
+    def give_up() -> bool:
+        nonlocal give_up_at
+        if stopping.is_set():
+            give_up_at = min(give_up_at, time.monotonic() + PERSIST_S)
+        return time.monotonic() > give_up_at
+
+    return patiently(
+        write,
+        lambda: store.touch(run_id),
+        attempts=Attempts(limit=TRIES),
+        give_up=give_up,
+        repeat_refused=True,
+        longest_pause_s=LONGEST_PAUSE_S,
+    )
 
 
 def _conclude(store: RunStore, run_id: str, outcome: Outcome, free: int | None) -> str:

@@ -6,10 +6,11 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from core.tracking.errors import Refused, is_away
+from core.tracking.errors import Fault, Refused, fault_of, is_away
 
 logger = logging.getLogger(__name__)
 
@@ -64,33 +65,85 @@ def once_more(read: Callable[P, T]) -> Callable[P, T]:
     return repeated
 
 
-def patiently(action: Callable[[], T], others: Callable[[], object] | None = None) -> T:
-    """Return what `action` returns, retrying it for up to five minutes while the store is away.
+@dataclass
+class Attempts:
+    """Counts the failures of one request while the store accepts others: after enough it counts as refused.
+
+    Args:
+        limit: failures after which the request counts as refused.
+        least_s: seconds since the first of them, before which it does not.
+    """
+
+    limit: int = TRIES
+    least_s: float = 0.0
+    failed: int = 0
+    first_at: float = 0.0  # on the monotonic clock
+
+    def fail(self) -> None:
+        """Count one more failure."""
+        if not self.failed:
+            self.first_at = time.monotonic()
+        self.failed += 1
+
+    @property
+    def are_refused(self) -> bool:
+        return self.failed >= self.limit and time.monotonic() - self.first_at >= self.least_s
+
+
+def patiently(
+    action: Callable[[], T],
+    others: Callable[[], object] | None = None,
+    *,
+    attempts: Attempts | None = None,
+    give_up: Callable[[], bool] | None = None,
+    repeat_refused: bool = False,
+    longest_pause_s: float = 0.0,
+) -> T:
+    """Return what `action` returns, retrying it while the store is away: by default for up to five minutes.
 
     Args:
         action: asks the store or writes to it; idempotent.
         others: another write. If that succeeds while `action` fails until the end, the store is not away.
+        attempts: when a request that fails while `others` succeeds counts as refused; by default after five
+            tries in five minutes or more.
+        give_up: whether to stop retrying although the store is away; by default once five minutes are over.
+        repeat_refused: count an answer that the store refuses as a failed attempt, instead of raising it.
+        longest_pause_s: pauses grow by half from one second up to this length.
 
     Raises:
-        Refused: in five minutes or more the store accepted `others` five times or more and `action` never.
-        Exception: what `action` raised, at once when the store refused or is not to blame.
+        Refused: the store was accepting `others` and never `action`, for as long as `attempts` allow.
+        Exception: what `action` raised: at once when the store refused or is not to blame, else once
+            `give_up` or `attempts` say so.
     """
-    give_up, in_vain = time.monotonic() + PATIENCE_S, 0
+    if attempts is None:
+        attempts = Attempts(least_s=PATIENCE_S)
+    over = give_up or _after(PATIENCE_S)
+    pause = PAUSE_S
     while True:
         try:
             return action()
         except Exception as error:
-            if not is_away(error):
+            fault = fault_of(error)
+            if fault is None or (fault is Fault.REFUSED and not repeat_refused):
                 raise
-            accepted = others is not None and accepts(others)
-            in_vain += accepted
-            if time.monotonic() > give_up:
-                if in_vain >= TRIES:
-                    raise Refused(error) from error
-                if not accepted:
+            accepted = fault is Fault.AWAY and others is not None and accepts(others)
+            if accepted or fault is Fault.REFUSED:
+                attempts.fail()
+            if attempts.are_refused:
+                if fault is Fault.REFUSED:
                     raise
+                raise Refused(error) from error
+            if over() and not accepted:
+                raise
             logger.warning("The tracking store did not answer, trying again: %s", error)
-            time.sleep(PAUSE_S)
+            time.sleep(pause)
+            pause = max(pause, min(1.5 * pause, longest_pause_s))
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    """Return a function that tells whether a time is over."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def accepts(write: Callable[[], object]) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TypeVar
 
 from core.tracking import schema
 from core.tracking.errors import Fault, fault_of, first_line, is_away
-from core.tracking.patience import PATIENCE_S, RESTART_S, TRIES, accepts, patiently
+from core.tracking.patience import PATIENCE_S, RESTART_S, Attempts, accepts, patiently
 from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
@@ -22,16 +22,11 @@ REASON_LENGTH, NOTE_LENGTH = 300, 4000  # characters of a reason, and of all tha
 
 @dataclass
 class Call:
-    """Something else to be written.
-
-    tries: how often it failed while the store took other writes. since: when it first did, on the monotonic
-    clock.
-    """
+    """Something else to be written. attempts: those that failed while the store accepted other writes."""
 
     name: str
     write: Callable[[], object]
-    tries: int = 0
-    since: float = 0.0
+    attempts: Attempts = field(default_factory=lambda: Attempts(least_s=RESTART_S))
 
 
 class MetricWriter:
@@ -160,11 +155,9 @@ class MetricWriter:
                 return
         except Exception as error:  # it answers: a run that was deleted, for one, takes no tag
             logger.warning("The tracking store refused a tag: %s", error)
-        now = time.monotonic()
         for call in [one for one in self._calls if one.name in away]:
-            call.since = call.since if call.tries else now
-            call.tries += 1
-            if call.tries >= TRIES and now - call.since >= RESTART_S:
+            call.attempts.fail()
+            if call.attempts.are_refused:
                 self._leave_out(call.name, away[call.name])
                 self._calls.remove(call)
 
