@@ -40,7 +40,7 @@ import numpy as np
 
 from core import recipes
 from core.config import ExperimentConfig
-from core.datasets import PARTS as SETS
+from core.datasets import SUBSETS
 from core.inference.client import inference_of, predict
 from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
@@ -366,11 +366,11 @@ def random_images(name: str, count: int, side: int, test: int = 0) -> Any:
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     labels = np.arange(count) % 10
-    parts = (np.arange(count) >= count - test).astype(np.int8) * SETS.index("test")
+    subsets = (np.arange(count) >= count - test).astype(np.int8) * SUBSETS.index("test")
     with store.draft(name, overwrite=True) as folder:
         info = DatasetInfo(name, "Random pixels", (side, side, 3), tuple(map(str, range(10))), {})
         return store.write_arrays(
-            folder, info, Arrays(images, labels, parts, [str(row) for row in range(count)])
+            folder, info, Arrays(images, labels, subsets, [str(row) for row in range(count)])
         )
 
 

@@ -161,10 +161,10 @@ def loop(archive: Path, folder: Path) -> np.ndarray:
             digests.append(store.pixel_digest(np.ascontiguousarray(images[row])))
             labels.append(name.split("/")[-2])
     classes, codes = np.unique(labels, return_inverse=True)
-    parts = np.array([0 if name.startswith("train") else 2 for name in names], np.int8)
-    store.fingerprint((height, width, channels), classes.tolist(), codes, parts, digests)
+    subsets = np.array([0 if name.startswith("train") else 2 for name in names], np.int8)
+    store.fingerprint((height, width, channels), classes.tolist(), codes, subsets, digests)
     store.write_index(
-        folder, labels=codes, parts=parts, source_names=names, groups=None, sizes=sizes, digests=digests
+        folder, labels=codes, subsets=subsets, source_names=names, groups=None, sizes=sizes, digests=digests
     )
     images.flush()
     return images

@@ -3,7 +3,7 @@
     python -m benchmarks.quality DATA [--only lenet5-mnist ...] [--home FOLDER]
 
 DATA holds mnist-png.zip and cifar10-images.zip, folders of images a class with train/ and test/ above them.
-The test part chooses nothing: the kept epoch is the best on images held out from the training part. The runs
+The test set chooses nothing: the kept epoch is the best on images held out from the training set. The runs
 stay in the home (default: the one of the settings) and can be looked at there; their ids are printed.
 """
 

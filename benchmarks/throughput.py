@@ -112,10 +112,10 @@ def compare(case: Case, rounds: int, folder: Path) -> None:
     labels = generator.integers(0, 10, case.images)
     np.savez(folder / f"{case.net}.npz", images=images, labels=labels)
     classes = tuple(map(str, range(10)))
-    parts, names = np.zeros(case.images, np.int8), [str(row) for row in range(case.images)]
+    subsets, names = np.zeros(case.images, np.int8), [str(row) for row in range(case.images)]
     with datasets.draft(case.net, overwrite=True) as draft:
         info = DatasetInfo(case.net, "Random pixels", case.shape, classes, {})
-        datasets.write_arrays(draft, info, Arrays(images, labels, parts, names))
+        datasets.write_arrays(draft, info, Arrays(images, labels, subsets, names))
     found: dict[str, list[dict[str, float]]] = {"script": [], "run": [], "augmented": []}
     for number in range(rounds):
         for way in sorted(found, reverse=number % 2 == 1):

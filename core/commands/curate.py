@@ -55,16 +55,16 @@ def _first(images: Sequence[str]) -> str:
 @as_json
 def changes(dataset: str, as_json: bool) -> None:
     """List the images that were left out of a dataset or put in another set since its import."""
-    from core.datasets import PARTS, check_known, edits, load, store
+    from core.datasets import SUBSETS, check_known, edits, load, store
 
     check_known(dataset)
     made = edits.read(store.folder_of(dataset)) if store.exists(dataset) else edits.Edits()
     names = load(dataset).source_names
     rows = [{"image": str(names[row]), "change": "left out"} for row in sorted(made.left_out)]
     rows += [
-        {"image": str(names[row]), "change": f"put in {part}"}
-        for row, part in sorted(made.moved.items())
-        if part in PARTS
+        {"image": str(names[row]), "change": f"put in {subset}"}
+        for row, subset in sorted(made.moved.items())
+        if subset in SUBSETS
     ]
     rows += [
         {"image": one, "change": f"class counted as {other}"} for one, other in made.counted_as().items()

@@ -85,7 +85,9 @@ def import_(
         check_classes(preview.classes, path.name, preview.problems)
         click.echo(f"{name}: {len(preview.classes)} classes, {preview.size:,} images; nothing was imported")
         for i, label in enumerate(preview.classes):
-            counts = ", ".join(f"{count[i]:,} {part}" for part, count in preview.counts.items() if count[i])
+            counts = ", ".join(
+                f"{count[i]:,} {subset}" for subset, count in preview.counts.items() if count[i]
+            )
             click.echo(f"{label}: {counts}")
         _tell(preview.notes, preview.problems)
         return
@@ -118,8 +120,8 @@ def import_(
     if shows:
         click.echo(err=True)
     height, width, depth = info.shape
-    parts = ", ".join(f"{sum(counts):,} {part}" for part, counts in info.counts.items() if sum(counts))
-    click.echo(f"{name}: {info.num_classes} classes, {height}×{width}×{depth}, {parts}")
+    sizes = ", ".join(f"{sum(counts):,} {subset}" for subset, counts in info.counts.items() if sum(counts))
+    click.echo(f"{name}: {info.num_classes} classes, {height}×{width}×{depth}, {sizes}")
     _tell(info.notes, info.problems)
 
 

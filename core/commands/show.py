@@ -75,8 +75,8 @@ def _datasets() -> list[dict[str, Any]]:
     for sentence in found.damaged.values():
         click.echo(sentence, err=True)
     for info in found.infos:
-        parts = {part: sum(counts) for part, counts in info.counts.items()}
-        rows.append({"name": info.name, "shape": info.shape, "classes": info.num_classes, **parts})
+        sizes = {subset: sum(counts) for subset, counts in info.counts.items()}
+        rows.append({"name": info.name, "shape": info.shape, "classes": info.num_classes, **sizes})
     return rows
 
 

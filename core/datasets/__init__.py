@@ -16,7 +16,7 @@ from core.datasets import edits, store
 from core.datasets.grey import as_grey
 from core.datasets.records import (
     LEFT_OUT,
-    PARTS,
+    SUBSETS,
     Arrays,
     DatasetDamaged,
     DatasetError,
@@ -30,7 +30,7 @@ from core.system.settings import get_settings
 
 __all__ = [
     "LEFT_OUT",
-    "PARTS",
+    "SUBSETS",
     "Arrays",
     "Catalogue",
     "DatasetDamaged",
@@ -148,14 +148,14 @@ def _write(source: Source, *, overwrite: bool) -> None:
 
 
 def sample(
-    name: str, class_index: int | None = None, count: int = 16, part: str | None = None, seed: int = 0
+    name: str, class_index: int | None = None, count: int = 16, subset: str | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Rows of up to `count` images to show, of one class and part or of all: int64 `(n,)`, ascending.
+    """Rows of up to `count` images to show, of one class and set or of all: int64 `(n,)`, ascending.
 
-    The same seed gives the same images. Raises ValueError for a part that does not exist.
+    The same seed gives the same images. Raises ValueError for a set that does not exist.
     """
     dataset = load(name)
-    rows = dataset.indices(part)
+    rows = dataset.indices(subset)
     if class_index is not None:
         rows = rows[dataset.labels[rows] == class_index]
     chosen = np.random.default_rng(seed).permutation(len(rows))[:count]

@@ -23,7 +23,7 @@ def choose(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) ->
     Args:
         rule: which images stay together; default: as config and dataset ask for, see `rule_of`.
     """
-    parts = split(
+    divided = split(
         dataset,
         validation_fraction=data.validation_fraction,
         seed=data.split_seed,
@@ -31,12 +31,12 @@ def choose(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) ->
         fold=data.fold if data.folds else None,
         rule=rule or rule_of(dataset.info, data),
     )
-    labels = dataset.labels[parts.train]
+    labels = dataset.labels[divided.train]
     if data.imbalance == "balanced":
-        return replace(parts, train=balanced(parts.train, labels, data.split_seed))
+        return replace(divided, train=balanced(divided.train, labels, data.split_seed))
     if data.imbalance == "at_most":
-        return replace(parts, train=at_most(parts.train, labels, data.at_most, data.split_seed))
-    return parts
+        return replace(divided, train=at_most(divided.train, labels, data.at_most, data.split_seed))
+    return divided
 
 
 def rule_of(info: DatasetInfo, data: DataConfig) -> Rule:

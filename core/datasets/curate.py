@@ -8,7 +8,7 @@ import numpy as np
 
 from core.datasets import check_known, load, store
 from core.datasets.duplicates import exact_duplicates
-from core.datasets.records import PARTS, DatasetInfo, ImageDataset
+from core.datasets.records import SUBSETS, DatasetInfo, ImageDataset
 from core.datasets.together import units
 from core.system.settings import get_settings
 
@@ -16,7 +16,7 @@ Rows = Sequence[int] | np.ndarray
 
 
 def leave_out(name: str, rows: Rows) -> DatasetInfo:
-    """Leave images out of every part. Raises DatasetError when too little would remain."""
+    """Leave images out of every set. Raises DatasetError when too little would remain."""
     _check(name)
     return store.change(name, lambda edits: edits.leave_out(rows))
 
@@ -39,38 +39,38 @@ def separate_class(name: str, one: str) -> DatasetInfo:
     return store.change(name, lambda edits: edits.separate(one))
 
 
-def put_in_one_part(name: str, rows: Rows, part: str | None = None) -> DatasetInfo:
-    """Put images that belong together in one part, with the rest of their groups and their identical copies.
+def put_in_one_set(name: str, rows: Rows, subset: str | None = None) -> DatasetInfo:
+    """Put images that belong together in one set, with the rest of their groups and their identical copies.
 
-    Default: the test part when one of them is there (nothing is taken from it), else the validation part when
-    one is there, else the training part.
+    Default: the test set when one of them is there (nothing is taken from it), else the validation set when
+    one is there, else the training set.
     """
     _check(name)
     dataset = load(name)
     numbers, members = _units(dataset)
     rows = members[np.isin(numbers, numbers[np.isin(members, rows)])] if len(members) else np.asarray(rows)
-    chosen = PARTS[int(dataset.parts[rows].max())] if part is None else part
+    chosen = SUBSETS[int(dataset.subsets[rows].max())] if subset is None else subset
     return store.change(name, lambda edits: edits.move(rows, chosen))
 
 
 def gather(name: str) -> DatasetInfo:
-    """Put every group, and every set of identical images, that lies in several parts into one of them.
+    """Put every group, and every set of identical images, that lies in several sets into one of them.
 
-    The test part when some of it is there, else the validation part.
+    The test set when some of it is there, else the validation set.
     """
     _check(name)
     dataset = load(name)
     numbers, members = _units(dataset)
-    parts = dataset.parts[members]
-    target = np.full(numbers.max(initial=-1) + 1, -1, parts.dtype)
-    np.maximum.at(target, numbers, parts)
-    moved = np.flatnonzero(target[numbers] != parts)
-    chosen = {int(members[i]): PARTS[int(target[numbers[i]])] for i in moved}
+    subsets = dataset.subsets[members]
+    target = np.full(numbers.max(initial=-1) + 1, -1, subsets.dtype)
+    np.maximum.at(target, numbers, subsets)
+    moved = np.flatnonzero(target[numbers] != subsets)
+    chosen = {int(members[i]): SUBSETS[int(target[numbers[i]])] for i in moved}
     return store.change(name, lambda edits: edits.gather(chosen))
 
 
 def move_back(name: str, rows: Rows) -> DatasetInfo:
-    """Undo `put_in_one_part` and `gather` for these images."""
+    """Undo `put_in_one_set` and `gather` for these images."""
     _check(name)
     return store.change(name, lambda edits: edits.move_back(rows))
 
@@ -82,8 +82,8 @@ def restore(name: str, rows: Rows) -> DatasetInfo:
 
 
 def kept_of(dataset: ImageDataset, rows: Rows) -> int:
-    """The one of several copies that stays when nobody chooses: of the test part if any, then the first."""
-    return max((int(row) for row in rows), key=lambda row: (dataset.parts[row], -row))
+    """The one of several copies that stays when nobody chooses: of the test set if any, then the first."""
+    return max((int(row) for row in rows), key=lambda row: (dataset.subsets[row], -row))
 
 
 def keep_one_of_each(name: str) -> DatasetInfo:

@@ -25,8 +25,8 @@ def read() -> Arrays:
     grey = np.round(digits.images * (255 / 16)).astype(np.uint8)
     images = np.stack([_enlarged(image) for image in grey])
     labels = digits.target.astype(np.int64)
-    parts = np.where(hold_out(labels, None, TEST_FRACTION, seed=0), 2, 0).astype(np.int8)
-    return Arrays(images[..., None], labels, parts, [f"digit {row:04}" for row in range(len(labels))])
+    subsets = np.where(hold_out(labels, None, TEST_FRACTION, seed=0), 2, 0).astype(np.int8)
+    return Arrays(images[..., None], labels, subsets, [f"digit {row:04}" for row in range(len(labels))])
 
 
 def _enlarged(grey: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.datasets import load, store
 from core.datasets.pixels import to_image
-from core.datasets.records import LEFT_OUT, PARTS, ImageDataset, digest_keys
+from core.datasets.records import LEFT_OUT, SUBSETS, ImageDataset, digest_keys
 from core.system.files import replacing
 
 HASHES, PAIRS = "phash.npy", "near_pairs.npy"
@@ -30,18 +30,18 @@ _computing: dict[Path, Lock] = {}  # by folder: pages are threads of one process
 class Duplicates(NamedTuple):
     """Images that are the same. rows: int64, ascending. exact: pixel by pixel.
 
-    parts: the parts they lie in. More than one means that the test or validation is not independent.
+    subsets: the sets they lie in. More than one means that the test or validation is not independent.
     labels: their classes. More than one means that at least one label is wrong.
     """
 
     rows: np.ndarray
     exact: bool
-    parts: tuple[str, ...]
+    subsets: tuple[str, ...]
     labels: tuple[int, ...]
 
     @property
     def leaks(self) -> bool:
-        return len(self.parts) > 1
+        return len(self.subsets) > 1
 
     @property
     def disagrees(self) -> bool:
@@ -49,7 +49,7 @@ class Duplicates(NamedTuple):
 
 
 def exact_duplicates(dataset: ImageDataset) -> list[Duplicates]:
-    """Groups of images with equal pixels; those across parts come first, then by size."""
+    """Groups of images with equal pixels; those across sets come first, then by size."""
     rows = dataset.indices()
     keys = digest_keys(dataset.digests)[rows]
     _, membership, counts = np.unique(keys, return_inverse=True, return_counts=True)
@@ -62,7 +62,7 @@ def exact_duplicates(dataset: ImageDataset) -> list[Duplicates]:
 def near_duplicates(
     name: str, progress: Callable[[int, int], None] | None = None, correlation: float = CORRELATION
 ) -> list[Duplicates]:
-    """Groups of images that look the same without being equal; those across parts come first.
+    """Groups of images that look the same without being equal; those across sets come first.
 
     The hashes take a quarter of a millisecond an image and are kept beside the dataset.
     progress: called with (images done, images in all). correlation: of grey pixels, 0 to 1.
@@ -202,11 +202,11 @@ def _components(pairs: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def _group(dataset: ImageDataset, rows: np.ndarray, exact: bool) -> Duplicates:
-    codes = np.unique(dataset.parts[rows])
+    codes = np.unique(dataset.subsets[rows])
     return Duplicates(
         rows=np.sort(rows),
         exact=exact,
-        parts=tuple(PARTS[code] for code in codes if code != LEFT_OUT),
+        subsets=tuple(SUBSETS[code] for code in codes if code != LEFT_OUT),
         labels=tuple(np.unique(dataset.labels[rows]).tolist()),
     )
 

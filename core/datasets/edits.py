@@ -1,4 +1,4 @@
-"""What people changed about an imported dataset: images left out, classes merged, images put in another part.
+"""What people changed about an imported dataset: images left out, classes merged, images put in another set.
 
 Edits lie beside the manifest and are applied when the dataset is read. The images stay where they are, the
 person's files are never touched, and every edit can be undone.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.datasets.records import LEFT_OUT, PARTS, DatasetError, DatasetInfo, ImageDataset, count_parts
+from core.datasets.records import LEFT_OUT, SUBSETS, DatasetError, DatasetInfo, ImageDataset, count_subsets
 from core.system.files import parse_object, write_whole
 
 EDITS = "edits.json"
@@ -24,7 +24,7 @@ class Edits:
     """What was changed, as it was asked for; each change can be undone alone.
 
     left_out: rows. merged: class to the one it was merged into, which may be merged itself. moved: row to its
-    new part.
+    new set.
     """
 
     left_out: frozenset[int] = frozenset()
@@ -53,20 +53,20 @@ class Edits:
         """Count the images of class `one` as class `other`; what was merged into `one` goes along."""
         return replace(self, merged={**self.merged, one: other})
 
-    def move(self, rows: Iterable[int], part: str) -> Edits:
-        """Put these rows in one part."""
-        if part not in PARTS:
-            raise DatasetError(f"A set must be one of {', '.join(PARTS)}. Received: {part!r}.")
-        return replace(self, moved={**self.moved, **{int(row): part for row in rows}})
+    def move(self, rows: Iterable[int], subset: str) -> Edits:
+        """Put these rows in one set."""
+        if subset not in SUBSETS:
+            raise DatasetError(f"A set must be one of {', '.join(SUBSETS)}. Received: {subset!r}.")
+        return replace(self, moved={**self.moved, **{int(row): subset for row in rows}})
 
     def gather(self, rows: Mapping[int, str]) -> Edits:
-        """Put each of these rows in the part given for it."""
+        """Put each of these rows in the set given for it."""
         return replace(self, moved={**self.moved, **rows})
 
     def move_back(self, rows: Iterable[int]) -> Edits:
-        """Leave these rows in the part that the import put them in."""
+        """Leave these rows in the set that the import put them in."""
         back = {int(row) for row in rows}
-        return replace(self, moved={row: part for row, part in self.moved.items() if row not in back})
+        return replace(self, moved={row: subset for row, subset in self.moved.items() if row not in back})
 
     def restore(self, rows: Iterable[int]) -> Edits:
         """Undo all that was done to these rows alone."""
@@ -97,26 +97,26 @@ class Edits:
         """The dataset with these edits. Raises DatasetError when they make no dataset any more."""
         info = dataset.info
         self._check(info, len(dataset))
-        parts = dataset.parts.copy()
-        for row, part in self.moved.items():
-            parts[row] = PARTS.index(part)
-        parts[list(self.left_out)] = LEFT_OUT
+        subsets = dataset.subsets.copy()
+        for row, subset in self.moved.items():
+            subsets[row] = SUBSETS.index(subset)
+        subsets[list(self.left_out)] = LEFT_OUT
         counted = self.counted_as()
         names = [counted.get(name, name) for name in info.classes]
-        kept = {names[label] for label in np.unique(dataset.labels[parts != LEFT_OUT])}
+        kept = {names[label] for label in np.unique(dataset.labels[subsets != LEFT_OUT])}
         classes = tuple(name for name in info.classes if name in kept)
         position = {name: i for i, name in enumerate(classes)}
         new_labels = np.array([position.get(name, -1) for name in names], dtype=np.int64)
         labels = new_labels[dataset.labels]
         if len(classes) < 2:
             raise DatasetError(f"At least 2 classes must remain. Received: {', '.join(classes) or 'none'}.")
-        if not (parts == PARTS.index("train")).any():
+        if not (subsets == SUBSETS.index("train")).any():
             raise DatasetError("At least one image must remain to train on.")
         return replace(
             dataset,
-            info=replace(info, classes=classes, counts=count_parts(labels, parts, len(classes))),
+            info=replace(info, classes=classes, counts=count_subsets(labels, subsets, len(classes))),
             labels=labels,
-            parts=parts,
+            subsets=subsets,
         )
 
     def sentences(self) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def read(folder: Path) -> Edits:
         return Edits(
             frozenset(values["left_out"]),
             dict(values["merged"]),
-            {int(row): part for row, part in values["moved"].items()},
+            {int(row): subset for row, subset in values["moved"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
@@ -165,7 +165,7 @@ def edited_info(info: DatasetInfo, folder: Path) -> DatasetInfo:
         return replace(
             info,
             classes=tuple(values["classes"]),
-            counts={part: tuple(values["counts"][part]) for part in PARTS},
+            counts={subset: tuple(values["counts"][subset]) for subset in SUBSETS},
             fingerprint=values["fingerprint"],
             notes=info.notes + read(folder).sentences(),
         )
@@ -181,7 +181,7 @@ def write(folder: Path, edits: Edits, info: DatasetInfo) -> None:
         "fingerprint": info.fingerprint,
         "left_out": sorted(edits.left_out),
         "merged": dict(edits.merged),
-        "moved": {str(row): part for row, part in edits.moved.items()},
+        "moved": {str(row): subset for row, subset in edits.moved.items()},
     }
     write_whole(folder / EDITS, json.dumps(values))
 

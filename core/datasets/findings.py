@@ -12,9 +12,9 @@ import numpy as np
 
 from core.datasets.balance import imbalance
 from core.datasets.duplicates import Duplicates, exact_duplicates
-from core.datasets.records import PARTS, DatasetInfo, ImageDataset
+from core.datasets.records import SUBSETS, DatasetInfo, ImageDataset
 
-LEAVE_OUT, MERGE, ONE_PART = "leave out", "merge", "put in one set"
+LEAVE_OUT, MERGE, ONE_SET = "leave out", "merge", "put in one set"
 KEEP_ONE, GATHER = "keep one of each", "put each in one set"
 CHUNK = 512
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow converts to grey
@@ -87,14 +87,14 @@ def group_findings(dataset: ImageDataset) -> list[Finding]:
         return []
     rows = dataset.indices()
     names, membership = np.unique(dataset.groups[rows], return_inverse=True)
-    counts = np.zeros((len(names), len(PARTS)), np.int64)
-    np.add.at(counts, (membership, dataset.parts[rows]), 1)
+    counts = np.zeros((len(names), len(SUBSETS)), np.int64)
+    np.add.at(counts, (membership, dataset.subsets[rows]), 1)
     spread = np.flatnonzero((counts > 0).sum(axis=1) > 1)
     if not len(spread):
         return []
     first = spread[0]
     where = " and ".join(
-        f"{count:,} in {part}" for part, count in zip(PARTS, counts[first], strict=True) if count
+        f"{count:,} in {subset}" for subset, count in zip(SUBSETS, counts[first], strict=True) if count
     )
     if len(spread) == 1:
         sentence = f"Group {names[first]!r} lies in more than one set: {where}."
@@ -127,16 +127,18 @@ def label_findings(dataset: ImageDataset) -> list[Finding]:
     """Classes that look like a mistake: of one image, missing in a set, or spelt like another."""
     info = dataset.info
     found = []
-    totals = np.sum([info.counts[part] for part in PARTS], axis=0)
+    totals = np.sum([info.counts[subset] for subset in SUBSETS], axis=0)
     for label in np.flatnonzero(totals == 1):
         rows = dataset.indices()[dataset.labels[dataset.indices()] == label]
         sentence = f"Class '{info.classes[label]}' has a single image."
         found.append(Finding("lone image", sentence, tuple(rows.tolist()), actions=(LEAVE_OUT,)))
-    for part, title in (("train", "training set"), ("test", "test set")):
-        missing = [name for name, count in zip(info.classes, info.counts[part], strict=True) if not count]
-        if missing and info.part_size(part):
+    for subset, title in (("train", "training set"), ("test", "test set")):
+        missing = [name for name, count in zip(info.classes, info.counts[subset], strict=True) if not count]
+        if missing and info.subset_size(subset):
             sentence = f"{len(missing)} classes have no image in the {title}, among them '{missing[0]}'."
-            found.append(Finding("missing class", sentence, classes=tuple(missing), serious=part == "train"))
+            found.append(
+                Finding("missing class", sentence, classes=tuple(missing), serious=subset == "train")
+            )
     alike = defaultdict(list)
     for name in info.classes:
         composed = unicodedata.normalize("NFC", name).casefold()
@@ -195,9 +197,9 @@ def light(dataset: ImageDataset) -> Light:
     return Light(rows, brightness, contrast)
 
 
-def mean_image(dataset: ImageDataset, class_index: int, part: str | None = None) -> np.ndarray:
+def mean_image(dataset: ImageDataset, class_index: int, subset: str | None = None) -> np.ndarray:
     """The mean of all images of a class: uint8 `(H, W, C)`; black when there are none."""
-    rows = dataset.indices(part)
+    rows = dataset.indices(subset)
     rows = rows[dataset.labels[rows] == class_index]
     total = np.zeros(dataset.info.shape, np.float64)
     for start in range(0, len(rows), CHUNK):
@@ -209,14 +211,14 @@ def _duplicate_finding(info: DatasetInfo, group: Duplicates) -> Finding:
     how = "are the same" if group.exact else "look the same"
     sentence = f"{len(group.rows)} images {how}"
     if group.leaks:
-        sentence += f", across {' and '.join(group.parts)}"
+        sentence += f", across {' and '.join(group.subsets)}"
     if group.disagrees:
         sentence += f", under different labels: {', '.join(info.classes[label] for label in group.labels)}"
     return Finding(
         kind="duplicate" if group.exact else "near duplicate",
         sentence=sentence + ".",
         rows=tuple(group.rows.tolist()),
-        actions=(LEAVE_OUT, ONE_PART) if group.leaks else (LEAVE_OUT,),
+        actions=(LEAVE_OUT, ONE_SET) if group.leaks else (LEAVE_OUT,),
         serious=group.leaks or group.disagrees,
         labels=tuple(info.classes[label] for label in group.labels) if group.disagrees else (),
     )

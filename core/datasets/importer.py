@@ -29,7 +29,7 @@ from core.datasets.duplicates import near_pairs_in
 from core.datasets.layout import LayoutRefused
 from core.datasets.list_source import list_source
 from core.datasets.listing import Item, Listing, class_order, some
-from core.datasets.records import PARTS, DatasetError, DatasetInfo, Problem, count_parts
+from core.datasets.records import SUBSETS, DatasetError, DatasetInfo, Problem, count_subsets
 from core.datasets.request import ImportRefused, Request, check_source, checked_request, example
 from core.datasets.sizing import Choice, NotAlike, NotGrey, NotShallow, choose, look
 from core.datasets.split_report import hold_out_test
@@ -42,7 +42,7 @@ DEFAULT_TEST_FRACTION = 0.15
 REPORT_EVERY_S = 0.2
 MAX_PATH = 200  # characters of a path that a refusal repeats
 MAX_PROBLEMS = 1000  # so many are listed by name
-TRAIN, TEST = PARTS.index("train"), PARTS.index("test")
+TRAIN, TEST = SUBSETS.index("train"), SUBSETS.index("test")
 
 Progress = Callable[[int, int, float], None]
 
@@ -78,7 +78,7 @@ def import_images(
         none is over 256, else 96.
     channels: 1 (grey) or 3 (RGB). Default: 1 when no image has colour.
     test_fraction: 0.01 to 0.9 of every class held out for testing, chosen by `seed`; default 0.15. Only for
-        sources that bring no test part.
+        sources that bring no test set.
     policy: `stretch` to the size, `pad` (fit, black around) or `crop` (cover, cut).
     mirror: (one, other): images of class `one` are flipped left to right and counted as class `other`.
     value_range: of images deeper than 8 bits, the value that becomes black and the one that becomes white.
@@ -131,7 +131,7 @@ def remove(name: str) -> None:
 def _import(
     name: str, listing: Listing, request: Request, folder: Path, workers: int, report: _Reporter
 ) -> DatasetInfo:
-    """Decode, drop what failed, hold out a test part; index and manifest come last."""
+    """Decode, drop what failed, hold out a test set; index and manifest come last."""
     choice, found, results, failures = _decoded(listing, request, folder, workers, report)
     target = choice.target
     values = _values_notes(target.values, found, results, listing, request)
@@ -146,24 +146,24 @@ def _import(
     # An image without a group is a group of its own.
     groups = np.array([item.group or f"(image {row})" for row, item in enumerate(items)], dtype=object)
     grouped = any(item.group for item in items)
-    parts = np.array([PARTS.index(item.place.part or "train") for item in items], dtype=np.int8)
+    subsets = np.array([SUBSETS.index(item.place.subset or "train") for item in items], dtype=np.int8)
     notes = listing.notes + choice.notes + values + _notes(results, classes, listing, request)
     digests = np.array([result.digest for result in results], dtype=object)
-    if not (parts == TEST).any():
+    if not (subsets == TEST).any():
         fraction = request.test_fraction or DEFAULT_TEST_FRACTION
-        pool = np.flatnonzero(parts == TRAIN)
+        pool = np.flatnonzero(subsets == TRAIN)
         pairs = near_pairs_in(folder, digests) if request.keep_together == "near" else None
         held_out, told = hold_out_test(
             labels, groups if grouped else None, digests, pool, fraction, request.seed, pairs
         )
-        parts[held_out] = TEST
+        subsets[held_out] = TEST
         notes += told
-    if not (parts == TRAIN).any():
+    if not (subsets == TRAIN).any():
         raise ImportRefused(f"{listing.title} has no readable image to train on.")
     store.write_index(
         folder,
         labels=labels,
-        parts=parts,
+        subsets=subsets,
         source_names=[item.name for item in items],
         groups=groups.tolist() if grouped else None,
         sizes=np.array([(result.height, result.width) for result in results], dtype=np.int32),
@@ -174,8 +174,8 @@ def _import(
         title=name,
         shape=shape,
         classes=classes,
-        counts=count_parts(labels, parts, len(classes)),
-        fingerprint=store.fingerprint(shape, classes, labels, parts, digests.tolist()),
+        counts=count_subsets(labels, subsets, len(classes)),
+        fingerprint=store.fingerprint(shape, classes, labels, subsets, digests.tolist()),
         source=f"imported from {listing.title}",
         problems=_shortened(problems),
         notes=notes,
@@ -322,7 +322,7 @@ def _notes(
     trained = {
         request.label(item)
         for row, item in enumerate(listing.items)
-        if row in rows and item.place.part in (None, "train")
+        if row in rows and item.place.subset in (None, "train")
     }
     missing = [label for label in classes if label not in trained]
     if missing:

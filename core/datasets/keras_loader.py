@@ -25,9 +25,9 @@ def main() -> int:
     except Exception as error:  # Keras raises a bare Exception when a download fails
         print(f"\n{' '.join(str(error).split())}")
         return 1
-    for part, (images, labels) in (("train", train), ("test", test)):
-        np.save(folder / f"x_{part}.npy", images, allow_pickle=False)
-        np.save(folder / f"y_{part}.npy", labels, allow_pickle=False)
+    for subset, (images, labels) in (("train", train), ("test", test)):
+        np.save(folder / f"x_{subset}.npy", images, allow_pickle=False)
+        np.save(folder / f"y_{subset}.npy", labels, allow_pickle=False)
     return 0
 
 

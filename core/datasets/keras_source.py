@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.datasets.records import PARTS, Arrays, DatasetError, Shape, Source
+from core.datasets.records import SUBSETS, Arrays, DatasetError, Shape, Source
 from core.system.environment import process_environment
 from core.system.settings import PROGRAM, get_settings
 
@@ -30,7 +30,7 @@ def keras_source(
 ) -> Source:
     """A source that `keras.datasets.<name>` loads.
 
-    counts: images a class, for every part, alike for all classes. file, subfolder: what may be put by hand
+    counts: images a class, for every set, alike for all classes. file, subfolder: what may be put by hand
         where, below Keras' home.
     """
     return Source(
@@ -40,7 +40,7 @@ def keras_source(
         licence=licence,
         shape=shape,
         classes=classes,
-        counts={part: (counts.get(part, 0),) * len(classes) for part in PARTS},
+        counts={subset: (counts.get(subset, 0),) * len(classes) for subset in SUBSETS},
         read=partial(load, name, title, file, subfolder),
     )
 
@@ -72,11 +72,11 @@ def load(name: str, title: str, file: str, subfolder: str) -> Arrays:
         )
     images = np.concatenate([x_train, x_test])
     labels = np.concatenate([y_train.ravel(), y_test.ravel()])
-    parts = np.repeat([PARTS.index("train"), PARTS.index("test")], [len(x_train), len(x_test)]).astype(
+    subsets = np.repeat([SUBSETS.index("train"), SUBSETS.index("test")], [len(x_train), len(x_test)]).astype(
         np.int8
     )
     names = [f"train {i:05}" for i in range(len(x_train))] + [f"test {i:05}" for i in range(len(x_test))]
-    return Arrays(images if images.ndim == 4 else images[..., None], labels, parts, names)
+    return Arrays(images if images.ndim == 4 else images[..., None], labels, subsets, names)
 
 
 def keras_home() -> Path:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.datasets.records import Problem
 
-PART_NAMES = {
+SUBSET_NAMES = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -18,8 +18,8 @@ PART_NAMES = {
     "test": "test",
     "testing": "test",
 }
-# What stands beside the part in names such as train_images, test-set, "Validation data" or seg_train.
-PART_COMPANIONS = frozenset(("image", "images", "img", "imgs", "set", "data", "dataset", "split", "seg"))
+# What stands beside the set in names such as train_images, test-set, "Validation data" or seg_train.
+SUBSET_COMPANIONS = frozenset(("image", "images", "img", "imgs", "set", "data", "dataset", "split", "seg"))
 IGNORED_FILES = frozenset(("thumbs.db", "desktop.ini", "icon\r"))
 IGNORED_FOLDERS = frozenset(("__macosx", "@eadir"))
 IMAGE_SUFFIXES = (
@@ -35,17 +35,17 @@ class LayoutRefused(ValueError):
 
 
 class Place(NamedTuple):
-    """What a file's path says: its part, or None when the source names no parts, and its class."""
+    """What a file's path says: its set, or None when the source names no sets, and its class."""
 
-    part: str | None
+    subset: str | None
     label: str
 
 
-def part_of(name: str) -> str | None:
-    """The part that a folder, table or cell names, as `Training` or `train_images` do; else None."""
+def subset_of(name: str) -> str | None:
+    """The set that a folder, table or cell names, as `Training` or `train_images` do; else None."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # trainImages
-    words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word and word not in PART_COMPANIONS]
-    return PART_NAMES.get(words[0]) if len(words) == 1 else None
+    words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word and word not in SUBSET_COMPANIONS]
+    return SUBSET_NAMES.get(words[0]) if len(words) == 1 else None
 
 
 def is_ignored(steps: Sequence[str]) -> bool:
@@ -59,25 +59,25 @@ def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem
     """The place of every path (its steps below the source), None for a file that belongs nowhere.
 
     A single folder around everything is looked through; files deeper than a class folder belong to the class,
-    unless every class folder holds the parts.
+    unless every class folder holds the sets.
     An image that belongs nowhere is a problem; other files beside the class folders (a README) are not.
-    Raises LayoutRefused for parts without a train folder.
+    Raises LayoutRefused for sets without a train folder.
     """
     start = _wrapping_folders(paths)
     tops = {steps[start] for steps in paths if len(steps) > start + 1}
-    named = {top for top in tops if part_of(top)}
-    parts = {part for top in named if (part := part_of(top))}
-    has_parts = bool(named) and (named == tops or len(parts) > 1)
-    if has_parts and "train" not in parts:
+    named = {top for top in tops if subset_of(top)}
+    subsets = {subset for top in named if (subset := subset_of(top))}
+    has_subsets = bool(named) and (named == tops or len(subsets) > 1)
+    if has_subsets and "train" not in subsets:
         raise LayoutRefused(f"there is no train folder beside: {', '.join(sorted(named))}")
-    parts_inside = not has_parts and _has_parts_inside([steps[start:] for steps in paths])
+    subsets_inside = not has_subsets and _has_subsets_inside([steps[start:] for steps in paths])
     places: list[Place | None] = []
     problems = []
     for steps in paths:
         below = steps[start:] or steps[-1:]
-        if parts_inside and len(below) > 2:
+        if subsets_inside and len(below) > 2:
             below = (below[1], below[0], *below[2:])
-        place, reason = _place(below, has_parts or parts_inside)
+        place, reason = _place(below, has_subsets or subsets_inside)
         places.append(place)
         if reason and looks_like_image(below[-1]):
             problems.append(Problem("/".join(steps), reason))
@@ -91,32 +91,32 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
     return [*key, (2, 0, name)]
 
 
-def _place(steps: Steps, has_parts: bool) -> tuple[Place | None, str]:
-    if not has_parts:
+def _place(steps: Steps, has_subsets: bool) -> tuple[Place | None, str]:
+    if not has_subsets:
         return (Place(None, steps[0]), "") if len(steps) > 1 else (None, "lies in no class folder")
-    part = part_of(steps[0])
-    if len(steps) > 3 and part is not None and part_of(steps[1]) == part:
+    subset = subset_of(steps[0])
+    if len(steps) > 3 and subset is not None and subset_of(steps[1]) == subset:
         steps = steps[1:]  # seg_train/seg_train/forest/1.jpg
-    if part is None or len(steps) == 1:
+    if subset is None or len(steps) == 1:
         return None, "lies outside the train, validation and test folders"
-    return (Place(part, steps[1]), "") if len(steps) > 2 else (None, "lies in no class folder")
+    return (Place(subset, steps[1]), "") if len(steps) > 2 else (None, "lies in no class folder")
 
 
-def _has_parts_inside(paths: Sequence[Steps]) -> bool:
-    """Whether every class folder holds the parts, as in cat/train/1.png."""
+def _has_subsets_inside(paths: Sequence[Steps]) -> bool:
+    """Whether every class folder holds the sets, as in cat/train/1.png."""
     images = [steps for steps in paths if steps and looks_like_image(steps[-1])]
-    if not all(len(steps) > 2 and part_of(steps[1]) for steps in images):
+    if not all(len(steps) > 2 and subset_of(steps[1]) for steps in images):
         return False
-    return {"train", "test"} <= {part_of(steps[1]) for steps in images}
+    return {"train", "test"} <= {subset_of(steps[1]) for steps in images}
 
 
 def _wrapping_folders(paths: Sequence[Steps]) -> int:
-    """How many folders lie around everything, without counting a part's or a lone class's own."""
+    """How many folders lie around everything, without counting a set's or a lone class's own."""
     images = [steps for steps in paths if looks_like_image(steps[-1])] or list(paths)
     start = 0
     while images:
         tops = {steps[start] for steps in images}
-        if len(tops) > 1 or min(map(len, images)) < start + 3 or part_of(next(iter(tops))):
+        if len(tops) > 1 or min(map(len, images)) < start + 3 or subset_of(next(iter(tops))):
             break
         start += 1
     return start

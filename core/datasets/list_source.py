@@ -1,4 +1,4 @@
-"""What a source holds: its images with their class and part, and what of it will not be read."""
+"""What a source holds: its images with their class and set, and what of it will not be read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.datasets.layout import (
     Steps,
     is_ignored,
     looks_like_image,
-    part_of,
+    subset_of,
     understand,
 )
 from core.datasets.listing import Item, Listing, class_name, ordered, shown, some, unicode_notes
@@ -171,7 +171,7 @@ def _from_folders(
     places, misplaced = understand(paths)
     problems.extend(Problem(shown(problem.name), problem.reason) for problem in misplaced)
     items = [
-        Item(shown(path), Place(place.part, class_name(place.label)), where)
+        Item(shown(path), Place(place.subset, class_name(place.label)), where)
         for (path, where), place in zip(found, places, strict=True)
         if place is not None
     ]
@@ -195,8 +195,8 @@ def _from_folders(
         told += [Problem(shown(path), NO_TABLE) for path, _ in found if LABELS.search(path)]
         told += [Problem(label, "holds text and no image") for label in texts]
         problems = [*told, *problems]
-    lists = [path for path, _ in found if _lists_a_part(path)]
-    if lists and not any(item.place.part for item in items):
+    lists = [path for path, _ in found if _lists_a_subset(path)]
+    if lists and not any(item.place.subset for item in items):
         notes.append(f"Lists of training or test images were not used: {some(map(shown, lists))}.")
     return Listing(root, root.name, ordered(items), problems, tuple(notes))
 
@@ -210,10 +210,10 @@ def _folders_of_text(items: Sequence[Item]) -> list[str]:
     return texts if len(texts) < len(kinds) else []
 
 
-def _lists_a_part(path: str) -> bool:
-    """Whether a text file is a list of a part by its name, as test.txt and CUB's train_test_split.txt are."""
+def _lists_a_subset(path: str) -> bool:
+    """Whether a text file is a list of a set by its name, as test.txt and CUB's train_test_split.txt are."""
     stem, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
-    return dot + suffix in (".txt", ".json") and (stem == "train_test_split" or part_of(stem) is not None)
+    return dot + suffix in (".txt", ".json") and (stem == "train_test_split" or subset_of(stem) is not None)
 
 
 def _steps(path: str) -> Steps:

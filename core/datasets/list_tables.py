@@ -11,7 +11,7 @@ from typing import NamedTuple
 from core.config.text import shortened
 from core.datasets import tables
 from core.datasets.decode import Unreadable
-from core.datasets.layout import Place, looks_like_image, part_of
+from core.datasets.layout import Place, looks_like_image, subset_of
 from core.datasets.listing import (
     Item,
     Listing,
@@ -24,7 +24,7 @@ from core.datasets.listing import (
 )
 from core.datasets.lookup import Files, Rule
 from core.datasets.reader import Reader, Where
-from core.datasets.records import PARTS, Problem
+from core.datasets.records import SUBSETS, Problem
 
 MAX_TABLES = 1000  # of a folder's depth; more are one beside each image
 SUBMISSION = "submission"
@@ -42,9 +42,9 @@ class Table(NamedTuple):
     rule: Rule
 
     @property
-    def part(self) -> str:
-        """The part that the table's name, or its folder's, names; else empty."""
-        return tables.part_of_table(self.path) or part_of(self.base.rpartition("/")[2]) or ""
+    def subset(self) -> str:
+        """The set that the table's name, or its folder's, names; else empty."""
+        return tables.subset_of_table(self.path) or subset_of(self.base.rpartition("/")[2]) or ""
 
     @property
     def title(self) -> str:
@@ -121,10 +121,10 @@ def _chosen(
                 unused.append(table)
         if used:
             break
-    named = [table for table in used if table.part]
-    if any(table.part == "train" for table in named):  # what lies beside these would repeat their rows
+    named = [table for table in used if table.subset]
+    if any(table.subset == "train" for table in named):  # what lies beside these would repeat their rows
         told = f"the tables named after the sets are ({', '.join(shown(table.path) for table in named)})"
-        aside = [table for table in used if not table.part and "part" not in table.columns.roles]
+        aside = [table for table in used if not table.subset and "part" not in table.columns.roles]
         unused.extend(Unused(shown(table.path), told, about_images=True) for table in aside)
         used = [table for table in used if table not in aside]
     return used, unused
@@ -134,10 +134,10 @@ def _understood(
     root: Path, path: str, where: Where, files: Files, wanted: Mapping[str, str], encoding: str | None
 ) -> Table | Unused:
     base = path.rpartition("/")[0]
-    part = tables.part_of_table(path)
+    subset = tables.subset_of_table(path)
 
     def names_image(text: str) -> bool:
-        found = files.find(text, base, Rule(anywhere=True), (part,))
+        found = files.find(text, base, Rule(anywhere=True), (subset,))
         several = found.by_suffix or (found.several and looks_like_image(text))
         return several or looks_like_image(found.name)
 
@@ -149,7 +149,7 @@ def _understood(
             raise tables.TableRefused("it is an example of a submission, whose labels are placeholders.")
         columns = tables.understand(sample, wanted, names_image)
         if "image" in columns.found:
-            _check_coverage(sample, columns.roles["image"], files, base, part)
+            _check_coverage(sample, columns.roles["image"], files, base, subset)
     except (tables.TableRefused, Unreadable) as error:
         about_images = sample is not None and tables.is_about_images(sample, names_image)
         unclear = about_images and isinstance(error, tables.LabelUnclear)
@@ -160,7 +160,7 @@ def _understood(
     return Table(path, data, base, sample, columns, rule)
 
 
-def _check_coverage(sample: tables.Sample, column: str, files: Files, base: str, part: str) -> None:
+def _check_coverage(sample: tables.Sample, column: str, files: Files, base: str, subset: str) -> None:
     """Raise TableRefused when a column may name images by chance, as the numbers of classes do.
 
     A short column of names without suffix must name half of the images in the folders that it names.
@@ -168,7 +168,9 @@ def _check_coverage(sample: tables.Sample, column: str, files: Files, base: str,
     written = set(tables.cells(sample, column))
     if len(sample.rows) >= tables.SAMPLED or any(map(looks_like_image, written)):
         return
-    named = {name for text in written if (name := files.find(text, base, Rule(anywhere=True), (part,)).name)}
+    named = {
+        name for text in written if (name := files.find(text, base, Rule(anywhere=True), (subset,)).name)
+    }
     there = len(named) + len(files.beside(named, near=True))
     if 2 * len(named) < there:
         raise tables.TableRefused(
@@ -207,14 +209,14 @@ class _Rows:
     def read(self, table: Table, encoding: str | None) -> None:
         """Add the rows of a table. Raises TableRefused when it cannot be read."""
         for entry in tables.read_entries(table.path, table.data, table.sample, table.columns, encoding):
-            part = entry.part or table.part or None
-            place = Place(part, self._label(entry.label))
+            subset = entry.subset or table.subset or None
+            place = Place(subset, self._label(entry.label))
             where: Where = entry.image
             key: str | int = len(self._items)
             name = entry.name
             reason = "" if place.label else "has no label"
             if isinstance(entry.image, str):
-                found = self._files.find(entry.image, table.base, table.rule, (*entry.cells, part or ""))
+                found = self._files.find(entry.image, table.base, table.rule, (*entry.cells, subset or ""))
                 name = found.name or entry.name or f"a row of {table.path}"
                 reason = reason or self._refusal(entry.image, found.reason)
                 key, where = name, self._found.get(name, name)
@@ -272,10 +274,10 @@ class _Rows:
         if before.label != place.label:
             self._conflicts.setdefault(name, {before.label}).add(place.label)
             return ""
-        if before.part != place.part:
-            later = max(before, place, key=lambda one: PARTS.index(one.part or "train"))
+        if before.subset != place.subset:
+            later = max(before, place, key=lambda one: SUBSETS.index(one.subset or "train"))
             self._items[name] = self._items[name]._replace(place=later)
-            return f"is listed for several sets; it was put in {later.part}"
+            return f"is listed for several sets; it was put in {later.subset}"
         if boxed:
             self._boxed.add(name)
             return ""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from core.datasets.layout import Place, natural_order
 from core.datasets.name_encoding import Guess
 from core.datasets.reader import Where
-from core.datasets.records import PARTS, Problem
+from core.datasets.records import SUBSETS, Problem
 
 
 class Item(NamedTuple):
@@ -41,11 +41,11 @@ class Listing:
 
 
 def ordered(items: list[Item]) -> list[Item]:
-    """By part, class (2 before 10) and name: the order of the rows, the same on every machine."""
+    """By set, class (2 before 10) and name: the order of the rows, the same on every machine."""
     rank = {label: i for i, label in enumerate(class_order({item.place.label for item in items}))}
     return sorted(
         items,
-        key=lambda item: (PARTS.index(item.place.part or "train"), rank[item.place.label], item.name),
+        key=lambda item: (SUBSETS.index(item.place.subset or "train"), rank[item.place.label], item.name),
     )
 
 

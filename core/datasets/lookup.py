@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from core.datasets.layout import looks_like_image, natural_order, part_of
+from core.datasets.layout import looks_like_image, natural_order, subset_of
 
 LEADS_OUT = "has a path that leads out of the folder"
 ABSOLUTE = re.compile(r"^([A-Za-z]:)?[/\\]")
@@ -100,7 +100,7 @@ class Files:
             written: the path as the table writes it.
             base: the table's own folder, in which a path may begin, as it may in the source's.
             rule: what `rule` gave for the table.
-            hints: other cells of the row, and its part: they may name a folder.
+            hints: other cells of the row, and its set: they may name a folder.
         """
         steps = _steps(written)
         if not steps:
@@ -204,11 +204,11 @@ def _nearest(names: Sequence[str], hints: Iterable[str]) -> Found:
         return Found(names[0])
     hints = list(hints)
     told = {_key(step).casefold() for hint in hints for step in _steps(hint)}
-    parts = {part for hint in hints if (part := part_of(hint))}
+    subsets = {subset for hint in hints if (subset := subset_of(hint))}
 
     def agreement(name: str) -> int:
         folders = name.split("/")[:-1]
-        return sum(_key(folder).casefold() in told or part_of(folder) in parts for folder in folders)
+        return sum(_key(folder).casefold() in told or subset_of(folder) in subsets for folder in folders)
 
     best = max(map(agreement, names))
     nearest = sorted(name for name in names if agreement(name) == best)

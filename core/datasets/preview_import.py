@@ -10,7 +10,7 @@ from pathlib import Path
 from core.datasets.importer import list_for_import
 from core.datasets.listing import class_order
 from core.datasets.name_encoding import Guess
-from core.datasets.records import PARTS, Problem
+from core.datasets.records import SUBSETS, Problem
 from core.system.settings import get_settings
 
 
@@ -18,7 +18,7 @@ from core.system.settings import get_settings
 class ImportPreview:
     """What a source holds by its names alone; whether an image can be decoded shows in the import.
 
-    counts: images of each class, for every part that the source names; all count as training where it names
+    counts: images of each class, for every set that the source names; all count as training where it names
     none.
     guess: how names in an archive were read that do not say their encoding; None when there is no doubt.
     """
@@ -31,7 +31,7 @@ class ImportPreview:
 
     @property
     def size(self) -> int:
-        """How many images there are in all parts together."""
+        """How many images there are in all sets together."""
         return sum(map(sum, self.counts.values()))
 
 
@@ -45,11 +45,11 @@ def preview_import(
     """List what `import_images` would import. Raises ImportRefused when the source cannot be read."""
     get_settings().require_trainer("import datasets")
     listing = list_for_import(Path(path), columns, encoding, links)
-    places = Counter((item.place.part or "train", item.place.label) for item in listing.items)
+    places = Counter((item.place.subset or "train", item.place.label) for item in listing.items)
     classes = class_order({label for _, label in places})
     return ImportPreview(
         tuple(classes),
-        {part: tuple(places[part, label] for label in classes) for part in PARTS},
+        {subset: tuple(places[subset, label] for label in classes) for subset in SUBSETS},
         listing.notes,
         tuple(listing.problems),
         listing.guess,

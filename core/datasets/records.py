@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.datasets.value_range import FULL, Rule, rule_from_json
 
-PARTS = ("train", "validation", "test")
-LEFT_OUT = -1  # the part code of an image that somebody left out
+SUBSETS = ("train", "validation", "test")
+LEFT_OUT = -1  # in place of a set's code: the image is left out
 
 Shape = tuple[int, int, int]
 
@@ -37,8 +37,8 @@ class Problem(NamedTuple):
 class DatasetInfo:
     """What the manifest of a dataset says.
 
-    shape: `(H, W, C)` in pixels. counts: images a class, for every part.
-    fingerprint: changes with any pixel, label or part; empty while the dataset is not `prepared`.
+    shape: `(H, W, C)` in pixels. counts: images a class, for every set.
+    fingerprint: changes with any pixel, label or set; empty while the dataset is not `prepared`.
     notes: sentences about choices that the import made. options: what it was asked for.
     value_range: what became of images deeper than 8 bits, and becomes of later ones (the demo's).
     """
@@ -62,22 +62,22 @@ class DatasetInfo:
 
     @property
     def size(self) -> int:
-        """How many images there are in all parts together."""
+        """How many images there are in all sets together."""
         return sum(sum(counts) for counts in self.counts.values())
 
     @property
     def num_classes(self) -> int:
         return len(self.classes)
 
-    def part_size(self, part: str) -> int:
-        """How many images the part holds."""
-        return sum(self.counts.get(part, ()))
+    def subset_size(self, subset: str) -> int:
+        """How many images the set holds."""
+        return sum(self.counts.get(subset, ()))
 
     def to_dict(self) -> dict[str, Any]:
         """The info as JSON takes it: lists, strings and numbers."""
         values = asdict(self)
         values["problems"] = [{"name": p.name, "reason": p.reason} for p in self.problems]
-        values["counts"] = {part: list(counts) for part, counts in self.counts.items()}
+        values["counts"] = {subset: list(counts) for subset, counts in self.counts.items()}
         for key in ("shape", "classes", "notes"):
             values[key] = list(values[key])
         return {**values, "size": self.size, "num_classes": self.num_classes}
@@ -92,7 +92,7 @@ class DatasetInfo:
         height, width, channels = values["shape"]
         known["shape"] = (int(height), int(width), int(channels))
         known["classes"] = tuple(values["classes"])
-        known["counts"] = {part: tuple(values["counts"][part]) for part in PARTS}
+        known["counts"] = {subset: tuple(values["counts"][subset]) for subset in SUBSETS}
         known["problems"] = tuple(Problem(p["name"], p["reason"]) for p in values["problems"])
         known["notes"] = tuple(values["notes"])
         known["value_range"] = rule_from_json(values.get("value_range"))
@@ -133,11 +133,11 @@ class Source:
 
 
 class Arrays(NamedTuple):
-    """A dataset in memory. images: uint8 `(N, H, W, C)`; labels: int `(N,)`; parts: codes into PARTS."""
+    """A dataset in memory. images: uint8 `(N, H, W, C)`; labels: int `(N,)`; subsets: codes into SUBSETS."""
 
     images: np.ndarray
     labels: np.ndarray
-    parts: np.ndarray
+    subsets: np.ndarray
     source_names: list[str]
 
 
@@ -147,9 +147,9 @@ class ImageDataset:
 
     images: uint8 `(N, H, W, C)`, 0-255, mapped from disk: index it with the rows of a batch.
     labels: int64 `(N,)`, positions in `info.classes`.
-    parts: int8 `(N,)`, positions in PARTS, or LEFT_OUT.
+    subsets: int8 `(N,)`, positions in SUBSETS, or LEFT_OUT.
     source_names: str `(N,)`, the image's name where it came from.
-    groups: str `(N,)` or None: images of one group (a patient, a scene) belong in one part.
+    groups: str `(N,)` or None: images of one group (a patient, a scene) belong in one set.
     sizes: int32 `(N, 2)`, height and width in pixels before the import resized them.
     digests: bytes `(N,)`, equal where the pixels are.
     """
@@ -157,7 +157,7 @@ class ImageDataset:
     info: DatasetInfo
     images: np.ndarray
     labels: np.ndarray
-    parts: np.ndarray
+    subsets: np.ndarray
     source_names: np.ndarray
     groups: np.ndarray | None
     sizes: np.ndarray
@@ -166,20 +166,20 @@ class ImageDataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def indices(self, part: str | None = None) -> np.ndarray:
-        """Rows of one part, or of all parts, ascending, without those left out: int64 `(n,)`."""
-        if part is None:
-            return np.flatnonzero(self.parts != LEFT_OUT)
-        if part not in PARTS:
-            raise ValueError(f"`part` must be one of {', '.join(PARTS)}. Received: {part!r}.")
-        return np.flatnonzero(self.parts == PARTS.index(part))
+    def indices(self, subset: str | None = None) -> np.ndarray:
+        """Rows of one set, or of all sets, ascending, without those left out: int64 `(n,)`."""
+        if subset is None:
+            return np.flatnonzero(self.subsets != LEFT_OUT)
+        if subset not in SUBSETS:
+            raise ValueError(f"`subset` must be one of {', '.join(SUBSETS)}. Received: {subset!r}.")
+        return np.flatnonzero(self.subsets == SUBSETS.index(subset))
 
 
-def count_parts(labels: np.ndarray, parts: np.ndarray, num_classes: int) -> dict[str, tuple[int, ...]]:
-    """Images a class, for every part."""
+def count_subsets(labels: np.ndarray, subsets: np.ndarray, num_classes: int) -> dict[str, tuple[int, ...]]:
+    """Images a class, for every set."""
     return {
-        part: tuple(np.bincount(labels[parts == code], minlength=num_classes).tolist())
-        for code, part in enumerate(PARTS)
+        subset: tuple(np.bincount(labels[subsets == code], minlength=num_classes).tolist())
+        for code, subset in enumerate(SUBSETS)
     }
 
 

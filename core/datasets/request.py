@@ -113,7 +113,7 @@ def check_source(listing: Listing, request: Request) -> None:
                 f"`mirror` names a class that {listing.title} does not have: {shortened(label)}. "
                 f"Classes: {some(class_order(labels))}."
             )
-    if request.test_fraction is not None and any(item.place.part == "test" for item in listing.items):
+    if request.test_fraction is not None and any(item.place.subset == "test" for item in listing.items):
         raise ImportRefused(
             f"`test_fraction` is for sources without a test set, but {listing.title} brings one. "
             f"Received: {request.test_fraction}."

@@ -12,7 +12,7 @@ import numpy as np
 from core.config import DataConfig
 from core.datasets import load, store
 from core.datasets.choices import choose, rule_of
-from core.datasets.records import PARTS, DatasetInfo, ImageDataset, digest_keys
+from core.datasets.records import SUBSETS, DatasetInfo, ImageDataset, digest_keys
 from core.datasets.splits import hold_out
 from core.datasets.together import Rule, linked
 
@@ -33,9 +33,9 @@ class SplitReport:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    def total(self, part: str) -> int:
+    def total(self, subset: str) -> int:
         """How many images a set has."""
-        return sum(self.counts[part])
+        return sum(self.counts[subset])
 
 
 def report_of(name: str, fingerprint: str, data: DataConfig) -> SplitReport:
@@ -57,20 +57,20 @@ def sentences(dataset: ImageDataset, data: DataConfig) -> tuple[str, ...]:
 def report(dataset: ImageDataset, data: DataConfig) -> SplitReport:
     """Divide a dataset as a config asks for, and say what there is to know about it."""
     info, rule = dataset.info, rule_of(dataset.info, data)
-    parts = choose(dataset, data)
+    split = choose(dataset, data)
     counts = {
-        part: tuple(np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist())
-        for part, rows in vars(parts).items()
+        subset: tuple(np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist())
+        for subset, rows in vars(split).items()
     }
     sets = np.full(len(dataset), -1)
-    for code, part in enumerate(PARTS):
-        sets[getattr(parts, part)] = code
+    for code, subset in enumerate(SUBSETS):
+        sets[getattr(split, subset)] = code
     moved = choose(dataset, data.model_copy(update={"imbalance": "as_is"}))
     before = choose(dataset, data.model_copy(update={"imbalance": "as_is"}), "groups")
     count = len(np.setxor1d(moved.validation, before.validation))
     notes = _overruled(info, data)
     notes += [moved_sentence(count, rule)] if count else []
-    notes += _training_copies(dataset, parts.train)
+    notes += _training_copies(dataset, split.train)
     warnings = [*_shared(dataset, sets, rule), *_shared_groups(dataset, sets)]
     warnings += _too_few(info.classes, counts, data)
     return SplitReport(counts, tuple(notes), tuple(warnings))
@@ -81,7 +81,7 @@ def _overruled(info: DatasetInfo, data: DataConfig) -> list[str]:
     if data.folds:
         settings = ["validation_fraction"]
         reason = f"data.folds cuts the dataset into {data.folds} folds"
-    elif count := info.part_size("validation"):
+    elif count := info.subset_size("validation"):
         settings = ["validation_fraction", "split_seed", "keep_together"]
         images = "1 image" if count == 1 else f"{count:,} images"
         reason = f"'{info.name}' brings its own validation set of {images}"
@@ -212,18 +212,18 @@ def _shared_groups(dataset: ImageDataset, sets: np.ndarray) -> list[str]:
 def _too_few(classes: Sequence[str], counts: dict[str, tuple[int, ...]], data: DataConfig) -> list[str]:
     """Sets that are empty or lack classes."""
     found = []
-    present = np.sum([counts[part] for part in PARTS], axis=0) > 0
+    present = np.sum([counts[subset] for subset in SUBSETS], axis=0) > 0
     wanted = {"train": True, "validation": bool(data.folds or data.validation_fraction), "test": True}
-    for name, part in zip(SETS, PARTS, strict=True):
-        lacking = np.flatnonzero((np.array(counts[part]) == 0) & present)
-        total = sum(counts[part])
-        if not wanted[part] and not total:
+    for name, subset in zip(SETS, SUBSETS, strict=True):
+        lacking = np.flatnonzero((np.array(counts[subset]) == 0) & present)
+        total = sum(counts[subset])
+        if not wanted[subset] and not total:
             continue
         consequence = {
             "train": "the model cannot learn them",
             "validation": "the validation accuracy says nothing about them",
             "test": "the test accuracy says nothing about them",
-        }[part]
+        }[subset]
         if not total:
             found.append(f"The {name} set is empty.")
         elif len(lacking):

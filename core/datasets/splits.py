@@ -22,7 +22,7 @@ MAX_EXCHANGES = 400  # units among which pairs are tried for an exchange; with m
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of the three parts: int64 arrays, ascending, without a row in common."""
+    """Rows of the three sets: int64 arrays, ascending, without a row in common."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -38,11 +38,11 @@ def split(
     fold: int | None = None,
     rule: Rule = "identical",
 ) -> Split:
-    """Divide a dataset. The test part is the one fixed at import, whatever the seed.
+    """Divide a dataset. The test set is the one fixed at import, whatever the seed.
 
-    validation_fraction: 0 to 0.9 of each class's images outside the test part; ignored when the dataset
-        brings a validation part, which is used as it is.
-    folds, fold: instead, cut all that is not test into `folds` equal parts and validate on number `fold`
+    validation_fraction: 0 to 0.9 of each class's images outside the test set; ignored when the dataset
+        brings a validation set, which is used as it is.
+    folds, fold: instead, cut all that is not test into `folds` equal folds and validate on number `fold`
         (0 to folds - 1).
     rule: which images stay together, see `core.datasets.together.units`. `legacy` gives the split that older
         versions made, which divided copies of an image.
@@ -50,7 +50,7 @@ def split(
     Raises ValueError when a value is out of range or nothing would be left to train on.
     """
     check_split(validation_fraction, folds, fold)
-    train, validation, test = (dataset.indices(part) for part in ("train", "validation", "test"))
+    train, validation, test = (dataset.indices(subset) for subset in ("train", "validation", "test"))
     if folds is not None:
         pool = np.sort(np.concatenate([train, validation]))
         legacy = rule == "legacy"

@@ -31,7 +31,7 @@ from core.datasets.records import (
     DatasetInfo,
     ImageDataset,
     Shape,
-    count_parts,
+    count_subsets,
 )
 from core.datasets.value_range import IMAGE
 from core.system.files import parse_object
@@ -110,7 +110,7 @@ def change(name: str, edit: Callable[[edits.Edits], edits.Edits]) -> DatasetInfo
         made = edit(edits.read(folder))
         result = made.apply(read_imported(name))
         info = result.info
-        changed = fingerprint(info.shape, info.classes, result.labels, result.parts, list(result.digests))
+        changed = fingerprint(info.shape, info.classes, result.labels, result.subsets, list(result.digests))
         edits.write(folder, made, replace(info, fingerprint=changed))
     return read_info(name)
 
@@ -172,7 +172,7 @@ def read_imported(name: str) -> ImageDataset:
         info=info,
         images=images,
         labels=column("label"),
-        parts=column("part"),
+        subsets=column("part"),
         source_names=column("source"),
         groups=column("group") if info.grouped else None,
         sizes=np.stack([column("height"), column("width")], axis=1),
@@ -184,7 +184,7 @@ def write_index(
     folder: Path,
     *,
     labels: np.ndarray,
-    parts: np.ndarray,
+    subsets: np.ndarray,
     source_names: Sequence[str],
     groups: Sequence[str] | None,
     sizes: np.ndarray,
@@ -197,7 +197,7 @@ def write_index(
     columns = {
         "source": pa.array(source_names, pa.string()),
         "label": pa.array(labels, pa.int64()),
-        "part": pa.array(parts, pa.int8()),
+        "part": pa.array(subsets, pa.int8()),
         "group": pa.array(groups if groups is not None else [None] * len(labels), pa.string()),
         "height": pa.array(sizes[:, 0], pa.int32()),
         "width": pa.array(sizes[:, 1], pa.int32()),
@@ -223,7 +223,7 @@ def write_arrays(folder: Path, info: DatasetInfo, arrays: Arrays) -> DatasetInfo
     write_index(
         folder,
         labels=labels,
-        parts=arrays.parts,
+        subsets=arrays.subsets,
         source_names=arrays.source_names,
         groups=None,
         sizes=np.tile(np.array(shape[:2], np.int32), (len(labels), 1)),
@@ -232,8 +232,8 @@ def write_arrays(folder: Path, info: DatasetInfo, arrays: Arrays) -> DatasetInfo
     info = replace(
         info,
         shape=shape,
-        counts=count_parts(labels, arrays.parts, len(info.classes)),
-        fingerprint=fingerprint(shape, info.classes, labels, arrays.parts, digests),
+        counts=count_subsets(labels, arrays.subsets, len(info.classes)),
+        fingerprint=fingerprint(shape, info.classes, labels, arrays.subsets, digests),
         prepared=True,
         value_range=IMAGE,
     )
@@ -246,12 +246,12 @@ def pixel_digest(image: np.ndarray) -> bytes:
 
 
 def fingerprint(
-    shape: Shape, classes: Sequence[str], labels: np.ndarray, parts: np.ndarray, digests: Sequence[bytes]
+    shape: Shape, classes: Sequence[str], labels: np.ndarray, subsets: np.ndarray, digests: Sequence[bytes]
 ) -> str:
-    """32 hexadecimal digits that change with any pixel, label, part, class name or the order of images."""
+    """32 hexadecimal digits that change with any pixel, label, set, class name or the order of images."""
     total = blake2b(json.dumps([list(shape), list(classes)]).encode(), digest_size=16)
     total.update(labels.astype("<i8").tobytes())
-    total.update(parts.astype("i1").tobytes())
+    total.update(subsets.astype("i1").tobytes())
     total.update(b"".join(digests))
     return total.hexdigest()
 

@@ -18,7 +18,7 @@ def strips(height: int, width: int) -> Iterator[slice]:
 
 
 def image_strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """Rows of an image, and the part of it that they are."""
+    """Rows of an image, and their pixels."""
     image.load()
     for rows in strips(image.height, image.width):
         whole = rows == slice(0, image.height)
@@ -29,9 +29,9 @@ def array(image: Image.Image) -> np.ndarray:
     """The pixels of an image, as `numpy.asarray` gives them, which takes twice their size beside them."""
     found: np.ndarray | None = None
     for rows, strip in image_strips(image):
-        part = np.asarray(strip)
+        piece = np.asarray(strip)
         if found is None:
-            found = np.empty((image.height, *part.shape[1:]), part.dtype)
-        found[rows] = part
+            found = np.empty((image.height, *piece.shape[1:]), piece.dtype)
+        found[rows] = piece
     assert found is not None
     return found

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.config.text import shortened
-from core.datasets.layout import PART_NAMES, looks_like_image, part_of
+from core.datasets.layout import SUBSET_NAMES, looks_like_image, subset_of
 from core.datasets.reader import Row
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -40,7 +40,7 @@ ROLES = {
     "part": ("split", "part", "subset"),
     "group": ("group", "group_id", "patient", "patient_id", "subject", "subject_id", "scene"),
 }
-SOMETIMES_PART = (
+SOMETIMES_SUBSET = (
     "set",
     "data set",
     "data_set",
@@ -48,7 +48,7 @@ SOMETIMES_PART = (
     "phase",
     "usage",
     "fold",
-)  # where it names parts alone
+)  # where it names sets alone
 BOXES = re.compile(
     r"bbox|box|boxes|bounding_?box|(bbox|box|roi|bndbox)[_. ]?[xywh]\w*|[xy]_?(min|max|[12])|(min|max)_?[xy]",
     re.IGNORECASE,
@@ -75,7 +75,7 @@ class Entry(NamedTuple):
     name: str
     image: str | Row
     label: str
-    part: str
+    subset: str
     group: str
     cells: tuple[str, ...] = ()
 
@@ -146,8 +146,8 @@ def understand(sample: Sample, wanted: Mapping[str, str], names_image: Callable[
         if column not in header:
             raise TableRefused(_no_such_column(sample, column))
     roles = {**_by_name(header, skip=set(wanted.values())), **wanted}
-    if "part" not in roles and (part := _part_column(sample)):
-        roles["part"] = part
+    if "part" not in roles and (subset := _subset_column(sample)):
+        roles["part"] = subset
     found: list[str] = []
     named = roles.get("image")
     if "image" not in wanted and named not in sample.inside and not _share(sample, named, names_image):
@@ -178,19 +178,19 @@ def read_entries(
 
     Raises TableRefused when it is no table.
     """
-    named_part = part_of_table(path)
+    named_subset = subset_of_table(path)
     if path.lower().endswith(".parquet"):
         rows = _parquet_entries(path, data, columns.roles)
     else:
         rows = _csv_entries(data, sample, columns.roles, encoding)
     for entry in rows:
-        yield entry if entry.part else entry._replace(part=named_part)
+        yield entry if entry.subset else entry._replace(subset=named_subset)
 
 
-def part_of_table(path: str) -> str:
-    """The part that a table's own name names, as train.csv and test-00000-of-00001.parquet do; else empty."""
+def subset_of_table(path: str) -> str:
+    """The set that a table's own name names, as train.csv and test-00000-of-00001.parquet do; else empty."""
     stem = Path(path).stem
-    return PART_NAMES.get(stem.lower().split("-")[0].split("_")[0]) or part_of(stem) or ""
+    return SUBSET_NAMES.get(stem.lower().split("-")[0].split("_")[0]) or subset_of(stem) or ""
 
 
 def is_about_images(sample: Sample, names_image: Callable[[str], bool]) -> bool:
@@ -207,12 +207,12 @@ def _by_name(header: Sequence[str], skip: set[str]) -> dict[str, str]:
     return {role: column for role, column in found.items() if column is not None}
 
 
-def _part_column(sample: Sample) -> str | None:
-    """A column that holds nothing but names of parts, under a name that often means something else."""
+def _subset_column(sample: Sample) -> str | None:
+    """A column that holds nothing but names of sets, under a name that often means something else."""
     for column in sample.header:
-        if column.lower() in SOMETIMES_PART:
+        if column.lower() in SOMETIMES_SUBSET:
             values = {cell for cell in cells(sample, column) if cell}
-            if values and all(part_of(value) for value in values):
+            if values and all(subset_of(value) for value in values):
                 return column
     return None
 
@@ -248,7 +248,7 @@ def _is_one_hot(sample: Sample, columns: Sequence[str]) -> bool:
 
 
 def _share(sample: Sample, column: str | None, names_image: Callable[[str], bool]) -> float:
-    """Which part of a column's cells name an image of the source."""
+    """Which set of a column's cells name an image of the source."""
     values = [cell for cell in cells(sample, column) if cell] if column in sample.header else []
     return sum(map(names_image, values)) / len(values) if values else 0.0
 
@@ -423,12 +423,12 @@ def _parquet_entries(path: str, data: bytes | Path, columns: Mapping[str, str]) 
 
 def _entry(name: str, image: str | Row, values: Mapping[str, str], cells: tuple[str, ...]) -> Entry:
     written = values.get("part", "")
-    part = part_of(written)
-    if written and part is None:
+    subset = subset_of(written)
+    if written and subset is None:
         raise TableRefused(
-            f"a set must be one of {', '.join(PART_NAMES)}. Received: {shortened(written.lower())}."
+            f"a set must be one of {', '.join(SUBSET_NAMES)}. Received: {shortened(written.lower())}."
         )
-    return Entry(name, image, values["label"], part or "", values.get("group", ""), cells)
+    return Entry(name, image, values["label"], subset or "", values.get("group", ""), cells)
 
 
 def _class_names(metadata: Mapping[bytes, bytes] | None, column: str) -> list[str]:

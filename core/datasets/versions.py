@@ -9,19 +9,19 @@ import numpy as np
 from core.datasets.splits import Split
 
 
-def split_fingerprint(parts: Split) -> str:
+def split_fingerprint(split: Split) -> str:
     """Return 32 hexadecimal digits that are equal when the same rows train, validate and test.
 
     Repeated training rows (classes sampled evenly) count once: how often an image is drawn is a matter of
     training, not of the split. Rows are positions in one version of a dataset, so the value means something
     only beside that version's own fingerprint.
     """
-    return _fingerprint(parts.train, parts.validation, parts.test)
+    return _fingerprint(split.train, split.validation, split.test)
 
 
-def evaluation_fingerprint(parts: Split) -> str:
+def evaluation_fingerprint(split: Split) -> str:
     """Return the same of the rows that validate and test alone: scores of equal ones may be compared."""
-    return _fingerprint(parts.validation, parts.test)
+    return _fingerprint(split.validation, split.test)
 
 
 def _fingerprint(*sets: np.ndarray) -> str:

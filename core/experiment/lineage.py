@@ -72,7 +72,7 @@ def overlap(
     store: RunStore,
     tags: Mapping[str, str],
     dataset: ImageDataset | None = None,
-    parts: Split | None = None,
+    split: Split | None = None,
 ) -> Overlap:
     """Compare a run's validation and test set with what its ancestors were trained on.
 
@@ -80,12 +80,12 @@ def overlap(
 
     Args:
         tags: of the run; `schema.EXTENDS` names the run that it extends.
-        dataset, parts: what the config asks for, where it is loaded already.
+        dataset, split: what the config asks for, where it is loaded already.
     """
     if schema.EXTENDS not in tags and config.model.weights == "none":
         return Overlap()
-    if dataset and parts:
-        sets = _sets(dataset, parts)
+    if dataset and split:
+        sets = _sets(dataset, split)
     else:
         name = config.data.name
         data = config.data.model_copy(update={"preprocessing": "scale"})  # which changes no set
@@ -123,9 +123,9 @@ class Sets:
     kind: str
 
 
-def _sets(dataset: ImageDataset, parts: Split) -> Sets:
+def _sets(dataset: ImageDataset, split: Split) -> Sets:
     train, validation, test = (
-        digest_keys(dataset.digests[rows]) for rows in (parts.train, parts.validation, parts.test)
+        digest_keys(dataset.digests[rows]) for rows in (split.train, split.validation, split.test)
     )
     return Sets(np.unique(train), validation, test, kind_of(dataset))
 
@@ -198,19 +198,19 @@ def seen_by(store: RunStore, run_id: str) -> Seen:
         dataset = datasets.load(config.data.name)
         if dataset.info.fingerprint != data["fingerprint"]:
             return Seen(NOTHING.keys, unknown=(f"{unknown}: its dataset '{data['name']}' has changed.",))
-        parts = choices.choose(dataset, config.data)
-        if split_fingerprint(parts) != data.get("split_fingerprint"):
-            parts = choices.choose(dataset, config.data, "legacy")
+        split = choices.choose(dataset, config.data)
+        if split_fingerprint(split) != data.get("split_fingerprint"):
+            split = choices.choose(dataset, config.data, "legacy")
         parents = [seen for _, seen in ancestors(config, store, tags)]
     except (FileNotFoundError, KeyError, ValueError):
         return Seen(NOTHING.keys, unknown=(f"{unknown}: its files or its dataset are gone.",))
-    return joined(dataset, parts, parents)
+    return joined(dataset, split, parents)
 
 
-def joined(dataset: ImageDataset, parts: Split, parents: Iterable[Seen]) -> Seen:
+def joined(dataset: ImageDataset, split: Split, parents: Iterable[Seen]) -> Seen:
     """What a run has seen: its own training images and what its parents have."""
     own = Seen(
-        np.unique(digest_keys(dataset.digests[parts.train])).astype(np.uint64),
+        np.unique(digest_keys(dataset.digests[split.train])).astype(np.uint64),
         kinds=frozenset({kind_of(dataset)}),
     )
     every = [own, *parents]
@@ -271,16 +271,16 @@ def read(path: Path) -> Seen:
 
 
 def record(
-    store: RunStore, run_id: str, config: ExperimentConfig, dataset: ImageDataset, parts: Split
+    store: RunStore, run_id: str, config: ExperimentConfig, dataset: ImageDataset, split: Split
 ) -> None:
     """Log what a run and its ancestors have seen; mark the run where that validates or tests it."""
     tags = store.state(run_id).tags
-    seen = joined(dataset, parts, [one for _, one in ancestors(config, store, tags)])
+    seen = joined(dataset, split, [one for _, one in ancestors(config, store, tags)])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / schema.SEEN
         write(path, seen)
         store.log_file(run_id, path)
-    found = overlap(config, store, tags, dataset, parts)
+    found = overlap(config, store, tags, dataset, split)
     wanted = {
         schema.LEAK: found.leak,
         schema.LEAK_CHECKED: None if found.unchecked else "yes",

@@ -17,7 +17,7 @@ CAFFE_MEAN = [103.939, 116.779, 123.68]
 
 
 def needs_mean(name: str) -> bool:
-    """Whether this preprocessing subtracts what was measured on the training part."""
+    """Whether this preprocessing subtracts what was measured on the training set."""
     return name in ("mean", "mean_image")
 
 
@@ -33,10 +33,10 @@ def preprocessing(name: str, shape: tuple[int, int, int], mean: np.ndarray | Non
     """A function on tensors `(N, H, W, C)` of 0-255; call it as often as needed, its layers are shared.
 
     name: `scale` to 0-1, as `auto` is where no weights choose; `standardize` each image: mean 0, deviation 1;
-        `mean` of each channel, or `mean_image`, of the training part subtracted, in units of 255; `caffe`
+        `mean` of each channel, or `mean_image`, of the training set subtracted, in units of 255; `caffe`
         (BGR, ImageNet's mean subtracted), `tf` (-1 to 1), `torch` (0-1, ImageNet's mean and deviation): as
         pretrained nets want it.
-    shape: what the net gets. mean: `(H, W, C)` of the training part; a larger one is cut to its middle.
+    shape: what the net gets. mean: `(H, W, C)` of the training set; a larger one is cut to its middle.
     """
     match name:
         case "scale" | "auto":

@@ -12,12 +12,15 @@ COLOURS = {"train": PALETTE[0], "validation": PALETTE[1], "test": PALETTE[2]}
 
 
 def draw(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> go.Figure:
-    """Stacked bars, one a class, one colour a part. counts: part to images a class."""
+    """Stacked bars, one a class, one colour a set. counts: set to images a class."""
     figure = go.Figure()
-    for part, numbers in counts.items():
+    for subset, numbers in counts.items():
         if sum(numbers):
             figure.add_bar(
-                x=[plain(name) for name in classes], y=list(numbers), name=part, marker_color=COLOURS[part]
+                x=[plain(name) for name in classes],
+                y=list(numbers),
+                name=subset,
+                marker_color=COLOURS[subset],
             )
     finish(figure, "How many images has each class?", "class", "images")
     figure.update_layout(barmode="stack", legend_traceorder="normal")

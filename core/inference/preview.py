@@ -64,6 +64,6 @@ def _as_the_net_gets(
 
 @lru_cache(maxsize=4)
 def _mean(data: DataConfig, fingerprint: str) -> np.ndarray:
-    """The mean image, which reads the whole training part; kept for the next movement of a slider."""
+    """The mean image, which reads the whole training set; kept for the next movement of a slider."""
     dataset = datasets.load(data.name, grey=data.grey)
     return training_mean(dataset.images, choices.choose(dataset, data).train)

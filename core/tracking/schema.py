@@ -53,7 +53,7 @@ FINAL_METRICS = (
 # Facts about the images that a score was measured on: how many, how many classes, and the share of the most
 # frequent one, which is the accuracy of always answering it.
 SET_METRICS = tuple(
-    f"{part}_{fact}" for part in ("validation", "test") for fact in ("images", "classes", "majority")
+    f"{subset}_{fact}" for subset in ("validation", "test") for fact in ("images", "classes", "majority")
 )
 
 TOP = 5  # of test_top5_accuracy; with so many classes or fewer it is always 1, and not logged

@@ -1,4 +1,4 @@
-"""The held-out test part, once, with the weights that were kept."""
+"""The held-out test set, once, with the weights that were kept."""
 
 from __future__ import annotations
 

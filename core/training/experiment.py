@@ -143,7 +143,7 @@ def cost_of(net: keras.Model, config: ExperimentConfig) -> Cost:
 def batches(
     images: np.ndarray,
     labels: np.ndarray,
-    parts: Split,
+    split: Split,
     batch_size: int,
     seed: int,
     held: Resident | None = None,
@@ -155,10 +155,10 @@ def batches(
     least: as `Batches` takes it.
     """
     if held is None:
-        train, validation = parts.train, parts.validation
+        train, validation = split.train, split.validation
     else:
         images, labels = np.arange(len(held.rows), dtype="int32"), labels[held.rows]
-        train, validation = held.positions(parts.train), held.positions(parts.validation)
+        train, validation = held.positions(split.train), held.positions(split.validation)
     return (
         Batches(images, labels, train, batch_size, seed, least=max(least, batch_size // 2)),
         Batches(images, labels, validation, batch_size, least=least),

@@ -63,8 +63,8 @@ def log_data(store: RunStore, run_id: str, config: DataConfig, data: Data) -> No
     dataset, split = data.dataset, data.split
     info = dataset.info
     counts = {
-        part: np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist()
-        for part, rows in vars(split).items()
+        subset: np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist()
+        for subset, rows in vars(split).items()
     }
     splits = {schema.SPLIT: split_fingerprint(split), schema.EVALUATION: evaluation_fingerprint(split)}
     facts = {
@@ -83,18 +83,18 @@ def log_data(store: RunStore, run_id: str, config: DataConfig, data: Data) -> No
     store.log_metrics(run_id, set_metrics(counts))
     store.log_params(run_id, {schema.FINGERPRINT: info.fingerprint, **splits})
     store.log_json(run_id, facts, schema.DATA)
-    sizes = {part: int(sum(numbers)) for part, numbers in counts.items()}
+    sizes = {subset: int(sum(numbers)) for subset, numbers in counts.items()}
     store.log_dataset(run_id, info.name, info.fingerprint, info.source, sizes)
 
 
 def set_metrics(counts: Mapping[str, Sequence[int]]) -> dict[str, float]:
     """Facts about the validation and test images, by their names in the schema. counts: images per class."""
     found = {}
-    for part in ("validation", "test"):
-        if total := sum(counts[part]):
-            found[f"{part}_images"] = float(total)
-            found[f"{part}_classes"] = float(sum(count > 0 for count in counts[part]))
-            found[f"{part}_majority"] = max(counts[part]) / total
+    for subset in ("validation", "test"):
+        if total := sum(counts[subset]):
+            found[f"{subset}_images"] = float(total)
+            found[f"{subset}_classes"] = float(sum(count > 0 for count in counts[subset]))
+            found[f"{subset}_majority"] = max(counts[subset]) / total
     return found
 
 

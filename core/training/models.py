@@ -31,7 +31,7 @@ def wrap(
     Both take images of 0-255 as the dataset has them; they crop, preprocess and resize them, so that
     whoever loads the saved model feeds it pixels and cannot get that wrong.
 
-    shape: `(H, W, C)` of the images; default: the net's. mean: the training part's mean image, where the
+    shape: `(H, W, C)` of the images; default: the net's. mean: the training set's mean image, where the
     preprocessing subtracts it. held: with it, the net that trains takes the rows of images instead.
     """
     with float32_layers():

@@ -47,13 +47,13 @@ class Resident:
 
 
 def resident(
-    images: np.ndarray, parts: Split, training: TrainingConfig, training_bytes: int
+    images: np.ndarray, split: Split, training: TrainingConfig, training_bytes: int
 ) -> Resident | None:
     """The images on the device where the config asks for it; with `auto`, on one GPU with room for them.
 
     training_bytes: what training itself takes there.
     """
-    rows = np.sort(np.concatenate([parts.train, parts.validation]))
+    rows = np.sort(np.concatenate([split.train, split.validation]))
     if training.images_on_device == "auto":
         size = len(rows) * images[0].nbytes + training_bytes
         if not on_gpu() or training.devices > 1 or size > MARGIN * _free():

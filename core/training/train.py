@@ -179,7 +179,7 @@ class Run:
 
 def print_split(data: Data, config: ExperimentConfig) -> None:
     """Print how many images each set has, and what the split did to copies of images."""
-    sizes = ", ".join(f"{len(rows)} {part}" for part, rows in vars(data.split).items())
+    sizes = ", ".join(f"{len(rows)} {subset}" for subset, rows in vars(data.split).items())
     print(f"data {config.data.name}: {sizes}")
     for sentence in split_report.sentences(data.dataset, config.data):
         print(sentence)

@@ -32,7 +32,7 @@ def test_ten_thousand_classes_are_imported(photos, png):
             file.writestr(f"{number:05}/0.png", png)
     info = import_images("x", photos.root.with_suffix(".zip"))
     assert info.num_classes == info.size == 10_000
-    assert info.part_size("train") == 10_000  # a lone image stays in training
+    assert info.subset_size("train") == 10_000  # a lone image stays in training
 
 
 def test_a_hundred_thousand_entries_are_listed(tmp_path, png):

@@ -1,4 +1,4 @@
-"""What a config makes of a dataset, in counts; whatever is chosen, the test part is never trained on."""
+"""What a config makes of a dataset, in counts; whatever is chosen, the test set is never trained on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def counts(dataset: datasets.ImageDataset, rows: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize("values", CHOICES)
-def test_the_test_part_is_never_trained_on_nor_changed(uneven, values):
+def test_the_test_set_is_never_trained_on_nor_changed(uneven, values):
     parts = choices.choose(uneven, DataConfig(name="uneven", **values))
     np.testing.assert_array_equal(parts.test, uneven.indices("test"))
     assert counts(uneven, parts.test) == [4, 1]

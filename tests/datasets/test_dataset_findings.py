@@ -58,7 +58,7 @@ def test_the_same_image_in_train_and_test_is_the_first_finding(pets):
     assert names[list(first.rows)].tolist() == ["train/cat/2.png", "test/cat/copy.png"]
     assert first.sentence == "2 images are the same, across train and test."
     assert first.serious
-    assert first.actions == (findings.LEAVE_OUT, findings.ONE_PART)
+    assert first.actions == (findings.LEAVE_OUT, findings.ONE_SET)
     assert names[list(second.rows)].tolist() == ["train/cat/4.png", "train/cat/again.png"]
     assert not second.serious
 
@@ -196,15 +196,15 @@ def test_one_changed_image_is_one_image():
     assert one.leave_out([5]).sentences()[0] == "2 images are left out."
 
 
-def test_a_leaking_group_goes_into_the_test_part(pets):
+def test_a_leaking_group_goes_into_the_test_set(pets):
     picture(2).save(pets.root / "test" / "cat" / "copy.png")
     import_images("x", pets.root)
     finding = findings.look(datasets.load("x"))[0]
-    info = curate.put_in_one_part("x", finding.rows)
-    assert info.part_size("test") == 6
+    info = curate.put_in_one_set("x", finding.rows)
+    assert info.subset_size("test") == 6
     assert "1 images" not in " ".join(info.notes)
     assert not findings.look(datasets.load("x"))[0].serious
-    assert curate.put_in_one_part("x", finding.rows, "train").part_size("test") == 4
+    assert curate.put_in_one_set("x", finding.rows, "train").subset_size("test") == 4
 
 
 def test_a_class_that_is_left_out_entirely_is_gone(pets):
@@ -225,7 +225,7 @@ def test_a_class_that_is_left_out_entirely_is_gone(pets):
         (lambda: curate.merge_classes("x", "cat", "dog"), "At least 2 classes must remain. Received: dog"),
         (lambda: curate.merge_classes("x", "cat", "cow"), "'x' has no class 'cow'"),
         (lambda: curate.merge_classes("x", "cat", "cat"), "'cat' cannot be merged into 'cat'"),
-        (lambda: curate.put_in_one_part("x", [0], "exam"), "A set must be one of train, validation, test"),
+        (lambda: curate.put_in_one_set("x", [0], "exam"), "A set must be one of train, validation, test"),
     ],
 )
 def test_an_edit_that_leaves_no_dataset_is_refused_and_not_kept(pets, change, message):

@@ -57,16 +57,16 @@ def test_an_archive_is_read_like_its_folder(photos, prefix):
 
 def test_parts_go_by_their_other_names_too(photos):
     photos.add(*(f"{part}/{label}/0.png" for part in ("Training", "val", "testing") for label in "ab"))
-    assert import_images("x", photos.root).counts == dict.fromkeys(datasets.PARTS, (1, 1))
+    assert import_images("x", photos.root).counts == dict.fromkeys(datasets.SUBSETS, (1, 1))
 
 
-def test_a_train_folder_alone_gets_a_test_part_held_out(photos):
+def test_a_train_folder_alone_gets_a_test_set_held_out(photos):
     photos.add(*(f"train/{label}/{i}.png" for label in "ab" for i in range(4)))
     info = import_images("x", photos.root, test_fraction=0.5)
     assert info.counts == {"train": (2, 2), "validation": (0, 0), "test": (2, 2)}
 
 
-def test_the_seed_of_the_import_fixes_the_test_part(photos):
+def test_the_seed_of_the_import_fixes_the_test_set(photos):
     photos.add(*(f"{label}/{i}.png" for label in "ab" for i in range(20)))
     one, same, other = (
         import_images(name, photos.root, seed=seed).fingerprint
@@ -194,7 +194,7 @@ def test_a_request_that_cannot_be_is_refused(photos, nothing_written, options, m
     nothing_written()
 
 
-def test_a_test_fraction_beside_a_test_part_is_refused(photos):
+def test_a_test_fraction_beside_a_test_set_is_refused(photos):
     photos.add(*(f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"))
     with pytest.raises(ImportRefused, match=r"brings one\. Received: 0\.2"):
         import_images("x", photos.root, test_fraction=0.2)

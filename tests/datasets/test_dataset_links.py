@@ -37,7 +37,7 @@ def test_parts_made_of_links_to_images_are_read(photos, nothing_written):
             link(photos.root / part / label / f"{number}.png", photos.root / "all" / f"{label}{number}.png")
     photos.add("all/forgotten.png")
     info = import_images("x", photos.root)
-    assert (info.part_size("train"), info.part_size("test")) == (6, 2)
+    assert (info.subset_size("train"), info.subset_size("test")) == (6, 2)
     assert [tuple(problem) for problem in info.problems] == [
         ("all/forgotten.png", "lies outside the train, validation and test folders")
     ]
@@ -51,7 +51,7 @@ def test_parts_made_of_links_to_folders_are_read(photos):
         for label in ("cat", "dog"):
             link(photos.root / name / label, photos.root / "all" / f"{part}-{label}")
     info = import_images("x", photos.root, test_fraction=0.5)
-    assert info.part_size("validation") == 4
+    assert info.subset_size("validation") == 4
     assert info.problems == ()
     assert "train/cat/0.png" in names("x")
 

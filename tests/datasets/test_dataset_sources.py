@@ -29,7 +29,7 @@ def test_a_source_announces_itself_completely(name):
     assert source.description
     assert source.licence
     assert all(len(counts) == len(source.classes) for counts in source.counts.values())
-    assert set(source.counts) == set(datasets.PARTS)
+    assert set(source.counts) == set(datasets.SUBSETS)
 
 
 @pytest.mark.parametrize("name", [source.name for source in datasets.datasets if source.embedded])
@@ -57,7 +57,7 @@ SIZES = {"mnist": 70_000, "fashion_mnist": 70_000, "cifar10": 60_000, "cifar100"
 @pytest.mark.parametrize("name", SIZES)
 def test_the_classics_are_announced_in_their_published_sizes(name):
     info = datasets.info(name)
-    assert (info.size, info.part_size("test")) == (SIZES[name], 10_000)
+    assert (info.size, info.subset_size("test")) == (SIZES[name], 10_000)
     assert len(set(info.classes)) == info.num_classes == (100 if name == "cifar100" else 10)
 
 
@@ -132,16 +132,16 @@ def test_the_digits_have_the_same_fingerprint_everywhere():
     assert datasets.info("digits").fingerprint == "2bac1199f1db3ca91a9a014d087be0fd"
 
 
-def test_samples_are_of_the_class_and_part_and_repeatable():
+def test_samples_are_of_the_class_and_set_and_repeatable():
     dataset = datasets.load("digits")
-    rows = datasets.sample("digits", class_index=3, count=5, part="test", seed=1)
+    rows = datasets.sample("digits", class_index=3, count=5, subset="test", seed=1)
     assert len(rows) == 5
     assert set(dataset.labels[rows]) == {3}
-    assert set(dataset.parts[rows]) == {2}
-    assert rows.tolist() == datasets.sample("digits", class_index=3, count=5, part="test", seed=1).tolist()
-    assert len(datasets.sample("digits", class_index=3, count=1000, part="test")) == 37
-    with pytest.raises(ValueError, match="`part` must be one of train, validation, test"):
-        datasets.sample("digits", part="exam")
+    assert set(dataset.subsets[rows]) == {2}
+    assert rows.tolist() == datasets.sample("digits", class_index=3, count=5, subset="test", seed=1).tolist()
+    assert len(datasets.sample("digits", class_index=3, count=1000, subset="test")) == 37
+    with pytest.raises(ValueError, match="`subset` must be one of train, validation, test"):
+        datasets.sample("digits", subset="exam")
 
 
 def test_an_unknown_name_is_answered_with_the_names_that_exist():

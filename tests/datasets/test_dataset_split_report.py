@@ -118,7 +118,7 @@ def test_copies_across_given_sets_are_warned_of_and_can_be_gathered(photos):
     assert sentences(datasets.load("x"), DataConfig(name="x")) == tuple(f"warning: {one}" for one in warned)
     curate.gather("x")
     assert said("x")[1] == ()
-    assert datasets.info("x").part_size("test") == 11  # the three copies are there
+    assert datasets.info("x").subset_size("test") == 11  # the three copies are there
 
 
 @pytest.fixture
@@ -142,10 +142,10 @@ def test_a_group_across_given_sets_is_a_serious_finding_with_its_action(patients
     )
     curate.gather("x")
     assert not [one for one in findings.look(datasets.load("x")) if one.serious]
-    assert datasets.info("x").part_size("test") == 6
+    assert datasets.info("x").subset_size("test") == 6
     rows = np.flatnonzero(datasets.load("x").groups == "p1")[:1]
     curate.move_back("x", rows)  # a single one goes back
-    assert datasets.info("x").part_size("test") == 5
+    assert datasets.info("x").subset_size("test") == 5
 
 
 def test_classes_of_one_image_are_not_said_to_be_tested(photos):
@@ -260,11 +260,11 @@ def test_one_of_each_stays_and_labels_are_never_chosen_between(photos):
     import_images("x", photos.root)
     curate.keep_one_of_each("x")
     dataset = datasets.load("x")
-    left_out = dataset.source_names[dataset.parts == datasets.LEFT_OUT].tolist()
+    left_out = dataset.source_names[dataset.subsets == datasets.LEFT_OUT].tolist()
     assert left_out == ["train/a/0.png"]
     (open_case,) = [one for one in findings.look(dataset) if one.labels]
     assert open_case.labels == ("a", "b")
     assert split(dataset).train.tolist()  # the pair of two labels stays together until a person decides
-    curate.take_back("x", np.flatnonzero(dataset.parts == datasets.LEFT_OUT))
+    curate.take_back("x", np.flatnonzero(dataset.subsets == datasets.LEFT_OUT))
     with pytest.raises(datasets.DatasetError, match="Image 0 is not left out"):
         curate.take_back("x", [0])

@@ -1,4 +1,4 @@
-"""Splits are seeded, stratified, keep groups whole, and never touch the test part."""
+"""Splits are seeded, stratified, keep groups whole, and never touch the test set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.datasets.splits import Split, hold_out, shuffled, split
 
 def dataset(
     labels: list[int],
-    parts: list[int] | None = None,
+    subsets: list[int] | None = None,
     groups: list[str] | None = None,
     copies: list[int] | None = None,
 ) -> ImageDataset:
@@ -26,7 +26,7 @@ def dataset(
         info=DatasetInfo("made", "made", (1, 1, 1), ("a", "b", "c"), {}),
         images=np.zeros((n, 1, 1, 1), np.uint8),
         labels=np.array(labels, np.int64),
-        parts=np.array(parts if parts is not None else [0] * n, np.int8),
+        subsets=np.array(subsets if subsets is not None else [0] * n, np.int8),
         source_names=np.array([str(i) for i in range(n)], object),
         groups=None if groups is None else np.array(groups, object),
         sizes=np.ones((n, 2), np.int32),
@@ -36,8 +36,8 @@ def dataset(
     )
 
 
-def rows(parts: Split) -> list[int]:
-    return sorted([*parts.train.tolist(), *parts.validation.tolist(), *parts.test.tolist()])
+def rows(divided: Split) -> list[int]:
+    return sorted([*divided.train.tolist(), *divided.validation.tolist(), *divided.test.tolist()])
 
 
 def test_the_parts_have_no_row_in_common_and_miss_none():
@@ -53,9 +53,9 @@ def test_every_class_gives_its_share():
 
 def test_a_small_class_is_on_both_sides_and_a_lone_image_trains():
     made = dataset([0] * 100 + [1] * 2 + [2])
-    parts = split(made, validation_fraction=0.1)
-    assert np.bincount(made.labels[parts.validation], minlength=3).tolist() == [10, 1, 0]
-    assert np.bincount(made.labels[parts.train]).tolist() == [90, 1, 1]
+    divided = split(made, validation_fraction=0.1)
+    assert np.bincount(made.labels[divided.validation], minlength=3).tolist() == [10, 1, 0]
+    assert np.bincount(made.labels[divided.train]).tolist() == [90, 1, 1]
 
 
 def test_the_same_seed_gives_the_same_split_on_every_machine():
@@ -66,25 +66,25 @@ def test_the_same_seed_gives_the_same_split_on_every_machine():
     assert shuffled(8, 0).tolist() == [3, 2, 1, 6, 0, 7, 4, 5]
 
 
-def test_another_seed_gives_another_validation_part_and_the_same_test_part():
+def test_another_seed_gives_another_validation_set_and_the_same_test_set():
     made = dataset([0, 1] * 50, [0, 0, 0, 2] * 25)
     one, other = split(made, seed=1), split(made, seed=2)
     assert one.validation.tolist() != other.validation.tolist()
-    assert one.test.tolist() == other.test.tolist() == np.flatnonzero(made.parts == 2).tolist()
+    assert one.test.tolist() == other.test.tolist() == np.flatnonzero(made.subsets == 2).tolist()
 
 
-def test_a_given_validation_part_is_used_as_it_is():
+def test_a_given_validation_set_is_used_as_it_is():
     made = dataset([0, 1] * 10, [0, 0, 1, 1] * 5)
     for fraction in (0.0, 0.1, 0.5):
-        parts = split(made, validation_fraction=fraction)
-        assert parts.validation.tolist() == np.flatnonzero(made.parts == 1).tolist()
+        divided = split(made, validation_fraction=fraction)
+        assert divided.validation.tolist() == np.flatnonzero(made.subsets == 1).tolist()
 
 
 def test_no_validation_is_possible():
     assert len(split(dataset([0, 1] * 5), validation_fraction=0).validation) == 0
 
 
-def test_what_was_left_out_is_in_no_part():
+def test_what_was_left_out_is_in_no_set():
     made = dataset([0, 1] * 10, [0, -1] * 10)
     assert rows(split(made)) == list(range(0, 20, 2))
 
@@ -101,7 +101,7 @@ def test_folds_cover_everything_once_and_are_even():
         assert rows(fold) == list(range(61))
 
 
-def test_folds_take_in_a_given_validation_part():
+def test_folds_take_in_a_given_validation_set():
     made = dataset([0, 1] * 10, [0, 0, 1, 1] * 5)
     folds = [split(made, folds=2, fold=k).validation for k in range(2)]
     assert sorted(np.concatenate(folds).tolist()) == list(range(20))
@@ -112,11 +112,11 @@ def test_a_group_is_never_divided(options):
     generator = np.random.default_rng(0)
     groups = [f"patient {i}" for i in generator.integers(0, 40, 400)]
     made = dataset((np.arange(400) % 3).tolist(), groups=groups)
-    parts = split(made, **options)
-    assert not set(made.groups[parts.train]) & set(made.groups[parts.validation])
+    divided = split(made, **options)
+    assert not set(made.groups[divided.train]) & set(made.groups[divided.validation])
     # 40 groups of about 10: the share is met to about half a group
-    assert abs(len(parts.validation) - 100) <= 10
-    assert np.bincount(made.labels[parts.validation]).min() >= 25
+    assert abs(len(divided.validation) - 100) <= 10
+    assert np.bincount(made.labels[divided.validation]).min() >= 25
 
 
 def test_groups_of_one_class_each_are_still_stratified():
@@ -152,12 +152,12 @@ def test_a_dataset_without_training_images_is_refused():
 
 
 def test_the_digits_split_alike_everywhere():
-    parts = split(datasets.load("digits"))
-    assert [len(rows) for rows in (parts.train, parts.validation, parts.test)] == [1293, 145, 359]
+    divided = split(datasets.load("digits"))
+    assert [len(rows) for rows in (divided.train, divided.validation, divided.test)] == [1293, 145, 359]
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_few_groups_leave_no_part_empty(count):
+def test_few_groups_leave_no_set_empty(count):
     groups = np.repeat(np.arange(count), 10)
     held = hold_out(np.zeros(len(groups), int), groups, 0.1, seed=0)
     assert 0 < held.sum() < len(groups)
@@ -175,10 +175,10 @@ def test_copies_of_an_image_are_never_divided(options):
     made = dataset([0, 1, 2] * 100, copies=[i % 150 for i in range(300)])
     legacy = split(made, **options, rule="legacy")
     assert shared(made, legacy.train, legacy.validation) > 30  # what it is about
-    parts = split(made, **options)
-    assert shared(made, parts.train, parts.validation) == 0
-    assert rows(parts) == list(range(300))
-    assert np.bincount(made.labels[parts.validation]).tolist() == [20, 20, 20]
+    divided = split(made, **options)
+    assert shared(made, divided.train, divided.validation) == 0
+    assert rows(divided) == list(range(300))
+    assert np.bincount(made.labels[divided.validation]).tolist() == [20, 20, 20]
 
 
 def test_only_divided_copies_leave_the_place_that_the_seed_gave_them():
@@ -193,15 +193,15 @@ def test_only_divided_copies_leave_the_place_that_the_seed_gave_them():
         assert vars_of(split(alone, **options)) == vars_of(split(alone, **options, rule="legacy"))
 
 
-def vars_of(parts: Split) -> list[list[int]]:
-    return [rows.tolist() for rows in vars(parts).values()]
+def vars_of(divided: Split) -> list[list[int]]:
+    return [rows.tolist() for rows in vars(divided).values()]
 
 
 def test_a_class_of_copies_alone_is_trained_on():
     made = dataset([0] * 20 + [1] * 4, copies=[*range(20), *[99] * 4])
     for fraction in (0.1, 0.5, 0.9):
-        parts = split(made, validation_fraction=fraction)
-        assert (made.labels[parts.train] == 1).sum() == 4
+        divided = split(made, validation_fraction=fraction)
+        assert (made.labels[divided.train] == 1).sum() == 4
 
 
 def test_a_class_of_two_images_with_copies_is_on_both_sides():
@@ -214,9 +214,9 @@ def test_groups_that_share_an_image_are_one():
     groups = [f"g{i // 4}" for i in range(80)]
     made = dataset([0, 1] * 40, groups=groups, copies=[*range(79), 0])  # the last image is the first
     for options in ({"validation_fraction": 0.2}, {"folds": 4, "fold": 3}):
-        parts = split(made, **options)
-        assert shared(made, parts.train, parts.validation) == 0
-        assert not set(made.groups[parts.train]) & set(made.groups[parts.validation])
+        divided = split(made, **options)
+        assert shared(made, divided.train, divided.validation) == 0
+        assert not set(made.groups[divided.train]) & set(made.groups[divided.validation])
 
 
 @pytest.mark.parametrize("seed", range(6))

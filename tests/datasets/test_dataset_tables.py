@@ -79,7 +79,7 @@ def test_unusual_columns_are_named_by_hand(listed):
 def test_a_part_column_names_the_parts(listed):
     rows = [f"images/{i}.png,{'ab'[i % 2]},{('train', 'val', 'Test')[i // 4]}" for i in range(12)]
     table(listed, "\n".join(["file,label,split", *rows]))
-    assert import_images("x", listed.root).counts == dict.fromkeys(datasets.PARTS, (2, 2))
+    assert import_images("x", listed.root).counts == dict.fromkeys(datasets.SUBSETS, (2, 2))
 
 
 def test_tables_named_for_the_parts_name_them(listed):
@@ -90,14 +90,14 @@ def test_tables_named_for_the_parts_name_them(listed):
     assert (counts["train"], counts["test"]) == ((2, 2), (2, 2))
 
 
-def test_a_group_is_whole_in_the_test_part_and_in_every_split(photos):
+def test_a_group_is_whole_in_the_test_set_and_in_every_split(photos):
     photos.add(*(f"{i}.png" for i in range(60)))
     rows = [f"{i}.png,{'ab'[i % 2]},patient {i // 4}" for i in range(60)]
     table(photos, "\n".join(["file,label,patient", *rows]))
     info = import_images("x", photos.root, test_fraction=0.2)
     dataset = datasets.load("x")
     assert info.grouped
-    assert info.part_size("test") == 12  # 20 % of 60, in groups of 4
+    assert info.subset_size("test") == 12  # 20 % of 60, in groups of 4
     parts = split(dataset, validation_fraction=0.25)
     groups = [set(dataset.groups[rows]) for rows in (parts.train, parts.validation, parts.test)]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 15

@@ -12,30 +12,30 @@ from core.datasets.splits import Split, split
 from core.datasets.versions import evaluation_fingerprint, split_fingerprint
 from core.system.settings import Settings
 
-PARTS = Split(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6]))
+SPLIT = Split(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6]))
 
 
 def test_every_change_of_the_split_changes_its_fingerprint() -> None:
     others = [
-        replace(PARTS, train=np.array([0, 1, 2])),
-        replace(PARTS, validation=np.array([4])),
-        replace(PARTS, test=np.array([], dtype=int)),
+        replace(SPLIT, train=np.array([0, 1, 2])),
+        replace(SPLIT, validation=np.array([4])),
+        replace(SPLIT, test=np.array([], dtype=int)),
         Split(np.array([0, 1, 2, 3, 4]), np.array([5]), np.array([6])),  # one image moved
         Split(np.array([0, 1, 2, 3]), np.array([4]), np.array([5, 6])),
     ]
-    assert len({split_fingerprint(one) for one in (PARTS, *others)}) == len(others) + 1
-    assert len(split_fingerprint(PARTS)) == 32
+    assert len({split_fingerprint(one) for one in (SPLIT, *others)}) == len(others) + 1
+    assert len(split_fingerprint(SPLIT)) == 32
 
 
 def test_repeated_training_images_are_the_same_split() -> None:
-    assert split_fingerprint(replace(PARTS, train=np.array([0, 0, 1, 2, 3, 3]))) == split_fingerprint(PARTS)
+    assert split_fingerprint(replace(SPLIT, train=np.array([0, 0, 1, 2, 3, 3]))) == split_fingerprint(SPLIT)
 
 
-def test_training_images_are_no_part_of_what_a_score_is_measured_on() -> None:
-    fewer = replace(PARTS, train=np.array([0, 1]))
-    assert evaluation_fingerprint(fewer) == evaluation_fingerprint(PARTS)
-    others = (replace(PARTS, validation=np.array([4])), Split(PARTS.train, PARTS.validation, PARTS.train))
-    assert len({evaluation_fingerprint(one) for one in (PARTS, *others)}) == 3
+def test_training_images_are_no_set_of_what_a_score_is_measured_on() -> None:
+    fewer = replace(SPLIT, train=np.array([0, 1]))
+    assert evaluation_fingerprint(fewer) == evaluation_fingerprint(SPLIT)
+    others = (replace(SPLIT, validation=np.array([4])), Split(SPLIT.train, SPLIT.validation, SPLIT.train))
+    assert len({evaluation_fingerprint(one) for one in (SPLIT, *others)}) == 3
 
 
 def test_fractions_seeds_and_folds_of_a_real_dataset_differ(settings: Settings) -> None:

@@ -188,7 +188,7 @@ def test_an_image_with_two_labels_is_left_out_and_said(photos) -> None:
     assert dict(info.problems) == {"10.png": "is listed with different labels: 'even' and 'odd'"}
 
 
-def test_an_image_in_two_parts_is_kept_for_testing_and_said(photos) -> None:
+def test_an_image_in_two_sets_is_kept_for_testing_and_said(photos) -> None:
     photos.add(*(f"{n}.png" for n in NUMBERS))
     photos.write("train.csv", rows("{n}.png,{l}").encode())
     photos.write("test.csv", b"file,label\n10.png,even\n11.png,odd\n")

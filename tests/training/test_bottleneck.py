@@ -31,10 +31,10 @@ CONFIG = ExperimentConfig(model=MODEL)
 def digits(settings: Settings):
     """The first forty digits, one of them left out."""
     whole = load("digits")
-    parts = whole.parts[:40].copy()
-    parts[3] = -1
+    subsets = whole.subsets[:40].copy()
+    subsets[3] = -1
     rows = {name: getattr(whole, name)[:40] for name in ("images", "labels", "source_names")}
-    return whole.__class__(**{**vars(whole), **rows, "parts": parts})
+    return whole.__class__(**{**vars(whole), **rows, "subsets": subsets})
 
 
 def net_with(head: str) -> keras.Model:

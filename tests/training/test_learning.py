@@ -263,7 +263,7 @@ def test_class_weights_weigh_the_loss_of_their_images() -> None:
     assert history["loss"] == pytest.approx([expected], rel=1e-4)
 
 
-def test_what_a_fold_trains_on_is_in_no_other_part(settings: Settings) -> None:
+def test_what_a_fold_trains_on_is_in_no_other_set(settings: Settings) -> None:
     """Told by the images themselves, as the training reads them."""
     dataset = load("digits")
     for fold in range(3):

@@ -1,4 +1,4 @@
-"""Preprocessing by its formula, kept inside the saved model; mixing in the loss; views of the test part."""
+"""Preprocessing by its formula, kept inside the saved model; mixing in the loss; views of the test set."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_standardisation_is_its_formula() -> None:
     assert not black.any()  # not NaN
 
 
-def test_the_mean_is_that_of_the_training_part() -> None:
+def test_the_mean_is_that_of_the_training_set() -> None:
     """Of the even rows alone, a channel for `mean`, a pixel for `mean_image`."""
     np.testing.assert_allclose(MEAN, PIXELS[::2].mean(axis=0), atol=1e-3)
     expected = (PIXELS - PIXELS[::2].mean(axis=(0, 1, 2))) / 255

@@ -31,7 +31,7 @@ def picture(path: Path, seed: int) -> None:
 
 @pytest.fixture
 def pets(settings: Settings, tmp_path: Path) -> Path:
-    """Eight cats, three dogs and two Dogs; one cat is in both parts, one file is no image."""
+    """Eight cats, three dogs and two Dogs; one cat is in both sets, one file is no image."""
     root = tmp_path / "pets"
     for number in range(8):
         picture(root / ("test" if number > 5 else "train") / "cat" / f"{number}.png", number)
@@ -105,12 +105,12 @@ def test_leaving_out_keeps_one_and_can_be_undone(pets: Path) -> None:
     assert chosen.value == datasets.load("pets").source_names.tolist().index("test/cat/copy.png")
     app = press(app, "Keep the chosen one, leave out the other")
     dataset = datasets.load("pets")
-    left_out = dataset.source_names[dataset.parts == datasets.LEFT_OUT].tolist()
+    left_out = dataset.source_names[dataset.subsets == datasets.LEFT_OUT].tolist()
     assert left_out == ["train/cat/2.png"]  # the one that tests stays
     assert "are the same" not in said(app)
     assert sorted(path.read_bytes() for path in pets.rglob("*.png")) == before
     press(app, "Undo all changes")
-    assert not (datasets.load("pets").parts == datasets.LEFT_OUT).any()
+    assert not (datasets.load("pets").subsets == datasets.LEFT_OUT).any()
 
 
 def test_what_stays_of_each_is_shown_before_one_of_each_is_kept(pets: Path) -> None:
@@ -126,7 +126,7 @@ def test_what_stays_of_each_is_shown_before_one_of_each_is_kept(pets: Path) -> N
     }
     press(app, "Keep one of each")
     dataset = datasets.load("pets")
-    left_out = set(dataset.source_names[dataset.parts == datasets.LEFT_OUT].tolist())
+    left_out = set(dataset.source_names[dataset.subsets == datasets.LEFT_OUT].tolist())
     assert left_out == {"train/cat/2.png", "train/cat/more.png", "train/dog/0.png"}
     assert {"test/cat/copy.png", "test/dog/0.png"} <= marked
     assert not marked & left_out
@@ -148,8 +148,8 @@ def test_between_two_labels_only_a_person_decides(pets: Path) -> None:
     (button,) = [one for one in app.button if one.key == button.key]
     button.click().run()
     assert not app.exception
-    parts = datasets.load("pets").parts
-    assert np.array(names)[parts == datasets.LEFT_OUT].tolist() == ["train/dog/wrong.png"]
+    subsets = datasets.load("pets").subsets
+    assert np.array(names)[subsets == datasets.LEFT_OUT].tolist() == ["train/dog/wrong.png"]
 
 
 def test_a_single_change_is_undone_and_the_others_stay(pets: Path) -> None:
@@ -181,11 +181,11 @@ def test_the_selected_images_are_taken_back_and_the_others_stay_out(pets: Path) 
     assert "Left out: 1 image" in said(app)
 
 
-def test_a_group_is_put_in_one_part_and_classes_are_merged(pets: Path) -> None:
+def test_a_group_is_put_in_one_set_and_classes_are_merged(pets: Path) -> None:
     app = press(page(), "Put them in one set")
     dataset = datasets.load("pets")
     row = dataset.source_names.tolist().index("train/cat/2.png")
-    assert dataset.parts[row] == datasets.PARTS.index("test")
+    assert dataset.subsets[row] == datasets.SUBSETS.index("test")
     press(app, "Count ")
     assert set(datasets.info("pets").classes) in ({"cat", "dog"}, {"cat", "Dog!"})
 
@@ -339,7 +339,7 @@ def test_names_in_a_guessed_encoding_are_shown_and_chosen_before_the_import(
     assert list(imports.uploads(settings).iterdir()) == []
 
 
-def test_a_preview_shows_classes_by_part_and_what_is_not_imported(pets: Path, settings: Settings) -> None:
+def test_a_preview_shows_classes_by_set_and_what_is_not_imported(pets: Path, settings: Settings) -> None:
     (pets / "loose.png").write_bytes(b"x")
     app = opened("pages/1_Data.py")
     fields = {field.label: field for field in app.text_input}

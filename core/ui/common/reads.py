@@ -108,7 +108,7 @@ def basis_words(basis: Basis) -> str:
         version = "current version of the dataset"
     else:
         version = f"earlier version {basis.fingerprint[:8]} of the dataset"
-    own = info is not None and info.fingerprint == basis.fingerprint and info.part_size("validation")
+    own = info is not None and info.fingerprint == basis.fingerprint and info.subset_size("validation")
     if own and "fold" not in basis.how:
         return f"{version}, its own validation set"
     return f"{version}, {basis.how}"

@@ -57,8 +57,8 @@ def _images(
     table = {
         "image": [str(imported.source_names[row]) for row in rows],
         "class": [names[imported.labels[row]] for row in rows],
-        "imported into": [PART_WORDS[imported.parts[row]] for row in rows],
-        "now": [PART_WORDS[dataset.parts[row]] for row in rows],
+        "imported into": [SET_WORDS[imported.subsets[row]] for row in rows],
+        "now": [SET_WORDS[dataset.subsets[row]] for row in rows],
     }
     chosen = st.dataframe(
         table,
@@ -79,7 +79,7 @@ def _images(
         act(lambda: undo(picked))
 
 
-PART_WORDS = {-1: "left out", 0: "training", 1: "validation", 2: "test"}
+SET_WORDS = {-1: "left out", 0: "training", 1: "validation", 2: "test"}
 
 
 def act(do: Callable[[], object]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.config import DataConfig
-from core.datasets import PARTS, DatasetInfo, ImageDataset, curate, findings, split_report
+from core.datasets import SUBSETS, DatasetInfo, ImageDataset, curate, findings, split_report
 from core.datasets.duplicates import near_duplicates
-from core.datasets.findings import GATHER, KEEP_ONE, LEAVE_OUT, MERGE, ONE_PART, Finding
+from core.datasets.findings import GATHER, KEEP_ONE, LEAVE_OUT, MERGE, ONE_SET, Finding
 from core.system.settings import Settings, get_settings
 from core.ui.common import reads, words
 from core.ui.common.actions import action_button, may_change
@@ -117,8 +117,8 @@ def image_name(dataset: ImageDataset, row: int) -> str:
     """An image of a dataset by its set, file and class."""
     label = dataset.labels[row]
     name = dataset.info.classes[label] if label >= 0 else "no class"
-    part = dataset.parts[row]
-    return f"{PARTS[part] if part >= 0 else 'left out'}: {dataset.source_names[row]}, {name}"
+    subset = dataset.subsets[row]
+    return f"{SUBSETS[subset] if subset >= 0 else 'left out'}: {dataset.source_names[row]}, {name}"
 
 
 def _is_copy(finding: Finding) -> bool:
@@ -161,8 +161,8 @@ def _action(info: DatasetInfo, finding: Finding, action: str) -> tuple[str, Call
         one, other = finding.classes
         label = f"Count {words.plain(one)} as {words.plain(other)}"
         return label, lambda: curate.merge_classes(info.name, one, other)
-    if action == ONE_PART:
-        return "Put them in one set", lambda: curate.put_in_one_part(info.name, rows)
+    if action == ONE_SET:
+        return "Put them in one set", lambda: curate.put_in_one_set(info.name, rows)
     if action == GATHER:
         what = "group" if finding.kind.startswith("group") else "image with its copies"
         return f"Put each {what} in one set", lambda: curate.gather(info.name)

@@ -188,9 +188,9 @@ def _preview(settings: Settings, upload: UploadedFile | None) -> None:
             asked = replace(asked, options={**asked.options, "encoding": chosen})
             found = _look(settings, asked, upload)
         st.markdown(f"**{words.plain(asked.name)}**: {len(found.classes):,} classes, {found.size:,} images")
-        parts = {part: counts for part, counts in found.counts.items() if any(counts)}
+        subsets = {subset: counts for subset, counts in found.counts.items() if any(counts)}
         st.dataframe(
-            pd.DataFrame({"class": found.classes, **parts}),
+            pd.DataFrame({"class": found.classes, **subsets}),
             hide_index=True,
             height="content" if len(found.classes) < 8 else 280,
         )

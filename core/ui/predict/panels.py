@@ -102,7 +102,7 @@ def _uploaded() -> tuple[bytes | None, str | None]:
 
 
 def _sampled(data: dict) -> tuple[bytes | None, str | None]:
-    """A random image of the run's own test part, and its true class."""
+    """A random image of the run's own test set, and its true class."""
     dataset = reads.same_dataset(data)
     if dataset is None or not len(dataset.indices("test")):
         st.warning(
@@ -114,5 +114,5 @@ def _sampled(data: dict) -> tuple[bytes | None, str | None]:
     seed = st.session_state.setdefault("sample", 0)
     if st.button("Another sample", icon=":material/casino:"):
         seed = st.session_state["sample"] = seed + 1
-    (row,) = datasets.sample(data["name"], count=1, part="test", seed=seed)
+    (row,) = datasets.sample(data["name"], count=1, subset="test", seed=seed)
     return to_png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]

@@ -29,7 +29,7 @@ def preview(info: DatasetInfo, config: ExperimentConfig) -> None:
     with st.container(horizontal=True):
         image = _counted("Another image", ":material/image:")
         draws = _counted("Draw again", ":material/casino:")
-    rows = datasets.sample(info.name, count=1, part="train", seed=image)
+    rows = datasets.sample(info.name, count=1, subset="train", seed=image)
     try:
         with st.spinner("Asking the prediction process", show_time=True):
             images = _images(get_settings(), config, chosen, info.fingerprint, int(rows[0]), draws, visitor())

@@ -90,7 +90,7 @@ def _effect(info: DatasetInfo, settings: dict[str, Any]) -> SplitReport | None:
     if data.imbalance == "class_weights":
         table["weight in the loss"] = weights_of(counts["train"])
     table |= {"validates": counts["validation"], "held out for testing": counts["test"]}
-    totals = " · ".join(f"{sum(counts[part]):,} {part}" for part in ("train", "validation", "test"))
+    totals = " · ".join(f"{sum(counts[subset]):,} {subset}" for subset in ("train", "validation", "test"))
     st.markdown(f"**An epoch:** {totals}")
     shown = {key: values[:MAX_CLASSES_SHOWN] for key, values in table.items()}
     format_weight = {"weight in the loss": st.column_config.NumberColumn(format="%.2f")}

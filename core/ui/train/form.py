@@ -105,6 +105,6 @@ def _dataset(infos: list[DatasetInfo]) -> DatasetInfo | None:
     name = st.selectbox("Dataset", list(by_name), key="dataset", bind=URL)
     info = by_name[name]
     height, width, channels = info.shape
-    parts = ", ".join(f"{sum(counts):,} {part}" for part, counts in info.counts.items() if sum(counts))
-    st.caption(f"{height}×{width}×{channels} pixels · {info.num_classes} classes · {parts}")
+    sizes = ", ".join(f"{sum(counts):,} {subset}" for subset, counts in info.counts.items() if sum(counts))
+    st.caption(f"{height}×{width}×{channels} pixels · {info.num_classes} classes · {sizes}")
     return info
