@@ -41,6 +41,21 @@ def test_like_runs_tell_by_epoch_and_what_they_take_besides() -> None:
     assert experience.seconds(other_batch) == pytest.approx(30)  # less alike, but the only ones
 
 
+def test_several_like_runs_tell_by_their_medians() -> None:
+    """Fixed seconds of 10, 0 and 50 beside 1, 2 and 9 an epoch: one slow run counts little."""
+    took = [(10.0, 10.0), (20.0, 0.0), (90.0, 50.0)]  # seconds of training, and besides
+    runs = [
+        run(
+            schema.FINISHED,
+            ended=START + pd.Timedelta(seconds=trained + besides),
+            **{"metrics.train_seconds": trained},
+        )
+        for trained, besides in took
+    ]
+    wanted = run(schema.SCHEDULED, **{"params.training.epochs": "30"})
+    assert Experience(pd.DataFrame(runs)).seconds(wanted) == pytest.approx(10 + 30 * 2)
+
+
 def test_nobody_guesses() -> None:
     experience = Experience(pd.DataFrame([run(schema.FINISHED), run(schema.FAILED)]))
     assert experience.seconds(pd.Series(run(schema.SCHEDULED, **{"params.model.name": "vgg11"}))) is None

@@ -30,6 +30,15 @@ def test_calibration_compares_within_a_bin() -> None:
     assert expected_calibration_error(probabilities, np.zeros(4, int)) == pytest.approx(0.25)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below() -> None:
+    """Bins are (a, b], as in arXiv:1706.04599: 0.5 and 0.375 share (0.25, 0.5], where their gaps add up."""
+    on_the_edge = np.array([[0.5, 0.25, 0.25, 0.0], [0.375, 0.3125, 0.3125, 0.0]])
+    labels = np.array([0, 1])  # right and wrong: gaps of -0.5 and 0.375
+    assert expected_calibration_error(on_the_edge, labels, bins=4) == pytest.approx((0.5 - 0.375) / 2)
+    certain = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert expected_calibration_error(certain, np.array([0, 0]), bins=4) == pytest.approx((1 - 0) / 2)
+
+
 def test_classes_without_images_count_nowhere() -> None:
     three = np.concatenate([PROBABILITIES, np.zeros((4, 1))], axis=1)
     assert scores(three, LABELS) == pytest.approx(scores(PROBABILITIES, LABELS))

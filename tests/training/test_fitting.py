@@ -285,6 +285,29 @@ def test_the_log_has_the_objective_in_all_epochs_of_a_run_or_in_none(
     assert [" · objective " in line for line in lines] == 3 * [shown]
 
 
+def test_the_best_epoch_is_that_of_the_highest_validation_accuracy_so_far(store: RunStore) -> None:
+    """Of equal accuracies that with the lower validation loss; an interruption changes nothing."""
+    model = task({}).model
+    compile_model(model, ExperimentConfig(), Length(4, 20), 1000)
+    epochs = [(0.5, 1.0), (0.7, 0.9), (0.6, 0.1), (0.7, 0.8), (0.7, 0.85)]  # val_accuracy, val_loss
+
+    def ends(logger: EpochLogger, number: int) -> None:
+        logger.set_model(model)
+        logger.on_epoch_begin(number)
+        logger.on_epoch_end(number, dict(zip(("val_accuracy", "val_loss"), epochs[number], strict=True)))
+
+    with MetricWriter(store, store.create(ExperimentConfig())) as writer:
+        begun = EpochLogger(writer, 30, 5)
+        for number in range(3):
+            ends(begun, number)
+        resumed = EpochLogger(writer, 30, 5, logged=3)
+        resumed.restore(begun.state())
+        for number in range(3, 5):
+            ends(resumed, number)
+    assert [values["best_epoch"] for values in resumed.history] == [1, 2, 2, 4, 4]
+    assert [values["best_val_accuracy"] for values in resumed.history] == [0.5, 0.7, 0.7, 0.7, 0.7]
+
+
 class Clock(keras.callbacks.Callback):
     """A clock that the batches move: by 100 s with the first, which compiles, by 1 s with each other one."""
 
