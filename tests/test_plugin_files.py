@@ -127,7 +127,7 @@ def test_it_is_described_trained_and_asked_by_the_other_processes(folder: Path) 
 
     settings = settings_module.get_settings()
     facts = describe(settings, "tiny", None, None, {})
-    assert [layer["type"] for layer in facts["layers"]] == ["Conv2D", "Doubling", "Flatten", "Dense"]
+    assert [layer.type for layer in facts.layers] == ["Conv2D", "Doubling", "Flatten", "Dense"]
     (run_id,) = launch([SMALL.with_values({"model.name": "tiny", "training.epochs": 1})])
     wait_for(lambda: not get_store().state(run_id).active)
     assert get_store().state(run_id).status == schema.FINISHED

@@ -1,18 +1,17 @@
-"""Folds the layers of a net into the few blocks that a person would draw.
+"""Folds the layers of a model into the few blocks that a person would draw.
 
-Layers are those of `core.architectures.describe`: mappings in the order of the graph, each with the positions
-of the layers it reads. A net falls apart where a single tensor carries everything on: between two such places
-lies one layer, or a block with branches. Neighbours that repeat become one block.
+Layers are in the order of the graph, each with the positions of the layers that it reads. A model is cut
+wherever a single tensor is the only connection to the rest: between two cuts is one layer, or a block with
+branches. Neighbours that repeat become one block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
 
-Layer = Mapping[str, Any]
+from core.architectures.description import LayerDescription as Layer
 
 MAX_BLOCKS = 32  # more cannot be read: then blocks of one map size become one
 MAX_BRANCHES = 12
@@ -70,7 +69,7 @@ def fold(layers: Sequence[Layer]) -> list[Block]:
         here = (*waiting, *segment)
         if len(segment) > 1:
             blocks.append(_branched(layers, here))
-        elif layers[segment[0]]["type"].startswith("ZeroPadding"):
+        elif layers[segment[0]].type.startswith("ZeroPadding"):
             waiting = here
             continue
         elif blocks and not leads(layers, segment[0]):
@@ -86,7 +85,7 @@ def fold(layers: Sequence[Layer]) -> list[Block]:
 
 def main_answer(layers: Sequence[Layer]) -> int:
     """The position of the answer: of all layers that nothing reads, the one behind the most layers."""
-    read = {source for layer in layers for source in layer["inputs"]}
+    read = {source for layer in layers for source in layer.inputs}
     ends = [position for position in range(len(layers)) if position not in read]
     return max(ends, key=lambda position: len(ancestors(layers, position)))
 
@@ -94,12 +93,12 @@ def main_answer(layers: Sequence[Layer]) -> int:
 def ancestors(layers: Sequence[Layer], position: int) -> set[int]:
     """Positions of all layers that a layer depends on."""
     found: set[int] = set()
-    waiting = list(layers[position]["inputs"])
+    waiting = list(layers[position].inputs)
     while waiting:
         source = waiting.pop()
         if source not in found:
             found.add(source)
-            waiting.extend(layers[source]["inputs"])
+            waiting.extend(layers[source].inputs)
     return found
 
 
@@ -107,12 +106,12 @@ def segments(layers: Sequence[Layer], main: Sequence[int]) -> Iterator[tuple[int
     """Runs of layers that end where one tensor alone carries on; `main` is in the order of the graph."""
     readers = {position: 0 for position in (IMAGE, *main)}
     for position in main:
-        for source in set(layers[position]["inputs"]) or {IMAGE}:
+        for source in set(layers[position].inputs) or {IMAGE}:
             readers[source] += 1
     alive, segment = {IMAGE}, []
     for position in main:
         segment.append(position)
-        for source in set(layers[position]["inputs"]) or {IMAGE}:
+        for source in set(layers[position].inputs) or {IMAGE}:
             readers[source] -= 1
             if not readers[source]:
                 alive.discard(source)
@@ -126,17 +125,17 @@ def segments(layers: Sequence[Layer], main: Sequence[int]) -> Iterator[tuple[int
 def leads(layers: Sequence[Layer], position: int) -> bool:
     """Whether a layer is a box of its own: it weighs, slides or changes the shape; others belong to one."""
     layer = layers[position]
-    before = [layers[source]["output_shape"] for source in layer["inputs"]]
-    reshapes = not before or list(layer["output_shape"]) != list(before[0])
-    return layer["macs"] > 0 or bool(layer["window"]) or reshapes
+    before = [layers[source].output_shape for source in layer.inputs]
+    reshapes = not before or layer.output_shape != before[0]
+    return layer.macs > 0 or bool(layer.window) or reshapes
 
 
 def step(layer: Layer) -> str:
     """A layer in a few words: "conv 3×3, 64"."""
-    words: str = WORDS.get(layer["type"]) or layer["type"]
-    if layer["window"]:
-        words += f" {layer['window'][0]}×{layer['window'][1]}"
-    return f"{words}, {layer['output_shape'][-1]}" if layer["macs"] else words
+    words: str = WORDS.get(layer.type) or layer.type
+    if layer.window:
+        words += f" {layer.window[0]}×{layer.window[1]}"
+    return f"{words}, {layer.output_shape[-1]}" if layer.macs else words
 
 
 def _single(layers: Sequence[Layer], positions: tuple[int, ...]) -> Block:
@@ -148,13 +147,12 @@ def _branched(layers: Sequence[Layer], positions: tuple[int, ...]) -> Block:
     merge = layers[positions[-1]]
     paths = list(_paths(layers, positions[-1], frozenset(positions)))
     ways = dict.fromkeys(
-        tuple(step(layers[one]) for one in path if layers[one]["macs"] or layers[one]["window"])
-        for path in paths
+        tuple(step(layers[one]) for one in path if layers[one].macs or layers[one].window) for path in paths
     )
     branches = tuple(sorted(ways, key=len, reverse=True))
     if len(paths) >= MAX_BRANCHES:
         branches = ((f"{len(positions)} layers",),)
-    residual = merge["type"] in SUMS
+    residual = merge.type in SUMS
     kind, title = ("residual", "residual block") if residual else ("parallel", "parallel branches")
     return _block(layers, positions, kind, title, branches)
 
@@ -165,8 +163,8 @@ def _paths(layers: Sequence[Layer], end: int, inside: frozenset[int]) -> Iterato
     waiting: list[tuple[int, list[int]]] = [(end, [])]
     while waiting and found < MAX_BRANCHES:
         position, path = waiting.pop()
-        sources = [source for source in layers[position]["inputs"] if source in inside]
-        if len(sources) < len(layers[position]["inputs"]) or not layers[position]["inputs"]:
+        sources = [source for source in layers[position].inputs if source in inside]
+        if len(sources) < len(layers[position].inputs) or not layers[position].inputs:
             found += 1
             yield [position, *path] if position != end else path
         waiting += [(source, path if position == end else [position, *path]) for source in reversed(sources)]
@@ -185,17 +183,17 @@ def _block(
         branches=branches,
         extras=(),
         times=1,
-        output_shape=tuple(layers[positions[-1]]["output_shape"]),
+        output_shape=layers[positions[-1]].output_shape,
         layers=positions,
         last=positions,
-        parameters=sum(layers[position]["parameters"] for position in positions),
-        macs=sum(layers[position]["macs"] for position in positions),
+        parameters=sum(layers[position].parameters for position in positions),
+        macs=sum(layers[position].macs for position in positions),
     )
 
 
 def _extended(block: Block, layers: Sequence[Layer], positions: tuple[int, ...]) -> Block:
     more = _block(layers, positions, "layer", "", ())
-    word = WORDS.get(layers[positions[-1]]["type"], layers[positions[-1]]["type"].lower())
+    word = WORDS.get(layers[positions[-1]].type, layers[positions[-1]].type.lower())
     return replace(
         block,
         extras=tuple(dict.fromkeys((*block.extras, word))),
@@ -258,7 +256,7 @@ def _auxiliaries(layers: Sequence[Layer], main: set[int], blocks: Sequence[Block
     sides: dict[int, list[int]] = {}  # by the layer of the main way that they read
     roots: dict[int, int] = {}
     for position in sorted(set(range(len(layers))) - main):
-        source = layers[position]["inputs"][0]
+        source = layers[position].inputs[0]
         roots[position] = roots.get(source, source)
         sides.setdefault(roots[position], []).append(position)
     for root, positions in sides.items():

@@ -1,15 +1,14 @@
-"""Two descriptions of nets (`core.architectures.describe`) side by side."""
+"""Two descriptions of models side by side."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from difflib import SequenceMatcher
-from typing import Any
 
 import pandas as pd
 
 from core.analysis.blocks import step
+from core.architectures.description import Description, LayerDescription
 
 MEASURES = {
     "parameters": "total_parameters",
@@ -21,17 +20,17 @@ MEASURES = {
 }
 
 
-def difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.DataFrame:
+def difference(first: Description, second: Description) -> pd.DataFrame:
     """A row a measure: measure, first, second, difference (second - first), ratio (second / first).
 
     The measures of both nets, the training memory in MiB, then how many layers of each type; the ratio is NaN
     where the first has none.
     """
-    rows = {measure: (first[key], second[key]) for measure, key in MEASURES.items()}
-    memory = f"training memory at batch {first['memory']['batch_size']}, MiB"
-    rows[memory] = tuple(round(net["memory"]["total"] / 2**20) for net in (first, second))
-    rows["layers"] = (len(first["layers"]), len(second["layers"]))
-    types = [Counter(layer["type"] for layer in net["layers"]) for net in (first, second)]
+    rows = {measure: (getattr(first, key), getattr(second, key)) for measure, key in MEASURES.items()}
+    memory = f"training memory at batch {first.memory.batch_size}, MiB"
+    rows[memory] = (round(first.memory.total / 2**20), round(second.memory.total / 2**20))
+    rows["layers"] = (len(first.layers), len(second.layers))
+    types = [Counter(layer.type for layer in net.layers) for net in (first, second)]
     for kind, _ in (types[0] + types[1]).most_common():
         rows[f"{kind} layers"] = (types[0][kind], types[1][kind])
     frame = pd.DataFrame(
@@ -42,13 +41,13 @@ def difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.DataFr
     return frame
 
 
-def aligned_layers(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.DataFrame:
+def aligned_layers(first: Description, second: Description) -> pd.DataFrame:
     """The layers of both nets beside each other, a row a layer: first, second, same.
 
     Layers correspond when they do the same and give the same shape; a layer of one net alone has an empty
     cell beside it.
     """
-    words = [[_words(layer) for layer in net["layers"]] for net in (first, second)]
+    words = [[_words(layer) for layer in net.layers] for net in (first, second)]
     rows: list[tuple[str, str, bool]] = []
     for kind, a, b, c, d in SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
         left, right = words[0][a:b], words[1][c:d]
@@ -58,5 +57,5 @@ def aligned_layers(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.Da
     return pd.DataFrame(rows, columns=["first", "second", "same"])
 
 
-def _words(layer: Mapping[str, Any]) -> str:
-    return f"{step(layer)} → {'×'.join(map(str, layer['output_shape']))}"
+def _words(layer: LayerDescription) -> str:
+    return f"{step(layer)} → {'×'.join(map(str, layer.output_shape))}"

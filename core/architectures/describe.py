@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 from core.architectures import Shape, build_model
+from core.architectures.description import Description, LayerDescription, MemoryEstimate
 from core.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -23,90 +24,6 @@ else:
 BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 FLOAT32 = 4  # weights stay float32 under mixed precision
 GRAPH_BYTES_PER_CALL = 2 << 20  # measured over residual and inception nets: 1.8 to 2.3 MiB
-
-
-@dataclass(frozen=True)
-class LayerDescription:
-    """One layer as it works on one image.
-
-    output_shape: without the batch. macs: multiply-accumulates of the weights, biases and normalisation left
-    out. connections: the same with biases, as older papers count. activation_bytes: size of the output.
-    trainable_parameters: 0 in a layer that is frozen.
-    inputs: positions in the list of the layers it reads; none for what reads the image. window, strides:
-    height and width of what slides over a map, empty for other layers.
-    """
-
-    name: str
-    type: str
-    output_shape: tuple[int, ...]
-    parameters: int
-    trainable_parameters: int
-    macs: int
-    connections: int
-    activation_bytes: int
-    inputs: tuple[int, ...]
-    window: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class MemoryEstimate:
-    """Bytes that a training step adds to a process that has already trained some small net.
-
-    activations: what the backward pass needs of the layers' outputs. workspace: the two largest gradients of
-    activations in flight, and three intermediate results of the largest weight's update. graph: the traced
-    program, which lies in the host's memory on whatever device the net trains. per_image: what each further
-    image of the batch adds.
-    """
-
-    batch_size: int
-    weights: int
-    gradients: int
-    optimizer: int
-    activations: int
-    workspace: int
-    graph: int
-    per_image: int
-
-    @property
-    def total(self) -> int:
-        parts = (self.weights, self.gradients, self.optimizer, self.activations, self.workspace, self.graph)
-        return sum(parts)
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a net costs. Auxiliary classifiers count where the net was built with them.
-
-    macs: multiply-accumulates for one image. receptive_field: side in pixels of the square of the input that
-    one position of the last map sees, borders ignored. depth: layers with multiply-accumulates (convolutions,
-    dense layers and the like, not normalisation) on the longest path from the image to the answer.
-    """
-
-    name: str
-    input_shape: Shape
-    classes: int
-    total_parameters: int
-    trainable_parameters: int
-    macs: int
-    receptive_field: int
-    depth: int
-    layers: tuple[LayerDescription, ...]
-    memory: MemoryEstimate
-
-    @property
-    def non_trainable_parameters(self) -> int:
-        return self.total_parameters - self.trainable_parameters
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as lists, numbers and words, fit for JSON."""
-        return {
-            **asdict(self),
-            "input_shape": list(self.input_shape),
-            "non_trainable_parameters": self.non_trainable_parameters,
-            "layers": [{**asdict(layer), "output_shape": list(layer.output_shape)} for layer in self.layers],
-            "memory": {**asdict(self.memory), "total": self.memory.total},
-        }
 
 
 def describe(

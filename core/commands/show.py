@@ -127,17 +127,17 @@ def describe(
     if transfer:
         named = {"model.name": architecture} | {f"model.options.{key}": options[key] for key in options}
         model = ExperimentConfig().with_values(named | transfer).model
-        facts = client.describe_transfer(get_settings(), model, shape, classes, batch)
+        description = client.describe_transfer(get_settings(), model, shape, classes, batch)
     else:
-        facts = client.describe(get_settings(), architecture, shape, classes, options, batch)
+        description = client.describe(get_settings(), architecture, shape, classes, options, batch)
     if as_json:
-        print_json(facts)
+        print_json(description.to_dict())
         return
     columns = ("name", "type", "output_shape", "parameters", "trainable_parameters", "macs")
-    print_rows([{key: layer[key] for key in columns} for layer in facts["layers"]], False)
+    print_rows([{key: getattr(layer, key) for key in columns} for layer in description.layers], False)
     for key in ("total_parameters", "trainable_parameters", "macs", "depth"):
-        click.echo(f"{key.replace('_', ' ')}: {facts[key]:,}")
-    click.echo(f"memory of a training with batches of {batch}: {byte_size(facts['memory']['total'])}")
+        click.echo(f"{key.replace('_', ' ')}: {getattr(description, key):,}")
+    click.echo(f"memory of a training with batches of {batch}: {byte_size(description.memory.total)}")
     click.echo(PROCESS_MEMORY)
 
 

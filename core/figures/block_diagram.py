@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from core.analysis.blocks import Block, step
+from core.architectures.description import LayerDescription
 
 FILLS = {  # tints of the palette, dark enough for black letters on them in either theme
     "layer": "#DCEBF5",
@@ -35,18 +35,18 @@ def draw(blocks: Sequence[Block], input_shape: Sequence[int]) -> str:
     return "\n".join([*lines, "}"])
 
 
-def draw_inside(layers: Sequence[Mapping[str, Any]], block: Block) -> str:
+def draw_inside(layers: Sequence[LayerDescription], block: Block) -> str:
     """Every layer of one repetition of a block, and how they are wired."""
     lines = [_header(), 'in [label="", shape=point, width=0.08]']
     inside = set(block.last)
     for position in block.last:
         layer = layers[position]
-        fill = FILLS["layer"] if layer["parameters"] else PLAIN
-        label = _label(step(layer), [], layer["output_shape"])
+        fill = FILLS["layer"] if layer.parameters else PLAIN
+        label = _label(step(layer), [], layer.output_shape)
         lines.append(f"layer{position} [label={label}, fillcolor={_quoted(fill)}]")
-        sources = [source for source in layer["inputs"] if source in inside]
+        sources = [source for source in layer.inputs if source in inside]
         lines += [f"layer{source} -> layer{position}" for source in sources]
-        if len(sources) < max(1, len(layer["inputs"])):
+        if len(sources) < max(1, len(layer.inputs)):
             lines.append(f"in -> layer{position}")
     return "\n".join([*lines, "}"])
 

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from core.analysis.comparable import DEFAULTS, OPTIONS, Comparison, Competitor, default_options, normal
 from core.analysis.values import number, text
+from core.architectures.description import Description
 from core.figures.style import GREY, PALETTE, finish, plain
 
 NET = "params.model.name"
@@ -39,7 +40,7 @@ class Cost:
 
 
 def collect(
-    descriptions: Mapping[str, Mapping[str, Any]],
+    descriptions: Mapping[str, Description],
     families: Mapping[str, str],
     runs: pd.DataFrame,
     competitors: Sequence[Competitor] = (),
@@ -52,8 +53,8 @@ def collect(
     trained = _trained(runs, families, competitors)
     nets = set(runs.loc[runs["run_id"].isin([cost.run_id for cost in trained]), NET]) if trained else set()
     described = [
-        Cost(name, families[name], facts["total_parameters"], facts["macs"])
-        for name, facts in descriptions.items()
+        Cost(name, families[name], description.total_parameters, description.macs)
+        for name, description in descriptions.items()
         if name not in nets
     ]
     return _apart(trained) + _apart(described)

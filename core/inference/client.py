@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
@@ -12,15 +12,31 @@ from typing import Any
 
 import numpy as np
 
-from core.architectures import architectures
+from core.architectures import Shape, architectures
+from core.architectures.description import Description
 from core.config import ExperimentConfig, ModelConfig
+from core.inference.messages import (
+    Answer,
+    CheckModel,
+    Describe,
+    DescribeTransfer,
+    Failure,
+    ModelImages,
+    Predict,
+    PredictionAnswer,
+    Preview,
+    Request,
+    Takes,
+    to_message,
+)
 from core.inference.wire import read_address, receive, send
 from core.system.daemon import Daemon
+from core.system.records import from_json_values
 from core.system.settings import Settings
 
 START_S = 60.0  # importing Keras takes some seconds, on a busy machine many
-ANSWER_S = 300.0  # the largest nets take a while to describe
-LOOK_S = 1.0  # how often it is asked whether somebody still waits for an answer
+ANSWER_S = 300.0  # the largest models take a while to describe
+LOOK_S = 1.0  # interval of checks whether the caller still waits
 
 
 class InferenceError(RuntimeError):
@@ -47,21 +63,9 @@ ANYBODY = Caller()  # who waits for as long as the connection lasts
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What one net says of one image: the most probable classes first.
+class Prediction(PredictionAnswer):
+    """What a model answers for one image. pixels: what the model got of it, uint8 `(H, W, C)`."""
 
-    notes: sentences about how the image was read, where a person should know. inversion: a sentence where the
-    image looks like a negative of the training images. views: what the answer is averaged over.
-    preprocessing: a sentence where it is not known how the model's images were preprocessed. pixels: what the
-    model got of the image, uint8 `(H, W, C)`.
-    """
-
-    classes: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    notes: tuple[str, ...] = ()
-    inversion: str = ""
-    views: str = ""
-    preprocessing: str = ""
     pixels: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
@@ -79,89 +83,55 @@ def predict(
     images: the files' bytes, of any format that an import reads. invert: exchange dark and light first.
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
-    header = {"do": "predict", "run_id": run_id, "top_k": top_k, "invert": invert}
-    answers, blobs = _exchange(settings, header, images, caller)
+    answers, blobs = _exchange(settings, Predict(run_id, top_k, invert), images, caller)
     return [
-        Prediction(
-            classes=tuple(one["classes"]),
-            probabilities=tuple(one["probabilities"]),
-            notes=tuple(one["notes"]),
-            inversion=one["inversion"],
-            views=one["views"],
-            preprocessing=one["preprocessing"],
-            pixels=np.frombuffer(pixels, np.uint8).reshape(one["shape"]),
-        )
+        Prediction(**vars(one), pixels=np.frombuffer(pixels, np.uint8).reshape(one.shape))
         for one, pixels in zip(answers, blobs, strict=True)
     ]
 
 
-def takes(settings: Settings, run_id: str, caller: Caller = ANYBODY) -> dict[str, Any]:
-    """What the model of a run of another program takes: its `shape` (height, width, channels), and `classes`.
+def takes(settings: Settings, run_id: str, caller: Caller = ANYBODY) -> ModelImages:
+    """Return which images the model of another program's run takes.
 
-    `note` says what is not known. Raises InferenceError when the run has no Keras model of images.
+    Raises InferenceError when the run has no Keras model of images.
     """
-    return _ask(settings, {"do": "takes", "run_id": run_id}, caller)
+    return _ask(settings, Takes(run_id), caller)
 
 
 def describe(
     settings: Settings,
     name: str,
-    input_shape: tuple[int, int, int] | None,
+    input_shape: Shape | None,
     num_classes: int | None,
     options: dict[str, Any],
     batch_size: int = 32,
     caller: Caller = ANYBODY,
-) -> dict[str, Any]:
-    """Layers and counts of an architecture; keys as `core.architectures.describe` gives them."""
-    return _ask(
-        settings,
-        {
-            "do": "describe",
-            "name": name,
-            "input_shape": input_shape,
-            "num_classes": num_classes,
-            "options": options,
-            "batch_size": batch_size,
-        },
-        caller,
-    )
+) -> Description:
+    """Describe an architecture. None: its own input shape or number of classes."""
+    return _ask(settings, Describe(name, input_shape, num_classes, options, batch_size), caller)
 
 
 def describe_transfer(
     settings: Settings,
     model: ModelConfig,
-    image_shape: tuple[int, int, int] | None,
+    image_shape: Shape | None,
     num_classes: int | None,
     batch_size: int = 32,
     caller: Caller = ANYBODY,
-) -> dict[str, Any]:
-    """Layers and counts of a config's net with its head, and what is frozen; keys as for `describe`."""
-    header = {
-        "do": "describe_transfer",
-        "model": model.model_dump(),
-        "image_shape": image_shape,
-        "num_classes": num_classes,
-        "batch_size": batch_size,
-    }
-    return _ask(settings, header, caller)
+) -> Description:
+    """Describe the model of a config with its head, and what is frozen."""
+    return _ask(settings, DescribeTransfer(model, image_shape, num_classes, batch_size), caller)
 
 
 def check_model(
     settings: Settings,
     model: ModelConfig,
-    image_shape: tuple[int, int, int],
+    image_shape: Shape,
     num_classes: int,
     preprocessing: str,
 ) -> str:
-    """Build a model of somebody's own and say in a sentence why it must not be trained; empty: it may."""
-    header = {
-        "do": "check_model",
-        "model": model.model_dump(),
-        "image_shape": image_shape,
-        "num_classes": num_classes,
-        "preprocessing": preprocessing,
-    }
-    return _ask(settings, header)
+    """Build a user's own model; return why it must not be trained, in a sentence, or an empty text."""
+    return _ask(settings, CheckModel(model, image_shape, num_classes, preprocessing))
 
 
 def preview(
@@ -173,12 +143,12 @@ def preview(
     seed: int = 0,
     caller: Caller = ANYBODY,
 ) -> list[bytes]:
-    """One image of the config's dataset `count` times as the net will get it in training: PNG files.
+    """Return one image of the config's dataset `count` times as the model gets it in training: PNG files.
 
     The same seed draws the same changes. Raises InferenceError when the config cannot be.
     """
-    header = {"do": "preview", "tree": config.model_dump(), "row": int(row), "count": count, "seed": seed}
-    return [base64.b64decode(image) for image in _ask(settings, header, caller)]
+    request = Preview(config.model_dump(), int(row), count, seed)
+    return [base64.b64decode(image) for image in _ask(settings, request, caller)]
 
 
 def inference_of(settings: Settings) -> Daemon:
@@ -186,33 +156,34 @@ def inference_of(settings: Settings) -> Daemon:
     return Daemon(settings, "inference", ("-m", "core.inference"))
 
 
-def _ask(settings: Settings, header: dict[str, Any], caller: Caller = ANYBODY) -> Any:
-    return _exchange(settings, header, [], caller)[0]
+def _ask(settings: Settings, request: Request[Answer], caller: Caller = ANYBODY) -> Answer:
+    return _exchange(settings, request, (), caller)[0]
 
 
 def _exchange(
-    settings: Settings,
-    header: dict[str, Any],
-    blobs: Sequence[bytes],
-    caller: Caller,
-) -> tuple[Any, list[bytes]]:
-    """Send a request; returns what is answered, and the blobs of the answer."""
+    settings: Settings, request: Request[Answer], blobs: Sequence[bytes], caller: Caller
+) -> tuple[Answer, list[bytes]]:
+    """Send a request; return the answer, and the blobs that came with it. Raises InferenceError."""
     give_up = time.monotonic() + ANSWER_S
     with _connect(settings) as connection:
         try:
-            send(connection, {**header, "visit": caller.visit}, tuple(blobs))
+            send(connection, to_message(request, caller.visit), tuple(blobs))
             while not connection.poll(LOOK_S):
                 if caller.has_left():
                     raise InferenceError("The request was cancelled.")
                 if time.monotonic() > give_up:
                     raise InferenceError(f"The prediction process gave no answer within {ANSWER_S:.0f} s.")
-            answer, received = receive(connection)
+            message, received = receive(connection)
         except (EOFError, OSError) as error:
             raise Unreachable("The prediction process ended while it was asked. Try again.") from error
-    if "error" in answer:
-        hint = OTHER_FOLDER if answer.get("unknown") and _names_own_model(header) else ""
-        raise InferenceError(answer["error"] + hint)
-    return answer["value"], received
+    if "error" in message:
+        failure = from_json_values(Failure, message)
+        hint = OTHER_FOLDER if failure.unknown and _names_own_model(request) else ""
+        raise InferenceError(failure.error + hint)
+    try:
+        return from_json_values(request.answer, message.get("value")), received
+    except ValueError as error:
+        raise InferenceError(f"The answer of the prediction process cannot be read: {error}") from error
 
 
 OTHER_FOLDER = (
@@ -221,10 +192,17 @@ OTHER_FOLDER = (
 )
 
 
-def _names_own_model(header: Mapping[str, Any]) -> bool:
+def _names_own_model(request: Request) -> bool:
     """Whether a request is about an architecture that this process has from `ARCHLAB_ARCHITECTURES`."""
-    model = header.get("model") or header.get("tree", {}).get("model") or header
-    name = model.get("name", "")
+    match request:
+        case Describe():
+            name = request.name
+        case DescribeTransfer() | CheckModel():
+            name = request.model.name
+        case Preview():
+            name = request.tree["model"]["name"]
+        case _:
+            return False
     return name in architectures and architectures.origin(name) is not None
 
 

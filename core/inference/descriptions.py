@@ -9,11 +9,13 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from core.architectures import Shape, architectures, check_net
+from core.architectures.description import Description
 from core.inference import client
 from core.inference.client import ANYBODY, Caller
 from core.system.files import read_state, write_whole
@@ -46,39 +48,23 @@ class NetRequest:
         return NetRequest(self.name, shape, classes, options, self.batch_size)
 
 
-def describe(settings: Settings, request: NetRequest, caller: Caller = ANYBODY) -> dict[str, Any]:
-    """The description, from the cache or from the prediction process.
+def describe(settings: Settings, request: NetRequest, caller: Caller = ANYBODY) -> Description:
+    """Return the description, from the cache or from the prediction process.
 
-    Raises ValueError for what the net cannot take, InferenceError when it cannot be built.
+    Raises ValueError for what the model cannot take, InferenceError when it cannot be built.
     """
     known = cached(settings, request)
     if known is not None:
         return known
     whole, path = request.complete(), cache_file(settings, request)
-    facts = client.describe(
+    description = client.describe(
         settings, whole.name, whole.input_shape, whole.num_classes, whole.options, BATCH_SIZE, caller
     )
-    with suppress(OSError):  # a disk that is full costs the next one who asks some seconds
+    with suppress(OSError):  # on a full disk the next caller waits again
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(facts))
+        write_whole(path, json.dumps(description.to_dict()))
         _forget_oldest(path.parent)
-    return at_batch_size(facts, whole.batch_size)
-
-
-def at_batch_size(facts: dict[str, Any], batch_size: int) -> dict[str, Any]:
-    """A description with its memory at another batch size: what each image adds is in it."""
-    memory = facts.get("memory")
-    if memory is None or memory["batch_size"] == batch_size:
-        return facts
-    more = batch_size - memory["batch_size"]
-    each = memory["activations"] // memory["batch_size"]
-    changed = {
-        "batch_size": batch_size,
-        "activations": memory["activations"] + more * each,
-        "workspace": memory["workspace"] + more * (memory["per_image"] - each),
-        "total": memory["total"] + more * memory["per_image"],
-    }
-    return {**facts, "memory": memory | changed}
+    return description.at_batch_size(whole.batch_size)
 
 
 def _forget_oldest(folder: Path) -> None:
@@ -89,10 +75,25 @@ def _forget_oldest(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def cached(settings: Settings, request: NetRequest) -> dict[str, Any] | None:
-    """The description if it was made before. Raises ValueError for what the net cannot take."""
-    found = read_state(cache_file(settings, request))
-    return None if found is None else at_batch_size(found, request.batch_size)
+def cached(settings: Settings, request: NetRequest) -> Description | None:
+    """Return the description if it was made before. Raises ValueError for what the model cannot take."""
+    path = cache_file(settings, request)
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    found = _read(path, state.st_mtime_ns, state.st_size)
+    return None if found is None else found.at_batch_size(request.batch_size)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, mtime_ns: int, size: int) -> Description | None:
+    """Read a file of the cache once for each state of it; None where it is damaged."""
+    values = read_state(path)
+    try:
+        return None if values is None else Description.from_dict(values)
+    except ValueError:
+        return None
 
 
 def cache_file(settings: Settings, request: NetRequest) -> Path:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from core.architectures.answer import ADDED, with_probabilities
+from core.inference.messages import ModelImages
 from core.inference.notes import GIVEN_AS_THEY_ARE, no_keras_model
 from core.tracking.store import RunStore
 
@@ -23,13 +24,10 @@ KEPT = 4  # loaded at once
 
 
 class Classifier(NamedTuple):
-    """A model that answers probabilities `(N, classes)` or `(N, 1)`, and the facts of its images.
-
-    facts: as far as `schema.DATA` of a run of ArchLab has them, and `note`, what is not known.
-    """
+    """A model that answers probabilities `(N, classes)` or `(N, 1)`, and the images that it takes."""
 
     model: keras.Model
-    facts: dict[str, Any]
+    images: ModelImages
 
 
 def foreign_classifier(store: RunStore, run_id: str) -> Classifier:
@@ -75,14 +73,8 @@ def _classifier(path: Path) -> Classifier:
     note = GIVEN_AS_THEY_ARE
     if added:
         note += " Its last layer has no activation: its values were taken as logits, with a softmax."
-    facts = {
-        "shape": list(shape),
-        "classes": [f"class {index}" for index in range(classes)],
-        "policy": "stretch",
-        "brightness": {},
-        "note": note,
-    }
-    return Classifier(answering, facts)
+    names = tuple(f"class {index}" for index in range(classes))
+    return Classifier(answering, ModelImages(shape, names, "stretch", brightness={}, note=note))
 
 
 def _image_shape(model: keras.Model) -> tuple[int, int, int]:

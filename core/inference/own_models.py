@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from typing import Any
 
 from core.architectures import Shape, architectures
 from core.architectures.answer import ModelError
 from core.config import ModelConfig
 from core.inference import client
 from core.inference.descriptions import code_version, own_code
+from core.inference.messages import CheckModel
 from core.registry import UnknownName
 from core.system.settings import Settings
 
@@ -45,23 +45,23 @@ def problem(
     return found
 
 
-def check(model: dict[str, Any], image_shape: Shape, num_classes: int, preprocessing: str) -> str:
+def check(request: CheckModel) -> str:
     """Build the model and check it, in the prediction process; returns what `problem` returns."""
     import keras
 
     from core.architectures.model_check import check_own_model
     from core.architectures.transfer import assemble
 
-    chosen = ModelConfig(**model)
-    height, width, channels = image_shape
+    name = request.model.name
     try:
-        check_own_model(chosen.name, assemble(chosen, (height, width, channels), num_classes), preprocessing)
+        built = assemble(request.model, request.image_shape, request.num_classes)
+        check_own_model(name, built, request.preprocessing)
     except UnknownName:
         raise
     except ModelError as error:
         return str(error)
     except Exception as error:  # code of the model's author
-        return f"{chosen.name} cannot be built: {' '.join(str(error).split()) or type(error).__name__}"
+        return f"{name} cannot be built: {' '.join(str(error).split()) or type(error).__name__}"
     finally:
         keras.backend.clear_session()
     return ""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,17 +15,18 @@ from core import datasets
 from core.architectures import load_layers
 from core.architectures.answer import class_probabilities
 from core.datasets.brightness import Usual, usual_brightness
-from core.datasets.decode import Decoded, Target, Unreadable, decode_image
+from core.datasets.decode import Decoded
 from core.datasets.value_range import FULL_RANGE
 from core.experiment.views import averaged
-from core.inference.facts import logged_facts
 from core.inference.foreign import check_probabilities, foreign_classifier
+from core.inference.logged_images import logged_images
+from core.inference.messages import ModelImages, PredictionAnswer
 from core.inference.notes import inversion_note, value_notes, views_note
 from core.registry import UnknownName
 from core.tracking import schema
 from core.tracking.store import RunStore
 
-KEPT_MODELS = 4  # loaded at once; the one that was not used for longest goes
+KEPT_MODELS = 4  # in memory at once; the least recently used one is dropped
 BATCH = 64
 TEST_TIME = "augmentation.test_time"  # the parameter that names the views
 
@@ -33,9 +34,10 @@ _models: OrderedDict[tuple[Path, str], keras.Model] = OrderedDict()
 
 
 def load(path: Path, views: str = "none") -> keras.Model:
-    """A saved model, in Keras' safe mode: a file can bring weights and layers, never code.
+    """Load a saved model in Keras' safe mode: a file can bring weights and layers, never code.
 
-    views: the views that it averages over, as in `core.experiment.views`.
+    views: the views that it averages over, as in `core.experiment.views`. Raises ValueError for a damaged
+    file.
     """
     key = path, views
     if key in _models:
@@ -54,37 +56,33 @@ def load(path: Path, views: str = "none") -> keras.Model:
 
 
 class Opened(NamedTuple):
-    """A run's model, and what it takes and answers: `schema.DATA`, or what a foreign model's file tells.
+    """A run's model, and the images that it takes.
 
-    views: what the answer is averaged over. foreign: another program logged it.
+    views: what the answer is averaged over, as in `core.experiment.views`. foreign: whether another program
+    logged it.
     """
 
     model: keras.Model
-    data: dict[str, Any]
+    images: ModelImages
     views: str
     foreign: bool
 
-    @property
-    def target(self) -> Target:
-        """What its images become."""
-        return Target.of_run(self.data)
-
 
 def open_model(store: RunStore, run_id: str) -> Opened:
-    """Load the model of a run, or have it at hand.
+    """Return the model of a run, loaded unless it is in memory.
 
     Raises UnknownRun, FileNotFoundError when the run has no model, ValueError for one that cannot be used.
     """
     state = store.state(run_id)
     try:
-        data = logged_facts(store, run_id)
-        if data is None:
+        images = logged_images(store, run_id)
+        if images is None:
             classifier = foreign_classifier(store, run_id)
-            return Opened(classifier.model, classifier.facts, "none", True)
-        views = store.run(run_id).data.params.get(TEST_TIME, "none")  # the demo answers as the evaluation did
-        return Opened(load(store.models.file(run_id), views), data, views, False)
+            return Opened(classifier.model, classifier.images, "none", True)
+        views = store.run(run_id).data.params.get(TEST_TIME, "none")  # as the evaluation of the run averaged
+        return Opened(load(store.models.file(run_id), views), images, views, False)
     except FileNotFoundError as error:
-        if schema.NUMBER not in state.tags:  # of another program: the sentence says what it lacks
+        if schema.NUMBER not in state.tags:  # of another program: the error says what it lacks
             raise
         raise FileNotFoundError(
             f"'{state.name}' is {state.status} and has no saved model; only a finished run can predict."
@@ -93,77 +91,58 @@ def open_model(store: RunStore, run_id: str) -> Opened:
         ) from error
 
 
-def predict(
-    store: RunStore, run_id: str, blobs: Sequence[bytes], top_k: int = 5, invert: bool = False
-) -> list[dict[str, Any]]:
-    """The `top_k` most probable classes of each image, as `core.inference.client.predict` describes.
-
-    Raises ValueError naming an image that cannot be read, and as `open_model` does.
-    """
-    opened = open_model(store, run_id)
-    decoded = [_decoded(blob, opened.target, number) for number, blob in enumerate(blobs, start=1)]
-    return answers(opened, decoded, top_k, invert)
-
-
 def answers(
     opened: Opened, decoded: Sequence[Decoded], top_k: int = 5, invert: bool = False
-) -> list[dict[str, Any]]:
-    """What a model says of images that were decoded for it (`Opened.target`), as `predict` does."""
+) -> tuple[PredictionAnswer, ...]:
+    """Return the `top_k` most probable classes of images that were decoded for the model.
+
+    decoded: by `opened.images.target`. Raises ValueError where another program's model answers no
+    probabilities.
+    """
     pixels = shown_to_model(decoded, invert)
-    outputs = opened.model.predict(pixels.astype("float32"), batch_size=BATCH, verbose=0)
-    if opened.foreign:
-        return _foreign_answers(np.asarray(outputs, "float32"), decoded, opened.data, top_k)
-    usual = training_brightness(opened.data)
-    return [
-        {
-            **_top(probabilities, opened.data["classes"], top_k),
-            "notes": value_notes(opened.target.values, image),
-            "inversion": inversion_note(usual, one),
-            "views": views_note(opened.views),
-            "preprocessing": "",
-        }
-        for probabilities, image, one in zip(class_probabilities(outputs), decoded, pixels, strict=True)
-    ]
+    outputs = np.asarray(opened.model.predict(pixels.astype("float32"), batch_size=BATCH, verbose=0))
+    if opened.foreign:  # it gets the pixels as they are
+        outputs = outputs.astype("float32")
+        check_probabilities(outputs)
+    usual = training_brightness(opened.images)
+    found = []
+    for probabilities, image, one in zip(class_probabilities(outputs), decoded, pixels, strict=True):
+        order = np.argsort(-probabilities, kind="stable")[:top_k]
+        height, width, channels = one.shape
+        answer = PredictionAnswer(
+            classes=tuple(opened.images.classes[index] for index in order),
+            probabilities=tuple(float(probabilities[index]) for index in order),
+            shape=(height, width, channels),
+            notes=_notes(opened, image),
+            inversion=inversion_note(usual, one),
+            views=views_note(opened.views),
+            preprocessing=opened.images.note,
+        )
+        found.append(answer)
+    return tuple(found)
 
 
 def shown_to_model(decoded: Sequence[Decoded], invert: bool) -> np.ndarray:
-    """What a model gets of images: uint8 `(N, H, W, C)`."""
+    """Return what a model gets of images: uint8 `(N, H, W, C)`."""
     images = np.stack([image.pixels for image in decoded])
     return 255 - images if invert else images
 
 
-def takes(store: RunStore, run_id: str) -> dict[str, Any]:
-    """What the model of a run of another program takes, as `core.inference.client.takes` describes."""
-    return foreign_classifier(store, run_id).facts
+def takes(store: RunStore, run_id: str) -> ModelImages:
+    """Return the images that the model of another program's run takes. Raises as `foreign_classifier`."""
+    return foreign_classifier(store, run_id).images
 
 
-def _foreign_answers(
-    outputs: np.ndarray, decoded: Sequence[Decoded], data: dict[str, Any], top_k: int
-) -> list[dict[str, Any]]:
-    """`predict` with a model that another program logged: it gets the pixels as they are."""
-    check_probabilities(outputs)
-    return [
-        {
-            **_top(probabilities, data["classes"], top_k),
-            "notes": [f"The image has more than 8 bits: {FULL_RANGE}."] if image.deep else [],
-            "inversion": "",
-            "views": "",
-            "preprocessing": data["note"],
-        }
-        for probabilities, image in zip(class_probabilities(outputs), decoded, strict=True)
-    ]
-
-
-def training_brightness(data: dict[str, Any]) -> Usual:
-    """How bright the training images are: as the run wrote it down, else as its dataset has it, or empty."""
-    if "brightness" in data:
-        return data["brightness"]
+def training_brightness(images: ModelImages) -> Usual:
+    """Return how bright the training images are: as logged, else as the dataset has it, or empty."""
+    if images.brightness is not None:
+        return images.brightness
     try:
-        if datasets.info(data["name"]).fingerprint != data["fingerprint"]:
+        if datasets.info(images.name).fingerprint != images.fingerprint:
             return {}
     except (UnknownName, datasets.DatasetError):
         return {}
-    return _brightness_of(data["name"], bool(data.get("grey")), data["fingerprint"])
+    return _brightness_of(images.name, images.grey, images.fingerprint)
 
 
 @lru_cache(maxsize=16)
@@ -172,16 +151,8 @@ def _brightness_of(name: str, grey: bool, fingerprint: str) -> Usual:
     return usual_brightness(dataset, dataset.indices("train"))
 
 
-def _decoded(blob: bytes, target: Target, number: int) -> Decoded:
-    try:
-        return decode_image(blob, target)
-    except Unreadable as error:
-        raise ValueError(f"Image {number} {error}.") from error
-
-
-def _top(probabilities: np.ndarray, classes: list[str], top_k: int) -> dict[str, Any]:
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return {
-        "classes": [classes[index] for index in order],
-        "probabilities": [float(probabilities[index]) for index in order],
-    }
+def _notes(opened: Opened, image: Decoded) -> tuple[str, ...]:
+    """Return sentences on how a deep image was read; a foreign model gives no rule for that."""
+    if opened.foreign:
+        return (f"The image has more than 8 bits: {FULL_RANGE}.",) if image.deep else ()
+    return tuple(value_notes(opened.images.target.values, image))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from functools import lru_cache
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +17,7 @@ from core.experiment.augmentation import augment, mixing_layer
 from core.experiment.preparation import preparation
 from core.experiment.preprocessing import needs_mean, training_mean
 from core.experiment.pretrained import check_weights
+from core.inference.messages import Preview
 from core.tracking.store import RunStore
 
 PARTNERS = 24  # other images of the batch, which mixing takes from
@@ -25,7 +25,7 @@ MAX_SIDE = 384  # pixels, of what is shown: eight of the size that a net may wan
 RANGES = {"scale": (0.0, 1.0), "tf": (-1.0, 1.0)}  # what 0-255 becomes; of others it depends on the image
 
 
-def preview(store: RunStore, tree: dict[str, Any], row: int, count: int, seed: int) -> list[str]:
+def preview(store: RunStore, request: Preview) -> tuple[str, ...]:
     """One image `count` times as the net gets it in training: PNG files in base64.
 
     tree: a whole config. store: of the runs and weights it may start from, which choose the preprocessing.
@@ -33,24 +33,24 @@ def preview(store: RunStore, tree: dict[str, Any], row: int, count: int, seed: i
     values depends on the image, and smaller where a side is longer than `MAX_SIDE`. Raises ValueError for an
     unknown row and for what the config cannot have.
     """
-    config = from_mapping(tree)
+    config, row = from_mapping(request.tree), request.row
     dataset = datasets.load(config.data.name, grey=config.data.grey)
     if not 0 <= row < len(dataset):
         raise ValueError(f"Rows of '{config.data.name}' go from 0 to {len(dataset) - 1}. Received: {row}.")
     choices.check(config, dataset.info)
     config = config.with_values({"data.preprocessing": check_weights(config, store)})
-    values = _as_the_net_gets(config, dataset, row, count, seed)
+    values = _model_input(config, dataset, request)
     low, high = RANGES.get(config.data.preprocessing, (float(values.min()), float(values.max())))
     shown = np.clip((values - low) * 255 / max(high - low, 1e-6), 0, 255).round().astype("uint8")
     if config.data.preprocessing == "caffe":
         shown = shown[..., ::-1]  # its blue, green, red as red, green, blue
-    return [base64.b64encode(to_png(image, MAX_SIDE)).decode() for image in shown]
+    return tuple(base64.b64encode(to_png(image, MAX_SIDE)).decode() for image in shown)
 
 
-def _as_the_net_gets(
-    config: ExperimentConfig, dataset: datasets.ImageDataset, row: int, count: int, seed: int
-) -> np.ndarray:
-    rows = np.full(count, row)
+def _model_input(config: ExperimentConfig, dataset: datasets.ImageDataset, request: Preview) -> np.ndarray:
+    """Return the image as the model gets it, `count` times: float32 `(count, H, W, C)`."""
+    count, seed = request.count, request.seed
+    rows = np.full(count, request.row)
     if mixing_layer(config.augmentation, seed) is not None:
         others = np.random.default_rng(seed).choice(dataset.indices("train"), PARTNERS)
         rows = np.concatenate([rows, others])

@@ -1,28 +1,27 @@
 """Layers fold to the few blocks that a person would draw, and none is lost on the way."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from core.analysis.blocks import MAX_BLOCKS, Block, fold
 from core.analysis.net_difference import aligned_layers, difference
-from core.architectures.describe import Description
+from core.architectures.description import Description, LayerDescription
 
 
 @pytest.fixture
-def facts(described: Callable[..., Description]) -> Callable[..., dict[str, Any]]:
-    """`facts(name, **options)`: a net's description as the prediction process tells it."""
-    return lambda name, **options: described(name, **options).to_dict()
+def facts(described: Callable[..., Description]) -> Callable[..., Description]:
+    """`facts(name, **options)`: a model's description as the client reads it."""
+    return lambda name, **options: Description.from_dict(described(name, **options).to_dict())
 
 
 def titles(blocks: list[Block]) -> list[tuple[int, str]]:
     return [(block.times, block.title) for block in blocks]
 
 
-def test_resnet50_folds_to_its_four_stages(facts: Callable[..., dict[str, Any]]) -> None:
+def test_resnet50_folds_to_its_four_stages(facts: Callable[..., Description]) -> None:
     """192 layers; the paper's table 1 has 3, 4, 6 and 3 blocks of three convolutions."""
-    blocks = fold(facts("resnet50")["layers"])
+    blocks = fold(facts("resnet50").layers)
     assert titles(blocks) == [
         (1, "conv 7×7, 64"),
         (1, "max pool 3×3"),
@@ -38,8 +37,8 @@ def test_resnet50_folds_to_its_four_stages(facts: Callable[..., dict[str, Any]])
     assert blocks[5].output_shape == (7, 7, 2048)
 
 
-def test_repeated_convolutions_of_a_stage_are_one_block(facts: Callable[..., dict[str, Any]]) -> None:
-    assert titles(fold(facts("conv9")["layers"])) == [
+def test_repeated_convolutions_of_a_stage_are_one_block(facts: Callable[..., Description]) -> None:
+    assert titles(fold(facts("conv9").layers)) == [
         (3, "conv 3×3, 32"),
         (1, "max pool 2×2"),
         (3, "conv 3×3, 64"),
@@ -53,10 +52,10 @@ def test_repeated_convolutions_of_a_stage_are_one_block(facts: Callable[..., dic
 
 
 def test_branches_of_a_module_and_auxiliary_classifiers_beside_it(
-    facts: Callable[..., dict[str, Any]],
+    facts: Callable[..., Description],
 ) -> None:
     """Inception 3a of GoogLeNet's table 1; its auxiliary classifiers read 4a and 4d."""
-    blocks = fold(facts("googlenet")["layers"])
+    blocks = fold(facts("googlenet").layers)
     modules = [block for block in blocks if block.kind == "parallel"]
     assert len(modules) == 9
     assert modules[0].branches == (
@@ -74,32 +73,33 @@ def test_branches_of_a_module_and_auxiliary_classifiers_beside_it(
 @pytest.mark.parametrize(
     "name", ["resnet50", "googlenet", "conv9", "lenet5_1998", "resnet_cifar", "inception_resnet_v2"]
 )
-def test_no_layer_and_no_count_is_lost(name: str, facts: Callable[..., dict[str, Any]]) -> None:
-    layers = facts(name)["layers"]
+def test_no_layer_and_no_count_is_lost(name: str, facts: Callable[..., Description]) -> None:
+    layers = facts(name).layers
     blocks = fold(layers)
     assert sorted(position for block in blocks for position in block.layers) == list(range(len(layers)))
-    assert sum(block.parameters for block in blocks) == facts(name)["total_parameters"]
-    assert sum(block.macs for block in blocks) == facts(name)["macs"]
+    assert sum(block.parameters for block in blocks) == facts(name).total_parameters
+    assert sum(block.macs for block in blocks) == facts(name).macs
     assert len(blocks) <= MAX_BLOCKS
 
 
-def test_a_hundred_layers_deep_is_as_few_boxes_as_twenty(facts: Callable[..., dict[str, Any]]) -> None:
-    deep, shallow = (fold(facts("resnet_cifar", depth=depth)["layers"]) for depth in (110, 20))
+def test_a_hundred_layers_deep_is_as_few_boxes_as_twenty(facts: Callable[..., Description]) -> None:
+    deep, shallow = (fold(facts("resnet_cifar", depth=depth).layers) for depth in (110, 20))
     assert [block.title for block in deep] == [block.title for block in shallow]
     assert [block.times for block in deep if block.kind == "residual"] == [18, 18, 18]
 
 
-def chain(count: int) -> list[dict[str, Any]]:
+def chain(count: int) -> list[LayerDescription]:
     """Convolutions that all differ, five a map size: nothing in them repeats."""
     return [
-        {
-            "type": "Conv2D",
-            "inputs": [position - 1] if position else [],
-            "output_shape": [1000 - position // 5, 1000 - position // 5, position + 1],
-            "window": [3, 3],
-            "parameters": 1,
-            "macs": 1,
-        }
+        LayerDescription(
+            name=f"conv{position}",
+            type="Conv2D",
+            inputs=(position - 1,) if position else (),
+            output_shape=(1000 - position // 5, 1000 - position // 5, position + 1),
+            window=(3, 3),
+            parameters=1,
+            macs=1,
+        )
         for position in range(count)
     ]
 
@@ -115,7 +115,7 @@ def test_a_net_of_one_layer_is_one_block() -> None:
     assert titles(fold(chain(1))) == [(1, "conv 3×3, 1")]
 
 
-def test_difference_of_a_net_and_the_same_without_shortcuts(facts: Callable[..., dict[str, Any]]) -> None:
+def test_difference_of_a_net_and_the_same_without_shortcuts(facts: Callable[..., Description]) -> None:
     """Counts of the paper's nets at 224×224: 16 sums, three projections with their normalisations."""
     table = difference(facts("resnet34"), facts("plain34")).set_index("measure")
     assert table.loc["parameters", ["first", "second", "difference"]].tolist() == [
@@ -129,12 +129,12 @@ def test_difference_of_a_net_and_the_same_without_shortcuts(facts: Callable[...,
     assert table.loc["layers", "difference"] == -16 - 3 * 2
     assert "training memory at batch 32, MiB" in table.index
     layers = aligned_layers(facts("resnet34"), facts("plain34"))
-    assert (layers["first"] != "").sum() == len(facts("resnet34")["layers"])
-    assert (layers["second"] != "").sum() == len(facts("plain34")["layers"])
+    assert (layers["first"] != "").sum() == len(facts("resnet34").layers)
+    assert (layers["second"] != "").sum() == len(facts("plain34").layers)
     assert (layers.loc[layers["same"], "first"] == layers.loc[layers["same"], "second"]).all()
 
 
-def test_a_net_differs_from_itself_in_nothing(facts: Callable[..., dict[str, Any]]) -> None:
+def test_a_net_differs_from_itself_in_nothing(facts: Callable[..., Description]) -> None:
     table = difference(facts("conv9"), facts("conv9"))
     assert (table["difference"] == 0).all()
-    assert aligned_layers(facts("conv9"), facts("conv9"))["same"].all()
+    assert aligned_layers(facts("conv9"), facts("conv9")).same.all()

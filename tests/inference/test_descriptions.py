@@ -29,7 +29,7 @@ SMALL_RESNET = NetRequest("resnet_cifar", (32, 32, 3), 10, {"depth": 8})
 
 def test_the_second_read_does_not_ask_the_process(trained: Trained, tmp_path: Path) -> None:
     first = descriptions.describe(trained.settings, SMALL_RESNET)
-    assert first["layers"]
+    assert first.layers
     elsewhere = replace(trained.settings, home=tmp_path / "home")  # where no process was ever started
     elsewhere.cache.parent.mkdir()
     elsewhere.cache.symlink_to(trained.settings.cache)
@@ -48,7 +48,7 @@ def test_what_it_depends_on_makes_it_another(trained: Trained) -> None:
     deeper = descriptions.describe(trained.settings, changed[0])
     known = descriptions.cached(trained.settings, SMALL_RESNET)
     assert known is not None
-    assert deeper["depth"] > known["depth"]
+    assert deeper.depth > known.depth
 
 
 def test_defaults_that_are_given_are_the_same_request(trained: Trained) -> None:
@@ -107,7 +107,7 @@ def test_another_batch_size_is_worked_out_and_adds_no_file(trained: Trained) -> 
     before = sorted(folder.iterdir())
     for batch in (1, 7, 512):
         found = descriptions.describe(trained.settings, NetRequest("lenet5", batch_size=batch))
-        assert found["memory"] == describe_here("lenet5", batch_size=batch).to_dict()["memory"]
+        assert found.memory == describe_here("lenet5", batch_size=batch).memory
     assert sorted(folder.iterdir()) == before
 
 
@@ -215,7 +215,7 @@ def test_what_nobody_waits_for_any_more_is_not_built(
 
 
 def test_of_one_visit_one_model_is_built_at_a_time() -> None:
-    from core.inference.__main__ import Server
+    from core.inference.server import Server
 
     server = Server(b"key")
     held = server._of_visit("one")

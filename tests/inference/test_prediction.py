@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import stat
 import sys
+from dataclasses import replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 
@@ -15,7 +15,9 @@ import pytest
 
 from core.config import ExperimentConfig
 from core.datasets import load
+from core.datasets.decode import decode_image
 from core.inference.client import InferenceError, predict
+from core.inference.logged_images import logged_images
 from core.inference.notes import crop_note
 from core.inference.wire import address_file, read_address
 from core.system.settings import Settings
@@ -82,14 +84,14 @@ def test_the_brightness_of_an_old_run_is_found_in_its_dataset_while_that_is_the_
 ) -> None:
     from core.inference.predictor import training_brightness
 
-    data = json.loads(get_store().read_text(trained.run_id, schema.DATA))
-    logged = data.pop("brightness")
-    found = training_brightness(data)
-    assert all(
-        np.allclose(found[key], logged[key], atol=3) for key in ("mean", "edge")
-    )  # other images, alike
-    assert training_brightness({**data, "fingerprint": "another"}) == {}
-    assert training_brightness({**data, "name": "removed"}) == {}
+    images = logged_images(get_store(), trained.run_id)
+    assert images is not None
+    logged, older = images.brightness, replace(images, brightness=None)
+    assert logged is not None
+    found = training_brightness(older)
+    assert all(np.allclose(found[key], logged[key], atol=3) for key in ("mean", "edge"))  # alike, not equal
+    assert training_brightness(replace(older, fingerprint="another")) == {}
+    assert training_brightness(replace(older, name="removed")) == {}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
     import pandas as pd
 
     from core.experiment.views import averaged
-    from core.inference.predictor import predict as answer
+    from core.inference.predictor import answers, open_model
     from core.tracking.writer import MetricWriter
     from core.training.evaluation import predict_probabilities
     from core.training.experiment import load_data
@@ -132,12 +134,12 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
         rows, model = data.split.test[:8], averaged(deployable, augmentation["test_time"])
         log_evaluation(writer, dataset, rows, predict_probabilities(model, dataset, rows, 8))
     table = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
-    found = answer(store, run_id, [png(dataset.images[index]) for index in table["index"]], top_k=10)
+    opened = open_model(store, run_id)
+    decoded = [decode_image(png(dataset.images[index]), opened.images.target) for index in table["index"]]
+    found = answers(opened, decoded, top_k=10)
     for one, (_, row) in zip(found, table.iterrows(), strict=True):
-        np.testing.assert_allclose(
-            one["probabilities"], [row[f"p{name}"] for name in one["classes"]], atol=1e-5
-        )
-        assert sentence in one["views"]
+        np.testing.assert_allclose(one.probabilities, [row[f"p{name}"] for name in one.classes], atol=1e-5)
+        assert sentence in one.views
     store.client.delete_run(run_id)
 
 

@@ -113,7 +113,7 @@ import resource, sys, time
 from multiprocessing.connection import Listener
 from threading import Thread
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
-from core.inference.__main__ import Server
+from core.inference.server import Server
 server = Server(b"key")
 listener = Listener(("127.0.0.1", 0), backlog=32)
 print(listener.address[1], flush=True)

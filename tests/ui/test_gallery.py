@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.analysis.comparable import compare
 from core.architectures import architectures
+from core.architectures.description import Description, LayerDescription, MemoryEstimate
 from core.figures import block_diagram, cost_scatter
 from core.inference import descriptions, filling
 from core.inference.descriptions import NetRequest
@@ -127,13 +128,19 @@ def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
     assert count.label == "Count the other model"
     count.click().run()
     wait_for(lambda: not filling.state(settings, PURPOSE).running)  # type: ignore[union-attr]
-    assert descriptions.cached(settings, NetRequest("lenet5"))["macs"] == 281_640  # type: ignore[index]
+    assert descriptions.cached(settings, NetRequest("lenet5")).macs == 281_640  # type: ignore[union-attr]
     app.run()
     assert counting(app) == []
 
 
 def counting(app: AppTest) -> list[Any]:
     return [button for button in app.button if button.label.startswith("Count the")]
+
+
+def costing_description(name: str, parameters: int, macs: int) -> Description:
+    layer = LayerDescription("only", "Dense", (10,), parameters)
+    counts = (parameters, parameters, macs, 1, 1)
+    return Description(name, (28, 28, 1), 10, *counts, (layer,), MemoryEstimate(32))
 
 
 def costing(name: str, validation: float, test: float, macs: float = 281_640.0, **changes: object) -> dict:
@@ -150,7 +157,7 @@ def test_scatter_takes_of_each_net_the_run_that_validated_best() -> None:
             costing("d", 0.50, 0.50, **{"model.name": "conv3", "data.name": "shapes"}),
         ]
     )
-    facts = {name: {"total_parameters": 7, "macs": 8} for name in ("lenet5", "conv3")}
+    facts = {name: costing_description(name, 7, 8) for name in ("lenet5", "conv3")}
     families = {"lenet5": "LeNet", "conv3": "Small CNN"}
     competitors = cost_scatter.comparable_on(compare(runs), "digits")
     costs = cost_scatter.collect(
@@ -224,8 +231,7 @@ def test_an_experiment_is_shown_by_any_repeat_that_logged_its_cost_and_others_ar
 
 
 def test_the_name_of_a_layer_stays_inside_its_quotes() -> None:
-    layer = {"type": 'x" -> y [label="z', "inputs": [], "output_shape": [3], "window": [], "macs": 0}
-    layer |= {"parameters": 0}
+    layer = LayerDescription("a", 'x" -> y [label="z', (3,), 0)
     from core.analysis.blocks import fold
 
     blocks = fold([layer])

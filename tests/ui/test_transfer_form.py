@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.architectures.description import Description
 from core.config import ExperimentConfig, ModelConfig
 from core.experiment.preprocessing import preprocessing
 from core.inference.client import describe_transfer
@@ -126,12 +127,12 @@ def test_what_cannot_work_is_said_under_the_form(settings: Settings, query: dict
 def test_the_command_line_counts_as_the_form_does(settings: Settings) -> None:
     freezing = ("--set", "model.freeze=all", "--set", "model.head=gap", "--set", "depth=8")
     answer = run("describe", "resnet_cifar", "--input", "16x16x1", "--classes", "4", *freezing, "--json")
-    facts = json.loads(answer.stdout)
+    facts = Description.from_dict(json.loads(answer.stdout))
     model = ModelConfig(name="resnet_cifar", options={"depth": 8}, head="gap", freeze="all")
     assert facts == describe_transfer(settings, model, (16, 16, 1), 4)
     table = layer_table(facts)
     assert table[table["trainable"] > 0]["layer"].tolist() == ["head_predictions"]
-    assert facts["trainable_parameters"] == 64 * 4 + 4
+    assert facts.trainable_parameters == 64 * 4 + 4
     refused = run("describe", "lenet5", "--set", "model.freeze=some")
     assert refused.returncode == 2
     assert "model.freeze must be 'none', 'all'" in refused.stderr

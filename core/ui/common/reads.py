@@ -18,6 +18,7 @@ from core.figures import system_use
 from core.figures.style import LineStyle, foreign_style, run_style
 from core.inference import client
 from core.inference.client import Caller
+from core.inference.messages import ModelImages
 from core.inference.notes import no_keras_model
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
@@ -164,7 +165,7 @@ def _with_keras_model(settings: Settings, run_ids: tuple[str, ...]) -> list[str]
     return get_store().models.with_keras_model(run_ids)
 
 
-def taken_images(run_id: str) -> dict:
+def taken_images(run_id: str) -> ModelImages:
     """What the model of another program's run takes (`core.inference.client.takes`).
 
     Raises InferenceError, a sentence, when it is no image classifier.
@@ -173,7 +174,7 @@ def taken_images(run_id: str) -> dict:
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking at the model")
-def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> dict:
+def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> ModelImages:
     return client.takes(settings, run_id, _caller)
 
 
@@ -238,13 +239,13 @@ def dataset(name: str) -> ImageDataset:
     return _dataset(get_settings(), name, datasets.info(name).fingerprint)
 
 
-def same_dataset(data: dict) -> ImageDataset | None:
-    """The dataset that a run saw (its `data.json`), if it is still here as it was."""
+def same_dataset(name: str, fingerprint: str) -> ImageDataset | None:
+    """The dataset of this name, if it is still the version that has the fingerprint."""
     try:
-        found = dataset(data["name"])
+        found = dataset(name)
     except ValueError:
         return None
-    return found if found.info.fingerprint == data["fingerprint"] else None
+    return found if found.info.fingerprint == fingerprint else None
 
 
 def dataset_infos() -> list[DatasetInfo]:

@@ -87,8 +87,8 @@ def _card(entry: Architecture) -> None:
             st.badge("your own", color="violet", icon=":material/extension:")
     st.markdown(words.plain(card.summary))
     costs = ""
-    if facts := descriptions.cached(get_settings(), NetRequest(entry.name)):
-        costs = f"{compact(facts['total_parameters'])} parameters · {compact(facts['macs'])} MACs · "
+    if description := descriptions.cached(get_settings(), NetRequest(entry.name)):
+        costs = f"{compact(description.total_parameters)} parameters · {compact(description.macs)} MACs · "
     st.caption(
         f"{costs}{times(entry.input_shape)}, {entry.num_classes} classes; from {entry.min_size} pixels  \n"
         f"{_paper(card.title, card.paper)}"

@@ -97,9 +97,9 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
         st.rerun()  # once: then the fragment no longer renews itself
     wanted, refusing = requests(dataset)
     known = {
-        request.name: facts
+        request.name: description
         for request in wanted
-        if (facts := descriptions.cached(settings, request)) is not None
+        if (description := descriptions.cached(settings, request)) is not None
     }
     families = {entry.name: entry.family for entry in architectures}
     runs, comparison = reads.compared()

@@ -9,6 +9,7 @@ import streamlit as st
 from core.analysis.blocks import fold
 from core.analysis.net_difference import aligned_layers, difference
 from core.architectures import Architecture, architectures
+from core.architectures.description import Description
 from core.figures import block_diagram
 from core.inference import descriptions
 from core.inference.client import InferenceError
@@ -32,16 +33,16 @@ def one_net() -> None:
     options = _options(entry, entry.name)
     card_text(entry)
     train_link(entry, options)
-    facts = _facts(entry, options, *where)
-    if facts is None:
+    description = _described(entry, options, *where)
+    if description is None:
         return
-    layer_table.totals(facts)
+    layer_table.totals(description)
     diagram, table = st.columns([2, 3], gap="large")
     with diagram:
-        _diagram(facts)
+        _diagram(description)
     with table:
         st.subheader("Layers")
-        layer_table.layers(facts, height=640)
+        layer_table.layers(description, height=640)
 
 
 def two_nets() -> None:
@@ -49,18 +50,18 @@ def two_nets() -> None:
     data, batch = st.columns([4, 1])
     where = _where(data, batch)
     sides = st.columns(2, gap="large")
-    found: list[dict[str, Any] | None] = []
+    found: list[Description | None] = []
     for side, key, default in zip(sides, ("net", "other"), ("resnet34", "plain34"), strict=True):
         with side:
             entry = _choose(st, "Model" if key == "net" else "and", key, default)
             options = _options(entry, entry.name if key == "net" else f"other.{entry.name}")
-            found.append(_facts(entry, options, *where))
+            found.append(_described(entry, options, *where))
     first, second = found
     if first is None or second is None:
         return
-    names = {"first": first["name"], "second": second["name"]}
-    if first["name"] == second["name"]:
-        names = {"first": f"{first['name']} (left)", "second": f"{second['name']} (right)"}
+    names = {"first": first.name, "second": second.name}
+    if first.name == second.name:
+        names = {"first": f"{first.name} (left)", "second": f"{second.name} (right)"}
     st.subheader("What differs")
     table = difference(first, second)
     only = st.toggle("Only what differs", True, key="differing", bind=URL)
@@ -79,10 +80,10 @@ def two_nets() -> None:
     st.caption(f"{same} of {len(layers)} rows have the same operation and output shape.")
     shown = layers[~layers["same"]] if only else layers
     st.dataframe(shown[["first", "second"]].rename(columns=names), hide_index=True)
-    for side, facts in zip(st.columns(2, gap="large"), (first, second), strict=True):
+    for side, description in zip(st.columns(2, gap="large"), (first, second), strict=True):
         with side:
-            st.subheader(facts["name"])
-            _graph(block_diagram.draw(fold(facts["layers"]), facts["input_shape"]), facts["name"])
+            st.subheader(description.name)
+            _graph(block_diagram.draw(fold(description.layers), description.input_shape), description.name)
 
 
 def _choose(column: Any, label: str, key: str, default: str) -> Architecture:
@@ -106,7 +107,7 @@ def _options(entry: Architecture, prefix: str) -> dict[str, Any]:
         return option_widgets(entry, prefix)
 
 
-def _facts(entry: Architecture, options: dict[str, Any], data: str, batch: int) -> dict[str, Any] | None:
+def _described(entry: Architecture, options: dict[str, Any], data: str, batch: int) -> Description | None:
     """The description; made now when there is none yet. None after a sentence that says why not."""
     info = next((info for info in reads.dataset_infos() if info.name == data), None)
     shape, classes = (info.shape, info.num_classes) if info else (None, None)
@@ -124,14 +125,14 @@ def _facts(entry: Architecture, options: dict[str, Any], data: str, batch: int) 
         return None
 
 
-def _diagram(facts: dict[str, Any]) -> None:
-    blocks = fold(facts["layers"])
+def _diagram(description: Description) -> None:
+    blocks = fold(description.layers)
     st.subheader("Blocks")
     st.caption(
-        f"{len(facts['layers'])} layers on images of {times(facts['input_shape'])}, "
+        f"{len(description.layers)} layers on images of {times(description.input_shape)}, "
         f"folded to {len(blocks)} boxes."
     )
-    _graph(block_diagram.draw(blocks, facts["input_shape"]), facts["name"])
+    _graph(block_diagram.draw(blocks, description.input_shape), description.name)
     folded = {
         f"{number}. {block.title}, {times(block.output_shape)}": block
         for number, block in enumerate(blocks, start=1)
@@ -140,7 +141,7 @@ def _diagram(facts: dict[str, Any]) -> None:
     if folded:
         chosen = st.selectbox("Look inside", list(folded), index=None, placeholder="Choose a block")
         if chosen:
-            _graph(block_diagram.draw_inside(facts["layers"], folded[chosen]), chosen)
+            _graph(block_diagram.draw_inside(description.layers, folded[chosen]), chosen)
 
 
 def _graph(dot: str, name: str) -> None:

@@ -8,7 +8,8 @@ from core import datasets
 from core.datasets.pixels import to_png
 from core.figures import top_classes
 from core.inference.client import InferenceError, Prediction, predict
-from core.inference.facts import logged_facts
+from core.inference.logged_images import logged_images
+from core.inference.messages import ModelImages
 from core.inference.notes import crop_note
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
@@ -26,8 +27,8 @@ INVERT = "invert"  # key of the toggle
 def demo(store: RunStore, run_id: str) -> None:
     """Upload or sample an image; the image as the model gets it on the left, what it sees on the right."""
     try:
-        logged = logged_facts(store, run_id)
-        data = reads.taken_images(run_id) if logged is None else logged
+        logged = logged_images(store, run_id)
+        images = reads.taken_images(run_id) if logged is None else logged
     except FileNotFoundError:
         st.error("This run did not log which images its model takes.", icon=":material/error:")
         return
@@ -39,10 +40,10 @@ def demo(store: RunStore, run_id: str) -> None:
         source = st.segmented_control(
             "Image", ("Upload", "Sample of the test set"), default="Upload", required=True, key="source"
         )
-    blob, truth = _uploaded() if source == "Upload" else _sampled(data)
+    blob, truth = _uploaded() if source == "Upload" else _sampled(images)
     if blob is None:
         return
-    height, width, channels = data["shape"]
+    height, width, channels = images.shape
     invert = (channels == 1 or st.session_state.get(INVERT, False)) and st.toggle(
         "Invert",
         key=INVERT,
@@ -54,7 +55,7 @@ def demo(store: RunStore, run_id: str) -> None:
                 store.settings,
                 run_id,
                 [blob],
-                top_k=min(5, len(data["classes"])),
+                top_k=min(5, len(images.classes)),
                 invert=invert,
                 caller=visitor(),
             )
@@ -101,12 +102,12 @@ def _uploaded() -> tuple[bytes | None, str | None]:
     return (None, None) if file is None else (file.getvalue(), None)
 
 
-def _sampled(data: dict) -> tuple[bytes | None, str | None]:
+def _sampled(images: ModelImages) -> tuple[bytes | None, str | None]:
     """A random image of the run's own test set, and its true class."""
-    dataset = reads.same_dataset(data)
+    dataset = reads.same_dataset(images.name, images.fingerprint)
     if dataset is None or not len(dataset.indices("test")):
         st.warning(
-            f"The dataset '{words.plain(data['name'])}' was changed or removed since; "
+            f"The dataset '{words.plain(images.name)}' was changed or removed since; "
             "upload an image instead.",
             icon=":material/image_not_supported:",
         )
@@ -114,5 +115,5 @@ def _sampled(data: dict) -> tuple[bytes | None, str | None]:
     seed = st.session_state.setdefault("sample", 0)
     if st.button("Another sample", icon=":material/casino:"):
         seed = st.session_state["sample"] = seed + 1
-    (row,) = datasets.sample(data["name"], count=1, subset="test", seed=seed)
+    (row,) = datasets.sample(images.name, count=1, subset="test", seed=seed)
     return to_png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]

@@ -131,7 +131,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         st.success("Every test image was recognised.", icon=":material/check_circle:")
         return
     st.caption("The most confident wrong predictions: predicted class, confidence, true class.")
-    dataset = reads.same_dataset(data)
+    dataset = reads.same_dataset(data["name"], data["fingerprint"])
     if dataset is None:
         st.warning(
             f"The dataset '{words.plain(data['name'])}' was changed or removed since; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.architectures.description import Description
 from core.config import ExperimentConfig
 from core.datasets import DatasetInfo, choices
 from core.figures import rate_schedule
@@ -55,11 +56,11 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
         taken = Slots(slots).take(config.training.devices, config.training.device) or slots[:1]
         free = devices.free_memory(",".join(taken), settings.memory, slots.count(taken[0]))
         net = request(config, info)
-        facts = descriptions.cached(settings, net)
-        if facts is None:
+        description = descriptions.cached(settings, net)
+        if description is None:
             latest().ask(f"forecast {config.model.name}", net)
             continue
-        memory = estimate(facts, config)
+        memory = estimate(description, config)
         if memory.total > MARGIN * free:
             fits = memory.fitting(free)
             advice = f"A batch size of {fits} would fit." if fits else "No smaller batch size would fit."
@@ -78,11 +79,11 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
         st.caption(descriptions.PROCESS_MEMORY)
 
 
-def estimate(facts: dict, config: ExperimentConfig) -> Memory:
+def estimate(description: Description, config: ExperimentConfig) -> Memory:
     """The memory of a training from a net's description, at the config's batch size and optimizer."""
-    found = facts["memory"]
-    others = found["optimizer"] // max(1, found["gradients"])  # slots that the description counted
-    slots = (config.optimizer.slots - others) * found["gradients"]
-    fixed = found["total"] - found["batch_size"] * found["per_image"] + slots
+    found = description.memory
+    others = found.optimizer // max(1, found.gradients)  # slots that the description counted
+    slots = (config.optimizer.slots - others) * found.gradients
+    fixed = found.total - found.batch_size * found.per_image + slots
     part = config.training
-    return Memory(fixed * part.devices, found["per_image"], part.images_per_step, part.devices)
+    return Memory(fixed * part.devices, found.per_image, part.images_per_step, part.devices)

@@ -87,10 +87,10 @@ def _preview(entry: Architecture, options: dict[str, Any], info: DatasetInfo) ->
 
 def _layers(request: NetRequest) -> None:
     """Asks in the background, so that the form stays usable while the prediction process starts."""
-    facts = descriptions.cached(get_settings(), request)
-    if facts is not None:
-        layer_table.summary(facts)
-        layer_table.layers(facts)
+    description = descriptions.cached(get_settings(), request)
+    if description is not None:
+        layer_table.summary(description)
+        layer_table.layers(description)
     elif problem := latest().ask(f"form {request.name}", request):
         st.error(words.plain(problem), icon=":material/edit_note:")
     else:

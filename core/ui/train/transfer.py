@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.architectures.description import Description
 from core.config import FREEZES, HEADS, ExperimentConfig, ModelConfig
 from core.datasets import DatasetInfo, choices
 from core.experiment.pretrained import RUN, SUFFIXES
@@ -142,34 +143,34 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
         with st.spinner(f"Building {config.model.name} …"):
             try:
                 shape = choices.net_shape(config, info.shape)
-                facts = _described(get_settings(), config.model, shape, info.num_classes, visitor())
+                description = _described(get_settings(), config.model, shape, info.num_classes, visitor())
             except client.InferenceError as error:
                 st.error(words.plain(str(error)), icon=":material/block:")
                 continue
         st.caption(
-            f"{config.model.name}: {facts['trainable_parameters']:,} of {facts['total_parameters']:,} "
+            f"{config.model.name}: {description.trainable_parameters:,} of {description.total_parameters:,} "
             "parameters are trainable"
         )
-        st.dataframe(layer_table(facts), hide_index=True, height=300)
+        st.dataframe(layer_table(description), hide_index=True, height=300)
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={ModelConfig: ModelConfig.model_dump_json})
 def _described(
     settings: Settings, model: ModelConfig, shape: tuple[int, int, int], num_classes: int, _caller: Caller
-) -> dict[str, Any]:
+) -> Description:
     return client.describe_transfer(settings, model, shape, num_classes, caller=_caller)
 
 
-def layer_table(facts: dict[str, Any]) -> pd.DataFrame:
+def layer_table(description: Description) -> pd.DataFrame:
     """One row a layer; `frozen` where it has parameters and none of them learns."""
     return pd.DataFrame(
         {
-            "layer": [layer["name"] for layer in facts["layers"]],
-            "output": ["×".join(map(str, layer["output_shape"])) for layer in facts["layers"]],
-            "parameters": [layer["parameters"] for layer in facts["layers"]],
-            "trainable": [layer["trainable_parameters"] for layer in facts["layers"]],
+            "layer": [layer.name for layer in description.layers],
+            "output": ["×".join(map(str, layer.output_shape)) for layer in description.layers],
+            "parameters": [layer.parameters for layer in description.layers],
+            "trainable": [layer.trainable_parameters for layer in description.layers],
             "frozen": [
-                bool(layer["parameters"]) and not layer["trainable_parameters"] for layer in facts["layers"]
+                bool(layer.parameters) and not layer.trainable_parameters for layer in description.layers
             ],
         }
     )

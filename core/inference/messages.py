@@ -1,0 +1,185 @@
+"""What is sent between the prediction process and its clients: a dataclass for each request and each answer.
+
+A request travels as `{"do": ..., "visit": ..., **fields}`, its answer as `{"value": ...}` or as a `Failure`;
+see `core.inference.wire`. Imports no Keras.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from core.architectures import Shape
+from core.architectures.description import Description
+from core.config import ModelConfig
+from core.datasets.decode import Target
+from core.system.records import from_json_values, to_json_values
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class ModelImages:
+    """The images that the model of a run takes, and the classes that it answers.
+
+    A run of ArchLab logs it (`schema.DATA`); of a run of another program the model file gives shape and
+    number of classes.
+
+    shape: `(H, W, C)`. policy: how images are resized. name, fingerprint: of the dataset, empty where it is
+    not known. grey: whether colour images of the dataset were made grey. value_range: of images deeper than
+    8 bits, as in `core.datasets.value_range`. brightness: the usual range of the training images by measure,
+    empty where none can be known, None where an older version logged none. note: what is not known, in a
+    sentence.
+    """
+
+    shape: Shape
+    classes: tuple[str, ...]
+    policy: str
+    name: str = ""
+    fingerprint: str = ""
+    grey: bool = False
+    value_range: Any = None
+    brightness: dict[str, list[float]] | None = None
+    note: str = ""
+
+    @property
+    def target(self) -> Target:
+        """What every image is made to be before the model gets it."""
+        return Target.of_run(asdict(self))
+
+
+@dataclass(frozen=True)
+class PredictionAnswer:
+    """What a model answers for one image: the most probable classes first.
+
+    shape: `(H, W, C)` of the pixels that the model got, which are sent as a blob. notes: sentences on how the
+    image was read, where a person should know. inversion: a sentence where the image looks like a negative of
+    the training images. views: what the answer is averaged over. preprocessing: a sentence where it is not
+    known how the model's images were preprocessed.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    shape: Shape
+    notes: tuple[str, ...] = ()
+    inversion: str = ""
+    views: str = ""
+    preprocessing: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a request failed. unknown: it names an architecture that the prediction process does not have."""
+
+    error: str
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Request(Generic[Answer]):
+    """A request to the prediction process.
+
+    do: its name in messages. answer: the type of its answer.
+    """
+
+    do: ClassVar[str]
+    answer: ClassVar[Any]
+
+
+@dataclass(frozen=True)
+class Predict(Request[tuple[PredictionAnswer, ...]]):
+    """Classify images, sent as blobs, with the model of a finished run.
+
+    top_k: classes to answer. invert: exchange dark and light first.
+    """
+
+    do: ClassVar[str] = "predict"
+    answer: ClassVar[Any] = tuple[PredictionAnswer, ...]
+
+    run_id: str
+    top_k: int = 5
+    invert: bool = False
+
+
+@dataclass(frozen=True)
+class Takes(Request[ModelImages]):
+    """Which images the model of another program's run takes."""
+
+    do: ClassVar[str] = "takes"
+    answer: ClassVar[Any] = ModelImages
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Describe(Request[Description]):
+    """Describe a registered architecture, at its own input and number of classes where these are None."""
+
+    do: ClassVar[str] = "describe"
+    answer: ClassVar[Any] = Description
+
+    name: str
+    input_shape: Shape | None = None
+    num_classes: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class DescribeTransfer(Request[Description]):
+    """Describe the model of a config with its head, as it is frozen at first."""
+
+    do: ClassVar[str] = "describe_transfer"
+    answer: ClassVar[Any] = Description
+
+    model: ModelConfig
+    image_shape: Shape | None = None
+    num_classes: int | None = None
+    batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class CheckModel(Request[str]):
+    """Build a user's own model; the answer says why it must not be trained, and is empty where it may."""
+
+    do: ClassVar[str] = "check_model"
+    answer: ClassVar[Any] = str
+
+    model: ModelConfig
+    image_shape: Shape
+    num_classes: int
+    preprocessing: str
+
+
+@dataclass(frozen=True)
+class Preview(Request[tuple[str, ...]]):
+    """Show one image `count` times as the model gets it in training; answers PNG files in base64.
+
+    tree: a whole config as a mapping. row: of its dataset. The same seed draws the same changes.
+    """
+
+    do: ClassVar[str] = "preview"
+    answer: ClassVar[Any] = tuple[str, ...]
+
+    tree: dict[str, Any]
+    row: int
+    count: int = 8
+    seed: int = 0
+
+
+REQUESTS: dict[str, type[Request]] = {
+    kind.do: kind for kind in (Predict, Takes, Describe, DescribeTransfer, CheckModel, Preview)
+}
+
+
+def to_message(request: Request, visit: str = "") -> dict[str, Any]:
+    """Return a request as JSON values. visit: names a visit of the dashboard, for which it is."""
+    return {"do": request.do, "visit": visit, **to_json_values(type(request), request)}
+
+
+def from_message(message: dict[str, Any]) -> Request:
+    """Read a request. Raises ValueError for one that is not known or lacks a value."""
+    kind = REQUESTS.get(message.get("do", ""))
+    if kind is None:
+        raise ValueError(f"Unknown request '{message.get('do')}'.")
+    return from_json_values(kind, message)

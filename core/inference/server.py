@@ -1,0 +1,165 @@
+"""The server of the prediction process: it answers one request per connection."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
+from threading import Lock, Thread
+from typing import Any
+from weakref import WeakValueDictionary
+
+from core.datasets.decode import Unreadable
+from core.datasets.limited import Decoders, Gone
+from core.inference.handlers import handle
+from core.inference.messages import (
+    CheckModel,
+    Describe,
+    DescribeTransfer,
+    Failure,
+    Predict,
+    PredictionAnswer,
+    Preview,
+    Request,
+    from_message,
+)
+from core.inference.waiting_room import RETRY_S, WaitingRoom
+from core.inference.wire import receive, send
+from core.registry import UnknownName
+from core.system.records import to_json_values
+from core.system.redaction import redact
+from core.tracking.store import get_store
+
+logger = logging.getLogger("core.inference")
+
+SAY_S = 60.0  # between two lines of the log about connections that were refused
+BUILDS = (CheckModel, Describe, DescribeTransfer, Preview)  # requests that build a model
+TURN_S = 0.5  # how often a request that waits checks whether its caller is still connected
+
+
+class Server:
+    """Handles requests: predictions one at a time, and beside them requests that build models one at a time.
+
+    Each visit builds one model at a time, and nothing is started for a caller that has disconnected. Keras
+    keeps its state per thread, so a model that takes long to build does not delay predictions; only
+    predictions use the models that predict.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.last_request = time.monotonic()
+        self.waiting = WaitingRoom()
+        self.decoders = Decoders()
+        self._working, self._building = Lock(), Lock()
+        self._visits: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+        self._naming = Lock()  # guards _visits
+        self._refused, self._said_at = 0, -SAY_S
+
+    def serve(self, listener: Listener) -> None:
+        while True:
+            try:
+                connection = listener.accept()
+            except OSError as error:  # as when no file descriptor is left
+                self._refuse(error)
+                time.sleep(RETRY_S)
+                continue
+            self.waiting.enter(connection)
+            Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: Connection) -> None:
+        """Answer one request. A caller that sends nothing, or something else, blocks only its own thread."""
+        with connection:
+            try:
+                deliver_challenge(connection, self.key)
+                answer_challenge(connection, self.key)
+                self.waiting.trust(connection)
+                header, blobs = receive(connection)
+            except (AuthenticationError, EOFError, OSError, ValueError, KeyError) as error:
+                self._refuse(error)
+                return
+            finally:
+                self.waiting.leave(connection)
+            self.last_request = time.monotonic()
+            seen: list[bytes] = []
+            try:
+                visit = str(header.pop("visit", ""))
+                value, seen = self._respond(from_message(header), visit, blobs, lambda: connection.poll(0))
+                answer = {"value": value}
+            except Gone:
+                return
+            except Exception as error:  # the client shows it
+                logger.exception("A request failed.")
+                message = redact(str(error)) or type(error).__name__
+                answer = to_json_values(Failure, Failure(message, isinstance(error, UnknownName)))
+            self.last_request = time.monotonic()
+            with suppress(OSError):  # the client has gone
+                send(connection, answer, tuple(seen))
+
+    def _respond(
+        self, request: Request, visit: str, blobs: list[bytes], gone: Callable[[], bool]
+    ) -> tuple[Any, list[bytes]]:
+        """Return the answer as JSON values, and the blobs that go with it.
+
+        gone: whether the caller has disconnected; it sends nothing after its request. Raises Gone then.
+        """
+        seen: list[bytes] = []
+        if isinstance(request, Predict):
+            answer, seen = self._predict(request, blobs, gone)
+        elif isinstance(request, BUILDS):
+            with self._turn(self._of_visit(visit), gone), self._turn(self._building, gone):
+                answer = handle(request)
+        else:
+            with self._turn(self._working, gone):
+                answer = handle(request)
+        return to_json_values(request.answer, answer), seen
+
+    def _of_visit(self, visit: str) -> Lock:
+        """Return the lock of a visit, kept while it is in use; a new one for a request without a visit."""
+        with self._naming:
+            return self._visits.setdefault(visit, Lock()) if visit else Lock()
+
+    def _predict(
+        self, request: Predict, blobs: list[bytes], gone: Callable[[], bool]
+    ) -> tuple[tuple[PredictionAnswer, ...], list[bytes]]:
+        """Return the answers, and the pixels that the model got of each image.
+
+        The images are decoded before the request's turn, so that a slow one delays nobody else.
+        """
+        from core.inference.predictor import answers, open_model, shown_to_model
+
+        with self._turn(self._working, gone):
+            opened = open_model(get_store(), request.run_id)
+        decoded = []
+        for number, blob in enumerate(blobs, start=1):
+            try:
+                decoded.append(self.decoders.decode(blob, opened.images.target, gone))
+            except Unreadable as error:
+                name = f"Image {number}" if len(blobs) > 1 else "The image"
+                raise ValueError(f"{name} {error}.") from error
+        with self._turn(self._working, gone):
+            found = answers(opened, decoded, request.top_k, request.invert)
+        return found, [one.tobytes() for one in shown_to_model(decoded, request.invert)]
+
+    @contextmanager
+    def _turn(self, lock: Lock, gone: Callable[[], bool]) -> Iterator[None]:
+        """Hold a lock. Raises Gone when the caller disconnects before the lock is free."""
+        while not (taken := lock.acquire(timeout=TURN_S)) and not gone():
+            pass
+        try:
+            if not taken or gone():
+                raise Gone
+            yield
+        finally:
+            if taken:
+                lock.release()
+
+    def _refuse(self, error: Exception) -> None:
+        """Count a connection without a valid request; the log mentions them at most once a minute."""
+        self._refused += 1
+        now = time.monotonic()
+        if now - self._said_at >= SAY_S:
+            logger.warning("%d connections were refused, the last one: %s", self._refused, error)
+            self._refused, self._said_at = 0, now
