@@ -14,36 +14,42 @@ if os.environ["CUDA_VISIBLE_DEVICES"] == "-1":
     os.environ["JAX_PLATFORMS"] = "cpu"  # JAX fails where it was promised a GPU that it does not see
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core.inference.client import inference_of
+from core.inference.client import ANSWER_S, inference_code, inference_of
 from core.inference.handlers import warm_up
 from core.inference.server import Server
-from core.inference.waiting_room import SWEEP_S
 from core.inference.wire import Address, write_address
 from core.system.daemon import DaemonExists
 from core.system.output import print_whatever_happens
+from core.system.process_ids import this_process
 from core.system.redaction import redact_output
 from core.system.settings import get_settings
 
 IDLE_S = 30 * 60.0
+LOOK_S = 0.5  # interval of checks whether the process is to end
 
 
 def main() -> None:
     print_whatever_happens()
     redact_output()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = get_settings()
+    settings, code = get_settings(), inference_code()
     key = secrets.token_bytes(32)
-    server = Server(key)
+    server, daemon = Server(key), inference_of(settings)
     try:
-        with inference_of(settings).hold(), Listener(("127.0.0.1", 0), backlog=32) as listener:
-            write_address(settings, Address(listener.address[1], key.hex()))
+        with daemon.hold(), Listener(("127.0.0.1", 0), backlog=32) as listener:
+            write_address(settings, Address(listener.address[1], key.hex(), code, this_process()))
             Thread(target=server.serve, args=(listener,), daemon=True).start()
             warm_up()
-            while time.monotonic() - server.last_request < IDLE_S:
+            while time.monotonic() - server.last_request < IDLE_S and not daemon.is_retired():
                 server.waiting.sweep()
-                time.sleep(SWEEP_S)
+                time.sleep(LOOK_S)
+            server.close()
     except DaemonExists:
         return
+    give_up = time.monotonic() + ANSWER_S
+    while server.is_answering() and time.monotonic() < give_up:  # the next process serves already
+        server.waiting.sweep()
+        time.sleep(LOOK_S)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
@@ -29,7 +30,8 @@ from core.inference.messages import (
     Takes,
     to_message,
 )
-from core.inference.wire import read_address, receive, send
+from core.inference.wire import address_file, read_address, receive, send
+from core.system.code_version import process_version
 from core.system.daemon import Daemon
 from core.system.records import from_json_values
 from core.system.settings import Settings
@@ -156,6 +158,31 @@ def inference_of(settings: Settings) -> Daemon:
     return Daemon(settings, "inference", ("-m", "core.inference"))
 
 
+def inference_code() -> str:
+    """The version of the code that a prediction process started now would run."""
+    return process_version(NOT_IMPORTED)
+
+
+NOT_IMPORTED = ("commands", "jobs", "launching", "training", "ui")  # by the prediction process
+
+
+def ensure_inference(settings: Settings) -> None:
+    """Have a prediction process run with the code as it is now, without waiting for it.
+
+    One that was started before an update of the program finishes its requests and ends. Raises
+    SettingsError or OSError where the home cannot be written.
+    """
+    daemon, address = inference_of(settings), read_address(settings)
+    if address is not None and address.code != inference_code():
+        if address.process:
+            daemon.retire(address.process)
+        else:  # of a version that cannot be retired
+            with suppress(FileNotFoundError):
+                address_file(settings).unlink()  # for one client alone: it stops no other process later
+                daemon.stop()
+    daemon.ensure()
+
+
 def _ask(settings: Settings, request: Request[Answer], caller: Caller = ANYBODY) -> Answer:
     return _exchange(settings, request, (), caller)[0]
 
@@ -209,9 +236,9 @@ def _names_own_model(request: Request) -> bool:
 def _connect(settings: Settings) -> Any:
     give_up = time.monotonic() + START_S
     while True:
-        inference_of(settings).ensure()
+        ensure_inference(settings)
         address = read_address(settings)
-        if address is not None:
+        if address is not None and address.code == inference_code():
             try:
                 return Client(("127.0.0.1", address.port), authkey=bytes.fromhex(address.key))
             except (OSError, EOFError, AuthenticationError):

@@ -10,7 +10,6 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from core.architectures import Shape, architectures, check_net
 from core.architectures.description import Description
 from core.inference import client
 from core.inference.client import ANYBODY, Caller
+from core.system.code_version import file_digests, package_version
 from core.system.files import read_state, write_whole
-from core.system.settings import PROGRAM, Settings
+from core.system.settings import Settings
 
 BATCH_SIZE = 32
 PROCESS_MEMORY = (  # measured on a CPU; a GPU's share of it is the smaller one
@@ -105,24 +105,10 @@ def cache_file(settings: Settings, request: NetRequest) -> Path:
 
 
 def code_version() -> str:
-    """Changes with Keras and with every file that a net of the program is built or described by."""
-    digest = hashlib.sha256(version("keras").encode())
-    for path in sorted((PROGRAM / "core" / "architectures").rglob("*.py")):
-        digest.update(_digest_of(path).encode())
-    return digest.hexdigest()
+    """Return what changes with Keras and with every file that a model is built or described by."""
+    return package_version("architectures")
 
 
 def own_code(file: Path | None) -> list[str]:
-    """Changes with every file of the folder that a net of somebody's own comes from; empty for other nets."""
-    return [] if file is None else [_digest_of(path) for path in sorted(file.parent.glob("*.py"))]
-
-
-_digests: dict[tuple[Path, int, int], str] = {}  # by path, time and size: a page asks for dozens of nets
-
-
-def _digest_of(path: Path) -> str:
-    state = path.stat()
-    key = (path, state.st_mtime_ns, state.st_size)
-    if key not in _digests:
-        _digests[key] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return _digests[key]
+    """Return what changes with every file of the folder of a user's own model; empty for other models."""
+    return [] if file is None else file_digests(sorted(file.parent.glob("*.py")))

@@ -57,17 +57,31 @@ class Server:
         self._visits: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._naming = Lock()  # guards _visits
         self._refused, self._said_at = 0, -SAY_S
+        self._answering: set[Thread] = set()
+        self._closed = False
 
     def serve(self, listener: Listener) -> None:
         while True:
             try:
                 connection = listener.accept()
             except OSError as error:  # as when no file descriptor is left
+                if self._closed:
+                    return
                 self._refuse(error)
                 time.sleep(RETRY_S)
                 continue
             self.waiting.enter(connection)
-            Thread(target=self._answer, args=(connection,), daemon=True).start()
+            thread = Thread(target=self._answer, args=(connection,), daemon=True)
+            self._answering = {one for one in self._answering if one.is_alive()} | {thread}
+            thread.start()
+
+    def close(self) -> None:
+        """Accept no more connections: the listener is about to be closed."""
+        self._closed = True
+
+    def is_answering(self) -> bool:
+        """Whether a connection has not been answered yet."""
+        return any(thread.is_alive() for thread in list(self._answering))
 
     def _answer(self, connection: Connection) -> None:
         """Answer one request. A caller that sends nothing, or something else, blocks only its own thread."""

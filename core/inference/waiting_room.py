@@ -15,7 +15,6 @@ from threading import Lock
 MOST = 64  # connections without the key at once; one more ends the oldest
 PROVE_S = 10.0  # how long a connection may take to show that it knows the key
 REQUEST_S = 120.0  # how long a connection with the key may take to send its request
-SWEEP_S = 5.0  # how often those that took too long are ended
 RETRY_S = 0.5  # before the next connection is accepted after one could not be
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.system.files import read_state, write_whole
+from core.system.records import from_json_values
 from core.system.settings import Settings
 
 HEXADECIMAL = re.compile("([0-9a-f]{2})+")
@@ -23,10 +24,16 @@ MAX_BLOB_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Address:
-    """Where the process listens, and the key that it asks for."""
+    """Where the process listens, and the key that it asks for.
+
+    code: the version of the code that it was started with. process: its name, as in
+    `core.system.process_ids`. Both are empty where an earlier version of the program wrote the address.
+    """
 
     port: int
     key: str
+    code: str = ""
+    process: str = ""
 
 
 def address_file(settings: Settings) -> Path:
@@ -38,11 +45,12 @@ def write_address(settings: Settings, address: Address) -> None:
 
 
 def read_address(settings: Settings) -> Address | None:
-    found = read_state(address_file(settings)) or {}
-    port, key = found.get("port"), found.get("key")
-    if not isinstance(port, int) or not isinstance(key, str) or not HEXADECIMAL.fullmatch(key):
-        return None  # not written yet, or damaged: the process that comes next writes it again
-    return Address(port, key)
+    """Return the address; None where it is not written yet, or damaged: the next process writes it again."""
+    try:
+        found = from_json_values(Address, read_state(address_file(settings)))
+    except ValueError:
+        return None
+    return found if HEXADECIMAL.fullmatch(found.key) else None
 
 
 def send(connection: Connection, header: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> None:

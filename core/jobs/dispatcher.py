@@ -71,6 +71,10 @@ class Dispatcher:
             if run.run_id not in self._threads and is_left(self.store, run):
                 self._begin(run.run_id, self.slots.take() or [], self._attach)
 
+    def is_busy(self) -> bool:
+        """Whether a run is trained or measured now."""
+        return any(thread.is_alive() for thread in self._threads.values())
+
     def join(self) -> None:
         """Wait until all trainings have ended."""
         for thread in self._threads.values():

@@ -15,9 +15,11 @@ from core.jobs.dispatcher import Dispatcher
 from core.jobs.recovery import recover, recover_runs
 from core.jobs.slots import slots_of
 from core.jobs.supervise import stopping
+from core.system.code_version import process_version
 from core.system.daemon import Daemon
 from core.system.files import read_state, write_whole
 from core.system.gpu_check import check_if_unknown
+from core.system.records import from_json_values
 from core.system.settings import Settings
 from core.tracking.errors import StoreError, fault_of, is_away
 from core.tracking.patience import be_impatient
@@ -33,6 +35,14 @@ RETRY_S = 1.0  # after the store did not answer
 def worker_of(settings: Settings) -> Daemon:
     """The worker of an installation."""
     return Daemon(settings, "worker", ("-m", "core", "worker"))
+
+
+def worker_code() -> str:
+    """The version of the code that a worker started now would run."""
+    return process_version(NOT_IMPORTED)
+
+
+NOT_IMPORTED = ("figures", "inference", "training", "ui")  # by the worker; a run trains in a new process
 
 
 def serve(settings: Settings) -> None:
@@ -60,9 +70,14 @@ def serve(settings: Settings) -> None:
             return
         Thread(target=_import_mlflow, args=(store,), daemon=True).start()
         Thread(target=check_if_unknown, args=(settings,), name="gpu-check", daemon=True).start()
-        Served.of(settings).write(settings)
+        served = Served.of(settings)
+        served.write(settings)
         logger.info("The worker serves %s.", settings.home)
-        _dispatch(store, Dispatcher(store))
+        _dispatch(store, Dispatcher(store), CodeWatch(served.code))
+        if not stopping.is_set():
+            logger.info("The program was updated: the next worker takes over.")
+            daemon.say_ending()
+            daemon.ensure()
 
 
 def _opened() -> RunStore | None:
@@ -84,23 +99,39 @@ def _import_mlflow(store: RunStore) -> None:
         _ = store.client
 
 
-def _dispatch(store: RunStore, dispatcher: Dispatcher) -> None:
-    """Until `stopping`; trainings under way are waited for, `supervise` ends them.
+class CodeWatch:
+    """Tells whether the program was updated since a process started. code: what that was started with."""
 
-    Nothing slow is done between two looks at the queue: what else a worker sees to has a thread of its own.
+    def __init__(self, code: str):
+        self._own = self._seen = code
+
+    def is_outdated(self) -> bool:
+        """Whether two calls in a row found the same new code; while files are being replaced they do not."""
+        before, self._seen = self._seen, worker_code()
+        return self._seen == before != self._own
+
+
+def _dispatch(store: RunStore, dispatcher: Dispatcher, watch: CodeWatch) -> None:
+    """Start queued runs until `stopping`, or until the program was updated and no run trains.
+
+    Waits for trainings to end; after `stopping` `supervise` ends them. Nothing slow is done between two looks
+    at the queue: the other duties of a worker have threads of their own.
     """
     look_s = LOOK_S if store.read.quick else LOOK_FAR_S
-    pause, attached, recovered = 0.0, -math.inf, False
+    pause, attached, recovered, outdated = 0.0, -math.inf, False, False
     while not stopping.wait(pause):
         pause = look_s
         try:
             if time.monotonic() - attached > RECOVER_S:
                 dispatcher.attach()  # before anything starts: the jobs that it takes over have their slots
                 attached = time.monotonic()
+                outdated = watch.is_outdated()
             if not recovered:
                 recover_runs(store, serving=True)  # before anything starts, too: no stray keeps a device
                 recovered = True
                 Thread(target=_keep_recovering, args=(store,), name="recovery", daemon=True).start()
+            if outdated and not dispatcher.is_busy():
+                break
             dispatcher.step()
         except Exception as error:
             _log(error)
@@ -133,11 +164,12 @@ class Served:
 
     executor: str
     slots: tuple[str, ...]
+    code: str = ""  # empty: a version of the program that wrote none down
 
     @classmethod
     def of(cls, settings: Settings) -> Served:
         """What a worker would be started with now."""
-        return cls(settings.executor, tuple(slots_of(settings)))
+        return cls(settings.executor, tuple(slots_of(settings)), worker_code())
 
     @classmethod
     def by_worker(cls, settings: Settings) -> Served:
@@ -145,10 +177,10 @@ class Served:
         file = settings.home / "worker.json"
         if not file.exists() or not worker_of(settings).is_running():
             return cls.of(settings)
-        found = read_state(file) or {}
-        if not isinstance(found.get("executor"), str) or not isinstance(found.get("slots"), list):
+        try:
+            return from_json_values(cls, read_state(file))
+        except ValueError:
             return cls.of(settings)
-        return cls(found["executor"], tuple(map(str, found["slots"])))
 
     def write(self, settings: Settings) -> None:
         write_whole(settings.home / "worker.json", json.dumps(vars(self)))

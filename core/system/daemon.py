@@ -92,9 +92,20 @@ class Daemon:
             raise DaemonExists(f"A {self.name} already serves {self.settings.home}.") from error
 
     def say_ending(self) -> None:
-        """Write down that the process, this one, is about to end, if it is the one."""
+        """Write down that this process is about to end, if it is the one that serves."""
         if self._read("pid") == this_process():
-            write_whole(self._file("ending"), this_process())
+            self.retire(this_process())
+
+    def retire(self, holder: str) -> None:
+        """Ask a process to finish its work and end, and let `ensure` start the next one meanwhile.
+
+        holder: the name of the process; nothing happens to another one that serves by now.
+        """
+        write_whole(self._file("ending"), holder)
+
+    def is_retired(self) -> bool:
+        """Whether this process was asked to finish its work and end."""
+        return self._read("ending") == this_process()
 
     def _is_serving(self) -> bool:
         """Whether a process holds the lock and is neither about to end nor dying, its files still open."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,7 +12,7 @@ Record = TypeVar("Record")
 
 def to_json_values(kind: type[Record], record: Record) -> Any:
     """Return a record as values that `json` writes. NaN and infinities stay numbers, tuples stay tuples."""
-    return _adapter(kind).dump_python(record, mode="python")
+    return _adapter(cast(Any, kind)).dump_python(record, mode="python")
 
 
 def from_json_values(kind: type[Record], values: Any) -> Record:
@@ -22,7 +22,7 @@ def from_json_values(kind: type[Record], values: Any) -> Record:
     sentence where a key without a default is absent or a value has another type.
     """
     try:
-        return _adapter(kind).validate_python(values)
+        return _adapter(cast(Any, kind)).validate_python(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"

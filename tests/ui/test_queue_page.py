@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.analysis.expected import Experience
 from core.jobs import queue
 from core.jobs.groups import repeated
-from core.jobs.worker import worker_of
+from core.jobs.worker import Served, worker_of
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
@@ -35,6 +36,23 @@ def table(store: RunStore):
     turn = [run.run_id for run in waiting if run.run_id not in held]
     expected = expectations(runs, running, turn, ["cpu"], Experience(runs))
     return queue_table.rows(runs, order, turn, held, ["cpu"], expected), order
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, ""),
+        ({"slots": ("0", "1")}, "other settings than this dashboard"),
+        ({"slots": ("0", "1"), "code": ""}, "other settings than this dashboard"),
+        ({"code": "of before"}, "restarts by itself once no run trains"),
+        ({"code": ""}, "earlier version of the program"),
+    ],
+)
+def test_a_worker_with_other_settings_or_code_is_named(change: dict, sentence: str) -> None:
+    now = Served("local", ("cpu",), "of now")
+    note = queue_table.worker_note(replace(now, **change), now)
+    assert sentence in note
+    assert bool(note) == bool(change)
 
 
 def test_an_empty_queue_says_so(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.inference.client import inference_of
+from core.inference.client import ensure_inference
 from core.jobs.worker import worker_of
 from core.system import devices, gpu_check, nvidia
 from core.system.redaction import redact, redact_logs
@@ -72,7 +72,7 @@ def _keep_processes(settings: Settings) -> None:
     """Raises SettingsError, or an OSError of the disk, where the home cannot be written now."""
     settings.check_writable()
     _keep_worker(settings)
-    inference_of(settings).ensure()
+    ensure_inference(settings)
 
 
 def _keep_worker(settings: Settings) -> None:

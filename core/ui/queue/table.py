@@ -37,8 +37,8 @@ def queue_table(store: RunStore) -> None:
 
 def _queue_table(store: RunStore) -> None:
     served = Served.by_worker(store.settings)
-    if served != Served.of(store.settings):
-        st.warning(OTHER_WORKER, icon=":material/sync_problem:")
+    if note := worker_note(served, Served.of(store.settings)):
+        st.warning(note, icon=":material/sync_problem:")
     runs = own_runs(store, served.slots)
     waiting = [run for run in queue.waiting(store) if run.run_id in runs.index]
     problem = obstacle(store.settings, served, waiting)
@@ -83,6 +83,25 @@ OTHER_WORKER = (
     "The worker was started with other settings than this dashboard, and keeps them: what is below is "
     "what it does. `core worker --stop` ends it, with what it trains; the next one has the new settings."
 )
+
+
+OLDER_WORKER = (
+    "The worker runs an earlier version of the program. End it with `python -m core worker --stop` once no "
+    "run trains: the next one has this version."
+)
+OUTDATED_WORKER = (
+    "The program was updated while the worker trains: it restarts by itself once no run trains. "
+    "`python -m core worker --stop` ends it now, with what it trains."
+)
+
+
+def worker_note(served: Served, now: Served) -> str:
+    """Say in a sentence how the running worker differs from one started now; empty where it does not."""
+    if (served.executor, served.slots) != (now.executor, now.slots):
+        return OTHER_WORKER
+    if served.code == now.code:
+        return ""
+    return OUTDATED_WORKER if served.code else OLDER_WORKER
 
 
 def obstacle(settings: Settings, served: Served, waiting: Sequence[RunState]) -> str:
