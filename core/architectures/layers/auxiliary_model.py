@@ -1,7 +1,8 @@
-"""A net whose auxiliary classifiers take part in training and in nothing else."""
+"""A model whose auxiliary classifiers are used in training only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,11 +10,11 @@ import keras
 
 @keras.saving.register_keras_serializable(package="archlab")
 class AuxiliaryModel(keras.Model):
-    """A functional model of several heads on one set of labels; the first head is the net's answer.
+    """A functional model of several heads on one set of labels; the first head is the model's answer.
 
     Built like any functional model, from `inputs` and the list `outputs` of the heads' probabilities. In
     training the loss of every further head is added with the weight `AUXILIARY_WEIGHT`; metrics, evaluation
-    and prediction know the first head only. `core.architectures.inference_model` leaves the others behind.
+    and prediction use the first head only. `core.architectures.inference_model` drops the others.
 
     Source: "Going Deeper with Convolutions", arXiv:1409.4842, section 5.
     """
@@ -32,14 +33,32 @@ class AuxiliaryModel(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        main, *auxiliary = y_pred if isinstance(y_pred, (list, tuple)) else [y_pred]
+        if not isinstance(y_pred, (list, tuple)):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        y, (main, *auxiliary), sample_weight = self.loss_terms(y, y_pred, sample_weight)
         total = super().compute_loss(x, y, main, sample_weight, training)
         for head in auxiliary:
             total = total + self.AUXILIARY_WEIGHT * self._mean_loss(y, head, sample_weight)
         return total
 
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        if isinstance(y_pred, (list, tuple)):
+            y, y_pred = self.metric_terms(y, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def loss_terms(self, y: Any, outputs: Sequence[Any], sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Return the labels, the heads and the sample weights that the loss is computed from.
+
+        outputs: all outputs of the model in training.
+        """
+        return y, outputs, sample_weight
+
+    def metric_terms(self, y: Any, outputs: Sequence[Any]) -> tuple[Any, Any]:
+        """Return the labels and the head that metrics are computed from; arguments as for `loss_terms`."""
+        return y, outputs[0]
+
     def _mean_loss(self, y: Any, head: Any, sample_weight: Any) -> Any:
-        """The compiled loss of one head, averaged over the batch as Keras averages the first head's."""
+        """Return the compiled loss of one head, averaged over the batch as Keras averages the first one's."""
         loss = keras.losses.get(self.loss)
         if isinstance(loss, keras.losses.Loss):
             return loss(y, head, sample_weight)
@@ -47,10 +66,6 @@ class AuxiliaryModel(keras.Model):
         if sample_weight is not None:
             losses = losses * keras.ops.cast(sample_weight, losses.dtype)
         return keras.ops.mean(losses)
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        main = y_pred[0] if isinstance(y_pred, (list, tuple)) else y_pred
-        return super().compute_metrics(x, y, main, sample_weight)
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -84,30 +85,16 @@ class MixingModel(AuxiliaryModel):
     labels it is made of. Accuracy counts the label of the larger share; evaluation knows nothing of mixing.
     """
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        if not isinstance(y_pred, (list, tuple)):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        *heads, partner, share = y_pred
+    def loss_terms(self, y: Any, outputs: Sequence[Any], sample_weight: Any) -> tuple[Any, Any, Any]:
+        *heads, partner, share = outputs
         weight = ops.concatenate([share, 1 - share]) * 2  # twice as many terms in the mean
         if sample_weight is not None:
             given = ops.reshape(ops.cast(sample_weight, weight.dtype), (-1,))
             weight = weight * ops.concatenate([given, ops.take(given, partner)])
         labels = ops.concatenate([y, ops.take(y, partner, axis=0)])
-        twice = [ops.concatenate([head, head]) for head in heads]
-        return super().compute_loss(x, labels, twice, weight, training)
+        return labels, [ops.concatenate([head, head]) for head in heads], weight
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        if isinstance(y_pred, (list, tuple)):
-            *heads, partner, share = y_pred
-            y = ops.where(
-                ops.reshape(share, (-1,) + (1,) * (len(y.shape) - 1)) >= 0.5, y, ops.take(y, partner, axis=0)
-            )
-            y_pred = heads[0]
-        return super().compute_metrics(x, y, y_pred, sample_weight)
+    def metric_terms(self, y: Any, outputs: Sequence[Any]) -> tuple[Any, Any]:
+        *heads, partner, share = outputs
+        share = ops.reshape(share, (-1,) + (1,) * (len(y.shape) - 1))
+        return ops.where(share >= 0.5, y, ops.take(y, partner, axis=0)), heads[0]
