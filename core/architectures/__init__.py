@@ -27,11 +27,11 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Option:
-    """One setting of an architecture; its widget in the form is drawn from this.
+    """One setting of an architecture; the form draws its widget from this.
 
     The type of `default` is the type of the option. `minimum` and `maximum` bound a number, inclusive;
     `step` allows only every `step`-th number from `minimum` on; `choices` lists the allowed words;
-    `max_length` makes it free text of so many characters at most.
+    `max_length` makes it free text of at most that many characters.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Option:
     max_length: int | None = None
 
     def validated(self, value: Any) -> Any:
-        """The value in the option's own type. Raises ValueError with the rule and the value received."""
+        """Return the value in the option's own type. Raises ValueError with the rule and the value."""
         kind = type(self.default)
         if kind is bool:
             if not isinstance(value, bool):
@@ -85,16 +85,16 @@ class Option:
 
 
 def is_finite(value: float) -> bool:
-    """Whether a number is finite and, if whole, small enough to be computed with."""
+    """Whether a number is finite and fits into a float."""
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number that no float holds
+    except OverflowError:  # an integer above the largest float
         return False
 
 
 @dataclass(frozen=True)
 class Card:
-    """Where a net comes from. `paper` is a DOI or arXiv number; `departures` says what differs from it."""
+    """Where an architecture comes from. paper: DOI or arXiv number. departures: what differs from it."""
 
     title: str
     authors: str
@@ -106,7 +106,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A named net: how to build it, and what a person should know before choosing it.
+    """A named architecture: how to build it, and what a person should know before choosing it.
 
     build: `(input_shape, num_classes, **options) -> keras.Model`; its output is `(batch, num_classes)`
         probabilities or logits (`(batch, 1)` for two classes).
@@ -142,7 +142,7 @@ architectures: Registry[Architecture] = Registry(
 
 
 def check_input(entry: Architecture, input_shape: Shape, num_classes: int) -> None:
-    """Raise ValueError when the net cannot take this input or this number of classes."""
+    """Raise ValueError when the architecture cannot take this input or this number of classes."""
     height, width, channels = input_shape
     if min(height, width) < entry.min_size:
         raise ValueError(
@@ -156,7 +156,7 @@ def check_input(entry: Architecture, input_shape: Shape, num_classes: int) -> No
 
 
 def check_options(entry: Architecture, options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of the net, defaults filled in. Raises ValueError on an unknown name or a bad value."""
+    """Return all options, defaults filled in. Raises ValueError on an unknown name or a bad value."""
     known = {option.name: option for option in entry.options}
     unknown = sorted(set(options) - set(known))
     if unknown:
@@ -168,7 +168,10 @@ def check_options(entry: Architecture, options: Mapping[str, Any]) -> dict[str, 
 def check_net(
     name: str, input_shape: Shape, num_classes: int, options: Mapping[str, Any]
 ) -> tuple[Architecture, dict[str, Any]]:
-    """A registered net with all its options. Raises UnknownName, or ValueError for what it cannot take."""
+    """Return a registered architecture and all its options.
+
+    Raises UnknownName, or ValueError for an input, class count or option that it cannot take.
+    """
     entry = architectures.get(name)
     check_input(entry, input_shape, num_classes)
     complete = check_options(entry, options)
@@ -178,18 +181,25 @@ def check_net(
 
 
 def load_layers() -> None:
-    """Register with Keras all layers that it lacks: those of this package and of the folder of own nets."""
-    importlib.import_module(f"{__name__}.layers")  # also lets Keras walk nets of a thousand layers
+    """Register the layers of this package, and of the folder of user-defined models, with Keras."""
+    importlib.import_module(f"{__name__}.layers")  # also raises the recursion limit
     load_helpers(get_settings().architectures)
 
 
 def build_model(
     name: str, input_shape: Shape | None = None, num_classes: int | None = None, **options: Any
 ) -> keras.Model:
-    """Build a registered net, at its native input and class count unless told otherwise.
+    """Build a registered architecture with an output of probabilities (`core.architectures.answer`).
 
-    Raises UnknownName for an unknown net, ValueError for an input, class count or option it cannot take, and
-    for a model that is no classifier of them. What it answers is as `core.architectures.answer` says.
+    Args:
+        name: of the architecture.
+        input_shape: `(H, W, C)`; default: the architecture's native input.
+        num_classes: default: the architecture's native number.
+        options: of the architecture; defaults for those not given.
+
+    Raises:
+        UnknownName: no architecture has the name.
+        ValueError: it cannot take the input, class count or an option, or what it builds is no classifier.
     """
     load_layers()
     entry = architectures.get(name)
@@ -200,9 +210,9 @@ def build_model(
 
 
 def inference_model(model: keras.Model) -> keras.Model:
-    """The net as it answers: without auxiliary classifiers, sharing the weights; any other net is itself.
+    """Return the model without auxiliary classifiers, sharing the weights; the model itself if it has none.
 
-    This is what to save and to export; it loads with `import core.architectures.layers` and nothing else.
+    This is the model to save and to export; loading it needs only `import core.architectures.layers`.
     """
     own_layers = importlib.import_module(f"{__name__}.layers")
     if not isinstance(model, own_layers.AuxiliaryModel):

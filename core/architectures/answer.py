@@ -1,10 +1,10 @@
-"""What a model answers: probabilities in 32 bits, `(N, classes)` or `(N, 1)`, whoever wrote the model.
+"""The output of a classifier: float32 probabilities, `(N, classes)` or `(N, 1)`, whoever wrote the model.
 
-The output layer decides, by its activation:
+The activation of the output layer decides what is done:
 
-- softmax over the classes, or one sigmoid unit for two classes: the model stays as it is;
-- none (logits): a softmax follows, or a sigmoid where it is one unit;
-- anything else is refused in a sentence.
+- softmax over the classes, or one sigmoid unit for two classes: nothing;
+- none (logits): a softmax is added, or a sigmoid after a single unit;
+- any other: the model is refused with a message.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ else:
     layers = LazyModule("keras.layers")
 
 ADDED = "probabilities"  # the layer that turns logits into probabilities
-ADDED_32 = "probabilities_float32"  # the layer that brings probabilities of half precision into float32
-# What neither bounds nor bends values: an output layer before it decides what the model answers.
+ADDED_32 = "probabilities_float32"  # the layer that casts half-precision probabilities to float32
+# Layers that leave the range of values as it is: a layer before them decides what the model outputs.
 PASSED = (
     *("Flatten", "Reshape", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "Identity"),
     *("GlobalAveragePooling2D", "AveragePooling2D", "Cast"),
@@ -33,7 +33,7 @@ LINEAR = ("BatchNormalization", "LayerNormalization")
 
 
 class ModelError(ValueError):
-    """A model that cannot be trained as a classifier; the message says which, which rule, what was found."""
+    """A model that cannot be trained as a classifier; the message names model, rule and what was found."""
 
 
 def class_probabilities(outputs: np.ndarray) -> np.ndarray:
@@ -42,9 +42,16 @@ def class_probabilities(outputs: np.ndarray) -> np.ndarray:
 
 
 def with_probabilities(model: Any, name: str, input_shape: tuple[int, ...], classes: int) -> keras.Model:
-    """Return the model so that it answers probabilities in float32; it shares its layers.
+    """Return the model with an output of float32 probabilities; it shares the layers.
 
-    model: what an architecture built. Raises ModelError when it is no classifier of such images.
+    Args:
+        model: what an architecture built.
+        name: of the architecture, for messages.
+        input_shape: `(H, W, C)` of the images.
+        classes: how many the model must tell apart.
+
+    Raises:
+        ModelError: it is no classifier of such images.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise ModelError(
@@ -69,7 +76,7 @@ def with_probabilities(model: Any, name: str, input_shape: tuple[int, ...], clas
 
 
 def note(model: keras.Model) -> str | None:
-    """A sentence where the model got a layer that its author had not written; None where it had not."""
+    """Return a sentence on the layer that `with_probabilities` added; None where it added none."""
     added = next((layer for layer in model.layers if layer.name == ADDED), None)
     if added is None:
         return None
@@ -78,7 +85,7 @@ def note(model: keras.Model) -> str | None:
 
 
 def _probabilities(head: Any, name: str, classes: int, model: keras.Model) -> Any:
-    """The output `(N, units)` as probabilities in float32: itself where it is that already."""
+    """Return an output `(N, units)` as float32 probabilities: itself where it already is that."""
     if len(head.shape) != 2:
         raise ModelError(
             f"{name} must end in one value a class, (N, {classes}). "
@@ -113,11 +120,10 @@ def _probabilities(head: Any, name: str, classes: int, model: keras.Model) -> An
 
 
 class Ending(NamedTuple):
-    """How an output comes about.
+    """The layer that bounds the values of an output.
 
-    activation: what bounds its values last; None: it cannot be told. label: the layer that does it, in words.
-    passed: what follows that layer, the last first. before: the values that are bounded, where the layer has
-    no weights.
+    activation: its activation; None: unknown. label: the layer, for messages. passed: the layers after it,
+    the last one first. before: its input, where the layer has no weights.
     """
 
     activation: str | None
@@ -127,7 +133,7 @@ class Ending(NamedTuple):
 
 
 def output_activation(head: Any, passed: tuple[Any, ...] = ()) -> Ending:
-    """What bounds the values of an output. passed: what has been passed on the way back to it."""
+    """Find the layer that bounds the values of an output. passed: layers passed on the way back from it."""
     operation, node, _ = head._keras_history
     kind = type(operation).__name__
     label = f"the layer '{operation.name}'"
@@ -150,7 +156,7 @@ def output_activation(head: Any, passed: tuple[Any, ...] = ()) -> Ending:
 
 
 def _in_float32(head: Any) -> Any:
-    """The same output computed in 32 bits: half precision has three digits, too few for a loss."""
+    """Return the same output computed in float32: half precision has three digits, too few for a loss."""
     operation = head._keras_history.operation
     if type(operation).__name__ in ("Softmax", "Sigmoid") and not isinstance(operation, keras.Layer):
         (before,) = operation._inbound_nodes[0].input_tensors

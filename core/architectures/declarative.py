@@ -1,4 +1,4 @@
-"""A net that a person writes as a list of layers, without code (`core.architectures.layer_list`)."""
+"""A model written as a list of layers, without code (`core.architectures.layer_list`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ else:
     layers = LazyModule("keras.layers")
     own_layers = LazyModule("core.architectures.layers")
 
-MAX_CHARACTERS = 6000  # MLflow keeps no longer parameter
+MAX_CHARACTERS = 6000  # the limit of an MLflow parameter
 
 EXAMPLE = """\
 - conv: {filters: 32, size: 3, padding: same, activation: relu}
@@ -43,7 +43,7 @@ HELP = (
 
 
 def declarative(input_shape: Shape, num_classes: int, *, layers: str = EXAMPLE) -> keras.Model:
-    """The layers one after another. images: `(N, H, W, C)`. Raises ValueError where an image cannot pass."""
+    """Build the layers one after another. Raises ValueError where a layer does not fit its input."""
     listed = read_layers(layers)
     check_layers(listed, input_shape, num_classes)
     x = images = keras.Input(input_shape)
@@ -53,7 +53,7 @@ def declarative(input_shape: Shape, num_classes: int, *, layers: str = EXAMPLE) 
 
 
 def keras_layer(layer: ListedLayer, num_classes: int) -> keras.layers.Layer:
-    """The Keras layer of an item; named for its place in the list."""
+    """Return the Keras layer of an item, named by its position in the list."""
     given = layer.settings
     name = "predictions" if layer.kind in HEADS else f"{layer.kind}{layer.position}"
     match layer.kind:

@@ -1,4 +1,4 @@
-"""What a net costs: parameters, multiply-accumulates, receptive field, depth and training memory."""
+"""Measures what a model costs: parameters, multiply-accumulates, receptive field, depth, training memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ else:
 
 BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 FLOAT32 = 4  # weights stay float32 under mixed precision
-GRAPH_BYTES_PER_CALL = 2 << 20  # measured over residual and inception nets: 1.8 to 2.3 MiB
+GRAPH_BYTES_PER_CALL = 2 << 20  # measured on residual and inception models: 1.8 to 2.3 MiB
 
 
 def describe(
@@ -34,10 +34,14 @@ def describe(
     optimizer_slots: int = 2,
     **options: Any,
 ) -> Description:
-    """Build a registered net, describe it and free it again.
+    """Build a registered architecture, describe it and free it again.
 
-    optimizer_slots: values the optimizer keeps for each trainable parameter (Adam 2, momentum 1, SGD 0).
-    Raises what `build_model` raises. Clears Keras' global state: call it in a process that trains nothing.
+    Clears Keras' global state: call it only in a process that does not train.
+
+    Args:
+        name, input_shape, num_classes, options: as for `build_model`, which may raise.
+        batch_size: of the memory estimate.
+        optimizer_slots: values the optimizer keeps for each trainable parameter (Adam 2, momentum 1, SGD 0).
     """
     return describe_built(
         lambda: build_model(name, input_shape, num_classes, **options), batch_size, optimizer_slots
@@ -47,35 +51,37 @@ def describe(
 def describe_built(
     build: Callable[[], keras.Model], batch_size: int = 32, optimizer_slots: int = 2
 ) -> Description:
-    """Describe the net that a function builds, without filling its weights, which is most of the work.
+    """Describe the model that a function builds, without initializing its weights, which is most of the work.
 
-    A net of somebody's own that looks at its weights while it is built gets them. Clears Keras' global state.
+    A user-defined model whose code reads its weights is built a second time, with weights. Clears Keras'
+    global state.
     """
     try:
         with keras.StatelessScope(initialize_variables=False):
             return describe_model(build(), batch_size, optimizer_slots)
-    except Exception:  # whatever it was: with weights it is raised again, or does not occur
+    except Exception:  # code of a user may raise anything; with weights it raises again or succeeds
         return describe_model(build(), batch_size, optimizer_slots)
     finally:
         keras.backend.clear_session()
 
 
 def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: int = 2) -> Description:
-    """Describe a functional or sequential model with one image input of known size, nested models unfolded.
+    """Describe a functional or sequential model with one image input of known size.
 
-    Convolutions, dense layers and the layers of this package count multiply-accumulates, others count none.
+    Nested models are unfolded. Convolutions, dense layers and the layers of this package count
+    multiply-accumulates, others count none.
     """
     (images,) = model.inputs
-    paths: dict[int, Path] = {id(images): Path()}
+    paths: dict[int, TensorPath] = {id(images): TensorPath()}
     layers: list[LayerDescription] = []
     kept = 0
     seen: set[int] = set()
-    for operation, inputs, output in calls(model, paths):
+    for operation, inputs, output in layer_calls(model, paths):
         shape = tuple(output.shape[1:])
         macs = multiply_accumulates(operation, tuple(inputs[0].shape[1:]), shape)
         read = [paths[id(tensor)] for tensor in inputs]
         paths[id(output)] = replace(
-            extended(read, operation, inputs[0].shape, output.shape, macs > 0), made_by=len(layers)
+            extended_path(read, operation, inputs[0].shape, output.shape, macs > 0), made_by=len(layers)
         )
         kept += kept_outputs(operation) * prod(shape) * BYTES.get(output.dtype, 4)
         has_bias = macs > 0 and getattr(operation, "bias", None) is not None
@@ -86,22 +92,22 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
                 name=operation.name,
                 type=type(operation).__name__,
                 output_shape=shape,
-                parameters=count(weights),
-                trainable_parameters=count(weight for weight in weights if weight.trainable),
+                parameters=number_of_values(weights),
+                trainable_parameters=number_of_values(weight for weight in weights if weight.trainable),
                 macs=macs,
                 connections=macs + (prod(shape) if has_bias else 0),
                 activation_bytes=prod(shape) * BYTES.get(output.dtype, 4),
                 inputs=tuple(path.made_by for path in read if path.made_by is not None),
-                **sliding(operation),
+                **window_and_strides(operation),
             )
         )
     answer = paths[id(model.outputs[0])]
     return Description(
         name=model.name,
         input_shape=tuple(images.shape[1:]),
-        classes=max(2, model.outputs[0].shape[-1]),  # one sigmoid unit tells two classes apart
+        classes=max(2, model.outputs[0].shape[-1]),  # one sigmoid unit stands for two classes
         total_parameters=model.count_params(),
-        trainable_parameters=count(model.trainable_weights),
+        trainable_parameters=number_of_values(model.trainable_weights),
         macs=sum(layer.macs for layer in layers),
         receptive_field=ceil(max(answer.field)),
         depth=answer.depth,
@@ -113,8 +119,8 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
 def training_memory(
     model: keras.Model, layers: list[LayerDescription], kept: int, batch_size: int, optimizer_slots: int
 ) -> MemoryEstimate:
-    """kept: bytes of activations that the backward pass of one image needs."""
-    trainable = FLOAT32 * count(model.trainable_weights)
+    """Estimate the memory of a training step. kept: bytes that the backward pass of one image needs."""
+    trainable = FLOAT32 * number_of_values(model.trainable_weights)
     largest_weight = max((FLOAT32 * prod(weight.shape) for weight in model.trainable_weights), default=0)
     largest_output = max(layer.activation_bytes for layer in layers)
     return MemoryEstimate(
@@ -130,10 +136,10 @@ def training_memory(
 
 
 def kept_outputs(operation: Any) -> int:
-    """How many tensors of its output's size an operation leaves for the backward pass.
+    """Return how many tensors of its output's size an operation keeps for the backward pass.
 
-    ReLU remembers its output alone, so what only a ReLU reads (a convolution, a normalisation, a sum) need
-    not stay. Dropout leaves its mask too; local response normalisation leaves the sum and the power of it.
+    ReLU keeps its output alone, so an output that only a ReLU reads (of a convolution, a normalisation, a
+    sum) is not kept. Dropout also keeps its mask; local response normalisation keeps the sum and its power.
     """
     readers = [node.operation for node in operation._outbound_nodes]
     if readers and all(isinstance(reader, keras_layers.Activation) for reader in readers):
@@ -145,15 +151,17 @@ def kept_outputs(operation: Any) -> int:
     return 3 if isinstance(operation, own_layers.LocalResponseNormalization) else 1
 
 
-def count(weights: Iterable[Any]) -> int:
+def number_of_values(weights: Iterable[Any]) -> int:
     return sum(prod(weight.shape) for weight in weights)
 
 
 @dataclass(frozen=True)
-class Path:
-    """What lies between the image and a tensor: the field it sees, pixels a step, layers with weights.
+class TensorPath:
+    """The longest path from the image to a tensor.
 
-    made_by: position of the layer that made the tensor; None for the image.
+    field: height and width in pixels of the receptive field. stride: pixels between neighbouring positions,
+    by axis. depth: layers with multiply-accumulates. made_by: position of the layer that computed the tensor;
+    None for the image.
     """
 
     field: tuple[float, float] = (1.0, 1.0)
@@ -162,10 +170,10 @@ class Path:
     made_by: int | None = None
 
 
-def extended(
-    paths: list[Path], operation: Any, input_shape: Shape, output_shape: Shape, weighted: bool
-) -> Path:
-    """The path after one more operation on the tensors at the ends of `paths`; shapes include the batch."""
+def extended_path(
+    paths: list[TensorPath], operation: Any, input_shape: Shape, output_shape: Shape, weighted: bool
+) -> TensorPath:
+    """Return the path to the output of an operation. paths: to its inputs. Shapes include the batch."""
     field = [max(path.field[axis] for path in paths) for axis in (0, 1)]
     stride = [max(path.stride[axis] for path in paths) for axis in (0, 1)]
     window = window_of(operation) or 1
@@ -178,16 +186,16 @@ def extended(
         else:
             stride[axis] *= per_axis(strides, axis)
     depth = max(path.depth for path in paths) + weighted
-    return Path((field[0], field[1]), (stride[0], stride[1]), depth)
+    return TensorPath((field[0], field[1]), (stride[0], stride[1]), depth)
 
 
 def window_of(operation: Any) -> Any:
-    """What slides over a map: one side or `(height, width)`; None when nothing does."""
+    """Return the kernel or pool size: one side or `(height, width)`; None for other layers."""
     return getattr(operation, "kernel_size", getattr(operation, "pool_size", None))
 
 
-def sliding(operation: Any) -> dict[str, tuple[int, ...]]:
-    """Window and strides of a layer, height first; both empty when nothing slides."""
+def window_and_strides(operation: Any) -> dict[str, tuple[int, ...]]:
+    """Return window and strides of a layer, height first; both empty for a layer without a window."""
     window = window_of(operation)
     if window is None:
         return {"window": (), "strides": ()}
@@ -202,13 +210,14 @@ def per_axis(value: Any, axis: int) -> int:
     return int(value[axis]) if isinstance(value, (tuple, list)) else int(value)
 
 
-def calls(model: keras.Model, known: dict[int, Any]) -> Iterator[tuple[Any, list[Any], Any]]:
-    """Every call of a layer in the order of the graph: the layer, its input tensors, its output tensor.
+def layer_calls(model: keras.Model, known: dict[int, Any]) -> Iterator[tuple[Any, list[Any], Any]]:
+    """Yield every call of a layer in the order of the graph: the layer, its input tensors, its output tensor.
 
-    A nested model is unfolded; its inputs and outputs are entered in `known` as the tensors they stand for.
+    Nested models are unfolded. known: facts by the id of a tensor; a nested model's inputs and outputs get
+    those of the tensors that they stand for.
     """
     graph = model._functional if isinstance(model, keras.Sequential) else model
-    for depth in sorted(graph._nodes_by_depth, reverse=True):  # Keras runs a functional net in this order
+    for depth in sorted(graph._nodes_by_depth, reverse=True):  # the order in which Keras computes
         for node in graph._nodes_by_depth[depth]:
             if node.is_input:
                 continue
@@ -217,18 +226,18 @@ def calls(model: keras.Model, known: dict[int, Any]) -> Iterator[tuple[Any, list
                 continue
             for inner, outer in zip(node.operation.inputs, node.input_tensors, strict=True):
                 known[id(inner)] = known[id(outer)]
-            yield from calls(node.operation, known)
+            yield from layer_calls(node.operation, known)
             for inner, outer in zip(node.operation.outputs, node.outputs, strict=True):
                 known[id(outer)] = known[id(inner)]
 
 
 def multiply_accumulates(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
-    """For one image; shapes are without the batch. A layer of one's own may have a method of this name."""
+    """Count for one image; shapes are without the batch. A user's layer may have a method of this name."""
     if hasattr(layer, "multiply_accumulates"):
         return layer.multiply_accumulates(output_shape)
     if isinstance(layer, keras_layers.SeparableConv2D):
-        a_position = prod(layer.depthwise_kernel.shape) + prod(layer.pointwise_kernel.shape)
-        return prod(output_shape[:2]) * a_position
+        per_position = prod(layer.depthwise_kernel.shape) + prod(layer.pointwise_kernel.shape)
+        return prod(output_shape[:2]) * per_position
     if isinstance(layer, keras_layers.Conv2DTranspose):
         return prod(input_shape[:2]) * prod(layer.kernel.shape)
     if isinstance(layer, keras_layers.DepthwiseConv2D):

@@ -1,7 +1,7 @@
-"""ImageNet weights: keras.applications loads them, and they are carried over into our nets layer by layer.
+"""ImageNet weights of keras.applications, copied into the program's own models layer by layer.
 
-Ours are wired as theirs, which `tests/architectures/test_keras_applications.py` proves. One difference is
-made up for here: their first ResNets have a bias before each normalisation.
+Both have the same layers and connections, as `tests/architectures/test_keras_applications.py` proves. One
+difference is compensated here: the first ResNets of keras.applications have a bias before each normalisation.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ NamedWeights = dict[str, list[np.ndarray]]
 
 
 def vgg_name(name: str) -> str:
-    """`block1_conv2` is our `conv1_2`."""
+    """Rename `block1_conv2` to our `conv1_2`."""
     block, _, convolution = name.partition("_conv")
     return f"conv{block.removeprefix('block')}_{convolution}"
 
 
 def resnet_name(name: str) -> str:
-    """`conv2_block1_0_bn` is our `conv2_block1_conv0_bn`, `conv1_conv` our `conv1`."""
+    """Rename `conv2_block1_0_bn` to our `conv2_block1_conv0_bn`, `conv1_conv` to our `conv1`."""
     stem, _, kind = name.rpartition("_")
     block, _, number = stem.rpartition("_")
     ours = f"{block}_conv{number}" if block else stem
@@ -42,7 +42,7 @@ def resnet_name(name: str) -> str:
 
 
 def resnet_v2_name(name: str) -> str:
-    """As in v1, with `conv2_block1_preact_bn` and `post_bn`, our `last_bn`."""
+    """Rename as for v1; `conv2_block1_preact_bn` stays and `post_bn` becomes our `last_bn`."""
     if name == "post_bn":
         return "last_bn"
     return name if name.endswith("preact_bn") else resnet_name(name)
@@ -50,11 +50,11 @@ def resnet_v2_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Twin:
-    """The net of keras.applications that is wired as ours.
+    """A model of keras.applications with the layers and connections of one of ours.
 
-    folder, stem: where its weights without classifier lie. preprocessing: as `data.preprocessing` calls what
-    they expect. rename: from its layers' names to ours; None: both go through layers with
-    weights in the same order.
+    builder: its function. folder, stem: of the file of its weights without classifier. preprocessing: that
+    these expect, as in `data.preprocessing`. rename: from its layer names to ours; None: in both, layers with
+    weights come in the same order.
     """
 
     builder: str
@@ -65,7 +65,7 @@ class Twin:
 
     @property
     def file(self) -> str:
-        """What Keras calls the file in the folder `models` of its cache."""
+        """The name of the file in the folder `models` of Keras' cache."""
         return FILE.format(self.stem)
 
     @property
@@ -92,9 +92,9 @@ TWINS: dict[str, Twin] = {
 
 
 def imagenet_weights(name: str, ours: keras.Model) -> NamedWeights:
-    """The weights that keras.applications has for a net's backbone, under our layers' names.
+    """Return the weights that keras.applications has for a backbone, by our layers' names.
 
-    ours: the backbone as we build it. Raises whatever Keras raises when it cannot have its file.
+    name: of the architecture. ours: its backbone. Raises what Keras raises when it cannot load its file.
     """
     twin = TWINS[name]
     theirs = getattr(keras.applications, twin.builder)(weights="imagenet", include_top=False)
@@ -102,7 +102,7 @@ def imagenet_weights(name: str, ours: keras.Model) -> NamedWeights:
 
 
 def carried_over(theirs: keras.Model, ours: keras.Model, twin: Twin) -> NamedWeights:
-    """Their weights as our layers hold them."""
+    """Return the weights of `theirs` in the shape and order of the layers of `ours`."""
     if twin.rename is not None:
         names = [twin.rename(layer.name) for layer in weighted(theirs)]
     else:
@@ -125,5 +125,5 @@ def carried_over(theirs: keras.Model, ours: keras.Model, twin: Twin) -> NamedWei
 
 
 def weighted(model: keras.Model) -> Iterator[keras.Layer]:
-    """Layers with weights, from the image onwards."""
+    """Return the layers with weights, from the image on."""
     return (layer for layer in model.layers if layer.weights)

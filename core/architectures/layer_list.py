@@ -1,4 +1,4 @@
-"""Nets as text: a YAML list of layers, read and checked line by line. No code, and a closed list of layers.
+"""Models as text: a YAML list of layers, read and checked line by line. No code, and a closed set of layers.
 
     - conv: {filters: 32, size: 3, padding: same, activation: relu}
     - pool: 2
@@ -35,21 +35,21 @@ INITIALIZERS = (
 )  # fmt: skip
 
 _WEIGHTS = (
-    Option("initializer", "glorot_uniform", "How weights start.", choices=INITIALIZERS),
+    Option("initializer", "glorot_uniform", "Initial weights.", choices=INITIALIZERS),
     Option("stddev", 0.05, "Deviation of truncated_normal and random_normal.", 1e-6, 10.0),
-    Option("l2", 0.0, "`l2 * sum(w ** 2)` joins the loss.", 0.0, 1.0),
+    Option("l2", 0.0, "`l2 * sum(w ** 2)` is added to the loss.", 0.0, 1.0),
 )
 _BIAS = (
-    Option("bias", True, "Whether a number a map is added."),
-    Option("bias_start", 0.0, "What biases start as.", -10.0, 10.0),
+    Option("bias", True, "Add one number per map."),
+    Option("bias_start", 0.0, "Initial biases.", -10.0, 10.0),
 )
 _PADDING = Option("padding", "valid", "Same: zeros around the map keep its size.", choices=("valid", "same"))
-_ACTIVATION = Option("activation", "linear", "What follows.", choices=ACTIVATIONS)
+_ACTIVATION = Option("activation", "linear", "Activation after it.", choices=ACTIVATIONS)
 
 # name: its settings; the first one can be given without its name
 LAYERS: dict[str, tuple[Option, ...]] = {
     "conv": (
-        Option("filters", 32, "Maps that come out.", 1, 8192),
+        Option("filters", 32, "Maps of the output.", 1, 8192),
         Option("size", 3, "Side of the kernel in pixels.", 1, 31),
         Option("strides", 1, "Pixels from one position to the next.", 1, 16),
         _PADDING,
@@ -59,7 +59,7 @@ LAYERS: dict[str, tuple[Option, ...]] = {
     ),
     "pool": (
         Option("size", 2, "Side of the window in pixels.", 1, 31),
-        Option("strides", 0, "Pixels from one window to the next; 0: as many as its side.", 0, 16),
+        Option("strides", 0, "Pixels from one window to the next; 0: the size.", 0, 16),
         _PADDING,
         Option("kind", "max", "The largest value, or the mean.", choices=("max", "average")),
     ),
@@ -77,11 +77,11 @@ LAYERS: dict[str, tuple[Option, ...]] = {
     "dropout": (Option("rate", 0.5, "Share of values dropped.", 0.0, 0.99),),
     "flatten": (),
     "global_average_pool": (),
-    "dense": (Option("units", 128, "Values that come out.", 1, 65_536), _ACTIVATION, *_BIAS, *_WEIGHTS),
+    "dense": (Option("units", 128, "Values of the output.", 1, 65_536), _ACTIVATION, *_BIAS, *_WEIGHTS),
     "softmax": _WEIGHTS,
     "sigmoid": _WEIGHTS,
 }
-REQUIRED = ("filters", "rate", "units")  # these have no default that anybody would expect
+REQUIRED = ("filters", "rate", "units")  # they have no natural default
 HEADS = ("softmax", "sigmoid")
 ON_MAPS = ("conv", "pool", "lrn", "flatten", "global_average_pool")
 ON_VECTORS = ("dense", *HEADS)
@@ -89,7 +89,7 @@ ON_VECTORS = ("dense", *HEADS)
 
 @dataclass(frozen=True)
 class ListedLayer:
-    """One item of the list, with all its settings. line: where it stands in the text, from 1."""
+    """One item of the list, with all its settings. line: of the text, position: in the list; both from 1."""
 
     kind: str
     settings: Mapping[str, Any]
@@ -119,7 +119,7 @@ def read_layers(text: str) -> list[ListedLayer]:
 
 
 def check_layers(layers: list[ListedLayer], input_shape: Shape, num_classes: int) -> None:
-    """Follow an image through the layers. Raises ValueError, as `read_layers`, where it cannot pass."""
+    """Compute the shapes through all layers. Raises ValueError, as `read_layers`, where one does not fit."""
     if layers[-1].kind not in HEADS:
         raise ValueError(f"{layers[-1].place}: the last layer must be {' or '.join(HEADS)}.")
     shape: tuple[int, ...] = input_shape
@@ -132,7 +132,7 @@ def check_layers(layers: list[ListedLayer], input_shape: Shape, num_classes: int
                 f"{layer.place}: one sigmoid unit tells 2 classes apart. Received: {num_classes}."
             )
         if layer.kind in ON_MAPS and len(shape) == 1:
-            raise ValueError(f"{layer.place}: it works on maps. Received: {shape[0]} values in a row.")
+            raise ValueError(f"{layer.place}: it needs maps. Received: a vector of {shape[0]} values.")
         if layer.kind in ON_VECTORS and len(shape) == 3:
             raise ValueError(
                 f"{layer.place}: put flatten or global_average_pool before it. Received: maps of "
@@ -201,6 +201,7 @@ def _settings(name: str, node: yaml.Node, place: str) -> dict[str, Any]:
 
 
 def output_shape(layer: ListedLayer, shape: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
+    """Return the output shape of a layer, without the batch. Raises ValueError for a window too large."""
     match layer.kind:
         case "conv" | "pool":
             size, padding = layer.settings["size"], layer.settings["padding"]
@@ -227,6 +228,7 @@ def output_shape(layer: ListedLayer, shape: tuple[int, ...], num_classes: int) -
 
 
 def parameter_count(layer: ListedLayer, before: tuple[int, ...], after: tuple[int, ...]) -> int:
+    """Return how many numbers a layer has. before, after: shapes of input and output."""
     if layer.kind == "conv":
         return after[-1] * (layer.settings["size"] ** 2 * before[-1] + layer.settings["bias"])
     if layer.kind in ON_VECTORS:
@@ -239,6 +241,6 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _reason(error: yaml_text.YamlRefused) -> str:
-    """The parser's own words, or the limit that the text exceeds."""
+    """Return the parser's message, or the limit that the text exceeds."""
     problem = getattr(error.__cause__, "problem", None)
     return f"Received: {problem}." if problem else f"The text {error.reason}."

@@ -1,6 +1,6 @@
-"""Checks of a model of somebody's own, before it trains: its values, how its weights start, whether it loads.
+"""Checks a user-defined model before it trains: its outputs, its initial weights, whether it loads again.
 
-`core.architectures.answer` has looked at its shape and its last activation when it was built.
+`core.architectures.answer` has checked its shapes and its last activation when it was built.
 """
 
 from __future__ import annotations
@@ -25,26 +25,28 @@ else:
 
 IMAGES = 4
 SUM_TOLERANCE = 0.01  # of the probabilities of an image, which half precision rounds
-# How far apart the values of an image lie, by preprocessing; 1 in all others.
+# Range of an image's values by preprocessing; 1 for all others.
 RANGES = {"caffe": 255.0, "tf": 2.0, "standardize": 3.5, "torch": 4.4}
 KERNEL_INITIALIZERS = ("kernel_initializer", "depthwise_initializer", "pointwise_initializer")
 PROBABILITIES = ("softmax", "sigmoid")
 RANDOM_LAYERS = ("Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout")
-LEAST_RANGE = 0.05  # of what reaches the first weights; 1/255 of the smallest range above is 0.004
+LEAST_RANGE = 0.05  # of the input of the first weights; 1/255 of the smallest range above is 0.004
 
 
 def check_own_model(name: str, model: keras.Model, preprocessing: str) -> None:
-    """Raise ModelError when a model from the folder of own architectures must not be trained.
+    """Raise ModelError when a user-defined model must not be trained.
 
-    name: of its registered architecture; those of the program are tested and pass. model: built, with
-    weights. preprocessing: of `data.preprocessing`, which the model's images go through first.
+    Args:
+        name: of its registered architecture; those of the program pass unchecked.
+        model: built, with weights.
+        preprocessing: as `data.preprocessing`, applied to the model's images first.
     """
     if architectures.origin(name) is not None:
         check_model(name, inference_model(model), preprocessing)
 
 
 def check_model(name: str, model: keras.Model, preprocessing: str) -> None:
-    """The checks themselves; raises ModelError with one sentence for the first that fails."""
+    """Run all checks; raises ModelError with one sentence for the first that fails."""
     images = np.random.default_rng(0).uniform(size=(IMAGES, *model.input_shape[1:])).astype("float32")
     images = images * RANGES.get(preprocessing, 1.0)
     _check_scale(name, model, images, preprocessing)
@@ -62,7 +64,7 @@ def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def _answers_in_training(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The answers of a training step, which leave the model as it is: its moving averages and its seeds."""
+    """Return the outputs of a training step without changing moving averages and seeds of the model."""
     answers, _ = model.stateless_call(
         model.trainable_variables, model.non_trainable_variables, images, training=True
     )
@@ -70,7 +72,7 @@ def _answers_in_training(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def _check_end(name: str, model: keras.Model) -> None:
-    """Probabilities must reach the loss as they are, and be made of logits."""
+    """Check that nothing changes the probabilities after the last activation, and that it reads logits."""
     ending = output_activation(model.outputs[0])
     if ending.activation not in PROBABILITIES:
         return
@@ -93,20 +95,20 @@ def _check_end(name: str, model: keras.Model) -> None:
 def _check_probabilities(name: str, answers: np.ndarray, when: str = "") -> None:
     if not np.isfinite(answers).all():
         raise ModelError(
-            f"{name} answers values that are not numbers to random images{when or ' before any training'}."
+            f"{name} outputs NaN or infinite values for random images{when or ' before any training'}."
         )
     sums = answers.sum(axis=1)
     fits = answers.shape[1] == 1 or np.abs(sums - 1).max() < SUM_TOLERANCE
     if answers.min() < 0 or answers.max() > 1 + SUM_TOLERANCE or not fits:
         raise ModelError(
-            f"{name} must answer probabilities that sum to 1: end it with softmax, or with a layer without "
+            f"{name} must output probabilities that sum to 1: end it with softmax, or with a layer without "
             f"activation for logits. Received {when}: values of {answers.min():.3g} to {answers.max():.3g} "
             f"that sum to {sums.min():.3g} and more."
         )
 
 
 def _check_scale(name: str, model: keras.Model, images: np.ndarray, preprocessing: str) -> None:
-    """Images come preprocessed; a model that scales pixels again sees them all as nearly equal."""
+    """Check that the model does not rescale preprocessed images, which would make all values nearly equal."""
     for operation, values in _first_weighted(model, images):
         spread = float(np.ptp(values))
         if spread < LEAST_RANGE:
@@ -118,7 +120,7 @@ def _check_scale(name: str, model: keras.Model, images: np.ndarray, preprocessin
 
 
 def _first_weighted(model: keras.Model, images: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The first layers with weights after the image, and what reaches them; nested models unfolded."""
+    """Yield the first layers with weights after the image, and their inputs; nested models are unfolded."""
     graph = model._functional if isinstance(model, keras.Sequential) else model
     known = {id(graph.inputs[0]): images}
     for depth in sorted(graph._nodes_by_depth, reverse=True):
@@ -138,7 +140,7 @@ def _first_weighted(model: keras.Model, images: np.ndarray) -> Iterator[tuple[st
 
 
 def _filled(node: Any, known: dict[int, np.ndarray]) -> tuple[Any, Any]:
-    """The arguments of a call with values for its tensors."""
+    """Return the arguments of a call with values in place of its tensors."""
 
     def value(one: Any) -> Any:
         return keras.ops.convert_to_tensor(known[id(one)]) if isinstance(one, keras.KerasTensor) else one
@@ -147,14 +149,14 @@ def _filled(node: Any, known: dict[int, np.ndarray]) -> tuple[Any, Any]:
 
 
 def _check_starts(name: str, model: keras.Model) -> None:
-    """Keras' initializers are stateless: layers that share one, or a seed, start with the same numbers."""
+    """Check that no layers share an initializer or seed: these are stateless and give equal weights."""
     seen: dict[int | tuple[str, int], str] = {}
     for layer in model._flatten_layers(include_self=False):
         for attribute, initializer in vars(layer).items():
             if not attribute.endswith(KERNEL_INITIALIZERS) or not hasattr(initializer, "seed"):
                 continue
             seed = initializer.get_config().get("seed")
-            if isinstance(seed, dict):  # a generator, which goes on from layer to layer
+            if isinstance(seed, dict):  # a generator, which draws other numbers for each layer
                 continue
             # The distribution changes the scale of the numbers, not their order.
             key = id(initializer) if seed is None else ("seed", seed)
@@ -167,7 +169,7 @@ def _check_starts(name: str, model: keras.Model) -> None:
 
 
 def _check_loads(name: str, model: keras.Model, images: np.ndarray, answers: np.ndarray) -> None:
-    """What cannot be saved and loaded again could never predict."""
+    """Check that the model has the same outputs after it was saved and loaded again."""
     hint = (
         "Build it of Keras' layers and keras.ops, or put its own layers, with register_keras_serializable "
         "and get_config, into a file of the folder whose name begins with an underscore."
@@ -187,13 +189,13 @@ def _check_loads(name: str, model: keras.Model, images: np.ndarray, answers: np.
             ) from error
     if not np.allclose(again, answers, atol=1e-3):
         raise ModelError(
-            f"{name} answers differently once it was saved and loaded: by "
+            f"{name} has other outputs after it was saved and loaded, by up to "
             f"{np.abs(again - answers).max():.2g} on random images. {hint}"
         )
 
 
 def _check_sources(name: str, model: keras.Model) -> None:
-    """The files of its layers are saved with the model, and are loaded where this program is not."""
+    """Check the files of its layers: they are saved with the model and must load without this program."""
     for file in layer_sources(model):
         for module in sorted(imports_of(file)):
             if module.partition(".")[0] in ("core", PACKAGE):
@@ -204,7 +206,7 @@ def _check_sources(name: str, model: keras.Model) -> None:
 
 
 def _unreachable(model: keras.Model) -> Iterator[str]:
-    """Registered classes and functions that another process does not import before it loads a model."""
+    """Yield registered classes and functions that a process that loads the model would not import."""
     for named, found in registered_in(model):
         if not getattr(found, "__module__", "").startswith(("core.", f"{PACKAGE}._", "keras")):
             yield f"'{named}'"

@@ -1,4 +1,4 @@
-"""Prediction, and all else that needs Keras outside training, in one long-lived process of its own.
+"""The prediction process: everything that needs Keras outside training, in one long-lived process.
 
-The dashboard and the command line speak to it through `core.inference.client` and never import Keras.
+The dashboard and the command line send it requests with `core.inference.client` and never import Keras.
 """

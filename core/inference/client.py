@@ -1,4 +1,4 @@
-"""Asks the prediction process; starts it where none runs."""
+"""Sends requests to the prediction process, and starts it where none runs."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ from core.system.daemon import Daemon
 from core.system.records import from_json_values
 from core.system.settings import Settings
 
-START_S = 60.0  # importing Keras takes some seconds, on a busy machine many
+START_S = 60.0  # importing Keras takes seconds, on a busy machine many
 ANSWER_S = 300.0  # the largest models take a while to describe
 LOOK_S = 1.0  # interval of checks whether the caller still waits
 
 
 class InferenceError(RuntimeError):
-    """The prediction process refused, or could not be reached; the message says which and why."""
+    """The prediction process refused a request or could not be reached; the message says why."""
 
 
 class Unreachable(InferenceError):
-    """The prediction process did not start, or ended: the same request may be answered by the next one."""
+    """The prediction process did not start, or ended; the next one may answer the same request."""
 
 
 @dataclass(frozen=True)
 class Caller:
     """Who waits for an answer.
 
-    visit: names a visit of the dashboard, for which one model is built at a time; empty where there is none.
-    has_left: asked every second whether nobody waits any more; the work then stops, or does not begin.
+    visit: names a visit of the dashboard, which has one model built at a time; empty for other callers.
+    has_left: called every second; True cancels the request.
     """
 
     visit: str = ""
     has_left: Callable[[], bool] = lambda: False
 
 
-ANYBODY = Caller()  # who waits for as long as the connection lasts
+ANYBODY = Caller()  # waits for as long as the connection lasts
 
 
 @dataclass(frozen=True)
@@ -242,10 +242,10 @@ def _connect(settings: Settings) -> Any:
             try:
                 return Client(("127.0.0.1", address.port), authkey=bytes.fromhex(address.key))
             except (OSError, EOFError, AuthenticationError):
-                pass  # an address from before, or the process only just began
+                pass  # an outdated address, or the process is just starting
         if time.monotonic() > give_up:
             raise Unreachable(
-                f"The prediction process did not start within {START_S:.0f} s; its last words are in "
+                f"The prediction process did not start within {START_S:.0f} s; the end of its log is in "
                 f"{settings.home / 'inference.log'}."
             )
         time.sleep(0.1)

@@ -1,6 +1,6 @@
-"""Descriptions of nets (`core.architectures.describe`), each made once by the prediction process and kept.
+"""Descriptions of models, each computed once by the prediction process and kept in a cache on disk.
 
-A file of the cache is named by all that a description depends on, so a stale one is never read.
+The name of a file of the cache is a hash of all that its description depends on, so none is ever outdated.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from core.system.files import read_state, write_whole
 from core.system.settings import Settings
 
 BATCH_SIZE = 32
-PROCESS_MEMORY = (  # measured on a CPU; a GPU's share of it is the smaller one
-    "The process of a training, with TensorFlow in it, takes about 0.8 GiB of the machine's memory besides."
+PROCESS_MEMORY = (  # measured on a CPU; on a GPU most of it is in host memory too
+    "The process of a run, with TensorFlow, takes about 0.8 GiB of the machine's memory in addition."
 )
-KEPT = 2000  # descriptions at most; half of these stay when there are more
+KEPT = 2000  # descriptions at most; beyond that the older half is removed
 
 
 @dataclass(frozen=True)
 class NetRequest:
-    """A net as it is to be described. None stands for the net's own input or number of classes."""
+    """A model to describe. None: the architecture's native input or number of classes."""
 
     name: str
     input_shape: Shape | None = None
@@ -39,7 +39,7 @@ class NetRequest:
     batch_size: int = BATCH_SIZE
 
     def complete(self) -> NetRequest:
-        """With the net's own input and defaults. Raises ValueError for what the net cannot take."""
+        """Fill in native input and defaults. Raises ValueError for what the architecture cannot take."""
         entry = architectures.get(self.name)
         height, width, channels = self.input_shape or entry.input_shape
         shape = (height, width, channels)
@@ -68,7 +68,7 @@ def describe(settings: Settings, request: NetRequest, caller: Caller = ANYBODY) 
 
 
 def _forget_oldest(folder: Path) -> None:
-    """Bound the cache: whoever writes addresses can ask for any number of models."""
+    """Bound the size of the cache: URLs can request any number of models."""
     files = list(folder.glob("*.json"))
     if len(files) > KEPT:
         for file in sorted(files, key=lambda one: one.stat().st_mtime)[: -KEPT // 2]:
@@ -97,8 +97,8 @@ def _read(path: Path, mtime_ns: int, size: int) -> Description | None:
 
 
 def cache_file(settings: Settings, request: NetRequest) -> Path:
-    """Where the description lies, once it was made. Raises ValueError for what the net cannot take."""
-    whole = replace(request.complete(), batch_size=BATCH_SIZE)  # at others it is worked out
+    """Return the file of a description. Raises ValueError for what the architecture cannot take."""
+    whole = replace(request.complete(), batch_size=BATCH_SIZE)  # memory at other sizes is computed from it
     depends_on = [asdict(whole), code_version(), own_code(architectures.origin(request.name))]
     name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
     return settings.cache / "descriptions" / f"{name}.json"

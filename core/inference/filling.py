@@ -1,4 +1,4 @@
-"""Describes models in the background, so that no page waits for it: many for everybody, or what one visitor
+"""Describes models in background threads, so that no page waits: many for all visitors, or those one visitor
 looks at."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from core.system.settings import Settings
 
 @dataclass
 class Filling:
-    """How far a thread is; `problems` has a sentence for each net that could not be described."""
+    """How far a thread is. problems: a sentence by the name of each model that could not be described."""
 
     total: int
     done: int = 0
@@ -28,7 +28,7 @@ _fillings: dict[tuple[Settings, str], Filling] = {}
 
 
 def fill(settings: Settings, requests: Sequence[NetRequest], purpose: str) -> Filling:
-    """Describe nets one after another; while a thread of this purpose is at it, that one is returned."""
+    """Describe models one after another in a thread, unless one runs for this purpose already."""
     with _lock:
         filling = _fillings.get((settings, purpose))
         if filling is not None and filling.running:
@@ -39,7 +39,7 @@ def fill(settings: Settings, requests: Sequence[NetRequest], purpose: str) -> Fi
 
 
 def state(settings: Settings, purpose: str) -> Filling | None:
-    """The latest thread of this process for a purpose; None when there was none."""
+    """Return the latest thread of this process for a purpose; None when there was none."""
     return _fillings.get((settings, purpose))
 
 
@@ -57,10 +57,10 @@ def _work(settings: Settings, requests: Sequence[NetRequest], filling: Filling) 
 
 
 class Latest:
-    """Describes what one visitor wants to know, one model after the other, in a thread while there is any.
+    """Describes the models that one visitor looks at, one after another in a thread.
 
-    Each request has a place, a part of a form say. A later one for its place takes it: the earlier one is
-    given up, also when the prediction process is asked already. Safe to use from several threads.
+    Each request has a place, such as a section of a form. A later request for a place replaces the earlier
+    one, which is cancelled even while the prediction process works on it. Thread-safe.
     """
 
     def __init__(self, settings: Settings, caller: Caller) -> None:
@@ -71,7 +71,7 @@ class Latest:
         self._problems: dict[str, tuple[NetRequest, str]] = {}
 
     def ask(self, place: str, request: NetRequest) -> str:
-        """Have a model described. Returns why it cannot be, in a sentence; empty while that is not known."""
+        """Request a description. Returns why the model cannot be described; empty while not known."""
         with self._lock:
             failed, problem = self._problems.get(place, (None, ""))
             if failed == request:
@@ -106,7 +106,7 @@ class Latest:
                     self._problems[place] = request, str(error)
 
     def _next(self) -> bool:
-        """Take the next request, if there is one; those of a visitor who has left are dropped."""
+        """Take the next request, if any; requests of a visitor who has left are dropped."""
         has_left = self._caller.has_left()
         with self._lock:
             if has_left:

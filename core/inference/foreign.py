@@ -1,7 +1,7 @@
-"""Models that another program logged with MLflow: which of them classify images, and what these take.
+"""Models that another program logged with MLflow: which of them classify images, and which images they take.
 
-The model file is all that is known. Its input gives the size and the channels, its output the number of
-classes; how the images were preprocessed stands nowhere.
+Only the model file is known. Its input gives size and channels, its output the number of classes; how the
+images were preprocessed is unknown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEPT = 4  # loaded at once
 
 
 class Classifier(NamedTuple):
-    """A model that answers probabilities `(N, classes)` or `(N, 1)`, and the images that it takes."""
+    """A model with an output of probabilities, `(N, classes)` or `(N, 1)`, and the images that it takes."""
 
     model: keras.Model
     images: ModelImages
@@ -44,7 +44,7 @@ def foreign_classifier(store: RunStore, run_id: str) -> Classifier:
 
 
 def check_probabilities(outputs: np.ndarray) -> None:
-    """Raise ValueError when outputs `(N, k)` of a model are no probabilities; k = 1 is one sigmoid unit."""
+    """Raise ValueError when outputs `(N, k)` of a model are no probabilities; k = 1: one sigmoid unit."""
     fits = np.isfinite(outputs).all() and outputs.min() >= 0 and outputs.max() <= 1 + SUM_TOLERANCE
     if fits and outputs.shape[1] > 1:
         fits = np.abs(outputs.sum(axis=1) - 1).max() < SUM_TOLERANCE
@@ -78,7 +78,7 @@ def _classifier(path: Path) -> Classifier:
 
 
 def _image_shape(model: keras.Model) -> tuple[int, int, int]:
-    """Height, width and channels of the images that a model takes."""
+    """Return height, width and channels of a model's images. Raises ValueError for other inputs."""
     inputs = [tuple(one.shape) for one in getattr(model, "inputs", None) or ()]
     match inputs:
         case [(None, int(height), int(width), (1 | 3) as channels)]:
@@ -91,13 +91,13 @@ def _image_shape(model: keras.Model) -> tuple[int, int, int]:
 
 
 def _classes(model: keras.Model) -> int:
-    """How many classes a model answers; one unit stands for two."""
+    """Return the number of classes; one unit stands for two. Raises ValueError for other outputs."""
     shapes = [tuple(one.shape) for one in model.outputs]
     match shapes:
         case [(None, int(units))]:
             return max(units, 2)
     raise ValueError(
-        f"{NAME} cannot classify images here: it must answer one value a class, (None, classes). "
+        f"{NAME} cannot classify images here: it must have one output value per class, (None, classes). "
         f"Received: {', '.join(map(str, shapes))}."
     )
 

@@ -1,4 +1,4 @@
-"""What a person should know of how an image was read before a model answered."""
+"""Sentences for people on how an image was read before a model classified it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from core.datasets.brightness import Usual, fits_inverted, measured
 from core.datasets.decode import Decoded
 from core.datasets.value_range import FULL_RANGE, IMAGE, Rule, number
 
-# Of a model that another program logged.
+# For a model that another program logged.
 GIVEN_AS_THEY_ARE = (
-    "The preprocessing of this model is not known. It was given pixels of 0 to 255: if it expects others, "
-    "its answer is wrong."
+    "The preprocessing of this model is not known. It was given pixels of 0 to 255: if it expects other "
+    "values, its prediction is wrong."
 )
 
 
 def no_keras_model(name: str) -> str:
-    """A sentence on a run of another program that cannot predict."""
+    """Say why a run of another program cannot predict."""
     return (
         f"'{name}' was logged by another program. To predict here it needs a Keras image model, logged by "
         "mlflow.keras.log_model with its file data/model.keras, and it has none."
@@ -24,7 +24,7 @@ def no_keras_model(name: str) -> str:
 
 
 def value_notes(rule: Rule, decoded: Decoded) -> list[str]:
-    """Sentences on an image deeper than 8 bits that was decoded by a dataset's rule."""
+    """Say how an image deeper than 8 bits was decoded. rule: of the dataset that the model was trained on."""
     if not decoded.deep:
         return []
     if decoded.value_range is None:
@@ -47,7 +47,7 @@ def value_notes(rule: Rule, decoded: Decoded) -> list[str]:
 
 
 def inversion_note(usual: Usual, image: np.ndarray) -> str:
-    """A sentence on an image `(H, W, C)` that looks like a negative of the training images; else empty."""
+    """Say that an image, uint8 `(H, W, C)`, looks like a negative of the training images; else empty."""
     if not usual or not fits_inverted(usual, image):
         return ""
     low, high = usual["mean"]
@@ -60,9 +60,9 @@ def inversion_note(usual: Usual, image: np.ndarray) -> str:
 
 
 def crop_note(crop: int, views: str) -> str:
-    """What a model that was trained on crops sees of an image; empty for any other.
+    """Say what a model that was trained on crops sees of an image; empty for any other model.
 
-    crop: the side of the crops in pixels, 0: none. views: those that its answer is averaged over.
+    crop: side of the crops in pixels, 0: none. views: that the prediction is averaged over.
     """
     if not crop:
         return ""
@@ -74,6 +74,6 @@ def crop_note(crop: int, views: str) -> str:
 
 
 def views_note(views: str) -> str:
-    """What the answer is averaged over, where the evaluation averaged too; else empty."""
+    """Say what the prediction is averaged over, as in the evaluation; empty where it is not."""
     over = {"flip": "the image and its mirror image", "ten_crops": "ten crops of the image"}.get(views)
     return f"The probabilities are averaged over {over}, as in the run's evaluation." if over else ""

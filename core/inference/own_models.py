@@ -1,7 +1,7 @@
-"""Whether a model of somebody's own may be trained: asked before a launch.
+"""Checks before a launch whether a user-defined model may be trained.
 
-The prediction process builds and checks the model. `problem` keeps on disk that a version of it passed, but
-no refusal: its cause may be a full disk or a lack of memory, which pass.
+The prediction process builds and checks the model. `problem` records on disk which versions passed, but no
+refusals: a full disk or a lack of memory may have caused them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def problem(
 ) -> str:
     """Return a sentence that says why the model must not be trained; empty where it may.
 
-    Models of the program are not looked at: they are tested. Raises InferenceError when the prediction
-    process cannot be asked.
+    Architectures of the program are not checked. Raises InferenceError when the prediction process does not
+    answer.
     """
     file = architectures.origin(model.name)
     if file is None:
@@ -39,7 +39,7 @@ def problem(
         return ""
     found = client.check_model(settings, plain, image_shape, num_classes, preprocessing)
     if not found:
-        with suppress(OSError):  # a disk that is full costs the next launch some seconds
+        with suppress(OSError):  # on a full disk the next launch checks again
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"")
     return found

@@ -1,4 +1,4 @@
-"""What a net will get of an image: through the very layers that training uses."""
+"""Shows an image as a model gets it in training, computed by the same layers."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ from core.experiment.pretrained import check_weights
 from core.inference.messages import Preview
 from core.tracking.store import RunStore
 
-PARTNERS = 24  # other images of the batch, which mixing takes from
-MAX_SIDE = 384  # pixels, of what is shown: eight of the size that a net may want need not fit into a message
-RANGES = {"scale": (0.0, 1.0), "tf": (-1.0, 1.0)}  # what 0-255 becomes; of others it depends on the image
+PARTNERS = 24  # other images of the batch, which mixing draws from
+MAX_SIDE = 384  # pixels; larger images might not fit into a message
+RANGES = {
+    "scale": (0.0, 1.0),
+    "tf": (-1.0, 1.0),
+}  # of 0-255, by preprocessing; for others it depends on the image
 
 
 def preview(store: RunStore, request: Preview) -> tuple[str, ...]:
-    """One image `count` times as the net gets it in training: PNG files in base64.
+    """Return one image `count` times as the model gets it in training: PNG files in base64.
 
-    tree: a whole config. store: of the runs and weights it may start from, which choose the preprocessing.
-    What the net gets is shown from its smallest value, black, to its largest, white, where the range of
-    values depends on the image, and smaller where a side is longer than `MAX_SIDE`. Raises ValueError for an
-    unknown row and for what the config cannot have.
+    Where the range of values depends on the image, the smallest value is shown black and the largest white.
+    Images with a side longer than `MAX_SIDE` are shown smaller.
+
+    store: with the runs whose weights the config may start from; these decide the preprocessing. Raises
+    ValueError for an unknown row or an invalid config.
     """
     config, row = from_mapping(request.tree), request.row
     dataset = datasets.load(config.data.name, grey=config.data.grey)
@@ -43,7 +47,7 @@ def preview(store: RunStore, request: Preview) -> tuple[str, ...]:
     low, high = RANGES.get(config.data.preprocessing, (float(values.min()), float(values.max())))
     shown = np.clip((values - low) * 255 / max(high - low, 1e-6), 0, 255).round().astype("uint8")
     if config.data.preprocessing == "caffe":
-        shown = shown[..., ::-1]  # its blue, green, red as red, green, blue
+        shown = shown[..., ::-1]  # BGR to RGB
     return tuple(base64.b64encode(to_png(image, MAX_SIDE)).decode() for image in shown)
 
 
@@ -64,6 +68,6 @@ def _model_input(config: ExperimentConfig, dataset: datasets.ImageDataset, reque
 
 @lru_cache(maxsize=4)
 def _mean(data: DataConfig, fingerprint: str) -> np.ndarray:
-    """The mean image, which reads the whole training set; kept for the next movement of a slider."""
+    """Return the mean image of the training set; cached, since computing it reads every image."""
     dataset = datasets.load(data.name, grey=data.grey)
     return training_mean(dataset.images, choices.choose(dataset, data).train)

@@ -1,7 +1,7 @@
-"""Connections to the prediction process that have not made their request yet: how many, and how long.
+"""Limits on connections to the prediction process that have not sent their request yet.
 
-Any process of the machine can connect. One that does not know the key, or says nothing, must take neither the
-file descriptors nor the threads of the others.
+Any process of the machine can connect. One that does not know the key, or sends nothing, must not use up file
+descriptors or threads.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from threading import Lock
 
-MOST = 64  # connections without the key at once; one more ends the oldest
+MOST = 64  # connections without the key at once; one more closes the oldest
 PROVE_S = 10.0  # how long a connection may take to show that it knows the key
 REQUEST_S = 120.0  # how long a connection with the key may take to send its request
-RETRY_S = 0.5  # before the next connection is accepted after one could not be
+RETRY_S = 0.5  # pause after a connection could not be accepted
 
 
 class WaitingRoom:
-    """Ends connections that keep it waiting; each is closed by the thread that serves it."""
+    """Shuts down connections that take too long; the thread that serves one closes it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._unknown: dict[Connection, float] = {}  # when each came, the oldest first
+        self._unknown: dict[Connection, float] = {}  # time of arrival, oldest first
         self._trusted: dict[Connection, float] = {}
 
     def enter(self, connection: Connection) -> None:
-        """Let a new connection in, in the place of the oldest one where there are too many."""
+        """Add a new connection; the oldest one is ended where there are too many."""
         with self._lock:
             while len(self._unknown) >= MOST:
                 oldest = next(iter(self._unknown))
@@ -36,19 +36,19 @@ class WaitingRoom:
             self._unknown[connection] = time.monotonic()
 
     def trust(self, connection: Connection) -> None:
-        """Note that a connection knows the key: no number of others ends it any more."""
+        """Note that a connection knows the key: others no longer end it."""
         with self._lock:
             self._unknown.pop(connection, None)
             self._trusted[connection] = time.monotonic()
 
     def leave(self, connection: Connection) -> None:
-        """Forget a connection that has made its request or is about to be closed."""
+        """Remove a connection that has sent its request or is about to be closed."""
         with self._lock:
             self._unknown.pop(connection, None)
             self._trusted.pop(connection, None)
 
     def sweep(self) -> None:
-        """End the connections that have taken too long."""
+        """End the connections that take too long."""
         now = time.monotonic()
         with self._lock:
             for room, limit_s in ((self._unknown, PROVE_S), (self._trusted, REQUEST_S)):
@@ -58,8 +58,8 @@ class WaitingRoom:
 
 
 def _end(connection: Connection) -> None:
-    """Make whoever reads from a connection find its end; the descriptor stays open until it is closed."""
-    line = socket.socket(fileno=connection.fileno())  # the same descriptor: there may be no other one left
+    """Make reads from a connection return its end; the descriptor stays open until it is closed."""
+    line = socket.socket(fileno=connection.fileno())  # the same descriptor: there may be none left for a copy
     try:
         with suppress(OSError):  # the other side has gone
             line.shutdown(socket.SHUT_RDWR)

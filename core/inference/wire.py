@@ -1,7 +1,7 @@
-"""How the prediction process and its clients find and understand each other.
+"""How the prediction process and its clients find each other and exchange messages.
 
 The process listens on 127.0.0.1 at a port of its own and writes address and key into a file that only its
-user can read. A message is JSON, then as many blobs as it says; nothing is ever unpickled.
+user can read. A message is JSON, followed by the number of blobs that it names; nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ def send(connection: Connection, header: dict[str, Any], blobs: tuple[bytes, ...
 
 
 def receive(connection: Connection) -> tuple[dict[str, Any], list[bytes]]:
-    """Raises EOFError when the other side has gone, OSError on a message over the limits."""
+    """Return a message and its blobs.
+
+    Raises EOFError when the other side has gone, OSError on a message over the limits.
+    """
     header = json.loads(connection.recv_bytes(MAX_HEADER_BYTES))
     return header, [connection.recv_bytes(MAX_BLOB_BYTES) for _ in range(header.pop("blobs"))]

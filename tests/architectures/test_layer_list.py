@@ -155,7 +155,10 @@ def test_the_small_cnns_can_be_written_as_lists(name: str) -> None:
             "Line 2, layer 2 (sigmoid): one sigmoid unit tells 2 classes apart. Received",
         ),
         ("- softmax", "Line 1, layer 1 (softmax): put flatten or global_average_pool before it. Received"),
-        ("- flatten\n- conv: 3\n- softmax", "Line 2, layer 2 (conv): it works on maps. Received: 784 values"),
+        (
+            "- flatten\n- conv: 3\n- softmax",
+            "Line 2, layer 2 (conv): it needs maps. Received: a vector of 784",
+        ),
         (
             "- pool: 14\n- conv: {filters: 8, size: 5}\n- flatten\n- softmax",
             "Line 2, layer 2 (conv): its window must fit into the map, or padding be same. "

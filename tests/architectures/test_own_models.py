@@ -215,7 +215,7 @@ def nested_rescaling() -> keras.Model:
     [
         (
             sum_of_sigmoids,
-            "mine must answer probabilities that sum to 1: end it with softmax,",
+            "mine must output probabilities that sum to 1: end it with softmax,",
         ),
         (
             lambda: model(change=layers.Rescaling(1 / 255)),
@@ -289,7 +289,7 @@ def nested_rescaling() -> keras.Model:
         ),
         (
             lambda: ending(Noise()),
-            "mine must answer probabilities that sum to 1: end it with softmax, or with a layer without "
+            "mine must output probabilities that sum to 1: end it with softmax, or with a layer without "
             "activation for logits. Received in training: ",
         ),
     ],

@@ -166,7 +166,7 @@ def test_images_are_resized_before_they_reach_the_net():
         ),
         (
             {"freeze": "names", "freeze_names": "conv, nowhere*"},
-            r"model.freeze_names must name layers of resnet_cifar. Received: 'nowhere\*', which is none.",
+            r"must name layers of resnet_cifar. Received: 'nowhere\*', which matches none.",
         ),
     ],
 )
