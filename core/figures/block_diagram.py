@@ -1,4 +1,4 @@
-"""How is a net built? Its blocks from the image to the answer, in Graphviz' DOT language."""
+"""How is a model built? Its blocks from the image to the output, in Graphviz' DOT language."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable, Sequence
 from core.analysis.blocks import Block, step
 from core.architectures.description import LayerDescription
 
-FILLS = {  # tints of the palette, dark enough for black letters on them in either theme
+FILLS = {  # tints of the palette with enough contrast to black text in either theme
     "layer": "#DCEBF5",
     "residual": "#D5EFE6",
     "parallel": "#FBEBCB",
     "stage": "#E9E2F3",
     "auxiliary": "#EEEEEE",
 }
-PLAIN = "#F4F4F4"  # what neither weighs nor branches
+PLAIN = "#F4F4F4"  # blocks without parameters and branches
 
 
 def draw(blocks: Sequence[Block], input_shape: Sequence[int]) -> str:
-    """A column of boxes, auxiliary classifiers beside it. A box that stands for n layers alike says ×n."""
+    """Draw a column of boxes, auxiliary classifiers beside it. A box for n equal blocks is marked ×n."""
     lines = [_header(), f"image [label={_label('image', [], input_shape)}, fillcolor={_quoted(PLAIN)}]"]
     before = "image"
     for index, block in enumerate(blocks):
@@ -36,7 +36,7 @@ def draw(blocks: Sequence[Block], input_shape: Sequence[int]) -> str:
 
 
 def draw_inside(layers: Sequence[LayerDescription], block: Block) -> str:
-    """Every layer of one repetition of a block, and how they are wired."""
+    """Draw every layer of one repetition of a block, and their connections."""
     lines = [_header(), 'in [label="", shape=point, width=0.08]']
     inside = set(block.last)
     for position in block.last:
@@ -53,7 +53,7 @@ def draw_inside(layers: Sequence[LayerDescription], block: Block) -> str:
 
 def _header() -> str:
     return (
-        'digraph net { graph [rankdir=TB, nodesep=0.25, ranksep=0.22, bgcolor="transparent"]\n'
+        'digraph model { graph [rankdir=TB, nodesep=0.25, ranksep=0.22, bgcolor="transparent"]\n'
         'node [shape=box, style="filled,rounded", color="#8A939C", fontsize=11, '
         'fontname="Helvetica,Arial,sans-serif", margin="0.14,0.07"]\n'
         'edge [color="#8A939C", arrowsize=0.6]'
@@ -69,14 +69,14 @@ def _block_label(block: Block) -> str:
 
 
 def _label(title: str, notes: Iterable[str], shape: Sequence[int], parameters: int = 0) -> str:
-    facts = "×".join(map(str, shape))
+    size = "×".join(map(str, shape))
     if parameters:
-        facts += f" · {compact(parameters)} parameters"
-    return _quoted("\n".join([title, *notes, facts]))
+        size += f" · {compact(parameters)} parameters"
+    return _quoted("\n".join([title, *notes, size]))
 
 
 def compact(number: float) -> str:
-    """`25557032` as "25.6 M"."""
+    """Write a number with three digits and a unit prefix: `25557032` as "25.6 M"."""
     for power, letter in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         if number >= power:
             return f"{number / power:.3g}{letter}"

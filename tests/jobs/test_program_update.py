@@ -19,6 +19,7 @@ from core.inference.client import inference_code, inference_of
 from core.inference.wire import address_file, read_address, write_address
 from core.jobs.worker import CodeWatch, Served, worker_of
 from core.system import code_version
+from core.system.process_ids import is_alive
 from core.system.settings import PROGRAM, Settings
 from tests.support.waiting import wait_for
 
@@ -72,7 +73,7 @@ def test_an_update_replaces_prediction_process_and_worker(program: Path, setting
         update(program, "core/inference/handlers.py")
         assert described(program).depth == 5
         assert holder(settings, "inference") != first
-        wait_for(lambda: not psutil.pid_exists(pid_of(first)))
+        wait_for(lambda: not is_alive(first))
         assert holder(settings, "worker") == before[0]  # it does not import what was changed
 
         update(program, "core/jobs/queue.py")
@@ -105,7 +106,7 @@ def test_a_process_of_other_code_finishes_what_it_was_asked(settings: Settings) 
     assert holder(settings, "inference") != first
     asking.join()
     assert [one.depth for one in found] == [602]
-    wait_for(lambda: not psutil.pid_exists(pid_of(first)))
+    wait_for(lambda: not is_alive(first))
 
 
 def test_a_process_of_a_version_without_a_code_is_replaced_too(settings: Settings) -> None:
@@ -116,7 +117,7 @@ def test_a_process_of_a_version_without_a_code_is_replaced_too(settings: Setting
     address_file(settings).write_text(json.dumps(older))
     assert client.describe(settings, "lenet5", None, None, {}).name == "lenet5"
     assert holder(settings, "inference") != first
-    wait_for(lambda: not psutil.pid_exists(pid_of(first)))
+    wait_for(lambda: not is_alive(first))
     assert inference_of(settings).is_running()
 
 

@@ -1,4 +1,4 @@
-"""The Architectures page: which view, and the cards. Cards need no more than the registry."""
+"""The Architectures page: choice of view, and the cards, which need only the registry."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from core.ui.common.fields import URL
 from core.ui.common.layer_table import times
 
 CARDS, COSTS, ONE, TWO = VIEWS = ("Cards", "Costs", "One model", "Two models")
-CARDS_A_ROW = 3
+CARDS_PER_ROW = 3
 
 
 def choose_view() -> str:
-    """What the page shows; it stands in the URL as `view`."""
+    """Draw the choice of view and return it; it is kept in the URL as `view`."""
     say_unknown("view", VIEWS, "View")
     wanted = st.query_params.get("view")
     start = wanted if wanted in VIEWS else CARDS
@@ -34,7 +34,7 @@ def choose_view() -> str:
 
 
 def cards() -> None:
-    """A card a net, by family; families and their nets in the order of their years."""
+    """Draw one card per architecture, by family; families and their members in the order of their years."""
     entries = sorted(architectures, key=lambda entry: (_first_year(entry.family), entry.family))
     families = list(dict.fromkeys(entry.family for entry in entries))
     say_unknown("family", families, "Families")
@@ -44,18 +44,18 @@ def cards() -> None:
     for family, members in groupby(entries, key=lambda entry: entry.family):
         if chosen and family not in chosen:
             continue
-        nets = sorted(members, key=lambda entry: (entry.card.year, entry.name))
-        years = sorted({entry.card.year for entry in nets})
+        shown = sorted(members, key=lambda entry: (entry.card.year, entry.name))
+        years = sorted({entry.card.year for entry in shown})
         span = f"{years[0]}" if len(years) == 1 else f"{years[0]}–{years[-1]}"
         st.subheader(f"{words.plain(family)} · {span}")
-        for start in range(0, len(nets), CARDS_A_ROW):
-            for column, entry in zip(st.columns(CARDS_A_ROW), nets[start:], strict=False):
+        for start in range(0, len(shown), CARDS_PER_ROW):
+            for column, entry in zip(st.columns(CARDS_PER_ROW), shown[start:], strict=False):
                 with column.container(border=True, height="stretch"):
                     _card(entry)
 
 
 def card_text(entry: Architecture) -> None:
-    """Where a net comes from and how it departs from there."""
+    """Draw where an architecture comes from and how it departs from its source."""
     card = entry.card
     st.markdown(words.plain(card.summary))
     source = f"{words.plain(card.authors)} ({card.year}): {_paper(card.title, card.paper)}"
@@ -63,7 +63,7 @@ def card_text(entry: Architecture) -> None:
 
 
 def train_link(entry: Architecture, options: dict[str, Any] | None = None) -> None:
-    """To the form with this net, and with the options that differ from its defaults."""
+    """Draw a link to the Train form with this architecture and the options that differ from its defaults."""
     defaults = {option.name: option.default for option in entry.options}
     changed = {
         f"{entry.name}.{name}": str(value).lower() if isinstance(value, bool) else str(value)
@@ -108,7 +108,7 @@ def _first_year(family: str) -> int:
 
 
 def _paper(title: str, paper: str) -> str:
-    """The title, linked where the paper has an address."""
+    """Return the title, as a link where the paper has an address."""
     address = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/", "https:": "https:"}
     for prefix, start in address.items():
         if paper.startswith(prefix) and not set(paper) & set(" ()[]<>"):

@@ -1,4 +1,4 @@
-"""The Architectures page: parameters against multiply-accumulates, filled in from the background."""
+"""The Architectures page: parameters against multiply-accumulates, counted in the background."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.analysis.comparable import Comparison, Competitor
 from core.architectures import architectures
+from core.architectures.description import Description
 from core.figures import cost_scatter
 from core.inference import descriptions, filling
 from core.inference.descriptions import NetRequest
@@ -22,7 +23,7 @@ LIVE_S = 1.0
 
 
 def cost() -> None:
-    """The scatter at the nets' own inputs, or at a dataset's with the accuracies reached on it."""
+    """Draw the scatter plot at native inputs, or at those of a dataset with the accuracies reached on it."""
     names = [OWN, *(info.name for info in reads.dataset_infos())]
     say_unknown("at", names, "Input")
     chosen = st.selectbox(
@@ -40,7 +41,7 @@ def cost() -> None:
 
 
 def best_known_dataset() -> str:
-    """The dataset with the most finished runs; the nets' own inputs when none has finished."""
+    """Return the dataset with the most finished runs; OWN when none has finished."""
     runs = reads.runs()
     if "params.data.name" not in runs:
         return OWN
@@ -50,20 +51,20 @@ def best_known_dataset() -> str:
 
 
 def requests(dataset: str | None) -> tuple[list[NetRequest], int]:
-    """A request a net that takes the input, complete; and how many do not take it."""
+    """Return a complete request per architecture that takes the input, and how many do not take it."""
     infos = {info.name: info for info in reads.dataset_infos()}
     shape, classes = (infos[dataset].shape, infos[dataset].num_classes) if dataset else (None, None)
-    fitting = []
+    fitting: list[NetRequest] = []
     for name in architectures.names():
         try:
             fitting.append(NetRequest(name, shape, classes).complete())
-        except ValueError:  # too small an input for this net
+        except ValueError:  # the images are too small for this architecture
             continue
     return fitting, len(architectures.names()) - len(fitting)
 
 
 def _competitors(comparison: Comparison, dataset: str | None) -> list[Competitor]:
-    """The experiments on the dataset whose accuracies may stand in one chart."""
+    """Return the experiments on the dataset whose accuracies are comparable."""
     if dataset is None:
         return []
     current = next(info.fingerprint for info in reads.dataset_infos() if info.name == dataset)
@@ -71,7 +72,7 @@ def _competitors(comparison: Comparison, dataset: str | None) -> list[Competitor
 
 
 def _left_out(comparison: Comparison, dataset: str | None, competitors: list[Competitor]) -> None:
-    """On which images the accuracies were measured, and how many runs were measured on others."""
+    """Say on which images the accuracies were measured, and how many runs were measured on others."""
     if not competitors:
         return
     images = words.plain(reads.basis_words(competitors[0].basis))
@@ -79,13 +80,13 @@ def _left_out(comparison: Comparison, dataset: str | None, competitors: list[Com
         f"Accuracies of runs on the {images}; of each model the experiment with the best validation "
         "accuracy, repeats by their mean."
     )
-    of_others = [
+    elsewhere = [
         one
         for one in comparison.competitors
         if one.basis.dataset == dataset and one.basis != competitors[0].basis
     ]
-    if of_others:
-        runs = [run_id for one in of_others for run_id in one.run_ids]
+    if elsewhere:
+        runs = [run_id for one in elsewhere for run_id in one.run_ids]
         st.caption(f"Left out: {words.count(runs)} on other versions or splits of this dataset.")
 
 
@@ -101,38 +102,46 @@ def _scatter(dataset: str | None, was_running: bool) -> None:
         for request in wanted
         if (description := descriptions.cached(settings, request)) is not None
     }
-    families = {entry.name: entry.family for entry in architectures}
-    runs, comparison = reads.compared()
-    competitors = _competitors(comparison, dataset)
-    costs = cost_scatter.collect(known, families, runs, competitors)
-    where = "At each architecture's own input and classes" if dataset is None else f"On {dataset}"
-    if known:
-        chart(cost_scatter.draw(costs, where), f"cost-{dataset}")
-        _left_out(comparison, dataset, competitors)
-        if absent := cost_scatter.without_point(runs, competitors):
-            ids = [run_id for one in absent for run_id in one.run_ids]
-            st.caption(f"Left out: {words.count(ids)} without a test accuracy or without logged costs.")
-    elif not running:
-        st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
+    _chart(dataset, known, running)
     if refusing:
         st.caption(f"{refusing} models need larger images than these.")
-    if running:
-        assert working is not None
+    if working is not None and running:
         text = f"building {words.plain(working.current)}: {working.done} of {working.total}"
         st.progress(working.done / max(1, working.total), text=text)
         return
-    missing = [request for request in wanted if request.name not in known]
-    if working is not None:
-        for name, reason in working.problems.items():
-            st.warning(f"{words.plain(name)}: {words.plain(reason)}", icon=":material/extension_off:")
+    for name, reason in {} if working is None else working.problems.items():
+        st.warning(f"{words.plain(name)}: {words.plain(reason)}", icon=":material/extension_off:")
+    _count_button([request for request in wanted if request.name not in known], bool(known))
+
+
+def _chart(dataset: str | None, known: dict[str, Description], running: bool) -> None:
+    """Draw the scatter plot of the models described so far, with the runs that it leaves out."""
+    where = "At each architecture's own input and classes" if dataset is None else f"On {dataset}"
+    if not known:
+        if not running:
+            st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
+        return
+    runs, comparison = reads.compared()
+    competitors = _competitors(comparison, dataset)
+    families = {entry.name: entry.family for entry in architectures}
+    chart(
+        cost_scatter.draw(cost_scatter.collect(known, families, runs, competitors), where), f"cost-{dataset}"
+    )
+    _left_out(comparison, dataset, competitors)
+    if absent := cost_scatter.without_point(runs, competitors):
+        ids = [run_id for one in absent for run_id in one.run_ids]
+        st.caption(f"Left out: {words.count(ids)} without a test accuracy or without logged costs.")
+
+
+def _count_button(missing: list[NetRequest], some_known: bool) -> None:
+    """Offer to describe the models that are not described yet, in the background."""
     if not missing:
         return
-    nets = "model" if len(missing) == 1 else f"{len(missing)} models"
-    label = f"Count the other {nets}" if known else f"Count the {nets}"
+    models = "model" if len(missing) == 1 else f"{len(missing)} models"
     if st.button(
-        label,
+        f"Count the other {models}" if some_known else f"Count the {models}",
         icon=":material/calculate:",
         help="The prediction process builds each once, in the background: some minutes for all.",
     ):
-        filling.fill(settings, missing, PURPOSE)
+        filling.fill(get_settings(), missing, PURPOSE)
         st.rerun()

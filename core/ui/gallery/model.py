@@ -1,4 +1,4 @@
-"""The Architectures page: one net in full, and two nets with their difference."""
+"""The Architectures page: one model in full, and two models with their differences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from core.ui.train.model_options import option_widgets
 
 
 def one_net() -> None:
-    """Card, counts, block diagram and layer table of a net at an input, with options and a batch size."""
+    """Draw card, counts, block diagram and layer table of a model, for an input, options and a batch size."""
     net, data, batch = st.columns([2, 2, 1])
     entry = _choose(net, "Model", "net", "resnet50")
     where = _where(data, batch)
@@ -46,7 +46,7 @@ def one_net() -> None:
 
 
 def two_nets() -> None:
-    """Two nets at one input: what differs in all, their diagrams, and their layers beside each other."""
+    """Draw two models at one input: differences of counts, layers side by side, diagrams."""
     data, batch = st.columns([4, 1])
     where = _where(data, batch)
     sides = st.columns(2, gap="large")
@@ -91,7 +91,7 @@ def _choose(column: Any, label: str, key: str, default: str) -> Architecture:
 
 
 def _where(data: Any, batch: Any) -> tuple[str, int]:
-    """The input (a dataset's, or the net's own) and the batch size of the memory estimate."""
+    """Draw the choice of input (a dataset's, or the native one) and of the batch size."""
     names = [OWN, *(info.name for info in reads.dataset_infos())]
     say_unknown("data", names, "Input")
     return (
@@ -108,7 +108,7 @@ def _options(entry: Architecture, prefix: str) -> dict[str, Any]:
 
 
 def _described(entry: Architecture, options: dict[str, Any], data: str, batch: int) -> Description | None:
-    """The description; made now when there is none yet. None after a sentence that says why not."""
+    """Return the description, computed now if there is none yet; None after an error message."""
     info = next((info for info in reads.dataset_infos() if info.name == data), None)
     shape, classes = (info.shape, info.num_classes) if info else (None, None)
     request = NetRequest(entry.name, shape, classes, options, batch)
@@ -117,7 +117,7 @@ def _described(entry: Architecture, options: dict[str, Any], data: str, batch: i
         if known is not None:
             return known
         with st.spinner(
-            f"The prediction process builds {words.plain(entry.name)}; it is kept for next time."
+            f"The prediction process builds {words.plain(entry.name)}; the result is kept for next time."
         ):
             return descriptions.describe(get_settings(), request, visitor())
     except (ValueError, InferenceError) as error:
@@ -139,7 +139,7 @@ def _diagram(description: Description) -> None:
         if len(block.last) > 1
     }
     if folded:
-        chosen = st.selectbox("Look inside", list(folded), index=None, placeholder="Choose a block")
+        chosen = st.selectbox("Layers of a block", list(folded), index=None, placeholder="Choose a block")
         if chosen:
             _graph(block_diagram.draw_inside(description.layers, folded[chosen]), chosen)
 

@@ -1,6 +1,8 @@
-"""The parts of the Predict page."""
+"""The panels of the Predict page."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -25,7 +27,7 @@ INVERT = "invert"  # key of the toggle
 
 
 def demo(store: RunStore, run_id: str) -> None:
-    """Upload or sample an image; the image as the model gets it on the left, what it sees on the right."""
+    """Draw an image, uploaded or sampled, as the model gets it, and the prediction beside it."""
     try:
         logged = logged_images(store, run_id)
         images = reads.taken_images(run_id) if logged is None else logged
@@ -36,45 +38,46 @@ def demo(store: RunStore, run_id: str) -> None:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
     source = "Upload"
-    if logged is not None:  # of a run of another program no test images are known
+    if logged is not None:  # the test images of another program's run are not known
         source = st.segmented_control(
             "Image", ("Upload", "Sample of the test set"), default="Upload", required=True, key="source"
         )
     blob, truth = _uploaded() if source == "Upload" else _sampled(images)
     if blob is None:
         return
-    height, width, channels = images.shape
-    invert = (channels == 1 or st.session_state.get(INVERT, False)) and st.toggle(
+    invert = (images.shape[2] == 1 or st.session_state.get(INVERT, False)) and st.toggle(
         "Invert",
         key=INVERT,
         help="For dark strokes on a light background, when the model learned light on dark.",
     )
     try:
         with st.spinner("Asking the model"):
+            top_k = min(5, len(images.classes))
             (prediction,) = predict(
-                store.settings,
-                run_id,
-                [blob],
-                top_k=min(5, len(images.classes)),
-                invert=invert,
-                caller=visitor(),
+                store.settings, run_id, [blob], top_k=top_k, invert=invert, caller=visitor()
             )
     except InferenceError as error:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
-    image, answer = st.columns([1, 2], gap="large")
-    with image:
-        assert prediction.pixels is not None
-        st.image(enlarged(prediction.pixels, SHOWN_PX), width=SHOWN_PX)
-        kind = "grey" if channels == 1 else "colour"
-        params = {} if logged is None else store.run(run_id).data.params
-        crop = int(params.get("augmentation.random_crop", 0))
-        seen = crop_note(crop, params.get("augmentation.test_time", "none"))
-        st.caption("; ".join(filter(None, (f"as the model gets it: {height}×{width}, {kind}", seen))))
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        _image(prediction, {} if logged is None else store.run(run_id).data.params)
         if truth is not None:
             st.markdown(f"Its true class: **{words.plain(truth)}**")
-    with answer:
+    with right:
         _answer(prediction, invert)
+
+
+def _image(prediction: Prediction, params: Mapping[str, str]) -> None:
+    """Draw the image as the model gets it. params: of the run; empty for a run of another program."""
+    assert prediction.pixels is not None
+    st.image(enlarged(prediction.pixels, SHOWN_PX), width=SHOWN_PX)
+    height, width, channels = prediction.shape
+    kind = "grey" if channels == 1 else "colour"
+    seen = crop_note(
+        int(params.get("augmentation.random_crop", 0)), params.get("augmentation.test_time", "none")
+    )
+    st.caption("; ".join(filter(None, (f"as the model gets it: {height}×{width}, {kind}", seen))))
 
 
 def _answer(prediction: Prediction, invert: bool) -> None:
@@ -103,7 +106,7 @@ def _uploaded() -> tuple[bytes | None, str | None]:
 
 
 def _sampled(images: ModelImages) -> tuple[bytes | None, str | None]:
-    """A random image of the run's own test set, and its true class."""
+    """Draw a button for another sample; return a random image of the run's test set and its true class."""
     dataset = reads.same_dataset(images.name, images.fingerprint)
     if dataset is None or not len(dataset.indices("test")):
         st.warning(
