@@ -13,7 +13,7 @@ with open_page("Architectures", "Every model: its paper, its layers, what it cos
     draw = {
         gallery.CARDS: gallery.cards,
         gallery.COSTS: gallery_cost.cost,
-        gallery.ONE: gallery_net.one_net,
-        gallery.TWO: gallery_net.two_nets,
+        gallery.ONE: gallery_net.one_model,
+        gallery.TWO: gallery_net.two_models,
     }
     draw[gallery.choose_view()]()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.architectures.answer import with_probabilities
+from core.architectures.classifier_output import with_probabilities
 from core.config import as_text
 from core.config.text import shortened
 from core.registry import Registry
@@ -165,7 +165,7 @@ def check_options(entry: Architecture, options: Mapping[str, Any]) -> dict[str, 
     return {name: option.validated(options.get(name, option.default)) for name, option in known.items()}
 
 
-def check_net(
+def checked_choice(
     name: str, input_shape: Shape, num_classes: int, options: Mapping[str, Any]
 ) -> tuple[Architecture, dict[str, Any]]:
     """Return a registered architecture and all its options.
@@ -189,7 +189,7 @@ def load_layers() -> None:
 def build_model(
     name: str, input_shape: Shape | None = None, num_classes: int | None = None, **options: Any
 ) -> keras.Model:
-    """Build a registered architecture with an output of probabilities (`core.architectures.answer`).
+    """Build a registered architecture; it outputs probabilities, see `core.architectures.classifier_output`.
 
     Args:
         name: of the architecture.
@@ -205,7 +205,7 @@ def build_model(
     entry = architectures.get(name)
     shape = entry.input_shape if input_shape is None else input_shape
     classes = entry.num_classes if num_classes is None else num_classes
-    _, complete = check_net(name, shape, classes, options)
+    _, complete = checked_choice(name, shape, classes, options)
     return with_probabilities(entry.build(shape, classes, **complete), name, shape, classes)
 
 

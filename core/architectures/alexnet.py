@@ -1,4 +1,4 @@
-"""AlexNet: the net that won ImageNet 2012, ungrouped, wired for two GPUs, and with batch normalisation.
+"""AlexNet, the winner of ImageNet 2012: ungrouped, split for two GPUs, and with batch normalisation.
 
 Source: Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",
 NIPS 2012.
@@ -34,8 +34,8 @@ def alexnet(
 ) -> keras.Model:
     """Five convolutions, overlapping 3×3 pools, local response normalisation, two hidden dense layers.
 
-    groups: parts that the second, fourth and fifth convolution fall into; 2 is the paper's wiring, in which
-    each GPU saw its own half of the maps. Weights start normal with deviation 0.01; the biases of those
+    groups: of the second, fourth and fifth convolution; 2 is the paper's architecture, in which each GPU
+    computed one half of the maps. Weights start normal with deviation 0.01; the biases of those
     convolutions and of the hidden dense layers start at 1, as published. images: `(N, H, W, C)`.
     """
 

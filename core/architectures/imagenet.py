@@ -49,7 +49,7 @@ def resnet_v2_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Twin:
+class KerasApplication:
     """A model of keras.applications with the layers and connections of one of ours.
 
     builder: its function. folder, stem: of the file of its weights without classifier. preprocessing: that
@@ -73,19 +73,21 @@ class Twin:
         return f"{STORAGE}/{self.folder}/{self.file}"
 
 
-TWINS: dict[str, Twin] = {
-    "vgg16": Twin("VGG16", "vgg16", "vgg16", "caffe", vgg_name),
-    "vgg19": Twin("VGG19", "vgg19", "vgg19", "caffe", vgg_name),
+KERAS_APPLICATIONS: dict[str, KerasApplication] = {
+    "vgg16": KerasApplication("VGG16", "vgg16", "vgg16", "caffe", vgg_name),
+    "vgg19": KerasApplication("VGG19", "vgg19", "vgg19", "caffe", vgg_name),
     **{
-        f"resnet{depth}": Twin(f"ResNet{depth}", "resnet", f"resnet{depth}", "caffe", resnet_name)
+        f"resnet{depth}": KerasApplication(f"ResNet{depth}", "resnet", f"resnet{depth}", "caffe", resnet_name)
         for depth in (50, 101, 152)
     },
     **{
-        f"resnet{depth}_v2": Twin(f"ResNet{depth}V2", "resnet", f"resnet{depth}v2", "tf", resnet_v2_name)
+        f"resnet{depth}_v2": KerasApplication(
+            f"ResNet{depth}V2", "resnet", f"resnet{depth}v2", "tf", resnet_v2_name
+        )
         for depth in (50, 101, 152)
     },
-    "inception_v3": Twin("InceptionV3", "inception_v3", "inception_v3", "tf", None),
-    "inception_resnet_v2": Twin(
+    "inception_v3": KerasApplication("InceptionV3", "inception_v3", "inception_v3", "tf", None),
+    "inception_resnet_v2": KerasApplication(
         "InceptionResNetV2", "inception_resnet_v2", "inception_resnet_v2", "tf", None
     ),
 }
@@ -96,12 +98,12 @@ def imagenet_weights(name: str, ours: keras.Model) -> NamedWeights:
 
     name: of the architecture. ours: its backbone. Raises what Keras raises when it cannot load its file.
     """
-    twin = TWINS[name]
+    twin = KERAS_APPLICATIONS[name]
     theirs = getattr(keras.applications, twin.builder)(weights="imagenet", include_top=False)
     return carried_over(theirs, ours, twin)
 
 
-def carried_over(theirs: keras.Model, ours: keras.Model, twin: Twin) -> NamedWeights:
+def carried_over(theirs: keras.Model, ours: keras.Model, twin: KerasApplication) -> NamedWeights:
     """Return the weights of `theirs` in the shape and order of the layers of `ours`."""
     if twin.rename is not None:
         names = [twin.rename(layer.name) for layer in weighted(theirs)]

@@ -12,9 +12,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.architectures import Architecture, Card, Option, Shape, architectures
+from core.architectures.inception_blocks import (
+    MAX_DOWN,
+    Branches,
+    Conv,
+    Pool,
+    Steps,
+    down,
+    fork,
+    scaled,
+    wire,
+)
 from core.architectures.inception_v4 import STEM as STEM_V4
 from core.architectures.inception_v4 import reduction_a
-from core.architectures.wiring import MAX_DOWN, Branches, Conv, Pool, Steps, down, fork, scaled, wire
 from core.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -32,8 +42,8 @@ else:
 class Blueprint:
     """An Inception-ResNet: its stem, its reductions, and the branches and counts of its residual blocks.
 
-    last_filters: 0 ends the net with its last block, as drawn; otherwise that block is neither scaled nor
-    rectified, and a 1×1 convolution of so many filters follows it.
+    last_filters: 0 ends the network with its last block, as drawn; otherwise that block is neither scaled
+    nor rectified, and a 1×1 convolution with this many filters follows it.
     """
 
     stem: Steps

@@ -1,4 +1,4 @@
-"""GoogLeNet, the first Inception net, and its batch-normalised successor.
+"""GoogLeNet, the first Inception network, and its batch-normalised successor.
 
 Sources: Szegedy et al., "Going Deeper with Convolutions", arXiv:1409.4842, table 1; Ioffe, Szegedy, "Batch
 Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift", arXiv:1502.03167,
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.architectures import Architecture, Card, Option, Shape, architectures
-from core.architectures.wiring import Branches, Conv, Pool, fork, scaled, with_bias
+from core.architectures.inception_blocks import Branches, Conv, Pool, fork, scaled, with_bias
 from core.lazy import LazyModule
 
 if TYPE_CHECKING:

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.architectures import Architecture, Card, Option, Shape, architectures
-from core.architectures.wiring import MAX_DOWN, Branches, Conv, Pool, Steps, down, fork, scaled, wire
+from core.architectures.inception_blocks import (
+    MAX_DOWN,
+    Branches,
+    Conv,
+    Pool,
+    Steps,
+    down,
+    fork,
+    scaled,
+    wire,
+)
 from core.lazy import LazyModule
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""LeNet: the convolutional net that read cheques, as published and in today's form.
+"""LeNet, the convolutional network that read cheques: as published and in today's form.
 
 Source: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition",
 Proceedings of the IEEE 86(11), 1998.
@@ -45,7 +45,7 @@ def lenet5(input_shape: Shape, num_classes: int) -> keras.Model:
 
 
 def lenet5_1998(input_shape: Shape, num_classes: int) -> keras.Model:
-    """The published net: trainable subsampling, a partly wired C3, tanh units, radial basis outputs.
+    """The published network: trainable subsampling, a partly wired C3, tanh units, radial basis outputs.
 
     C5 is a convolution, so at inputs above 32×32 it gives more than one position; F6 then reads them all.
     images: `(N, H, W, C)`.

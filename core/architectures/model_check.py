@@ -1,6 +1,6 @@
 """Checks a user-defined model before it trains: its outputs, its initial weights, whether it loads again.
 
-`core.architectures.answer` has checked its shapes and its last activation when it was built.
+`core.architectures.classifier_output` has checked its shapes and its last activation when it was built.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.architectures import architectures, inference_model
-from core.architectures.answer import ModelError, output_activation
+from core.architectures.classifier_output import ModelError, output_activation
 from core.lazy import LazyModule
 from core.system.plugin_files import PACKAGE, imports_of
 from core.tracking.model_files import layer_sources, registered_in

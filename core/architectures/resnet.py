@@ -1,4 +1,4 @@
-"""ResNet for ImageNet, and the plain nets it is compared with.
+"""ResNet for ImageNet, and the plain networks it is compared with.
 
 Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", arXiv:1512.03385, table 1.
 """

@@ -1,4 +1,4 @@
-"""Residual and plain nets for 32×32 images, of any depth.
+"""Residual and plain networks for 32×32 images, of any depth.
 
 Sources: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", arXiv:1512.03385, section 4.2
 (`resnet_cifar`, `plain_cifar`: depth 6n+2), and "Identity Mappings in Deep Residual Networks",
@@ -35,7 +35,7 @@ SHORTCUT = Option(
 )
 
 
-def cifar_net(
+def resnet_cifar(
     input_shape: Shape,
     num_classes: int,
     *,
@@ -47,7 +47,7 @@ def cifar_net(
 ) -> keras.Model:
     """A 3×3 convolution, three stages of `(depth - 2) / 6` basic blocks, global average pooling, softmax.
 
-    residual: False leaves the shortcuts out, which is the plain net of the degradation experiment.
+    residual: False leaves the shortcuts out, which is the plain network of the degradation experiment.
     images: `(N, H, W, C)`.
     """
 
@@ -92,7 +92,7 @@ def cifar_net(
     return keras.Model(images, outputs, name=name)
 
 
-def cifar_net_v2(
+def resnet_cifar_v2(
     input_shape: Shape, num_classes: int, *, depth: int = 164, conv_bias: bool = False
 ) -> keras.Model:
     """Three stages of `(depth - 2) / 9` pre-activation bottlenecks of 64, 128 and 256 channels.
@@ -161,7 +161,7 @@ for name, residual, summary, options in (
         Architecture(
             name=name,
             family="ResNet",
-            build=partial(cifar_net, name=name, residual=residual),
+            build=partial(resnet_cifar, name=name, residual=residual),
             input_shape=(32, 32, 3),
             num_classes=10,
             min_size=3,
@@ -182,7 +182,7 @@ architectures.register(
     Architecture(
         name="resnet_cifar_v2",
         family="ResNet",
-        build=cifar_net_v2,
+        build=resnet_cifar_v2,
         input_shape=(32, 32, 3),
         num_classes=10,
         min_size=3,

@@ -21,7 +21,7 @@ else:
 HIDDEN_UNITS = 256
 
 
-def net_shape(config: ModelConfig, image_shape: Shape) -> Shape:
+def model_input_shape(config: ModelConfig, image_shape: Shape) -> Shape:
     """Return the model's input `(H, W, C)`: resized, and of three channels for ImageNet weights."""
     height, width, channels = image_shape
     side = config.resize
@@ -38,7 +38,7 @@ def assemble(config: ModelConfig, image_shape: Shape | None, num_classes: int | 
 
     Raises what `build_model` raises, and ValueError for a freeze policy that does not fit the model.
     """
-    shape = None if image_shape is None else net_shape(config, image_shape)
+    shape = None if image_shape is None else model_input_shape(config, image_shape)
     model = build_model(config.name, shape, num_classes, **config.options)
     if config.head != "own":
         model = with_head(model, config.head, num_classes or architectures.get(config.name).num_classes)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.architectures.imagenet import TWINS, NamedWeights, imagenet_weights
+from core.architectures.imagenet import KERAS_APPLICATIONS, NamedWeights, imagenet_weights
 from core.architectures.transfer import backbone_layers, backbone_of, named_layers
 from core.config import DEFAULT_PREPROCESSING, PREPROCESSING, ExperimentConfig, ModelConfig
 from core.datasets.keras_source import keras_home
@@ -59,11 +59,10 @@ def check_weights(config: ExperimentConfig, store: RunStore) -> str:
     if model.weights == "none":
         return expected_preprocessing(config, None)
     if model.weights == "imagenet":
-        if model.name not in TWINS:
-            raise WeightsError(
-                f"ImageNet weights exist for {', '.join(TWINS)}. Received: model.name {model.name}."
-            )
-        return expected_preprocessing(config, TWINS[model.name].preprocessing)
+        if model.name not in KERAS_APPLICATIONS:
+            known = ", ".join(KERAS_APPLICATIONS)
+            raise WeightsError(f"ImageNet weights exist for {known}. Received: model.name {model.name}.")
+        return expected_preprocessing(config, KERAS_APPLICATIONS[model.name].preprocessing)
     if model.weights.startswith(RUN):
         state = store.state(run_of(model, store))
         if state.status != schema.FINISHED:
@@ -83,7 +82,7 @@ def require_obtainable(model: ModelConfig) -> None:
     """Raise WeightsError when ImageNet's weights are neither in Keras' cache nor within reach."""
     if model.weights != "imagenet":
         return
-    twin = TWINS[model.name]
+    twin = KERAS_APPLICATIONS[model.name]
     if (keras_home() / "models" / twin.file).exists():
         return
     try:
@@ -93,7 +92,7 @@ def require_obtainable(model: ModelConfig) -> None:
 
 
 def unobtainable(name: str, error: Exception) -> WeightsError:
-    twin = TWINS[name]
+    twin = KERAS_APPLICATIONS[name]
     reason = " ".join(str(error).split()) or type(error).__name__
     return WeightsError(
         f"The ImageNet weights of {name} could not be loaded ({reason}): put {twin.address} into "
@@ -162,7 +161,7 @@ def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrai
             weights = imagenet_weights(model.name, backbone_of(net))
         except Exception as error:  # Keras raises a bare Exception when a download fails
             raise unobtainable(model.name, error) from None
-        return Pretrained("ImageNet", weights, TWINS[model.name].preprocessing)
+        return Pretrained("ImageNet", weights, KERAS_APPLICATIONS[model.name].preprocessing)
     if model.weights.startswith(RUN):
         run_id = run_of(model, store)
         found = from_model(store.models.file(run_id), f"the run {run_id}")

@@ -16,8 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from core.inference.client import ANSWER_S, inference_code, inference_of
 from core.inference.handlers import warm_up
+from core.inference.protocol import Address, write_address
 from core.inference.server import Server
-from core.inference.wire import Address, write_address
 from core.system.daemon import DaemonExists
 from core.system.output import print_whatever_happens
 from core.system.process_ids import this_process

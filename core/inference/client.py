@@ -30,7 +30,7 @@ from core.inference.messages import (
     Takes,
     to_message,
 )
-from core.inference.wire import address_file, read_address, receive, send
+from core.inference.protocol import address_file, read_address, receive, send
 from core.system.code_version import process_version
 from core.system.daemon import Daemon
 from core.system.records import from_json_values

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from core.architectures import Shape, architectures, check_net
+from core.architectures import Shape, architectures, checked_choice
 from core.architectures.description import Description
 from core.inference import client
 from core.inference.client import ANYBODY, Caller
@@ -29,7 +29,7 @@ KEPT = 2000  # descriptions at most; beyond that the older half is removed
 
 
 @dataclass(frozen=True)
-class NetRequest:
+class ModelRequest:
     """A model to describe. None: the architecture's native input or number of classes."""
 
     name: str
@@ -38,17 +38,17 @@ class NetRequest:
     options: dict[str, Any] = field(default_factory=dict)
     batch_size: int = BATCH_SIZE
 
-    def complete(self) -> NetRequest:
+    def complete(self) -> ModelRequest:
         """Fill in native input and defaults. Raises ValueError for what the architecture cannot take."""
         entry = architectures.get(self.name)
         height, width, channels = self.input_shape or entry.input_shape
         shape = (height, width, channels)
         classes = self.num_classes or entry.num_classes
-        _, options = check_net(self.name, shape, classes, self.options)
-        return NetRequest(self.name, shape, classes, options, self.batch_size)
+        _, options = checked_choice(self.name, shape, classes, self.options)
+        return ModelRequest(self.name, shape, classes, options, self.batch_size)
 
 
-def describe(settings: Settings, request: NetRequest, caller: Caller = ANYBODY) -> Description:
+def describe(settings: Settings, request: ModelRequest, caller: Caller = ANYBODY) -> Description:
     """Return the description, from the cache or from the prediction process.
 
     Raises ValueError for what the model cannot take, InferenceError when it cannot be built.
@@ -75,7 +75,7 @@ def _forget_oldest(folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def cached(settings: Settings, request: NetRequest) -> Description | None:
+def cached(settings: Settings, request: ModelRequest) -> Description | None:
     """Return the description if it was made before. Raises ValueError for what the model cannot take."""
     path = cache_file(settings, request)
     try:
@@ -96,7 +96,7 @@ def _read(path: Path, mtime_ns: int, size: int) -> Description | None:
         return None
 
 
-def cache_file(settings: Settings, request: NetRequest) -> Path:
+def cache_file(settings: Settings, request: ModelRequest) -> Path:
     """Return the file of a description. Raises ValueError for what the architecture cannot take."""
     whole = replace(request.complete(), batch_size=BATCH_SIZE)  # memory at other sizes is computed from it
     depends_on = [asdict(whole), code_version(), own_code(architectures.origin(request.name))]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from core.architectures.answer import ADDED, with_probabilities
+from core.architectures.classifier_output import ADDED, with_probabilities
 from core.inference.messages import ModelImages
 from core.inference.notes import GIVEN_AS_THEY_ARE, no_keras_model
 from core.tracking.store import RunStore

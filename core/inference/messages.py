@@ -1,7 +1,7 @@
 """What is sent between the prediction process and its clients: a dataclass for each request and each answer.
 
 A request travels as `{"do": ..., "visit": ..., **fields}`, its answer as `{"value": ...}` or as a `Failure`;
-see `core.inference.wire`. Imports no Keras.
+see `core.inference.protocol`. Imports no Keras.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import json
 from contextlib import suppress
 
 from core.architectures import Shape, architectures
-from core.architectures.answer import ModelError
+from core.architectures.classifier_output import ModelError
 from core.config import ModelConfig
 from core.inference import client
 from core.inference.descriptions import code_version, own_code

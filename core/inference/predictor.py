@@ -13,7 +13,7 @@ import numpy as np
 
 from core import datasets
 from core.architectures import load_layers
-from core.architectures.answer import class_probabilities
+from core.architectures.classifier_output import class_probabilities
 from core.datasets.brightness import Usual, usual_brightness
 from core.datasets.decode import Decoded
 from core.datasets.value_range import FULL_RANGE

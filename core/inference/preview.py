@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from core import datasets
-from core.architectures.transfer import net_shape
+from core.architectures.transfer import model_input_shape
 from core.config import DataConfig, ExperimentConfig, from_mapping
 from core.datasets import choices
 from core.datasets.pixels import to_png
@@ -62,7 +62,7 @@ def _model_input(config: ExperimentConfig, dataset: datasets.ImageDataset, reque
     images, *_ = augment(images, config.augmentation, seed, training=True)
     mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(config.data.preprocessing) else None
     shape = choices.net_shape(config, dataset.info.shape)
-    prepare = preparation(config, shape, net_shape(config.model, shape), mean)
+    prepare = preparation(config, shape, model_input_shape(config.model, shape), mean)
     return keras.ops.convert_to_numpy(prepare(images[:count]))
 
 

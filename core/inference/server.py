@@ -26,8 +26,8 @@ from core.inference.messages import (
     Request,
     from_message,
 )
-from core.inference.waiting_room import RETRY_S, WaitingRoom
-from core.inference.wire import receive, send
+from core.inference.pending_connections import RETRY_S, PendingConnections
+from core.inference.protocol import receive, send
 from core.registry import UnknownName
 from core.system.records import to_json_values
 from core.system.redaction import redact
@@ -51,7 +51,7 @@ class Server:
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.last_request = time.monotonic()
-        self.waiting = WaitingRoom()
+        self.waiting = PendingConnections()
         self.decoders = Decoders()
         self._working, self._building = Lock(), Lock()
         self._visits: WeakValueDictionary[str, Lock] = WeakValueDictionary()

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 
 from core import datasets
 from core.analysis.comparable import experiment_name, repeat_name
-from core.architectures import check_net
-from core.architectures.transfer import net_shape
+from core.architectures import checked_choice
+from core.architectures.transfer import model_input_shape
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo, choices, split_report
 from core.experiment import lineage
@@ -34,8 +34,8 @@ def check(config: ExperimentConfig) -> None:
     try:
         info = datasets.info(config.data.name)
         choices.check(config, info)
-        shape = net_shape(config.model, choices.net_shape(config, info.shape))
-        check_net(config.model.name, shape, info.num_classes, config.model.options)
+        shape = model_input_shape(config.model, choices.net_shape(config, info.shape))
+        checked_choice(config.model.name, shape, info.num_classes, config.model.options)
         preprocessing = check_weights(config, get_store())
         images = choices.net_shape(config, info.shape)
         found = problem(get_store().settings, config.model, images, info.num_classes, preprocessing)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from core.architectures.answer import class_probabilities
+from core.architectures.classifier_output import class_probabilities
 from core.datasets import ImageDataset
 from core.tracking import schema
 from core.training.pipeline import Batches, fed

@@ -10,7 +10,7 @@ import numpy as np
 
 from core import datasets
 from core.architectures import inference_model
-from core.architectures.answer import note
+from core.architectures.classifier_output import note
 from core.architectures.describe import describe_model
 from core.architectures.model_check import check_own_model
 from core.architectures.transfer import assemble, head_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.architectures import build_model, inference_model
-from core.architectures.imagenet import TWINS, carried_over
+from core.architectures.imagenet import KERAS_APPLICATIONS, carried_over
 from core.architectures.transfer import backbone_of
 from core.experiment.preprocessing import preprocessing
 from tests.support.models import randomized
@@ -29,7 +29,7 @@ MODULES = {
 @pytest.mark.usefixtures("values_of_our_own")
 @pytest.mark.parametrize("name", NAMES)
 def test_our_net_sees_in_pixels_what_theirs_sees(name):
-    twin, size = TWINS[name], 75
+    twin, size = KERAS_APPLICATIONS[name], 75
     theirs = getattr(keras.applications, twin.builder)(
         weights=None, include_top=False, input_shape=(size, size, 3)
     )
@@ -61,4 +61,4 @@ def test_our_net_sees_in_pixels_what_theirs_sees(name):
     ],
 )
 def test_the_rule_of_names_reaches_the_deeper_nets(name, theirs, ours):
-    assert TWINS[name].rename(theirs) == ours
+    assert KERAS_APPLICATIONS[name].rename(theirs) == ours

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import pytest
 
-from core.architectures import check_net
+from core.architectures import checked_choice
 from core.architectures.declarative import EXAMPLE
 from core.architectures.describe import describe
 from core.architectures.layer_list import LAYERS, output_shape, parameter_count, read_layers
@@ -175,7 +175,7 @@ def test_the_small_cnns_can_be_written_as_lists(name: str) -> None:
 )
 def test_a_bad_list_is_refused_in_one_sentence(text: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=r"\.$") as error:
-        check_net("declarative", (28, 28, 1), 10, {"layers": text})
+        checked_choice("declarative", (28, 28, 1), 10, {"layers": text})
     assert str(error.value).startswith(sentence)
     assert "\n" not in str(error.value)
 

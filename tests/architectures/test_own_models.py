@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from core.architectures.answer import ModelError, note, with_probabilities
+from core.architectures.classifier_output import ModelError, note, with_probabilities
 from core.architectures.model_check import check_model
 from core.config import ConfigError
 from core.launching.launch import check

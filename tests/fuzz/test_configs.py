@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from core.architectures import architectures, check_net
+from core.architectures import architectures, checked_choice
 from core.architectures.layer_list import check_layers, read_layers
 from core.config import ConfigError, ExperimentConfig, from_mapping, from_yaml, parse_assignments
 from core.config.parts import Part
@@ -56,7 +56,7 @@ def test_a_setting_is_taken_or_refused_in_a_sentence(assignments: list[str]) -> 
     try:
         config = ExperimentConfig().with_values(parse_assignments(assignments))
         assert from_yaml(config.to_yaml()) == config
-        check_net(config.model.name, (32, 32, 3), 10, config.model.options)
+        checked_choice(config.model.name, (32, 32, 3), 10, config.model.options)
     except ValueError as error:
         assert is_one_sentence(error)
 
@@ -95,7 +95,7 @@ def test_a_list_of_layers_is_read_or_refused_in_a_sentence(text: str, classes: i
 def test_an_option_of_a_model_is_taken_or_refused_in_a_sentence(named: tuple, value: object) -> None:
     name, option = named
     try:
-        check_net(name, (224, 224, 3), 10, {option.name: value})
+        checked_choice(name, (224, 224, 3), 10, {option.name: value})
     except ValueError as error:
         assert is_one_sentence(error)
 

@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from core.architectures import architectures
-from core.inference import client, descriptions, filling
+from core.inference import background, client, descriptions
 from core.inference.client import Caller, InferenceError, inference_of
-from core.inference.descriptions import NetRequest
-from core.inference.wire import address_file
+from core.inference.descriptions import ModelRequest
+from core.inference.protocol import address_file
 from core.system import settings as settings_module
 from core.system.settings import Settings
 from tests.support.homes import Trained
@@ -23,8 +23,8 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-LENET = NetRequest("lenet5")
-SMALL_RESNET = NetRequest("resnet_cifar", (32, 32, 3), 10, {"depth": 8})
+LENET = ModelRequest("lenet5")
+SMALL_RESNET = ModelRequest("resnet_cifar", (32, 32, 3), 10, {"depth": 8})
 
 
 def test_the_second_read_does_not_ask_the_process(trained: Trained, tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_what_it_depends_on_makes_it_another(trained: Trained) -> None:
 def test_defaults_that_are_given_are_the_same_request(trained: Trained) -> None:
     entry = architectures.get("resnet_cifar")
     defaults = {option.name: option.default for option in entry.options}
-    given = NetRequest("resnet_cifar", entry.input_shape, entry.num_classes, defaults)
-    assert given.complete() == NetRequest("resnet_cifar").complete()
+    given = ModelRequest("resnet_cifar", entry.input_shape, entry.num_classes, defaults)
+    assert given.complete() == ModelRequest("resnet_cifar").complete()
 
 
 def test_a_changed_file_makes_another(
@@ -66,27 +66,27 @@ def test_a_changed_file_makes_another(
     (tmp_path / "mine.py").write_text(NET.replace("NAME", "mine"))
     monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(tmp_path))
     settings_module.get_settings.cache_clear()
-    before = descriptions.cache_file(settings, NetRequest("mine"))
-    assert descriptions.cache_file(settings, NetRequest("mine")) == before
+    before = descriptions.cache_file(settings, ModelRequest("mine"))
+    assert descriptions.cache_file(settings, ModelRequest("mine")) == before
     (tmp_path / "mine.py").write_text(NET.replace("NAME", "mine") + "\n# changed\n")
-    assert descriptions.cache_file(settings, NetRequest("mine")) != before
+    assert descriptions.cache_file(settings, ModelRequest("mine")) != before
     (tmp_path / "mine.py").unlink()
 
 
 def test_what_a_net_cannot_take_is_said_before_anybody_is_asked(settings: Settings) -> None:
     with pytest.raises(ValueError, match="vgg16 needs images of at least"):
-        descriptions.describe(settings, NetRequest("vgg16", (8, 8, 3)))
+        descriptions.describe(settings, ModelRequest("vgg16", (8, 8, 3)))
     assert not address_file(settings).exists()
 
 
 def test_many_are_described_in_the_background(trained: Trained) -> None:
-    wanted = [LENET, NetRequest("conv3"), NetRequest("vgg16", (8, 8, 3))]
-    working = filling.fill(trained.settings, wanted, "test")
-    assert filling.fill(trained.settings, wanted, "test") in (
+    wanted = [LENET, ModelRequest("conv3"), ModelRequest("vgg16", (8, 8, 3))]
+    working = background.describe_all(trained.settings, wanted, "test")
+    assert background.describe_all(trained.settings, wanted, "test") in (
         working,
-        filling.state(trained.settings, "test"),
+        background.progress(trained.settings, "test"),
     )
-    wait_for(lambda: not filling.state(trained.settings, "test").running)  # type: ignore[union-attr]
+    wait_for(lambda: not background.progress(trained.settings, "test").running)  # type: ignore[union-attr]
     assert descriptions.cached(trained.settings, LENET) is not None
     assert descriptions.cached(trained.settings, wanted[1]) is not None
     assert (working.done, working.total) == (3, 3)
@@ -106,7 +106,7 @@ def test_another_batch_size_is_worked_out_and_adds_no_file(trained: Trained) -> 
     folder = descriptions.cache_file(trained.settings, LENET).parent
     before = sorted(folder.iterdir())
     for batch in (1, 7, 512):
-        found = descriptions.describe(trained.settings, NetRequest("lenet5", batch_size=batch))
+        found = descriptions.describe(trained.settings, ModelRequest("lenet5", batch_size=batch))
         assert found.memory == describe_here("lenet5", batch_size=batch).memory
     assert sorted(folder.iterdir()) == before
 
@@ -133,7 +133,7 @@ def test_a_model_that_takes_long_to_build_keeps_no_prediction_waiting(trained: T
 
     blank = png(np.zeros((28, 28, 1), "uint8"))
     before = predict(trained.settings, trained.run_id, [blank])
-    deep = NetRequest("resnet_cifar", options={"depth": 1202})
+    deep = ModelRequest("resnet_cifar", options={"depth": 1202})
     building = Thread(target=descriptions.describe, args=(trained.settings, deep))
     building.start()
     assert predict(trained.settings, trained.run_id, [blank]) == before
@@ -145,8 +145,8 @@ def test_a_request_that_the_process_died_of_is_asked_again(settings: Settings) -
     descriptions.describe(settings, LENET)  # so that the process runs
     process = psutil.Process(int((settings.home / "inference.pid").read_text().rsplit(":", 2)[1]))
     left: list[bool] = []
-    asking = filling.Latest(settings, Caller("visit", lambda: bool(left)))
-    used, deep = process.cpu_times().user, NetRequest("resnet_cifar", options={"depth": 1202})
+    asking = background.Latest(settings, Caller("visit", lambda: bool(left)))
+    used, deep = process.cpu_times().user, ModelRequest("resnet_cifar", options={"depth": 1202})
     assert asking.ask("layers", deep) == ""
     wait_for(lambda: process.cpu_times().user > used + 1)  # it builds
     process.kill()
@@ -199,9 +199,9 @@ def test_what_nobody_waits_for_any_more_is_not_built(
         client.describe(settings, "slow", (28, 28, 1), 3, {}, caller=Caller(has_left=lambda: True))
 
     left: list[bool] = []
-    looking = filling.Latest(settings, Caller("looking"))
-    gone = filling.Latest(settings, Caller("gone", lambda: bool(left)))
-    requests = [NetRequest("slow", (28, 28, 1), classes) for classes in range(4, 9)]
+    looking = background.Latest(settings, Caller("looking"))
+    gone = background.Latest(settings, Caller("gone", lambda: bool(left)))
+    requests = [ModelRequest("slow", (28, 28, 1), classes) for classes in range(4, 9)]
     for request in requests[:3]:  # only the last one is looked at
         assert looking.ask("form", request) == ""
     gone.ask("form", requests[3])

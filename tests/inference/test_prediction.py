@@ -19,7 +19,7 @@ from core.datasets.decode import decode_image
 from core.inference.client import InferenceError, predict
 from core.inference.logged_images import logged_images
 from core.inference.notes import crop_note
-from core.inference.wire import address_file, read_address
+from core.inference.protocol import address_file, read_address
 from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import get_store

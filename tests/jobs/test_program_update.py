@@ -16,7 +16,7 @@ import pytest
 from core.architectures.description import Description
 from core.inference import client
 from core.inference.client import inference_code, inference_of
-from core.inference.wire import address_file, read_address, write_address
+from core.inference.protocol import address_file, read_address, write_address
 from core.jobs.worker import CodeWatch, Served, worker_of
 from core.system import code_version
 from core.system.process_ids import is_alive

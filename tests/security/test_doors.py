@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.inference.waiting_room import MOST, WaitingRoom
-from core.inference.wire import receive, send
+from core.inference.pending_connections import MOST, PendingConnections
+from core.inference.protocol import receive, send
 from core.serve import allowed_hosts
 from core.system import settings as settings_module
 from core.system.daemon import Daemon
@@ -160,7 +160,7 @@ def test_idle_connections_lock_nobody_out_and_fill_no_log(descriptors: int, tmp_
 def test_a_connection_that_knows_the_key_is_ended_by_no_number_of_others() -> None:
     from multiprocessing import Pipe
 
-    room = WaitingRoom()
+    room = PendingConnections()
     known, other = Pipe()
     room.enter(known)
     room.trust(known)

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.analysis.mistakes import worst_mistakes
 from core.config import ConfigError, ExperimentConfig
 from core.inference.client import inference_of
-from core.inference.wire import Address, address_file, read_address, write_address
+from core.inference.protocol import Address, address_file, read_address, write_address
 from core.jobs import imports
 from core.jobs.worker import Served, worker_of
 from core.launching.launch import config_of, require_same_images

@@ -18,7 +18,7 @@ import pytest
 
 from core.architectures import architectures, build_model, inference_model
 from core.architectures import layers as own_layers
-from core.architectures.answer import ModelError
+from core.architectures.classifier_output import ModelError
 from core.architectures.model_check import check_model
 from core.datasets.decode import Target
 from core.datasets.value_range import FULL, IMAGE

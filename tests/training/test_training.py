@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.architectures import build_model
-from core.architectures.answer import class_probabilities
+from core.architectures.classifier_output import class_probabilities
 from core.config import AugmentationConfig, ExperimentConfig
 from core.config.experiment import from_yaml
 from core.datasets import choices, curate

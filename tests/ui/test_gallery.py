@@ -15,8 +15,8 @@ from core.analysis.comparable import compare
 from core.architectures import architectures
 from core.architectures.description import Description, LayerDescription, MemoryEstimate
 from core.figures import block_diagram, cost_scatter
-from core.inference import descriptions, filling
-from core.inference.descriptions import NetRequest
+from core.inference import background, descriptions
+from core.inference.descriptions import ModelRequest
 from core.launching.launch import launch
 from core.system.settings import Settings
 from core.tracking import frames, schema
@@ -38,7 +38,7 @@ def test_every_net_has_a_card_and_a_way_to_train_it(settings: Settings) -> None:
     app = opened(PAGE)
     shown = {text.value.replace("\\", "").strip("*") for text in app.markdown}
     assert set(architectures.names()) <= shown
-    assert not descriptions.cached(settings, NetRequest("lenet5"))  # cards ask nobody
+    assert not descriptions.cached(settings, ModelRequest("lenet5"))  # cards ask nobody
 
 
 def test_cards_of_chosen_families(settings: Settings) -> None:
@@ -118,7 +118,7 @@ def test_costs_are_those_of_the_dataset_with_finished_runs(trained: Trained) -> 
 def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
     names = architectures.names()
     for name in names:  # all but one were described before; what they cost does not matter here
-        path = descriptions.cache_file(settings, NetRequest(name))
+        path = descriptions.cache_file(settings, ModelRequest(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         if name != "lenet5":
             path.write_text(json.dumps({"total_parameters": 1, "macs": 1}))
@@ -127,8 +127,8 @@ def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
     (count,) = counting(app)
     assert count.label == "Count the other model"
     count.click().run()
-    wait_for(lambda: not filling.state(settings, PURPOSE).running)  # type: ignore[union-attr]
-    assert descriptions.cached(settings, NetRequest("lenet5")).macs == 281_640  # type: ignore[union-attr]
+    wait_for(lambda: not background.progress(settings, PURPOSE).running)  # type: ignore[union-attr]
+    assert descriptions.cached(settings, ModelRequest("lenet5")).macs == 281_640  # type: ignore[union-attr]
     app.run()
     assert counting(app) == []
 
@@ -252,7 +252,7 @@ def test_a_written_net_shows_its_layers_then_trains(trained: Trained) -> None:
     assert sentence in [error.value.replace("\\", "") for error in app.error]
     area.set_value(LIST).run()
     assert not app.error
-    request = NetRequest("declarative", (28, 28, 1), 10, {"layers": LIST})
+    request = ModelRequest("declarative", (28, 28, 1), 10, {"layers": LIST})
     wait_for(lambda: descriptions.cached(trained.settings, request))
     app.run()
     (table,) = [one for one in app.dataframe if "output" in one.value]

@@ -22,6 +22,7 @@ __all__ = [
     "ZeroPaddedShortcut",
 ]
 
-# Keras walks a functional net by recursion, a frame a layer, when it is built and when it is loaded. The
-# deepest net here has 4,213 layers on its longest path; Python's own limit of 1,000 refuses a ResNet of 302.
+# Keras traverses a functional model by recursion, one frame per layer, when it is built and when it is
+# loaded. The deepest model here has 4,213 layers on its longest path; Python's limit of 1,000 refuses one
+# of 302 layers.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))

@@ -12,7 +12,7 @@ class ScaledResidual(keras.layers.Layer):
     """`inputs + scale * residual`, for a pair of tensors of one shape, which is also the output's.
 
     Source: "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning",
-    arXiv:1602.07261, section 3.3: scales of 0.1 to 0.3 keep very wide residual nets from dying.
+    arXiv:1602.07261, section 3.3: scales of 0.1 to 0.3 keep very wide residual networks from dying.
     """
 
     def __init__(self, scale: float, **kwargs: Any):

@@ -8,8 +8,8 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.inference.background import Latest
 from core.inference.client import Caller
-from core.inference.filling import Latest
 from core.system.settings import get_settings
 
 LEFT_S = 10.0  # a connection that is lost for a moment comes back

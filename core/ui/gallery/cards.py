@@ -10,7 +10,7 @@ import streamlit as st
 from core.architectures import Architecture, architectures
 from core.figures.block_diagram import compact
 from core.inference import descriptions
-from core.inference.descriptions import NetRequest
+from core.inference.descriptions import ModelRequest
 from core.system.settings import get_settings
 from core.ui.common import words
 from core.ui.common.choose import say_unknown
@@ -87,7 +87,7 @@ def _card(entry: Architecture) -> None:
             st.badge("your own", color="violet", icon=":material/extension:")
     st.markdown(words.plain(card.summary))
     costs = ""
-    if description := descriptions.cached(get_settings(), NetRequest(entry.name)):
+    if description := descriptions.cached(get_settings(), ModelRequest(entry.name)):
         costs = f"{compact(description.total_parameters)} parameters · {compact(description.macs)} MACs · "
     st.caption(
         f"{costs}{times(entry.input_shape)}, {entry.num_classes} classes; from {entry.min_size} pixels  \n"

@@ -8,8 +8,8 @@ from core.analysis.comparable import Comparison, Competitor
 from core.architectures import architectures
 from core.architectures.description import Description
 from core.figures import cost_scatter
-from core.inference import descriptions, filling
-from core.inference.descriptions import NetRequest
+from core.inference import background, descriptions
+from core.inference.descriptions import ModelRequest
 from core.system.settings import get_settings
 from core.tracking import schema
 from core.ui.common import guard, reads, words
@@ -34,7 +34,7 @@ def cost() -> None:
         bind=URL,
         help="On a dataset: counts at its size and classes, and the test accuracy of your finished runs.",
     )
-    working = filling.state(get_settings(), PURPOSE)
+    working = background.progress(get_settings(), PURPOSE)
     running = working is not None and working.running
     dataset = None if chosen == OWN else chosen
     guard.fragment(LIVE_S if running else None)(_scatter)(dataset, running)
@@ -50,14 +50,14 @@ def best_known_dataset() -> str:
     return max(names, key=lambda name: counts[name], default=OWN)
 
 
-def requests(dataset: str | None) -> tuple[list[NetRequest], int]:
+def requests(dataset: str | None) -> tuple[list[ModelRequest], int]:
     """Return a complete request per architecture that takes the input, and how many do not take it."""
     infos = {info.name: info for info in reads.dataset_infos()}
     shape, classes = (infos[dataset].shape, infos[dataset].num_classes) if dataset else (None, None)
-    fitting: list[NetRequest] = []
+    fitting: list[ModelRequest] = []
     for name in architectures.names():
         try:
-            fitting.append(NetRequest(name, shape, classes).complete())
+            fitting.append(ModelRequest(name, shape, classes).complete())
         except ValueError:  # the images are too small for this architecture
             continue
     return fitting, len(architectures.names()) - len(fitting)
@@ -92,7 +92,7 @@ def _left_out(comparison: Comparison, dataset: str | None, competitors: list[Com
 
 def _scatter(dataset: str | None, was_running: bool) -> None:
     settings = get_settings()
-    working = filling.state(settings, PURPOSE)
+    working = background.progress(settings, PURPOSE)
     running = working is not None and working.running
     if was_running and not running:
         st.rerun()  # once: then the fragment no longer renews itself
@@ -133,7 +133,7 @@ def _chart(dataset: str | None, known: dict[str, Description], running: bool) ->
         st.caption(f"Left out: {words.count(ids)} without a test accuracy or without logged costs.")
 
 
-def _count_button(missing: list[NetRequest], some_known: bool) -> None:
+def _count_button(missing: list[ModelRequest], some_known: bool) -> None:
     """Offer to describe the models that are not described yet, in the background."""
     if not missing:
         return
@@ -143,5 +143,5 @@ def _count_button(missing: list[NetRequest], some_known: bool) -> None:
         icon=":material/calculate:",
         help="The prediction process builds each once, in the background: some minutes for all.",
     ):
-        filling.fill(get_settings(), missing, PURPOSE)
+        background.describe_all(get_settings(), missing, PURPOSE)
         st.rerun()

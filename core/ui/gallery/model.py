@@ -13,7 +13,7 @@ from core.architectures.description import Description
 from core.figures import block_diagram
 from core.inference import descriptions
 from core.inference.client import InferenceError
-from core.inference.descriptions import BATCH_SIZE, NetRequest
+from core.inference.descriptions import BATCH_SIZE, ModelRequest
 from core.system.settings import get_settings
 from core.ui.common import layer_table, reads, words
 from core.ui.common.choose import choose, say_unknown
@@ -25,10 +25,10 @@ from core.ui.gallery.costs import OWN
 from core.ui.train.model_options import option_widgets
 
 
-def one_net() -> None:
+def one_model() -> None:
     """Draw card, counts, block diagram and layer table of a model, for an input, options and a batch size."""
-    net, data, batch = st.columns([2, 2, 1])
-    entry = _choose(net, "Model", "net", "resnet50")
+    model, data, batch = st.columns([2, 2, 1])
+    entry = _choose(model, "Model", "net", "resnet50")
     where = _where(data, batch)
     options = _options(entry, entry.name)
     card_text(entry)
@@ -45,7 +45,7 @@ def one_net() -> None:
         layer_table.layers(description, height=640)
 
 
-def two_nets() -> None:
+def two_models() -> None:
     """Draw two models at one input: differences of counts, layers side by side, diagrams."""
     data, batch = st.columns([4, 1])
     where = _where(data, batch)
@@ -111,7 +111,7 @@ def _described(entry: Architecture, options: dict[str, Any], data: str, batch: i
     """Return the description, computed now if there is none yet; None after an error message."""
     info = next((info for info in reads.dataset_infos() if info.name == data), None)
     shape, classes = (info.shape, info.num_classes) if info else (None, None)
-    request = NetRequest(entry.name, shape, classes, options, batch)
+    request = ModelRequest(entry.name, shape, classes, options, batch)
     try:
         known = descriptions.cached(get_settings(), request)
         if known is not None:

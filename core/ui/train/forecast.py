@@ -10,7 +10,7 @@ from core.datasets import DatasetInfo, choices
 from core.figures import rate_schedule
 from core.inference import descriptions
 from core.inference.client import inference_of
-from core.inference.descriptions import NetRequest
+from core.inference.descriptions import ModelRequest
 from core.jobs.slots import Slots, slots_of
 from core.system import devices
 from core.system.memory import MARGIN, Memory
@@ -40,12 +40,12 @@ def memory_forecast(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
         st.fragment(_memory, run_every=None if known else LIVE_S)(configs, info)
 
 
-def request(config: ExperimentConfig, info: DatasetInfo) -> NetRequest:
+def request(config: ExperimentConfig, info: DatasetInfo) -> ModelRequest:
     """The net of a config as it is described; a head of another kind takes about as much."""
-    from core.architectures.transfer import net_shape
+    from core.architectures.transfer import model_input_shape
 
-    shape = net_shape(config.model, choices.net_shape(config, info.shape))
-    return NetRequest(config.model.name, shape, info.num_classes, dict(config.model.options))
+    shape = model_input_shape(config.model, choices.net_shape(config, info.shape))
+    return ModelRequest(config.model.name, shape, info.num_classes, dict(config.model.options))
 
 
 def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.architectures import Architecture, Option, architectures, check_net
+from core.architectures import Architecture, Option, architectures, checked_choice
 from core.datasets import DatasetInfo
 from core.inference import descriptions
-from core.inference.descriptions import NetRequest
+from core.inference.descriptions import ModelRequest
 from core.system.settings import get_settings
 from core.ui.common import layer_table, words
 from core.ui.common.choose import say_unknown
@@ -76,16 +76,16 @@ def _widget(option: Option, prefix: str, column: Any) -> Any:
 def _preview(entry: Architecture, options: dict[str, Any], info: DatasetInfo) -> None:
     """The layers on images of the dataset, or the first mistake in one line."""
     try:
-        check_net(entry.name, info.shape, info.num_classes, options)
+        checked_choice(entry.name, info.shape, info.num_classes, options)
     except ValueError as error:
         st.error(words.plain(str(error)), icon=":material/edit_note:")
         return
-    request = NetRequest(entry.name, info.shape, info.num_classes, options)
+    request = ModelRequest(entry.name, info.shape, info.num_classes, options)
     known = descriptions.cached(get_settings(), request)
     st.fragment(_layers, run_every=None if known else LIVE_S)(request)
 
 
-def _layers(request: NetRequest) -> None:
+def _layers(request: ModelRequest) -> None:
     """Asks in the background, so that the form stays usable while the prediction process starts."""
     description = descriptions.cached(get_settings(), request)
     if description is not None:

@@ -18,7 +18,7 @@ REQUEST_S = 120.0  # how long a connection with the key may take to send its req
 RETRY_S = 0.5  # pause after a connection could not be accepted
 
 
-class WaitingRoom:
+class PendingConnections:
     """Shuts down connections that take too long; the thread that serves one closes it."""
 
     def __init__(self) -> None:

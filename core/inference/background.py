@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from threading import Lock, Thread
 
 from core.inference.client import Caller, InferenceError, Unreachable
-from core.inference.descriptions import NetRequest, describe
+from core.inference.descriptions import ModelRequest, describe
 from core.system.settings import Settings
 
 
 @dataclass
-class Filling:
+class Progress:
     """How far a thread is. problems: a sentence by the name of each model that could not be described."""
 
     total: int
@@ -24,36 +24,36 @@ class Filling:
 
 
 _lock = Lock()
-_fillings: dict[tuple[Settings, str], Filling] = {}
+_progress: dict[tuple[Settings, str], Progress] = {}
 
 
-def fill(settings: Settings, requests: Sequence[NetRequest], purpose: str) -> Filling:
+def describe_all(settings: Settings, requests: Sequence[ModelRequest], purpose: str) -> Progress:
     """Describe models one after another in a thread, unless one runs for this purpose already."""
     with _lock:
-        filling = _fillings.get((settings, purpose))
-        if filling is not None and filling.running:
-            return filling
-        filling = _fillings[settings, purpose] = Filling(len(requests))
-        Thread(target=_work, args=(settings, tuple(requests), filling), daemon=True).start()
-        return filling
+        progress = _progress.get((settings, purpose))
+        if progress is not None and progress.running:
+            return progress
+        progress = _progress[settings, purpose] = Progress(len(requests))
+        Thread(target=_work, args=(settings, tuple(requests), progress), daemon=True).start()
+        return progress
 
 
-def state(settings: Settings, purpose: str) -> Filling | None:
+def progress(settings: Settings, purpose: str) -> Progress | None:
     """Return the latest thread of this process for a purpose; None when there was none."""
-    return _fillings.get((settings, purpose))
+    return _progress.get((settings, purpose))
 
 
-def _work(settings: Settings, requests: Sequence[NetRequest], filling: Filling) -> None:
+def _work(settings: Settings, requests: Sequence[ModelRequest], progress: Progress) -> None:
     try:
         for request in requests:
-            filling.current = request.name
+            progress.current = request.name
             try:
                 describe(settings, request)
             except (InferenceError, ValueError) as error:
-                filling.problems[request.name] = str(error)
-            filling.done += 1
+                progress.problems[request.name] = str(error)
+            progress.done += 1
     finally:
-        filling.running = False
+        progress.running = False
 
 
 class Latest:
@@ -66,11 +66,11 @@ class Latest:
     def __init__(self, settings: Settings, caller: Caller) -> None:
         self._settings, self._caller = settings, caller
         self._lock = Lock()
-        self._waiting: dict[str, NetRequest] = {}
-        self._current: tuple[str, NetRequest] | None = None
-        self._problems: dict[str, tuple[NetRequest, str]] = {}
+        self._waiting: dict[str, ModelRequest] = {}
+        self._current: tuple[str, ModelRequest] | None = None
+        self._problems: dict[str, tuple[ModelRequest, str]] = {}
 
-    def ask(self, place: str, request: NetRequest) -> str:
+    def ask(self, place: str, request: ModelRequest) -> str:
         """Request a description. Returns why the model cannot be described; empty while not known."""
         with self._lock:
             failed, problem = self._problems.get(place, (None, ""))
@@ -94,7 +94,7 @@ class Latest:
                 self._current = None
             raise
 
-    def _describe(self, place: str, request: NetRequest) -> None:
+    def _describe(self, place: str, request: ModelRequest) -> None:
         def is_given_up() -> bool:
             return place in self._waiting or self._caller.has_left()
 

@@ -1,4 +1,4 @@
-"""Inception nets as data: convolutions, pools and parallel branches, and the function that wires them."""
+"""Inception modules as data: convolutions, pools and parallel branches, and functions that build them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def pool(x: KerasTensor, step: Pool, name: str) -> KerasTensor:
 def wire(x: KerasTensor, steps: Steps, name: str, convolve: Convolve) -> KerasTensor:
     """Apply the steps one after another. x: maps `(N, H, W, C)`.
 
-    Layers are called `name` and their place: `mixed0_b_1` is the first step of the second branch of mixed0.
+    Layers are named `name` and their position: `mixed0_b_1` is the first step of the second branch of mixed0.
     """
     for number, step in enumerate(steps, start=1):
         here = f"{name}_{number}"
@@ -95,7 +95,7 @@ def wire(x: KerasTensor, steps: Steps, name: str, convolve: Convolve) -> KerasTe
 
 
 def fork(x: KerasTensor, branches: Branches, name: str, convolve: Convolve) -> KerasTensor:
-    """Apply each branch to `x` and concatenate the maps that come out."""
+    """Apply each branch to `x` and concatenate their outputs."""
     ends = [
         wire(x, branch, f"{name}_{letter}", convolve)
         for branch, letter in zip(branches, "abcdef", strict=False)
