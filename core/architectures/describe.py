@@ -77,30 +77,15 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
     kept = 0
     seen: set[int] = set()
     for operation, inputs, output in layer_calls(model, paths):
-        shape = tuple(output.shape[1:])
-        macs = multiply_accumulates(operation, tuple(inputs[0].shape[1:]), shape)
         read = [paths[id(tensor)] for tensor in inputs]
+        layer = describe_call(operation, inputs[0], output, is_first=id(operation) not in seen)
+        layer = replace(layer, inputs=tuple(path.made_by for path in read if path.made_by is not None))
         paths[id(output)] = replace(
-            extended_path(read, operation, inputs[0].shape, output.shape, macs > 0), made_by=len(layers)
+            extended_path(read, operation, inputs[0].shape, output.shape, layer.macs > 0), made_by=len(layers)
         )
-        kept += kept_outputs(operation) * prod(shape) * BYTES.get(output.dtype, 4)
-        has_bias = macs > 0 and getattr(operation, "bias", None) is not None
-        weights = [] if id(operation) in seen else getattr(operation, "weights", [])
+        kept += kept_outputs(operation) * layer.activation_bytes
         seen.add(id(operation))
-        layers.append(
-            LayerDescription(
-                name=operation.name,
-                type=type(operation).__name__,
-                output_shape=shape,
-                parameters=number_of_values(weights),
-                trainable_parameters=number_of_values(weight for weight in weights if weight.trainable),
-                macs=macs,
-                connections=macs + (prod(shape) if has_bias else 0),
-                activation_bytes=prod(shape) * BYTES.get(output.dtype, 4),
-                inputs=tuple(path.made_by for path in read if path.made_by is not None),
-                **window_and_strides(operation),
-            )
-        )
+        layers.append(layer)
     answer = paths[id(model.outputs[0])]
     return Description(
         name=model.name,
@@ -113,6 +98,25 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
         depth=answer.depth,
         layers=tuple(layers),
         memory=training_memory(model, layers, kept, batch_size, optimizer_slots),
+    )
+
+
+def describe_call(operation: Any, images: Any, output: Any, is_first: bool) -> LayerDescription:
+    """Describe one call of a layer. is_first: a layer that is called again has its parameters only once."""
+    shape = tuple(output.shape[1:])
+    macs = multiply_accumulates(operation, tuple(images.shape[1:]), shape)
+    has_bias = macs > 0 and getattr(operation, "bias", None) is not None
+    weights = getattr(operation, "weights", []) if is_first else []
+    return LayerDescription(
+        name=operation.name,
+        type=type(operation).__name__,
+        output_shape=shape,
+        parameters=number_of_values(weights),
+        trainable_parameters=number_of_values(weight for weight in weights if weight.trainable),
+        macs=macs,
+        connections=macs + (prod(shape) if has_bias else 0),
+        activation_bytes=prod(shape) * BYTES.get(output.dtype, 4),
+        **window_and_strides(operation),
     )
 
 

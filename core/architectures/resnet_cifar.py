@@ -35,6 +35,21 @@ SHORTCUT = Option(
 )
 
 
+def convolution(
+    x: keras.KerasTensor, filters: int, size: int, strides: int, name: str, *, bias: bool
+) -> keras.KerasTensor:
+    """Apply a same-padded convolution with He initialization. x: `(N, H, W, C)`."""
+    return layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        use_bias=bias,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+
+
 def resnet_cifar(
     input_shape: Shape,
     num_classes: int,
@@ -50,37 +65,25 @@ def resnet_cifar(
     residual: False leaves the shortcuts out, which is the plain network of the degradation experiment.
     images: `(N, H, W, C)`.
     """
-
-    def convolution(
-        x: keras.KerasTensor, filters: int, size: int, strides: int, name: str
-    ) -> keras.KerasTensor:
-        return layers.Conv2D(
-            filters,
-            size,
-            strides=strides,
-            padding="same",
-            use_bias=conv_bias,
-            kernel_initializer="he_normal",
-            name=name,
-        )(x)
+    conv = partial(convolution, bias=conv_bias)
 
     def block(x: keras.KerasTensor, filters: int, strides: int, name: str) -> keras.KerasTensor:
         skipped = x
-        x = convolution(x, filters, 3, strides, f"{name}_conv1")
+        x = conv(x, filters, 3, strides, f"{name}_conv1")
         x = layers.BatchNormalization(name=f"{name}_bn1")(x)
         x = layers.Activation("relu", name=f"{name}_relu1")(x)
-        x = convolution(x, filters, 3, 1, f"{name}_conv2")
+        x = conv(x, filters, 3, 1, f"{name}_conv2")
         x = layers.BatchNormalization(name=f"{name}_bn2")(x)
         if residual:
             if skipped.shape[-1] != filters and shortcut == "projection":
-                skipped = convolution(skipped, filters, 1, strides, f"{name}_projection")
+                skipped = conv(skipped, filters, 1, strides, f"{name}_projection")
             elif skipped.shape[-1] != filters:
                 skipped = own_layers.ZeroPaddedShortcut(filters, strides, name=f"{name}_shortcut")(skipped)
             x = layers.Add(name=f"{name}_add")([x, skipped])
         return layers.Activation("relu", name=f"{name}_relu2")(x)
 
     images = keras.Input(input_shape)
-    x = convolution(images, FILTERS[0], 3, 1, "conv")
+    x = conv(images, FILTERS[0], 3, 1, "conv")
     x = layers.BatchNormalization(name="bn")(x)
     x = layers.Activation("relu", name="relu")(x)
     for stage, filters in enumerate(FILTERS, start=1):
@@ -100,19 +103,7 @@ def resnet_cifar_v2(
     Where a stage begins, the activated input feeds both the block and its 1×1 projection; everywhere else the
     shortcut is the bare identity. images: `(N, H, W, C)`.
     """
-
-    def convolution(
-        x: keras.KerasTensor, filters: int, size: int, strides: int, name: str
-    ) -> keras.KerasTensor:
-        return layers.Conv2D(
-            filters,
-            size,
-            strides=strides,
-            padding="same",
-            use_bias=conv_bias,
-            kernel_initializer="he_normal",
-            name=name,
-        )(x)
+    conv = partial(convolution, bias=conv_bias)
 
     def activated(x: keras.KerasTensor, name: str, number: str = "") -> keras.KerasTensor:
         x = layers.BatchNormalization(name=f"{name}bn{number}")(x)
@@ -123,14 +114,14 @@ def resnet_cifar_v2(
         skipped = x
         x = activated(x, f"{name}_", "1")
         if skipped.shape[-1] != wide:
-            skipped = convolution(x, wide, 1, strides, f"{name}_projection")
-        x = convolution(x, filters, 1, strides, f"{name}_conv1")
-        x = convolution(activated(x, f"{name}_", "2"), filters, 3, 1, f"{name}_conv2")
-        x = convolution(activated(x, f"{name}_", "3"), wide, 1, 1, f"{name}_conv3")
+            skipped = conv(x, wide, 1, strides, f"{name}_projection")
+        x = conv(x, filters, 1, strides, f"{name}_conv1")
+        x = conv(activated(x, f"{name}_", "2"), filters, 3, 1, f"{name}_conv2")
+        x = conv(activated(x, f"{name}_", "3"), wide, 1, 1, f"{name}_conv3")
         return layers.Add(name=f"{name}_add")([x, skipped])
 
     images = keras.Input(input_shape)
-    x = convolution(images, FILTERS[0], 3, 1, "conv")
+    x = conv(images, FILTERS[0], 3, 1, "conv")
     for stage, filters in enumerate(FILTERS, start=1):
         for index in range(1, (depth - 2) // 9 + 1):
             strides = 2 if stage > 1 and index == 1 else 1
