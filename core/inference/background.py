@@ -1,4 +1,4 @@
-"""Describes models in background threads, so that no page waits: many for all visitors, or those one visitor
+"""Describes models in threads, so that no page waits: many for all visitors, or those that one visitor
 looks at."""
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def describe_all(settings: Settings, requests: Sequence[ModelRequest], purpose: 
         return progress
 
 
-def progress(settings: Settings, purpose: str) -> Progress | None:
+def progress_of(settings: Settings, purpose: str) -> Progress | None:
     """Return the latest thread of this process for a purpose; None when there was none."""
     return _progress.get((settings, purpose))
 

@@ -84,9 +84,9 @@ def test_many_are_described_in_the_background(trained: Trained) -> None:
     working = background.describe_all(trained.settings, wanted, "test")
     assert background.describe_all(trained.settings, wanted, "test") in (
         working,
-        background.progress(trained.settings, "test"),
+        background.progress_of(trained.settings, "test"),
     )
-    wait_for(lambda: not background.progress(trained.settings, "test").running)  # type: ignore[union-attr]
+    wait_for(lambda: not background.progress_of(trained.settings, "test").running)  # type: ignore[union-attr]
     assert descriptions.cached(trained.settings, LENET) is not None
     assert descriptions.cached(trained.settings, wanted[1]) is not None
     assert (working.done, working.total) == (3, 3)

@@ -127,7 +127,7 @@ def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
     (count,) = counting(app)
     assert count.label == "Count the other model"
     count.click().run()
-    wait_for(lambda: not background.progress(settings, PURPOSE).running)  # type: ignore[union-attr]
+    wait_for(lambda: not background.progress_of(settings, PURPOSE).running)  # type: ignore[union-attr]
     assert descriptions.cached(settings, ModelRequest("lenet5")).macs == 281_640  # type: ignore[union-attr]
     app.run()
     assert counting(app) == []

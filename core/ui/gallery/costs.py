@@ -34,7 +34,7 @@ def cost() -> None:
         bind=URL,
         help="On a dataset: counts at its size and classes, and the test accuracy of your finished runs.",
     )
-    working = background.progress(get_settings(), PURPOSE)
+    working = background.progress_of(get_settings(), PURPOSE)
     running = working is not None and working.running
     dataset = None if chosen == OWN else chosen
     guard.fragment(LIVE_S if running else None)(_scatter)(dataset, running)
@@ -92,7 +92,7 @@ def _left_out(comparison: Comparison, dataset: str | None, competitors: list[Com
 
 def _scatter(dataset: str | None, was_running: bool) -> None:
     settings = get_settings()
-    working = background.progress(settings, PURPOSE)
+    working = background.progress_of(settings, PURPOSE)
     running = working is not None and working.running
     if was_running and not running:
         st.rerun()  # once: then the fragment no longer renews itself
