@@ -121,7 +121,7 @@ def test_costs_are_counted_in_the_background_once(settings: Settings) -> None:
         path = descriptions.cache_file(settings, ModelRequest(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         if name != "lenet5":
-            path.write_text(json.dumps({"total_parameters": 1, "macs": 1}))
+            path.write_text(json.dumps(costing_description(name, 1, 1).to_dict()))
     app = opened(PAGE, view="Costs")
     assert app.selectbox(key="at").value == OWN
     (count,) = counting(app)
