@@ -1,4 +1,4 @@
-"""Overview: what runs, what waits, the latest and the best; a first visitor starts the quickstart here."""
+"""Overview: what runs and waits, the best and the latest runs; on an empty store the quickstart."""
 
 import streamlit as st
 
@@ -8,8 +8,8 @@ from core.tracking import schema
 from core.ui.common import reads
 from core.ui.common.actions import action_button, may_change
 from core.ui.common.frame import open_page
-from core.ui.overview import tables as overview
-from core.ui.run import live
+from core.ui.overview.tables import best_runs, latest_runs
+from core.ui.run.live import await_first_run, launch_all, queue_panel
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
     runs = reads.runs()
@@ -22,14 +22,14 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
             groups = [repeated(config) for config in quickstart.configs]
             if action_button(
                 "Start the quickstart", type="primary", icon=":material/rocket_launch:"
-            ) and live.launch_all(groups, {schema.RECIPE: quickstart.name}):
+            ) and launch_all(groups, {schema.RECIPE: quickstart.name}):
                 st.rerun()
-            live.await_first_run()
+            await_first_run()
             if may_change():
                 st.caption(
                     "Or import images of your own on the Data page, and choose models on the Train page."
                 )
     else:
-        live.queue_panel(store, follow=True)
-        overview.best_runs()
-        overview.latest_runs()
+        queue_panel(store, follow=True)
+        best_runs()
+        latest_runs()

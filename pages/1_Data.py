@@ -1,7 +1,7 @@
-"""Data: the datasets that exist, what is in them, and how another one comes in."""
+"""Data: the datasets, what is in them, and the import of another one."""
 
 from core.ui.common.frame import open_page
-from core.ui.data import dataset as data
+from core.ui.data.dataset import choose_dataset, deletion_panel, facts, samples
 from core.ui.data.findings import findings_panel
 from core.ui.data.import_form import import_panel
 from core.ui.data.looks import looks
@@ -10,9 +10,9 @@ ICON = ":material/photo_library:"
 
 with open_page("Data", "Images to train on: what there is, and images of your own.") as store:
     import_panel(store.settings)
-    if info := data.choose_dataset(store):
-        data.facts(info)
-        data.deletion_panel(store, info)
+    if info := choose_dataset(store):
+        facts(info)
+        deletion_panel(store, info)
         findings_panel(info)
         looks(info)
-        data.samples(info)
+        samples(info)

@@ -1,11 +1,11 @@
-"""Train: one form, one run in the queue for each chosen net."""
+"""Train: one form, one run in the queue for each chosen model."""
 
 import streamlit as st
 
 from core.ui.common import reads
 from core.ui.common.actions import action_button, may_change
 from core.ui.common.frame import open_page
-from core.ui.run import live
+from core.ui.run.live import launch_all, queue_panel
 from core.ui.train.form import experiment_form
 
 ICON = ":material/model_training:"
@@ -22,8 +22,8 @@ with open_page("Train", "Choose images and models; each model becomes a run in t
         if not may_change():
             st.info(READ_ONLY, icon=":material/visibility:")
         if action_button(label, type="primary", icon=":material/play_arrow:", disabled=not groups):
-            run_ids = live.launch_all(groups)
+            run_ids = launch_all(groups)
             if run_ids:
                 st.toast(f"{len(run_ids)} in the queue.", icon=":material/check:")
     with queue:
-        live.queue_panel(store, narrow=True)
+        queue_panel(store, narrow=True)

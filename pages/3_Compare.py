@@ -3,8 +3,8 @@
 from core.ui.common import reads
 from core.ui.common.actions import train_first
 from core.ui.common.frame import open_page
-from core.ui.compare import panels as compare
-from core.ui.run import actions as run_actions
+from core.ui.compare.panels import curves, groups, table
+from core.ui.run.actions import delete_many
 
 ICON = ":material/query_stats:"
 
@@ -13,7 +13,7 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
     if runs.empty:
         train_first("No run to compare yet")
     else:
-        chosen, selected = compare.table(runs)
-        run_actions.delete_many(store, runs[runs["run_id"].isin(selected)])
-        compare.curves(runs, chosen)
-        compare.groups(runs)
+        chosen, selected = table(runs)
+        delete_many(store, runs[runs["run_id"].isin(selected)])
+        curves(runs, chosen)
+        groups(runs)

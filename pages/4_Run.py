@@ -1,25 +1,26 @@
-"""Run: one training while it happens, and what it came to."""
+"""Run: one run while it trains, and its results."""
 
 import streamlit as st
 
 from core.tracking import schema
-from core.ui.common import reads, words
+from core.ui.common import reads
 from core.ui.common.choose import choose_run
 from core.ui.common.frame import open_page
-from core.ui.run import live, results
+from core.ui.run.live import run_panel
+from core.ui.run.results import headline, mistakes, rate_range, settings, warnings
 
 ICON = ":material/monitoring:"
 
 with open_page("Run", "Progress, results and mistakes of one run.") as store:
     run_id = choose_run(reads.runs())
     if run_id:
-        live.run_panel(store, run_id)
+        run_panel(store, run_id)
         run = reads.run(run_id)
-        results.warnings(run)
-        if words.is_range_test(run):
-            results.rate_range(store, run)
-        elif run["status"] == schema.FINISHED:
-            results.headline(run)
-            results.mistakes(store, run)
+        warnings(run)
+        if run.is_range_test:
+            rate_range(store, run)
+        elif run.status == schema.FINISHED:
+            headline(run)
+            mistakes(store, run)
         with st.expander("Settings", icon=":material/tune:"):
-            results.settings(run)
+            settings(run)

@@ -1,4 +1,4 @@
-"""Which runs may be compared, and which of them is best: the one place that decides it.
+"""Decides which runs may be compared, and which of them is best.
 
 Accuracies are ranked only when they were measured on the same images: the same version of a dataset and the
 same validation and test images of it. Runs that repeat one experiment with other seeds, or on other folds,
@@ -11,18 +11,19 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from statistics import fmean, stdev
 
+import numpy as np
 import pandas as pd
 
 from core.analysis import health
-from core.analysis.expected import whole
-from core.analysis.values import is_ours, not_a_fraction, number, text, validation_accuracy
+from core.analysis.values import column, not_a_fraction, validation_accuracy
 from core.architectures import architectures
 from core.config import ExperimentConfig
 from core.tracking import schema
+from core.tracking.run import Run, runs_of
 
 # Settings in which repeats of one experiment may differ: they change its luck or its place, not its method.
 REPEATED = ("name", "seed", "data.fold", "training.device", "training.images_on_device")
@@ -30,20 +31,12 @@ SPLIT_SETTINGS = ("data.validation_fraction", "data.split_seed", "data.folds", "
 OPTIONS = "model.options."
 PER_REPEAT = re.compile(r"( · fold \d+ of \d+)?( · seed \d+)?$")  # what a group adds to the names of its runs
 
-FINGERPRINT, SPLIT, EVALUATION = (
-    f"params.{name}" for name in (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
-)
-KEEP_TOGETHER = "params.data.keep_together"
 # The columns of the runs by which it is decided.
 DECIDING = (
     "run_id",
     "name",
-    "params.data.name",
-    *(f"params.{name}" for name in SPLIT_SETTINGS),
-    KEEP_TOGETHER,
-    FINGERPRINT,
-    SPLIT,
-    EVALUATION,
+    *(f"params.{name}" for name in ("data.name", "data.keep_together", *SPLIT_SETTINGS)),
+    *(f"params.{name}" for name in (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)),
     *health.COLUMNS,
 )
 
@@ -107,29 +100,38 @@ class Comparison:
 
 
 def compare(runs: pd.DataFrame) -> Comparison:
-    """Decide which finished runs compete with which. runs: as `frames.runs` gives them, newest first."""
-    ended = runs[runs["status"].isin(schema.ENDED)]
+    """Decide which finished runs compete with which.
+
+    Args:
+        runs: All runs, newest first, as `frames.runs` gives them.
+    """
     excluded: dict[str, str] = {}
-    finished: dict[Hashable, list[dict[str, Any]]] = {}
-    unfinished, unranked = Counter[Hashable](), Counter[Hashable]()
-    rows = ended.loc[:, [name for name in DECIDING if name in ended]].to_dict("records")
-    early = Counter[Hashable]()  # ended before their images were known, by all other settings
+    finished: dict[Hashable, list[Run]] = {}
+    unfinished, unranked, waiting = Counter[Hashable](), Counter[Hashable](), Counter[Hashable]()
+    # Of runs whose images are not known: those that ended, and those that have still to.
+    early, beginning = Counter[Hashable](), Counter[Hashable]()
     on_any_images: dict[Hashable, Hashable] = {}
-    for key, other, row in zip(experiments(ended), experiments(ended, False), rows, strict=True):
+    rows = _deciding(runs)
+    for run, (key, other) in zip(rows, _keys(runs), strict=True):
         on_any_images[key] = other
-        if row["status"] != schema.FINISHED and _images_unknown(row):
-            early[other] += 1
-        elif row["status"] != schema.FINISHED:
-            unfinished[key] += 1
-        elif (reason := _unfit(row)) is not None:
-            excluded[row["run_id"]] = reason
+        if run.active:
+            if _images_unknown(run):
+                beginning[other] += 1
+            else:
+                waiting[key] += 1
+        elif run.status != schema.FINISHED:
+            if _images_unknown(run):
+                early[other] += 1
+            else:
+                unfinished[key] += 1
+        elif (reason := _unfit(run)) is not None:
+            excluded[run.run_id] = reason
             unranked[key] += 1
         else:
-            finished.setdefault(key, []).append(row)
-    waiting, beginning = _active(runs[runs["status"].isin(schema.ACTIVE)])
-    competitors, evaluations = [], evaluations_of(rows)
+            finished.setdefault(key, []).append(run)
+    competitors, evaluations = [], evaluations_of(run for run in rows if not run.active)
     for key, repeats in finished.items():
-        nothing = {row["run_id"]: reason for row in repeats if (reason := _learned_nothing(row)) is not None}
+        nothing = {run.run_id: reason for run in repeats if (reason := _learned_nothing(run)) is not None}
         if len(nothing) == len(repeats):
             excluded |= nothing
         else:
@@ -139,19 +141,12 @@ def compare(runs: pd.DataFrame) -> Comparison:
     return Comparison(tuple(competitors), excluded)
 
 
-def _active(runs: pd.DataFrame) -> tuple[Counter[Hashable], Counter[Hashable]]:
-    """How many runs have still to end: those whose images are known, and the others by all other settings."""
-    known, beginning = Counter[Hashable](), Counter[Hashable]()
-    rows = runs.loc[:, [name for name in DECIDING if name in runs]].to_dict("records")
-    for key, other, row in zip(experiments(runs), experiments(runs, False), rows, strict=True):
-        if _images_unknown(row):
-            beginning[other] += 1
-        else:
-            known[key] += 1
-    return known, beginning
+def _deciding(runs: pd.DataFrame) -> list[Run]:
+    """The rows of a frame with what decides the comparison."""
+    return runs_of(runs.loc[:, [name for name in DECIDING if name in runs]])
 
 
-def why_not(run: Mapping[str, Any]) -> str | None:
+def why_not(run: Run) -> str | None:
     """Return why a finished run alone cannot be the best of anything, in a sentence; None when it can.
 
     One that learned nothing still counts in the mean of an experiment of which another repeat learned.
@@ -159,99 +154,117 @@ def why_not(run: Mapping[str, Any]) -> str | None:
     return _unfit(run) or _learned_nothing(run)
 
 
-def _unfit(run: Mapping[str, Any]) -> str | None:
+def _unfit(run: Run) -> str | None:
     """Why a run's accuracy cannot be compared with others, whether it is good or bad."""
-    if run.get("params.schedule.name") == "range_test":
+    if run.is_range_test:
         return "It tried learning rates only and has no result."
-    if text(run, "params.data.name") is None:
+    if run.dataset is None:
         return "It does not say which dataset it used."
-    if not is_ours(run) and None in (text(run, FINGERPRINT), text(run, SPLIT)):
+    if not run.is_ours and not (_fingerprint(run) and _split(run)):
         return "Another program logged it, without saying which images it was trained and validated on."
     accuracy = validation_accuracy(run)
-    if math.isnan(accuracy):
+    if accuracy is None:
         return "It has no validation accuracy to be ranked by."
     if (reason := not_a_fraction("validation accuracy", accuracy)) is not None:
         return reason
     return _trouble(run, (health.LEAK,))
 
 
-def _learned_nothing(run: Mapping[str, Any]) -> str | None:
+def _learned_nothing(run: Run) -> str | None:
     return _trouble(run, health.LEARNED_NOTHING)
 
 
-def _trouble(run: Mapping[str, Any], kinds: Collection[str]) -> str | None:
+def _trouble(run: Run, kinds: Collection[str]) -> str | None:
     return next((one.sentence for one in health.troubles(run) if one.kind in kinds), None)
 
 
-def evaluations_of(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str | None, str], str]:
-    """The evaluation fingerprint of every split, by version and split fingerprint, as far as a run logged it.
+def _fingerprint(run: Run) -> str:
+    """The fingerprint of the dataset's version; empty where it was not logged."""
+    return run.params.get(schema.FINGERPRINT, "")
+
+
+def _split(run: Run) -> str:
+    """The fingerprint of the split; empty where it was not logged."""
+    return run.params.get(schema.SPLIT, "")
+
+
+def evaluations_of(runs: Iterable[Run]) -> dict[tuple[str, str], str]:
+    """Return the evaluation fingerprint of every version and split of which a run logged it.
 
     By it an older run, which logged only its split, is known to have the images of a newer one.
     """
     return {
-        (text(run, FINGERPRINT), split): evaluation
+        (_fingerprint(run), _split(run)): evaluation
         for run in runs
-        if (split := text(run, SPLIT)) and (evaluation := text(run, EVALUATION))
+        if _split(run) and (evaluation := run.params.get(schema.EVALUATION))
     }
 
 
-def basis_of(run: Mapping[str, Any], evaluations: Mapping[tuple[str | None, str], str]) -> Basis:
-    """The images that one run was measured on, by the most exact thing that is known of them.
+def basis_of(run: Run, evaluations: Mapping[tuple[str, str], str]) -> Basis:
+    """Return the images that one run was measured on, by the most exact thing that is known of them.
 
-    evaluations: of the runs that it is compared with (`evaluations_of`).
+    Args:
+        evaluations: Of the runs that it is compared with (`evaluations_of`).
     """
-    split = text(run, SPLIT)
-    if split is not None:
-        split = text(run, EVALUATION) or evaluations.get((text(run, FINGERPRINT), split), split)
+    fingerprint, split = _fingerprint(run), _split(run)
+    if split:
+        split = run.params.get(schema.EVALUATION) or evaluations.get((fingerprint, split), split)
     else:
-        split = " ".join(normal(run.get(f"params.{name}"), DEFAULTS[name]) for name in SPLIT_SETTINGS)
-    dataset, fingerprint = text(run, "params.data.name") or "", text(run, FINGERPRINT) or ""
-    return Basis(dataset, fingerprint, frozenset([split]), split_in_words([run]))
+        split = " ".join(normal(run.params.get(name, DEFAULTS[name])) for name in SPLIT_SETTINGS)
+    return Basis(run.dataset or "", fingerprint, frozenset([split]), split_in_words([run]))
 
 
-def split_in_words(runs: list[Mapping[str, Any]]) -> str:
-    """The split of repeats of one experiment, as their settings describe it."""
+def split_in_words(runs: Sequence[Run]) -> str:
+    """Describe the split of repeats of one experiment by their settings."""
     first = runs[0]
-    together = ", near duplicates together" if text(first, KEEP_TOGETHER) == "near" else ""
-    folds = whole(first.get("params.data.folds"))
-    seed = normal(first.get("params.data.split_seed"), DEFAULTS["data.split_seed"])
+    together = ", near duplicates together" if first.params.get("data.keep_together") == "near" else ""
+    folds = first.whole_setting("data.folds")
+    seed = normal(first.params.get("data.split_seed", DEFAULTS["data.split_seed"]))
     if folds:
-        used = sorted({whole(run.get("params.data.fold")) + 1 for run in runs})
+        used = sorted({run.whole_setting("data.fold") + 1 for run in runs})
         every = "both folds" if folds == 2 else f"all {folds} folds"
         which = every if len(used) == folds else f"fold {_listed(used)} of {folds}"
         return f"{which}, split seed {seed}{together}"
-    fraction = number(first, "params.data.validation_fraction", float(DEFAULTS["data.validation_fraction"]))
+    fraction = first.setting("data.validation_fraction")
+    if fraction is None:
+        fraction = float(DEFAULTS["data.validation_fraction"])
     return f"{fraction:.0%} held out, split seed {seed}{together}"
 
 
-def experiments(runs: pd.DataFrame, same_images: bool = True) -> list[Hashable]:
-    """A key for each run that repeats of one experiment share.
+def _keys(runs: pd.DataFrame) -> list[tuple[Hashable, Hashable]]:
+    """Two keys per run that repeats of one experiment share: on the same images, and on any.
 
-    It holds all settings but those in `REPEATED`, with defaults filled in and numbers in one spelling.
-    same_images: repeats also share the version of the dataset and, without folds, the split.
+    They stand for all settings but those in `REPEATED`, with defaults filled in and numbers in one spelling.
+    The same images are the same version of the dataset and, without folds, the same split.
     """
-    settings = {}
-    for column in runs.columns:
-        name = column.removeprefix("params.")
-        images = (schema.SPLIT, schema.EVALUATION) + (() if same_images else (schema.FINGERPRINT,))
-        if column.startswith("params.") and name not in (*REPEATED, *images):
-            values = runs[column].fillna(default_of(name, runs)).fillna("")
-            settings[name] = values.map({value: normal(value) for value in values.unique()})
-    folds = runs.get("params.data.folds", pd.Series("0", index=runs.index)).fillna("0")
-    split = runs.get(SPLIT, pd.Series(index=runs.index, dtype=object))
-    # Folds are repeats. Where no split was logged, an older version ran: those runs are averaged apart.
-    if same_images:
-        settings["split"] = split.where((folds == "0") | split.isna(), "logged").fillna("")
+    images = (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
+    settings = []
+    for name in (name.removeprefix("params.") for name in runs.columns if name.startswith("params.")):
+        if name not in (*REPEATED, *images):
+            codes, found = _codes(column(runs, f"params.{name}", object).fillna(default_of(name, runs)))
+            spelled, _ = _codes(pd.Series([normal(value) for value in found], dtype=object))
+            settings.append(spelled[codes].tolist())
     for tag in (schema.NUMBER, schema.EXTENDS):
-        settings[tag] = runs.get(f"tags.{tag}", pd.Series(index=runs.index, dtype=object)).notna()
-    return list(zip(*settings.values(), strict=True))
+        settings.append(column(runs, f"tags.{tag}", object).notna().tolist())
+    fingerprints, splits = (column(runs, f"params.{name}", object) for name in images[:2])
+    folds = column(runs, "params.data.folds", object).fillna("0")
+    # Folds are repeats. Where no split was logged, an older version ran: those runs are averaged apart.
+    splits = splits.where((folds == "0") | splits.isna(), "logged")
+    on_any = list(zip(*settings, strict=True))
+    same = zip(on_any, *(_codes(values)[0].tolist() for values in (fingerprints, splits)), strict=True)
+    return list(zip(same, on_any, strict=True))
 
 
-def default_of(setting: str, runs: pd.DataFrame) -> Any:
-    """What a setting is where a run does not say it: one value, or one for each run's architecture."""
+def _codes(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Number the distinct texts of a column, absent ones as empty: int codes `(n,)`, and the texts."""
+    return pd.factorize(values.fillna("").to_numpy(dtype=object))
+
+
+def default_of(setting: str, runs: pd.DataFrame) -> str | pd.Series:
+    """Return the default of a setting that runs did not log: one value, or one per run's architecture."""
     if not setting.startswith(OPTIONS):
         return DEFAULTS.get(setting, "")
-    models = runs.get("params.model.name", pd.Series(index=runs.index, dtype=object))
+    models = column(runs, "params.model.name", object)
     return models.map({model: default_options(model).get(setting, "") for model in models.dropna().unique()})
 
 
@@ -267,11 +280,11 @@ def differences(runs: pd.DataFrame) -> list[str]:
 
     runs: rows of `frames.runs` that somebody looks at together, whatever their state.
     """
-    given = runs.loc[:, [name for name in DECIDING if name in runs]].to_dict("records")
-    rows = [row for row in given if row["status"] == schema.FINISHED or not _images_unknown(row)]
-    silent = sum(text(row, "params.data.name") is None for row in rows)
+    given = _deciding(runs)
+    rows = [run for run in given if run.status == schema.FINISHED or not _images_unknown(run)]
+    silent = sum(run.dataset is None for run in rows)
     evaluations = evaluations_of(rows)
-    known = [basis_of(row, evaluations) for row in rows if text(row, "params.data.name") is not None]
+    known = [basis_of(run, evaluations) for run in rows if run.dataset is not None]
     exact = {basis for basis in known if basis.splits <= set(evaluations.values())}
     found = []
     datasets = Counter(basis.dataset for basis in known)
@@ -297,23 +310,22 @@ def differences(runs: pd.DataFrame) -> list[str]:
     return found
 
 
-def _images_unknown(run: Mapping[str, Any]) -> bool:
+def _images_unknown(run: Run) -> bool:
     """Whether a run of ours has not logged its images: it waits, or ended before it began to train."""
-    return is_ours(run) and text(run, FINGERPRINT) is None
+    return run.is_ours and not _fingerprint(run)
 
 
-def normal(value: Any, default: str = "") -> str:
-    """A setting's value in one spelling: `1e-3` and `0.0010` alike, `True` and `true` too."""
-    given = value if isinstance(value, str) else default
+def normal(value: str) -> str:
+    """Write a setting's value in one spelling: `1e-3` and `0.0010` alike, `True` and `true` too."""
     try:
-        return f"{float(given):.12g}"
+        return f"{float(value):.12g}"
     except ValueError:
-        return given.lower() if given.lower() in ("true", "false") else given
+        return value.lower() if value.lower() in ("true", "false") else value
 
 
 def _competitor(
-    repeats: list[dict[str, Any]],
-    evaluations: Mapping[tuple[str | None, str], str],
+    repeats: Sequence[Run],
+    evaluations: Mapping[tuple[str, str], str],
     learned_nothing: int,
     unfinished: int,
     unranked: int,
@@ -321,28 +333,34 @@ def _competitor(
 ) -> Competitor:
     bases = [basis_of(run, evaluations) for run in repeats]
     splits = frozenset().union(*(basis.splits for basis in bases))
-    by_split = pd.DataFrame(
-        {
-            "split": [next(iter(basis.splits)) for basis in bases],
-            "validation": [validation_accuracy(run) for run in repeats],
-            "test": [_test_accuracy(run) for run in repeats],
-        }
-    )
-    means = by_split.groupby("split")[["validation", "test"]].mean().mean()  # every fold counts alike
-    deviations = by_split[["validation", "test"]].std()
+    of_run = [next(iter(basis.splits)) for basis in bases]
+    validation, validation_std = _mean(of_run, map(validation_accuracy, repeats))
+    test, test_std = _mean(of_run, map(_test_accuracy, repeats))
     return Competitor(
-        name=experiment_name(str(repeats[0]["name"])) if len(repeats) > 1 else str(repeats[0]["name"]),
-        run_ids=tuple(run["run_id"] for run in repeats),
-        basis=Basis(bases[0].dataset, bases[0].fingerprint, splits, split_in_words(list(repeats))),
-        validation=float(means["validation"]),
-        validation_std=float(deviations["validation"]),
-        test=float(means["test"]),
-        test_std=float(deviations["test"]),
+        name=experiment_name(repeats[0].name) if len(repeats) > 1 else repeats[0].name,
+        run_ids=tuple(run.run_id for run in repeats),
+        basis=Basis(bases[0].dataset, bases[0].fingerprint, splits, split_in_words(repeats)),
+        validation=validation,
+        validation_std=validation_std,
+        test=test,
+        test_std=test_std,
         learned_nothing=learned_nothing,
         unfinished=unfinished,
         unranked=unranked,
         waiting=waiting,
     )
+
+
+def _mean(splits: Sequence[str], scores: Iterable[float | None]) -> tuple[float, float]:
+    """Return the mean over splits of the mean of each, so that every fold counts alike; and the sample
+    standard deviation of all scores. NaN where there are too few."""
+    by_split: dict[str, list[float]] = {}
+    for split, score in zip(splits, scores, strict=True):
+        if score is not None:
+            by_split.setdefault(split, []).append(score)
+    every = [score for those in by_split.values() for score in those]
+    mean = fmean(map(fmean, by_split.values())) if every else math.nan
+    return mean, stdev(every) if len(every) > 1 else math.nan
 
 
 def experiment_name(run_name: str) -> str:
@@ -356,9 +374,9 @@ def repeat_name(run_name: str) -> str:
     return found.group().removeprefix(" · ") if found else ""
 
 
-def _test_accuracy(run: Mapping[str, Any]) -> float:
-    accuracy = number(run, "metrics.test_accuracy")
-    return math.nan if not_a_fraction("", accuracy) else accuracy
+def _test_accuracy(run: Run) -> float | None:
+    accuracy = run.metrics.get("test_accuracy")
+    return None if not_a_fraction("", accuracy) else accuracy
 
 
 def _listed(numbers: list[int]) -> str:

@@ -1,31 +1,28 @@
-"""When will runs start and end? Told by what like runs took on this machine, never by a guess."""
+"""Forecasts when runs will start and end, from the times of similar runs on this machine."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from statistics import median
+from typing import TypeAlias
 
-import pandas as pd
-
-from core.analysis.values import number
 from core.tracking import schema
-from core.tracking.run_state import progress_of
+from core.tracking.run import Run
 
-# Runs are like each other when these are equal, and the options of their nets; the first is asked first.
-ALIKE = (
-    ("model.name", "data.name", "training.batch_size", "model.resize", "model.freeze"),
-    ("model.name", "data.name"),
-)
-DEVICE_KIND = "device_kind"  # a column beside those of the store: runs on a CPU tell nothing of a GPU
+# Settings in which similar runs are equal, beside the options of their models. The first are tried first.
+EXACTLY = ("model.name", "data.name", "training.batch_size", "model.resize", "model.freeze")
+NEARLY = ("model.name", "data.name")
+OPTIONS = "model.options."
 # What is read of each run.
 KEYS = (
     schema.EXTENDS,
-    *ALIKE[0],
-    "model.options.",
+    *EXACTLY,
+    OPTIONS,
     "training.epochs",
     "training.steps",
     "train_seconds",
@@ -33,10 +30,6 @@ KEYS = (
     schema.PROGRESS,
     schema.STARTED,
 )
-EXTENDS = f"tags.{schema.EXTENDS}"
-MEASURED = f"tags.{schema.PACE}"
-Kind = tuple[tuple[str, str], ...]
-Run: TypeAlias = "pd.Series | Mapping[str, Any]"  # of `frames.runs`; dicts are read far faster
 
 
 @dataclass(frozen=True)
@@ -49,108 +42,111 @@ class Expected:
 
 @dataclass(frozen=True)
 class Pace:
-    """What runs take: seconds whatever their length, and seconds an epoch or a step."""
+    """How long runs take: fixed seconds, plus seconds per epoch or step."""
 
     fixed: float
     per_unit: float
 
 
-class Experience:
-    """What finished runs took. runs: as `frames.runs` gives them, with `KEYS` at least."""
+_Measure: TypeAlias = Callable[[Sequence[Run]], Pace | None]
 
-    def __init__(self, runs: pd.DataFrame):
-        self._paces: dict[tuple[Any, ...], Pace | None] = {}
-        options = sorted(column for column in runs if column.startswith("params.model.options."))
-        device = (DEVICE_KIND,) if DEVICE_KIND in runs else ()
-        self._exactly = (*device, *(f"params.{name}" for name in ALIKE[0]), *options)
-        self._nearly = (*device, *(f"params.{name}" for name in ALIKE[1]))
-        took = runs.get("metrics.train_seconds", pd.Series(dtype=float))
-        extended = runs.get(EXTENDS, pd.Series(dtype=object)).reindex(runs.index).notna()  # they began late
-        finished = (runs["status"] == schema.FINISHED) & took.reindex(runs.index).notna()
-        self._finished = runs[finished & ~extended]
-        self._running = runs[runs["status"] == schema.RUNNING]
-        ids, epochs = runs.get("run_id", runs.index), runs.get("last_epoch", [])
-        self._epochs = {run_id: epoch for run_id, epoch in zip(ids, epochs, strict=False) if epoch == epoch}
-        measured = runs.get(MEASURED, pd.Series(dtype=object))
-        self._measured = runs[measured.reindex(runs.index).notna()]
+
+class SpeedModel:
+    """The times of earlier runs, by which those of similar ones are forecast."""
+
+    def __init__(self, runs: Iterable[Run], device_kind: Callable[[Run], str] = lambda run: ""):
+        """Collect what runs have logged.
+
+        Args:
+            runs: Newest first, with `KEYS` at least.
+            device_kind: The kind of device that a run has or will have: runs on a CPU say nothing of a GPU.
+        """
+        self._device_kind = device_kind
+        self._paces: dict[tuple[_Measure, Hashable], Pace | None] = {}
+        self._runs: dict[tuple[_Measure, Hashable], list[Run]] = defaultdict(list)
+        self._epochs: dict[str, int] = {}
+        for run in runs:
+            exactly, nearly = self._exactly(run), self._nearly(run)
+            if run.last_epoch is not None:
+                self._epochs[run.run_id] = run.last_epoch
+            # one that extends another began late
+            if run.status == schema.FINISHED and "train_seconds" in run.metrics and run.extends is None:
+                self._runs[_median, exactly].append(run)
+                self._runs[_median, nearly].append(run)
+            if run.status == schema.RUNNING:
+                self._runs[_reported, exactly].append(run)
+            if schema.PACE in run.tags:
+                self._runs[_measured, exactly].append(run)
 
     def seconds(self, run: Run) -> float | None:
-        """How long a run will take from its start to its end; None where nothing is known of its like.
+        """Forecast how long a run takes from its start to its end; None where no similar run is known.
 
-        What finished runs took counts more than how fast one trains now, and that more than what a few steps
-        of a like run told.
+        Finished runs count more than how fast one trains now, and that more than a few measured steps.
         """
-        unit, count = work(run)
-        of_kind = kind(run, self._exactly)
-        for rows, key in (
-            (self._finished, of_kind),
-            (self._running, of_kind),
-            (self._measured, of_kind),
-            (self._finished, kind(run, self._nearly)),
+        exactly = self._exactly(run)
+        for measure, key in (
+            (_median, exactly),
+            (_reported, exactly),
+            (_measured, exactly),
+            (_median, self._nearly(run)),
         ):
-            pace = self._pace(rows, unit, key)
+            pace = self._pace(measure, key)
             if pace is not None:
-                return pace.fixed + max(0.0, count - self._done(run, unit)) * pace.per_unit
+                unit, count = work(run)
+                return pace.fixed + max(0, count - self._done(run, unit)) * pace.per_unit
         return None
 
-    def _done(self, run: Run, unit: str) -> float:
-        """Epochs that lie behind a run which waits: of an attempt before, or of the run that it extends."""
-        if unit != "epochs" or run["status"] != schema.SCHEDULED:
-            return 0.0
-        before = run.get(EXTENDS)
-        own = self._epochs.get(run.get("run_id"), 0.0)
-        return max(own, self._epochs.get(before, 0.0) if isinstance(before, str) else 0.0)
-
     def unknown(self, runs: Iterable[Run]) -> list[str]:
-        """Of runs of which nothing is known, one of each kind: the ids of those worth measuring."""
-        found: dict[tuple[str, Kind], str] = {}
+        """Return the id of one run of each kind of which no time is known: those worth measuring."""
+        found: dict[Hashable, str] = {}
         for run in runs:
             if self.seconds(run) is None:
-                found.setdefault((work(run)[0], kind(run, self._exactly)), run["run_id"])
+                found.setdefault(self._exactly(run), run.run_id)
         return list(found.values())
 
-    def _pace(self, rows: pd.DataFrame, unit: str, key: Kind) -> Pace | None:
-        wanted = (rows is self._finished, rows is self._running, unit, key)
-        if wanted not in self._paces:
-            like = rows
-            for column, value in key:
-                like = like[like[column].astype(str) == value] if column in like else like.iloc[:0]
-            found = [row for _, row in like.iterrows() if work(row)[0] == unit]
-            tell = _median if rows is self._finished else _so_far if rows is self._running else _told
-            self._paces[wanted] = tell(found)
-        return self._paces[wanted]
+    def _done(self, run: Run, unit: str) -> int:
+        """Epochs already trained, by an earlier attempt or by the run that this one extends."""
+        if unit != "epochs" or run.status != schema.SCHEDULED:
+            return 0
+        return max(self._epochs.get(run.run_id, 0), self._epochs.get(run.extends or "", 0))
 
+    def _pace(self, measure: _Measure, key: Hashable) -> Pace | None:
+        if (measure, key) not in self._paces:
+            self._paces[measure, key] = measure(self._runs.get((measure, key), []))
+        return self._paces[measure, key]
 
-def kind(run: Run, columns: Sequence[str]) -> Kind:
-    """What a run has in common with those that it is like, by column."""
-    return tuple((column, str(run.get(column))) for column in columns)
+    def _exactly(self, run: Run) -> Hashable:
+        """What all runs share that are alike in every setting that time depends on, and in their unit."""
+        options = sorted((name, value) for name, value in run.params.items() if name.startswith(OPTIONS))
+        return self._device_kind(run), work(run)[0], *map(run.params.get, EXACTLY), *options
+
+    def _nearly(self, run: Run) -> Hashable:
+        return self._device_kind(run), work(run)[0], *map(run.params.get, NEARLY)
 
 
 def work(run: Run) -> tuple[str, int]:
-    """How long a run is: in steps where its config counts them, else in epochs."""
-    steps = whole(run.get("params.training.steps"))
-    return ("steps", steps) if steps else ("epochs", whole(run.get("params.training.epochs")))
+    """Return the length of a run: `steps` where its config counts them, else `epochs`, and how many."""
+    steps = run.whole_setting("training.steps")
+    return ("steps", steps) if steps else ("epochs", run.whole_setting("training.epochs"))
 
 
-def whole(value: Any, default: int = 0) -> int:
-    """A number that a run logged as text; the default where it logged none, as earlier versions did."""
-    found = number({"": value}, "") if isinstance(value, str) else math.nan
-    return int(found) if math.isfinite(found) else default
+def remaining(run: Run, speeds: SpeedModel, now: float) -> float | None:
+    """Return the seconds that a RUNNING run still takes: as it reports, else as similar runs took.
 
-
-def remaining(run: Run, experience: Experience, now: float) -> float | None:
-    """Seconds that a RUNNING run still takes: as it says itself, else by like runs. now: since 1970."""
-    told = progress_of(run.get(f"tags.{schema.PROGRESS}"))
-    if "remaining_s" in told:
-        return float(told["remaining_s"])
-    seconds, started = experience.seconds(run), number(run, f"tags.{schema.STARTED}")
-    if seconds is None or not math.isfinite(started):
+    Args:
+        now: Seconds since 1970.
+    """
+    progress = run.progress
+    if "remaining_s" in progress:
+        return float(progress["remaining_s"])
+    seconds = speeds.seconds(run)
+    if seconds is None or run.training_started is None:
         return None
-    return max(0.0, seconds - (now - started / 1000))
+    return max(0.0, seconds - (now - run.training_started))
 
 
 @dataclass(frozen=True)
-class Wish:
+class ResourceRequest:
     """What a run that waits takes.
 
     seconds: None: nobody knows. devices: how many. fits: which may serve. passable: whether others start
@@ -165,7 +161,9 @@ class Wish:
 
 
 def timetable(
-    running: Iterable[tuple[float | None, Sequence[str]]], waiting: Sequence[Wish], slots: Sequence[str]
+    running: Iterable[tuple[float | None, Sequence[str]]],
+    waiting: Sequence[ResourceRequest],
+    slots: Sequence[str],
 ) -> list[Expected]:
     """When those that wait start and end, in their order.
 
@@ -180,16 +178,16 @@ def timetable(
                 free.remove((0.0, device))
                 free.append((math.inf if left is None else left, device))
     found, nobody_before = [], 0.0
-    for wish in waiting:
+    for request in waiting:
         earliest: dict[str, float] = {}
         for at, device in sorted(free):
-            if wish.fits(device):
+            if request.fits(device):
                 earliest.setdefault(device, at)
-        taken = list(earliest.items())[: wish.devices]
-        first = 0.0 if wish.passes else nobody_before
-        start = max(first, *(at for _, at in taken)) if len(taken) == wish.devices else math.inf
-        nobody_before = nobody_before if wish.passable else start
-        end = math.inf if wish.seconds is None else start + wish.seconds
+        taken = list(earliest.items())[: request.devices]
+        first = 0.0 if request.passes else nobody_before
+        start = max(first, *(at for _, at in taken)) if len(taken) == request.devices else math.inf
+        nobody_before = nobody_before if request.passable else start
+        end = math.inf if request.seconds is None else start + request.seconds
         for device, at in taken:
             free.remove((at, device))
             free.append((end, device))
@@ -197,41 +195,44 @@ def timetable(
     return found
 
 
-def _so_far(runs: list[pd.Series]) -> Pace | None:
-    """How fast the latest trains now, by what it says itself; from its start until it trains is not known."""
+def _reported(runs: Sequence[Run]) -> Pace | None:
+    """How fast the newest run trains now, as it reports; how long its start took is not known."""
     for run in runs:
-        told = progress_of(run.get(f"tags.{schema.PROGRESS}"))
-        left = told.get("steps", 0) - told.get("step", 0)
-        if left > 0 and "remaining_s" in told:
-            return Pace(0.0, told["remaining_s"] / left * told["steps"] / max(1, work(run)[1]))
+        progress = run.progress
+        left = progress.get("steps", 0) - progress.get("step", 0)
+        if left > 0 and "remaining_s" in progress:
+            per_step = progress["remaining_s"] / left
+            return Pace(0.0, per_step * progress["steps"] / max(1, work(run)[1]))
     return None
 
 
-def _told(runs: list[pd.Series]) -> Pace | None:
-    """The latest that a few steps told; a tag that is no pace tells nothing."""
+def _measured(runs: Sequence[Run]) -> Pace | None:
+    """The newest pace that a few steps measured; a tag that is no pace is ignored."""
     for run in runs:
         with suppress(ValueError, TypeError):
-            pace = Pace(**json.loads(run[MEASURED]))
+            pace = Pace(**json.loads(run.tags[schema.PACE]))
             if math.isfinite(pace.fixed) and math.isfinite(pace.per_unit):
                 return pace
     return None
 
 
-def _median(runs: list[pd.Series]) -> Pace | None:
+def _median(runs: Sequence[Run]) -> Pace | None:
+    """The medians over finished runs."""
     paces = []
     for run in runs:
         unit, planned = work(run)
-        done = planned if unit == "steps" else run["last_epoch"]  # fewer where it stopped early
-        trained = float(run["metrics.train_seconds"])
-        if not done or not math.isfinite(done) or not math.isfinite(trained):
+        done = planned if unit == "steps" else run.last_epoch  # fewer where it stopped early
+        trained = run.metrics["train_seconds"]
+        if not done or not math.isfinite(trained):
             continue
-        started = number(run, f"tags.{schema.STARTED}")
-        lasted = run["ended"].timestamp() - started / 1000 if math.isfinite(started) else trained
+        lasted = trained
+        if run.training_started is not None and run.ended is not None:
+            lasted = run.ended.timestamp() - run.training_started
         paces.append((max(0.0, lasted - trained), trained / done))
     if not paces:
         return None
-    fixed, per_unit = pd.DataFrame(paces).median()
-    return Pace(float(fixed), float(per_unit))
+    fixed, per_unit = map(median, zip(*paces, strict=True))
+    return Pace(fixed, per_unit)
 
 
 def _known(seconds: float) -> float | None:

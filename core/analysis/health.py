@@ -7,16 +7,15 @@ some of them, and less is known of those.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.analysis.losses import cross_entropy_from
-from core.analysis.values import is_ours, not_a_fraction, number, text, validation_accuracy
+from core.analysis.values import not_a_fraction, validation_accuracy
 from core.tracking import schema
+from core.tracking.run import Run, runs_of
 
 CONSTANT, CHANCE, EXPLODED, LEAK, UNUSABLE = "one class only", "chance level", "diverged", "leak", "unusable"
 TOO_FEW = "too few images"
@@ -52,30 +51,27 @@ class Trouble:
     sentence: str
 
 
-def troubles(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
-    """What is wrong with one run, the most serious first; nothing where all is well.
-
-    run: a row of `frames.runs`, with the columns `COLUMNS` as far as they exist.
-    """
-    if run.get("params.schedule.name") == "range_test":
-        return []  # its loss is meant to run away
+def troubles(run: Run) -> list[Trouble]:
+    """List what is wrong with one run, the most serious first; empty where all is well."""
+    if run.is_range_test:
+        return []  # its loss is meant to diverge
     found = []
-    if (leak := text(run, f"tags.{schema.LEAK}")) is not None:
+    if leak := run.tags.get(schema.LEAK):
         found.append(Trouble(LEAK, leak))
-    if run.get("status") == schema.FINISHED:
+    if run.status == schema.FINISHED:
         found += _learned_nothing(run)
     found += _exploded(run)
     for name in ACCURACIES:
         what = name.replace("val_", "validation ").replace("_", " ")
-        if (reason := not_a_fraction(what, number(run, f"metrics.{name}"))) is not None:
+        if (reason := not_a_fraction(what, run.metrics.get(name))) is not None:
             found.append(Trouble(UNUSABLE, reason))
     return found
 
 
 def of_all(runs: pd.DataFrame) -> list[list[Trouble]]:
-    """The troubles of every run, in the order of the frame."""
-    rows = runs.loc[:, [name for name in COLUMNS if name in runs]].to_dict("records")
-    return [troubles(row) for row in rows]
+    """Return the troubles of every row of `frames.runs`, in the order of the rows."""
+    needed = runs.loc[:, [name for name in COLUMNS if name in runs]]
+    return [troubles(run) for run in runs_of(needed)]
 
 
 def of_predictions(probabilities: np.ndarray, labels: np.ndarray) -> list[Trouble]:
@@ -99,25 +95,25 @@ def of_predictions(probabilities: np.ndarray, labels: np.ndarray) -> list[Troubl
     )
 
 
-def _learned_nothing(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
-    accuracy = number(run, "metrics.test_accuracy")
-    balanced = number(run, "metrics.test_balanced_accuracy")
-    predicted = number(run, "metrics.test_predicted_classes")
-    if math.isnan(predicted) and _one_class_by_scores(
-        accuracy, balanced, number(run, "metrics.test_macro_f1")
-    ):
+def _learned_nothing(run: Run) -> list[Trouble]:
+    def metric(name: str) -> float:
+        return run.metrics.get(name, math.nan)  # comparisons with it are false
+
+    accuracy, balanced = metric("test_accuracy"), metric("test_balanced_accuracy")
+    predicted = metric("test_predicted_classes")
+    if math.isnan(predicted) and _one_class_by_scores(accuracy, balanced, metric("test_macro_f1")):
         predicted = 1
-    validation = validation_accuracy(run)
-    images, majority = number(run, "metrics.validation_images"), number(run, "metrics.validation_majority")
-    classes = number(run, "metrics.validation_classes")
+    kept = validation_accuracy(run)
+    validation = math.nan if kept is None else kept
+    images, majority = metric("validation_images"), metric("validation_majority")
     # Where classes differ in size, accuracy alone does not tell skill from none.
-    balanced_set = majority * classes < 1.5
+    balanced_set = majority * metric("validation_classes") < 1.5
     found = _by_test(
         accuracy,
         balanced,
-        number(run, "metrics.test_images"),
-        number(run, "metrics.test_majority"),
-        number(run, "metrics.test_classes"),
+        metric("test_images"),
+        metric("test_majority"),
+        metric("test_classes"),
         predicted,
         skilled=balanced_set and _by_luck(majority, images) < validation <= 1,
     )
@@ -187,21 +183,20 @@ def _one_class_by_scores(accuracy: float, balanced: float, macro_f1: float) -> b
     return abs(balanced - 1 / classes) < 1e-9 and abs(macro_f1 - expected) < 1e-9
 
 
-def _exploded(run: Mapping[str, Any] | pd.Series) -> list[Trouble]:
+def _exploded(run: Run) -> list[Trouble]:
     found = []
     since = cross_entropy_from(run)
-    plain = since <= 1 or number(run, "last_epoch", 0.0) >= since
-    limit = EXPLODED_ABOVE if plain else EXPLODED_WITH_PENALTIES if is_ours(run) else math.inf
+    plain = since <= 1 or (run.last_epoch or 0) >= since
+    limit = EXPLODED_ABOVE if plain else EXPLODED_WITH_PENALTIES if run.is_ours else math.inf
     for name, what, accuracy, when in (
         ("loss", "training loss", "accuracy", " in the last epoch"),
         ("val_loss", "validation loss", "val_accuracy", " in the last epoch"),
-        ("test_loss", "test loss", None, ""),  # NaN may mean that it was not logged
+        ("test_loss", "test loss", None, ""),  # without one it may not have been logged
     ):
-        loss = number(run, f"metrics.{name}")
-        with_accuracy = accuracy is not None and not math.isnan(number(run, f"metrics.{accuracy}"))
-        lost = math.isnan(loss) and is_ours(run) and with_accuracy
-        if lost:
-            found.append(Trouble(EXPLODED, f"Its {what} is not a number any more."))
+        loss = run.metrics.get(name)
+        if loss is None:  # NaN, where the accuracy beside it was logged
+            if run.is_ours and accuracy in run.metrics:
+                found.append(Trouble(EXPLODED, f"Its {what} is not a number any more."))
         elif loss > limit or math.isinf(loss):
             found.append(Trouble(EXPLODED, f"Its {what} exploded: {loss:.3g}{when}."))
     return found

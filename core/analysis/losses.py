@@ -1,49 +1,46 @@
-"""What the logged loss of a run is: its cross-entropy alone, or with what was optimized beside it."""
+"""What the logged loss of a run is: its cross-entropy alone, or the whole objective."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
-import pandas as pd
-
-from core.analysis.values import is_ours, number, text
 from core.tracking import schema
+from core.tracking.run import Run, as_number
 
 L2 = ("l2_convolution", "l2_dense", "l2_rest")
 
 
-def included(run: Mapping[str, Any] | pd.Series) -> list[str]:
-    """What the logged `loss` and `val_loss` of a run include beside the cross-entropy; nothing mostly.
+def included(run: Run) -> list[str]:
+    """List what the logged `loss` and `val_loss` of a run include beside the cross-entropy.
 
-    Older versions logged the objective under these names. What their settings do not tell, as a penalty
-    inside somebody's own model, is not known.
+    Empty for runs of this version. Older versions logged the objective under these names. A penalty that
+    their settings do not name, as one inside a custom model, is not known.
     """
-    if not is_ours(run) or text(run, f"tags.{schema.LOSS}") is not None:
+    if not run.is_ours or run.tags.get(schema.LOSS):
         return []
-    if math.isnan(number(run, "metrics.loss")):  # it has not trained yet
+    if "loss" not in run.metrics:  # it has not trained yet
         return []
     found = []
-    layers = text(run, "params.model.options.layers") or ""
-    if any(number(run, f"params.regularization.{name}", 0.0) > 0 for name in L2) or "l2:" in layers:
+    layers = run.params.get("model.options.layers", "")
+    if any((run.setting(f"regularization.{name}") or 0) > 0 for name in L2) or "l2:" in layers:
         found.append("L2 penalties")
-    if number(run, "params.training.label_smoothing", 0.0) > 0:
+    if (run.setting("training.label_smoothing") or 0) > 0:
         found.append("label smoothing")
-    if text(run, "params.training.loss") == "focal":
+    if run.params.get("training.loss") == "focal":
         found.append("the focal factor")
     return found
 
 
-def cross_entropy_from(run: Mapping[str, Any] | pd.Series) -> float:
-    """The first epoch whose `loss` and `val_loss` are the cross-entropy alone; infinite where none is."""
-    if text(run, f"tags.{schema.LOSS}") is not None:
+def cross_entropy_from(run: Run) -> float:
+    """Return the first epoch whose `loss` and `val_loss` are the cross-entropy alone; infinite for none."""
+    if run.tags.get(schema.LOSS):
         return 1
-    return number(run, f"tags.{schema.LOSS_FROM}", math.inf)
+    since = as_number(run.tags.get(schema.LOSS_FROM))
+    return math.inf if since is None else since
 
 
-def sentence(run: Mapping[str, Any] | pd.Series) -> str | None:
-    """What to know before the losses of a run are compared with another's; None where nothing is."""
+def sentence(run: Run) -> str | None:
+    """Say why the losses of a run cannot be compared with those of others; None where they can."""
     if not (parts := included(run)):
         return None
     listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

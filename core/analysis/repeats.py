@@ -1,43 +1,46 @@
-"""What repeating an experiment over seeds and folds came to: means, and how far its runs lie apart."""
+"""Experiments repeated over seeds and folds: means and standard deviations over the repeats."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from core.analysis.comparable import experiment_name
-from core.analysis.values import validation_accuracy
+from core.analysis.values import column, validation_accuracies
 from core.tracking import schema
 
-PARENT = f"tags.{schema.PARENT}"
+PARENT, NUMBER = f"tags.{schema.PARENT}", f"tags.{schema.NUMBER}"
 SCORES = ("val_accuracy", "test_accuracy")  # the first of the weights that each run kept
+COLUMNS = [
+    "group",
+    "name",
+    "runs",
+    "finished",
+    *(f"{score}{end}" for score in SCORES for end in ("", "_std")),
+]
 
 
 def repeats(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a group, newest first: group (id of its parent), name, runs, finished, and of each of `SCORES`
-    the mean and `<score>_std`, the sample standard deviation, of the runs that finished.
+    """Summarize each group of repeated runs.
 
-    runs: as `frames.runs` gives them. NaN where too few have finished.
+    Args:
+        runs: All runs, as `frames.runs` gives them.
+
+    Returns:
+        One row per group, newest first: group (id of its parent), name, runs, finished, and of each of
+        `SCORES` the mean and `<score>_std`, the sample standard deviation, over the runs that finished; NaN
+        where too few have.
     """
-    rows = []
-    if PARENT in runs:
-        ours = runs[runs[PARENT].notna() & runs[f"tags.{schema.NUMBER}"].notna()]
-        for parent, children in ours.groupby(PARENT, sort=False):
-            finished = children[children["status"] == schema.FINISHED]
-            row = {
-                "group": parent,
-                "name": experiment_name(str(children["name"].iloc[-1])),
-                "runs": len(children),
-                "finished": len(finished),
-            }
-            for score in SCORES:
-                values = _scores(finished, score)
-                row |= {score: values.mean(), f"{score}_std": values.std()}
-            rows.append(row)
-    scores = [f"{score}{end}" for score in SCORES for end in ("", "_std")]
-    return pd.DataFrame(rows, columns=["group", "name", "runs", "finished", *scores])
-
-
-def _scores(runs: pd.DataFrame, score: str) -> pd.Series:
-    if score == "val_accuracy":
-        return pd.Series([validation_accuracy(run) for _, run in runs.iterrows()], dtype=float)
-    return runs.get(f"metrics.{score}", pd.Series(dtype=float))
+    if not {PARENT, NUMBER} <= set(runs.columns):
+        return pd.DataFrame(columns=COLUMNS)
+    ours = runs[runs[PARENT].notna() & runs[NUMBER].notna()]
+    finished = ours["status"] == schema.FINISHED
+    groups = ours.assign(
+        finished=finished,
+        val_accuracy=validation_accuracies(ours).where(finished),
+        test_accuracy=column(ours, "metrics.test_accuracy").where(finished),
+    ).groupby(PARENT, sort=False)
+    found = groups.agg(name=("name", "last"), runs=("name", "size"), finished=("finished", "sum"))
+    found["name"] = [experiment_name(name) for name in found["name"]]
+    for score in SCORES:
+        found[score], found[f"{score}_std"] = groups[score].mean(), groups[score].std()
+    return found.rename_axis("group").reset_index()[COLUMNS]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from core.commands.group import as_json, cli, print_json, print_rows
 from core.system.settings import get_settings
 from core.system.units import byte_size
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @cli.command("list")
@@ -54,9 +51,8 @@ def _groups() -> list[dict[str, Any]]:
     from core.tracking import frames
     from core.tracking.store import get_store
 
-    rows = [row.dropna().to_dict() for _, row in repeats(frames.runs(get_store())).iterrows()]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return [{name: row.get(name) for name in names} for row in rows]
+    found = repeats(frames.runs(get_store())).dropna(axis="columns", how="all")
+    return found.astype(object).where(found.notna(), None).to_dict("records")
 
 
 def _in_percent(group: dict[str, Any]) -> dict[str, Any]:
@@ -192,30 +188,22 @@ def status(run: str | None, as_json: bool) -> None:
 def _runs() -> list[dict[str, Any]]:
     """All runs, newest first, by the names of the schema, with remarks as Compare has them."""
     from core.analysis import health
+    from core.analysis.values import is_final
     from core.tracking import frames
+    from core.tracking.run import runs_of
     from core.tracking.store import get_store
 
-    runs = frames.runs(get_store())
     return [
-        _nested(row) | {"remarks": [one.sentence for one in found]}
-        for (_, row), found in zip(runs.iterrows(), health.of_all(runs), strict=True)
-    ]
-
-
-def _nested(row: pd.Series) -> dict[str, Any]:
-    from core.analysis.values import is_final
-
-    given = row.dropna()
-    nested = {
-        kind: {
-            key.removeprefix(f"{kind}."): value for key, value in given.items() if key.startswith(f"{kind}.")
+        {
+            "run_id": run.run_id,
+            "name": run.name,
+            "status": run.status,
+            "params": dict(run.params),
+            "metrics": {name: value for name, value in run.metrics.items() if is_final(name, run.status)},
+            "remarks": [trouble.sentence for trouble in health.troubles(run)],
         }
-        for kind in ("params", "metrics")
-    }
-    nested["metrics"] = {
-        name: value for name, value in nested["metrics"].items() if is_final(name, row["status"])
-    }
-    return {"run_id": row["run_id"], "name": row["name"], "status": row["status"], **nested}
+        for run in runs_of(frames.runs(get_store()))
+    ]
 
 
 def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:

@@ -12,12 +12,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.comparable import DEFAULTS, OPTIONS, Comparison, Competitor, default_options, normal
-from core.analysis.values import number, text
 from core.architectures.description import Description
 from core.figures.style import GREY, PALETTE, finish, plain
+from core.tracking.run import Run, runs_of
 
-NET = "params.model.name"
-
+MODEL = "params.model.name"
 # What makes two models differ in what they cost, beside their architecture and its options.
 IN_EFFECT = ("model.head", "model.resize", "data.grey", "augmentation.random_crop")
 
@@ -51,11 +50,11 @@ def collect(
     with each other; of those with the same model the one with the best validation accuracy counts.
     """
     trained = _trained(runs, families, competitors)
-    nets = set(runs.loc[runs["run_id"].isin([cost.run_id for cost in trained]), NET]) if trained else set()
+    models = set(runs.loc[runs["run_id"].isin([cost.run_id for cost in trained]), MODEL]) if trained else ()
     described = [
         Cost(name, families[name], description.total_parameters, description.macs)
         for name, description in descriptions.items()
-        if name not in nets
+        if name not in models
     ]
     return _apart(trained) + _apart(described)
 
@@ -133,23 +132,19 @@ def _trained(
     runs: pd.DataFrame, families: Mapping[str, str], competitors: Sequence[Competitor]
 ) -> list[Cost]:
     """One point for each variant of a model: its best experiment by validation accuracy."""
-    rows = (
-        {run_id: row for run_id, row in runs.set_index("run_id", drop=False).iterrows()}
-        if competitors
-        else {}
-    )
-    best: dict[tuple[Any, ...], tuple[Competitor, pd.Series]] = {}
+    by_id = _runs_of(runs, competitors)
+    best: dict[tuple[Any, ...], tuple[Competitor, Run]] = {}
     for one in sorted(competitors, key=lambda one: one.validation, reverse=True):
-        run = _run_with_cost(rows, one)
+        run = _run_with_cost(by_id, one)
         if run is not None and not math.isnan(one.test):
             best.setdefault(variant(run), (one, run))
-    nets = Counter(key[0] for key in best)
+    models = Counter(key[0] for key in best)
     return [
         Cost(
-            name=key[0] if nets[key[0]] == 1 else f"{key[0]} {_own_options(key, best)}".strip(),
+            name=key[0] if models[key[0]] == 1 else f"{key[0]} {_own_options(key, best)}".strip(),
             family=families.get(key[0], "unknown"),
-            parameters=number(run, "metrics.parameters"),
-            macs=number(run, "metrics.macs"),
+            parameters=run.metrics["parameters"],
+            macs=run.metrics["macs"],
             accuracy=one.test,
             run_id=one.run_ids[0],
         )
@@ -159,29 +154,32 @@ def _trained(
 
 def without_point(runs: pd.DataFrame, competitors: Sequence[Competitor]) -> list[Competitor]:
     """Return the experiments that the chart cannot show: they lack a test accuracy or logged costs."""
-    rows = {run_id: row for run_id, row in runs.set_index("run_id", drop=False).iterrows()}
-    return [one for one in competitors if math.isnan(one.test) or _run_with_cost(rows, one) is None]
+    by_id = _runs_of(runs, competitors)
+    return [one for one in competitors if math.isnan(one.test) or _run_with_cost(by_id, one) is None]
 
 
-def _run_with_cost(rows: Mapping[str, pd.Series], one: Competitor) -> pd.Series | None:
+def _runs_of(runs: pd.DataFrame, competitors: Sequence[Competitor]) -> dict[str, Run]:
+    """The runs of some experiments, by id."""
+    ids = [run_id for one in competitors for run_id in one.run_ids]
+    return {run.run_id: run for run in runs_of(runs[runs["run_id"].isin(ids)])} if ids else {}
+
+
+def _run_with_cost(runs: Mapping[str, Run], one: Competitor) -> Run | None:
     """The newest run of an experiment that logged what its model costs, which is the same for all of them."""
-    for run in (rows[run_id] for run_id in one.run_ids):
-        costs = (number(run, "metrics.parameters"), number(run, "metrics.macs"))
-        if all(0 < cost < math.inf for cost in costs) and text(run, NET):
+    for run in (runs[run_id] for run_id in one.run_ids):
+        costs = (run.metrics.get("parameters", 0), run.metrics.get("macs", 0))
+        if all(0 < cost < math.inf for cost in costs) and run.model is not None:
             return run
     return None
 
 
-def variant(run: pd.Series) -> tuple[Any, ...]:
-    """What a run's model is in effect: its architecture, then pairs of settings, with defaults filled in."""
-    net = text(run, NET) or ""
-    options = {
-        key.removeprefix("params."): run[key] for key in run.index if key.startswith(f"params.{OPTIONS}")
-    }
-    options = default_options(net) | {key: value for key, value in options.items() if isinstance(value, str)}
-    for name in IN_EFFECT:
-        options[name] = text(run, f"params.{name}") or DEFAULTS[name]
-    return (net, *((name, normal(value)) for name, value in sorted(options.items())))
+def variant(run: Run) -> tuple[Any, ...]:
+    """Return what a run's model is in effect: its architecture, then pairs of settings, with defaults."""
+    model = run.model or ""
+    options = default_options(model)
+    options |= {name: value for name, value in run.params.items() if name.startswith(OPTIONS)}
+    options |= {name: run.params.get(name) or DEFAULTS[name] for name in IN_EFFECT}
+    return (model, *((name, normal(value)) for name, value in sorted(options.items())))
 
 
 def _own_options(key: tuple[Any, ...], among: Iterable[tuple[Any, ...]]) -> str:

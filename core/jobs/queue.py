@@ -6,11 +6,14 @@ So there is nothing that a crash could lose, and nothing that could say otherwis
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from core.tracking import schema
 from core.tracking.opening import home_id
 from core.tracking.run_state import RunState, number_of
 from core.tracking.store import RunStore
+
+State = TypeVar("State", bound=RunState)
 
 
 def waiting(store: RunStore) -> list[RunState]:
@@ -35,8 +38,8 @@ def is_own(store: RunStore, run: RunState) -> bool:
     return run.tags.get(schema.HOME) == home_id(store.settings)
 
 
-def in_order(runs: Sequence[RunState]) -> list[RunState]:
-    """runs: first the one that was submitted first."""
+def in_order(runs: Sequence[State]) -> list[State]:
+    """Sort runs that wait, given in the order of submission, into the order in which they will start."""
     return sorted(runs, key=lambda run: -priority(run))
 
 

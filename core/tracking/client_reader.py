@@ -46,7 +46,7 @@ class ClientReader:
 
     def live_elsewhere(self) -> list[RunState]:
         found = self._active(self._experiments())
-        return [run for run in found if schema.NUMBER not in run.tags and not run.is_group]
+        return [run for run in found if not run.is_ours and not run.is_group]
 
     def children(self, *parents: str) -> dict[str, list[Child]]:
         found: dict[str, list[Child]] = {}
@@ -166,4 +166,4 @@ def _oldest_first(runs: Iterable[Run]) -> list[Run]:
 
 
 def _state(run: Run) -> RunState:
-    return RunState(run.info.run_id, run.info.run_name, run.info.status, dict(run.data.tags))
+    return RunState(run.info.run_id, run.info.run_name or "", run.info.status, dict(run.data.tags))

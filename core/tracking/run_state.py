@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from core.tracking import schema
@@ -20,12 +20,22 @@ class UnknownRun(ValueError):
 
 @dataclass(frozen=True)
 class RunState:
-    """What a watcher needs to know of a run."""
+    """Status and tags of a run; `core.tracking.run.Run` has the rest of what it logged.
+
+    Attributes:
+        name: Empty where another program logged none.
+        status: One of the states in `schema`.
+    """
 
     run_id: str
     name: str
     status: str
-    tags: dict[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether ArchLab trained it; others in the store were logged by another program."""
+        return bool(self.tags.get(schema.NUMBER))
 
     @property
     def cancel_requested(self) -> bool:

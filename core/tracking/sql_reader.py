@@ -65,7 +65,7 @@ class SqlReader:
 
     def live_elsewhere(self) -> list[RunState]:
         found = self._states(ALIVE, RUNS.status.in_(schema.ACTIVE))
-        return [run for run in found if schema.NUMBER not in run.tags and not run.is_group]
+        return [run for run in found if not run.is_ours and not run.is_group]
 
     def children(self, *parents: str) -> dict[str, list[Child]]:
         found: dict[str, list[Child]] = {parent: [] for parent in parents}
@@ -166,12 +166,12 @@ class SqlReader:
             .where(*conditions)
             .order_by(*OLDEST_FIRST)
         )
-        found: dict[str, RunState] = {}
+        found: dict[tuple[str, str, str], dict[str, str]] = {}
         for run_id, name, status, key, value in self._rows(query):
-            state = found.setdefault(run_id, RunState(run_id, name, status, {}))
+            tags = found.setdefault((run_id, name or "", status), {})
             if key is not None:
-                state.tags[key] = value
-        return list(found.values())
+                tags[key] = value
+        return [RunState(*run, tags) for run, tags in found.items()]
 
     def _rows(self, query: Select) -> list[Any]:
         with connected(self.uri) as connection:

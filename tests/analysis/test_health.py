@@ -12,6 +12,7 @@ from core.analysis.health import CHANCE, CONSTANT, EXPLODED, LEAK, TOO_FEW, UNUS
 from core.analysis.scores import scores
 from core.tracking import schema
 from core.training.logged import set_metrics
+from tests.support.runs import as_run
 
 LABELS = np.repeat(np.arange(10), 36)  # the test set of the digits: 360 images, about as many of each class
 
@@ -32,13 +33,13 @@ def answering(answers: np.ndarray, classes: int = 10) -> np.ndarray:
 
 
 def kinds(row: dict[str, Any]) -> list[str]:
-    return [one.kind for one in troubles(row)]
+    return [one.kind for one in troubles(as_run(row))]
 
 
 def test_a_healthy_run_has_no_trouble() -> None:
     generator = np.random.default_rng(0)
     answers = np.where(generator.random(360) < 0.9, LABELS, 0)
-    assert troubles(logged(answering(answers), LABELS)) == []
+    assert troubles(as_run(logged(answering(answers), LABELS))) == []
     assert of_predictions(answering(answers), LABELS) == []
 
 
@@ -51,7 +52,7 @@ def test_one_answer_for_every_image_is_said_whatever_version_logged_it(classes: 
     sentence = f"It predicts the same class for every test image ({share:.1%} correct)."
     new = logged(constant, labels)
     old = logged(constant, labels, "test_predicted_classes", *schema.SET_METRICS)
-    for found in (troubles(new), troubles(old), of_predictions(constant, labels)):
+    for found in (troubles(as_run(new)), troubles(as_run(old)), of_predictions(constant, labels)):
         assert [(one.kind, one.sentence) for one in found] == [(CONSTANT, sentence)]
     # One image answered otherwise is another run: an old one is known by the identity of its scores alone.
     almost = answering(np.where(np.arange(300) == 7, 0, 1), classes)
@@ -141,7 +142,7 @@ def test_few_images_cannot_tell_an_accuracy_from_chance(
     row = logged(answering(answers, 2), labels) | more
     assert kinds(row) == ([] if kind is None else [kind])
     if kind == TOO_FEW:
-        assert troubles(row)[0].sentence == (
+        assert troubles(as_run(row))[0].sentence == (
             f"10 test images cannot tell its test accuracy, {right / images:.1%}, from chance: "
             "always answering the most frequent class gives 50.0%."
         )
@@ -174,7 +175,9 @@ def test_few_validation_images_cannot_tell_either() -> None:
 )
 def test_a_loss_that_exploded_is_said(change: dict[str, float], sentence: str) -> None:
     healthy = logged(answering(LABELS), LABELS)
-    assert [(one.kind, one.sentence) for one in troubles({**healthy, **change})] == [(EXPLODED, sentence)]
+    assert [(one.kind, one.sentence) for one in troubles(as_run({**healthy, **change}))] == [
+        (EXPLODED, sentence)
+    ]
 
 
 def test_penalties_of_older_versions_and_losses_of_other_programs_are_no_explosion() -> None:
@@ -194,7 +197,7 @@ def test_no_percentage_is_made_of_what_is_no_fraction(accuracy: float) -> None:
         "metrics.test_accuracy": accuracy,
         "metrics.test_predicted_classes": 1.0,
     }
-    assert troubles(row)[0].sentence == "It predicts the same class for every test image."
+    assert troubles(as_run(row))[0].sentence == "It predicts the same class for every test image."
 
 
 def test_leaks_and_accuracies_that_are_no_fractions_are_said() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.analysis.losses import included, sentence
+from core.analysis import losses
 from core.tracking import schema
-from tests.support.runs import OURS
+from tests.support.runs import OURS, as_run
 from tests.support.runs import run as untrained
 
 BOTH = ["label smoothing", "the focal factor"]
@@ -16,6 +16,14 @@ BOTH = ["label smoothing", "the focal factor"]
 
 def run(name: str, validation: float, **settings: Any) -> dict[str, Any]:
     return {**untrained(name, validation, **settings), "metrics.loss": 0.3}
+
+
+def included(row: dict[str, Any]) -> list[str]:
+    return losses.included(as_run(row))
+
+
+def sentence(row: dict[str, Any]) -> str | None:
+    return losses.sentence(as_run(row))
 
 
 def test_of_a_run_that_has_not_trained_yet_nothing_is_said() -> None:

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from core.analysis.expected import Experience
+from core.analysis.expected import SpeedModel
 from core.jobs import queue, speed_probe
 from core.jobs.worker import worker_of
 from core.tracking import frames, schema
+from core.tracking.run import runs_of
 from core.tracking.store import RunStore
 from tests.support.homes import SMALL
 from tests.support.waiting import wait_for
@@ -30,8 +31,8 @@ def test_runs_are_measured_in_a_slot_of_the_worker(store: RunStore) -> None:
     assert schema.UNMEASURED not in store.state(run_id).tags
     pace = json.loads(store.state(run_id).tags[schema.PACE])
     assert 0 < pace["per_unit"] < pace["fixed"]  # an epoch of the digits against a start of Keras
-    runs = frames.runs(store).set_index("run_id", drop=False)
-    assert Experience(runs).seconds(runs.loc[run_id]) == pace["fixed"] + 7 * pace["per_unit"]
+    runs = {run.run_id: run for run in runs_of(frames.runs(store))}
+    assert SpeedModel(runs.values()).seconds(runs[run_id]) == pace["fixed"] + 7 * pace["per_unit"]
     assert store.state(run_id).status == schema.SCHEDULED
     assert schema.STARTED not in store.state(run_id).tags
 

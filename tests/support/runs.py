@@ -1,11 +1,14 @@
-"""Rows of the frame of runs as the training logs them, without a training."""
+"""Runs as the training logs them, without a training: rows of the frame of runs, and `Run`s."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from core.config import ExperimentConfig
 from core.tracking import schema
+from core.tracking.run import Run, runs_of
 
 OURS = f"tags.{schema.NUMBER}"
 FINGERPRINT, SPLIT = f"params.{schema.FINGERPRINT}", f"params.{schema.SPLIT}"
@@ -21,3 +24,8 @@ def run(name: str, validation: float, test: float = 0.5, **changes: Any) -> dict
     logged = {FINGERPRINT: "v1", SPLIT: f"fold {config.data.fold} of {config.data.folds}", OURS: "1"}
     metrics = {"metrics.best_val_accuracy": validation, "metrics.test_accuracy": test}
     return {"run_id": name, "name": name, "status": schema.FINISHED, **params, **logged, **metrics, **columns}
+
+
+def as_run(row: dict[str, Any]) -> Run:
+    """The run of one row of the frame."""
+    return runs_of(pd.DataFrame([row]))[0]

@@ -14,8 +14,9 @@ from core.config import ExperimentConfig
 from core.jobs import deletion
 from core.system.settings import PROGRAM
 from core.tracking import frames, schema
+from core.tracking.run import runs_of
 from core.tracking.store import RunStore, get_store
-from core.ui.common import reads, words
+from core.ui.common import reads
 from core.ui.compare import tables
 from tests.support.homes import Trained, stop_processes, using
 from tests.support.pages import PAGES, in_address, opened
@@ -187,9 +188,7 @@ def test_a_run_that_cannot_be_deleted_is_named_and_none_is_deleted(store: RunSto
 
 def test_a_run_of_another_program_is_shown_and_not_touched(many: Path) -> None:
     with using(many):
-        foreign = next(
-            run["run_id"] for _, run in frames.runs(get_store()).iterrows() if not words.is_ours(run)
-        )
+        foreign = next(run.run_id for run in runs_of(frames.runs(get_store())) if not run.is_ours)
         app = opened("pages/4_Run.py", run=foreign)
         assert not app.exception
         assert "Cancel" not in [button.label for button in app.button]

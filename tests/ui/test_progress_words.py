@@ -10,6 +10,7 @@ import pytest
 
 from core.tracking import frames, schema
 from core.tracking.progress import report
+from core.tracking.run import runs_of
 from core.tracking.store import RunStore
 from core.ui.common import words
 from core.ui.compare import tables
@@ -97,8 +98,9 @@ def test_the_queue_says_the_same_of_a_run_as_its_page(
     report(store.settings, running, progress)
     if cancelled:
         store.set_tags(running, {schema.CANCEL: "yes"})
-    runs = frames.runs(store).set_index("run_id", drop=False)
-    (row,) = queue_table.rows(runs, [running], [], set(), ["cpu"], {}).to_dict("records")
+    runs = runs_of(frames.runs(store))
+    assert [run.run_id for run in runs] == [running]
+    (row,) = queue_table.rows(runs, [], set(), ["cpu"], {}).to_dict("records")
     assert row["place"] == word
     assert row["done"] == pytest.approx(done) if done else pd.isna(row["done"]) or row["done"] is None
 
@@ -131,7 +133,7 @@ def test_a_run_that_failed_is_not_said_to_lack_a_test_accuracy(store: RunStore, 
 
 
 def test_an_age_says_no_more_than_it_keeps() -> None:
-    now = pd.Timestamp(datetime.now(UTC))
+    now = datetime.now(UTC)
     ages = [timedelta(seconds=3), timedelta(seconds=200), timedelta(hours=3), timedelta(days=3)]
     assert [words.ago(now - age) for age in ages] == [
         "less than a minute ago", "3 min ago", "3 h ago", "3 days ago",

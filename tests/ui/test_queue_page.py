@@ -9,16 +9,16 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis.expected import Experience
 from core.jobs import queue
 from core.jobs.groups import repeated
 from core.jobs.worker import Served, worker_of
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
+from core.tracking.run import runs_of
 from core.tracking.store import RunStore, get_store
 from core.ui.compare import tables
 from core.ui.queue import table as queue_table
-from core.ui.queue.times import expectations
+from core.ui.queue.times import expectations, speed_model
 from tests.support.homes import SMALL
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.slow
 
 def table(store: RunStore):
     """The page's table as it would be drawn now, and the ids of its rows."""
-    runs = frames.runs(store).set_index("run_id", drop=False)
-    running = runs[runs["status"] == schema.RUNNING]
+    runs = {run.run_id: run for run in runs_of(frames.runs(store))}
+    running = [run for run in reversed(runs.values()) if run.status == schema.RUNNING]
     waiting = queue.waiting(store)
     held = {run.run_id for run in waiting if queue.is_held(run)}
-    order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
-    turn = [run.run_id for run in waiting if run.run_id not in held]
-    expected = expectations(runs, running, turn, ["cpu"], Experience(runs))
-    return queue_table.rows(runs, order, turn, held, ["cpu"], expected), order
+    order = [run.run_id for run in (*running, *waiting)]
+    turn = [runs[run.run_id] for run in waiting if run.run_id not in held]
+    expected = expectations(running, turn, ["cpu"], speed_model(runs, ["cpu"]))
+    return queue_table.rows([runs[one] for one in order], turn, held, ["cpu"], expected), order
 
 
 @pytest.mark.parametrize(

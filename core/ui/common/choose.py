@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.config.text import shortened
 from core.tracking import schema
-from core.ui.common import words
+from core.ui.common import reads, words
 from core.ui.common.actions import train_first
 
 
@@ -31,7 +31,7 @@ def choose_run(
             st.warning(words.plain(reason), icon=":material/link_off:")
         train_first("No run to show yet")
         return None
-    labels = {run["run_id"]: words.run_label(run) for _, run in runs[["run_id", "name"]].iterrows()}
+    labels = words.run_labels(runs)
     key, seen = f"choose {label}", f"address of {label}"
     wanted = st.query_params.get("run")
     if wanted is not None and wanted not in labels:
@@ -42,16 +42,12 @@ def choose_run(
         st.session_state[key] = wanted  # came by a link, not by a choice in the box
     if st.session_state.get(key) not in labels:
         st.session_state.pop(key, None)
-        running = [run["run_id"] for _, run in runs.iterrows() if _trains(run)]
-        if wanted is None and running:
-            st.session_state[key] = running[0]
+        running = runs.loc[(runs["status"] == schema.RUNNING) & reads.are_ours(runs), "run_id"]
+        if wanted is None and len(running):
+            st.session_state[key] = running.iloc[0]
     chosen = st.selectbox(label, list(labels), format_func=labels.__getitem__, key=key)
     st.session_state[seen] = st.query_params["run"] = chosen
     return chosen
-
-
-def _trains(run: pd.Series) -> bool:
-    return run["status"] == schema.RUNNING and words.is_ours(run)
 
 
 def say_unknown(name: str, options: Collection[str], label: str) -> None:

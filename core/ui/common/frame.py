@@ -104,7 +104,7 @@ def _machine_state(settings: Settings) -> None:
     """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
     _keep_worker(settings)
     try:
-        states = [run.status for run in reads.active() if schema.NUMBER in run.tags]
+        states = [run.status for run in reads.active() if run.is_ours]
         elsewhere = reads.live_elsewhere()
     except Exception as error:
         if fault_of(error) is None:

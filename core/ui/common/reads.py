@@ -11,7 +11,7 @@ from core import datasets
 from core.analysis import comparable, expected
 from core.analysis.comparable import Basis, Comparison
 from core.analysis.epochs import from_zero, numbered_from_one
-from core.analysis.values import is_ours
+from core.analysis.values import column
 from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored
 from core.figures import system_use
@@ -22,6 +22,7 @@ from core.inference.messages import ModelImages
 from core.inference.notes import no_keras_model
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
+from core.tracking.run import Run, runs_of
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
 from core.ui.common import words
@@ -53,7 +54,7 @@ def runs() -> pd.DataFrame:
 @st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
 def _runs(settings: Settings) -> pd.DataFrame:
     found = frames.runs(get_store())
-    foreign = found.loc[~_ours(found) & found["last_epoch"].notna(), "run_id"]
+    foreign = found.loc[~are_ours(found) & found["last_epoch"].notna(), "run_id"]
     moved = found["run_id"].isin(_from_zero(settings, tuple(foreign))) if len(foreign) else False
     return found.assign(last_epoch=found["last_epoch"] + moved)
 
@@ -68,13 +69,16 @@ def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
     return from_zero(pd.concat([loss, frames.histories(get_store(), undecided, others)]))
 
 
-def run(run_id: str) -> pd.Series:
-    """The row of one run in `runs()`. Raises UnknownRun for one that was deleted meanwhile."""
-    found = runs()
-    found = found[found["run_id"] == run_id]
-    if found.empty:
+def run(run_id: str) -> Run:
+    """Return one of `runs()`. Raises UnknownRun for one that was deleted meanwhile."""
+    if (found := _find(run_id)) is None:
         raise UnknownRun(f"The run '{run_id}' does not exist any more: it was deleted.")
-    return found.iloc[0]
+    return found
+
+
+def _find(run_id: str) -> Run | None:
+    found = runs()
+    return next(iter(runs_of(found[found["run_id"] == run_id])), None)
 
 
 def compared() -> tuple[pd.DataFrame, Comparison]:
@@ -115,14 +119,17 @@ def basis_words(basis: Basis) -> str:
     return f"{version}, {basis.how}"
 
 
-def queue_runs() -> pd.DataFrame:
-    """All runs with what the queue shows of them, at most a second old; read far faster than all of them."""
+def queue_runs() -> tuple[Run, ...]:
+    """All runs, newest first, with what the queue shows of them (`QUEUE_KEYS`), at most a second old.
+
+    They are read far faster than all that runs have logged.
+    """
     return _queue_runs(get_settings())
 
 
-@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
-def _queue_runs(settings: Settings) -> pd.DataFrame:
-    return frames.runs(get_store(), QUEUE_KEYS)
+@st.cache_resource(ttl=1.0, max_entries=2, show_spinner=False)
+def _queue_runs(settings: Settings) -> tuple[Run, ...]:
+    return tuple(runs_of(frames.runs(get_store(), QUEUE_KEYS)))
 
 
 def active() -> list[RunState]:
@@ -148,14 +155,14 @@ def _live_elsewhere(settings: Settings) -> list[RunState]:
 def finished_runs() -> pd.DataFrame:
     """The finished runs of ArchLab, which have a model and say how its images are prepared."""
     found = runs()
-    have = [words.is_ours(run) and not words.is_range_test(run) for _, run in found.iterrows()]
-    return found[(found["status"] == schema.FINISHED) & pd.Series(have, index=found.index, dtype=bool)]
+    range_tests = column(found, "params.schedule.name", object) == "range_test"
+    return found[(found["status"] == schema.FINISHED) & are_ours(found) & ~range_tests]
 
 
 def predicting_runs() -> pd.DataFrame:
     """The runs that can predict: `finished_runs`, and those of other programs that logged a Keras model."""
     found, ours = runs(), finished_runs()["run_id"]
-    foreign = found.loc[~_ours(found) & (found["status"] == schema.FINISHED), "run_id"]
+    foreign = found.loc[~are_ours(found) & (found["status"] == schema.FINISHED), "run_id"]
     also = _with_keras_model(get_settings(), tuple(foreign)) if len(foreign) else []
     return found[found["run_id"].isin([*ours, *also])]
 
@@ -180,17 +187,14 @@ def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> ModelImag
 
 def why_it_cannot_predict(run_id: str) -> str | None:
     """Why a run is not among `predicting_runs`, in a sentence; None for a run that does not exist."""
-    found = runs()
-    found = found[found["run_id"] == run_id]
-    if found.empty:
+    if (run := _find(run_id)) is None:
         return None
-    run = found.iloc[0]
-    if not is_ours(run) and run["status"] == schema.FINISHED:
-        return no_keras_model(run["name"])
-    if words.is_range_test(run):
-        return f"'{run['name']}' tried learning rates only and has no model."
-    state = words.STATE_WORDS.get(run["status"], (run["status"],))[0]
-    return f"'{run['name']}' is {state}: only a finished run has a model that can predict."
+    if not run.is_ours and run.status == schema.FINISHED:
+        return no_keras_model(run.name)
+    if run.is_range_test:
+        return f"'{run.name}' tried learning rates only and has no model."
+    state = words.STATE_WORDS.get(run.status, (run.status,))[0]
+    return f"'{run.name}' is {state}: only a finished run has a model that can predict."
 
 
 def forget_runs() -> None:
@@ -281,17 +285,17 @@ def unprepared() -> list[DatasetInfo]:
     return [info for info in _catalogue().infos if not info.prepared]
 
 
-def style_of(run: pd.Series) -> LineStyle:
-    """The colour of a run, given its row of `runs()`."""
-    if is_ours(run):
-        return run_style(run["run_id"], run.get(f"tags.{schema.NUMBER}"))
+def style_of(run: Run) -> LineStyle:
+    """Return the colour and dash of a run."""
+    if run.is_ours:
+        return run_style(run.run_id, run.tags[schema.NUMBER])
     every = runs()
-    foreign = every.loc[~_ours(every), "run_id"].tolist()[::-1]  # the oldest first: they keep their places
-    if run["run_id"] not in foreign:
-        return run_style(run["run_id"])
-    return foreign_style(foreign.index(run["run_id"]))
+    foreign = every.loc[~are_ours(every), "run_id"].tolist()[::-1]  # the oldest first: they keep their places
+    if run.run_id not in foreign:
+        return run_style(run.run_id)
+    return foreign_style(foreign.index(run.run_id))
 
 
-def _ours(runs: pd.DataFrame) -> pd.Series:
-    """Which runs ArchLab trained."""
-    return runs.get(f"tags.{schema.NUMBER}", pd.Series(index=runs.index, dtype=object)).notna()
+def are_ours(runs: pd.DataFrame) -> pd.Series:
+    """Return which rows of `runs()` ArchLab trained (`Run.is_ours`)."""
+    return column(runs, f"tags.{schema.NUMBER}", object).fillna("") != ""

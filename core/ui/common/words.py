@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Mapping, Sized
+from collections.abc import Sized
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from core.analysis.comparable import experiment_name, repeat_name
-from core.analysis.values import is_ours as is_ours
 from core.analysis.values import percent as percent
 from core.system.redaction import redact
 from core.system.settings import get_settings
 from core.tracking import schema
 from core.tracking.progress import latest, started_at
+from core.tracking.run_state import RunState
 
 STATE_WORDS = {
     schema.SCHEDULED: ("queued", "orange", ":material/schedule:"),
@@ -39,11 +39,11 @@ BEFORE_TRAINING = (
 )
 
 
-def ago(moment: Any) -> str:
-    """A UTC time as the time since then, in whole minutes, hours or days."""
-    if pd.isna(moment):
+def ago(moment: datetime | None) -> str:
+    """Write the time since a moment (UTC) in whole minutes, hours or days; empty for None."""
+    if moment is None:
         return ""
-    minutes = int((datetime.now(UTC) - moment.to_pydatetime()).total_seconds() // 60)
+    minutes = int((datetime.now(UTC) - moment).total_seconds() // 60)
     if minutes < 1:
         return "less than a minute ago"
     if minutes < 60:
@@ -82,51 +82,52 @@ def device_name(device: str) -> str:
     return names.get(device) or f"GPU {device.replace(',', ', ')}"
 
 
-def is_range_test(run: pd.Series) -> bool:
-    """Whether a run only tried learning rates; it has no net that could be compared or asked."""
-    return run.get("params.schedule.name") == "range_test"
+def progress(run: RunState) -> dict[str, Any]:
+    """Return the last progress that a run's present attempt reported, or an empty mapping."""
+    return latest(get_settings(), run.run_id, run.tags)
 
 
-def progress(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
-    """The last thing that a run's present attempt said of itself, or an empty mapping."""
-    return latest(get_settings(), run["run_id"], _tags(run))
+def is_cancelling(run: RunState) -> bool:
+    """Whether a run that was asked to end still runs."""
+    return run.status == schema.RUNNING and run.cancel_requested
 
 
-def is_cancelling(run: pd.Series | Mapping[str, Any]) -> bool:
-    """Whether somebody has asked a run to end that still runs."""
-    return run["status"] == schema.RUNNING and isinstance(run.get(f"tags.{schema.CANCEL}"), str)
-
-
-def doing(run: pd.Series | Mapping[str, Any]) -> str:
-    """What a RUNNING run does, in one word: starting, running, ending or cancelling."""
-    said = progress(run)
-    begins = not said and started_at(_tags(run)) is not None  # one without is of another program
-    phase = said.get("phase", "starting" if begins else "training")
+def activity(run: RunState) -> str:
+    """Name what a RUNNING run does: starting, running, ending or cancelling."""
+    reported = progress(run)
+    begins = not reported and started_at(run.tags) is not None  # one without is of another program
+    phase = reported.get("phase", "starting" if begins else "training")
     if is_cancelling(run):
         return "cancelling"
     return "running" if phase == "training" else "starting" if phase in BEFORE_TRAINING else "ending"
 
 
-def seconds_so_far(run: pd.Series | Mapping[str, Any]) -> float | None:
-    """How long the present attempt of a RUNNING run has taken; None where nothing says so."""
-    started = started_at(_tags(run))
+def seconds_so_far(run: RunState) -> float | None:
+    """Return how long the present attempt of a RUNNING run has taken; None where its start is not known."""
+    started = started_at(run.tags)
     return None if started is None else max(0.0, time.time() - started)
 
 
-def _tags(run: pd.Series | Mapping[str, Any]) -> dict[str, Any]:
-    return {name: run.get(f"tags.{name}") for name in (schema.PROGRESS, schema.STARTED)}
-
-
 def run_name(name: object) -> str:
-    """A run's name as lists show it: the fold and seed of a repeat come first, since long names are cut.
+    """Return a run's name as lists show it: the fold and seed of a repeat first, since long names are cut.
 
-    Other programs log runs without a name, which stores give as None or as no number.
+    Other programs log runs without a name, which stores give as None or NaN.
     """
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name:
         return "unnamed"
     return " · ".join(filter(None, (repeat_name(name), experiment_name(name))))
 
 
-def run_label(run: pd.Series) -> str:
-    """A run in a list: its name, and the beginning of its id to tell namesakes apart."""
-    return f"{run_name(run['name'])} · {run['run_id'][:6]}"
+def run_label(run: RunState) -> str:
+    """Return a run's name, and the beginning of its id to tell runs of one name apart."""
+    return _label(run.run_id, run.name)
+
+
+def run_labels(runs: pd.DataFrame) -> dict[str, str]:
+    """Return `run_label` of every row of `frames.runs`, by run id."""
+    ids, names = (runs[column].to_numpy(dtype=object) for column in ("run_id", "name"))
+    return {run_id: _label(run_id, name) for run_id, name in zip(ids, names, strict=True)}
+
+
+def _label(run_id: str, name: object) -> str:
+    return f"{run_name(name)} · {run_id[:6]}"

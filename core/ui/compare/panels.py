@@ -1,4 +1,4 @@
-"""The parts of the Compare page."""
+"""The Compare page: the table of runs, the curves of the chosen ones, and repeated experiments."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from core.analysis import comparable, losses
 from core.analysis.repeats import repeats
 from core.figures import learning_curves
 from core.tracking import schema
+from core.tracking.run import runs_of
 from core.ui.common import guard, reads, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
@@ -31,13 +32,13 @@ METRICS = (
 
 
 def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """The table of runs with its filter and columns.
+    """Draw the table of runs with its filter and choice of columns.
 
     Ticks stand in the URL, and stay when a filter hides their rows.
 
     Returns:
         The ids of the runs to compare: all that are ticked, or the newest few. And the ids of the ticked rows
-        that are shown: only what a person sees is deleted.
+        that are shown: only what a person sees may be deleted.
     """
     everything = tables.runs_table(runs, reads.datasets_of_few_classes())
     words_box, columns_box = st.columns([1, 2])
@@ -84,14 +85,14 @@ def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 
 def newest_with_curves(runs: pd.DataFrame, ids: list[str]) -> list[str]:
-    """The first few of some runs that have logged an epoch: what only waits has nothing to draw."""
+    """Return the first few of `ids` whose runs have logged an epoch: others have no curves."""
     logged = [f"metrics.{metric}" for metric in METRICS if f"metrics.{metric}" in runs]
     begun = set(runs.loc[runs[logged].notna().any(axis=1), "run_id"])
     return [run_id for run_id in ids if run_id in begun][:CHOSEN_AT_FIRST]
 
 
 def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
-    """Curves of some runs overlaid, two metrics side by side; renewed while one of them trains."""
+    """Draw the curves of some runs, one chart per metric; renewed while one of them trains."""
     chosen = runs[runs["run_id"].isin(run_ids)].head(MAX_CURVES)
     if chosen.empty:
         return
@@ -117,13 +118,13 @@ def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
 
 def _draw(run_ids: list[str], metrics: list[str]) -> None:
     runs = reads.runs()
-    chosen = runs[runs["run_id"].isin(run_ids)]
-    names = {run["run_id"]: words.run_label(run) for _, run in chosen.iterrows()}
+    chosen = runs_of(runs[runs["run_id"].isin(run_ids)])
+    names = {run.run_id: words.run_label(run) for run in chosen}
     if {"loss", "val_loss"} & set(metrics):
-        for _, run in chosen.iterrows():
+        for run in chosen:
             if (note := losses.sentence(run)) is not None:
-                st.caption(f":material/info: {words.plain(names[run['run_id']])}: {note}")
-    styles = {run["run_id"]: reads.style_of(run) for _, run in chosen.iterrows()}
+                st.caption(f":material/info: {words.plain(names[run.run_id])}: {note}")
+    styles = {run.run_id: reads.style_of(run) for run in chosen}
     history = reads.history(list(names))
     columns = st.columns(2)
     for position, metric in enumerate(metrics):
@@ -133,7 +134,7 @@ def _draw(run_ids: list[str], metrics: list[str]) -> None:
 
 
 def groups(runs: pd.DataFrame) -> None:
-    """What was repeated over seeds and folds, as means with their deviations; nothing where nothing was."""
+    """Draw a table of the experiments repeated over seeds and folds; nothing where there are none."""
     found = repeats(runs)
     if found.empty:
         return

@@ -1,4 +1,4 @@
-"""Tables of runs."""
+"""The table of all runs: its columns, their titles and formats, and the filter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import health
-from core.analysis.values import is_final, not_a_fraction
+from core.analysis.values import column, fractions, is_final
 from core.tracking import schema
 from core.ui.common import words
 
@@ -47,39 +47,45 @@ _LABELS = {
 
 
 def runs_table(runs: pd.DataFrame, few_classes: Collection[str] = ()) -> pd.DataFrame:
-    """The frame of all runs as people read it: a column a setting and metric, by the names of the schema.
+    """Build the table of all runs: a column per setting and metric, by the names of the schema.
 
-    Columns in which no run has a value are left out. few_classes: datasets of five classes or fewer, of
-    which earlier versions logged a top-5 accuracy; it is always 1 and is left empty.
+    Columns in which no run has a value are left out.
+
+    Args:
+        runs: As `frames.runs` gives them.
+        few_classes: Datasets of five classes or fewer, of which earlier versions logged a top-5 accuracy; it
+            is always 1 and is left empty.
     """
-    table = pd.DataFrame(
-        {
-            "run": [words.run_label(run) for _, run in runs[["name", "run_id"]].iterrows()],
-            "state": [words.STATE_WORDS.get(status, (status,))[0] for status in runs["status"]],
-            "remarks": [" ".join(one.sentence for one in found) or None for found in health.of_all(runs)],
-            "submitted": runs["started"].to_numpy(),
-            "last_epoch": runs["last_epoch"].to_numpy(),
-        }
-    )
+    table: dict[str, Any] = {
+        "run": list(words.run_labels(runs).values()),
+        "state": [words.STATE_WORDS.get(status, (status,))[0] for status in runs["status"]],
+        "remarks": [" ".join(one.sentence for one in found) or None for found in health.of_all(runs)],
+        "submitted": runs["started"],
+        "last_epoch": runs["last_epoch"],
+    }
     if f"tags.{schema.KEPT}" in runs:
-        table["kept_epoch"] = pd.to_numeric(runs[f"tags.{schema.KEPT}"], errors="coerce").to_numpy()
-    for column in runs.columns:
-        kind, _, name = column.partition(".")
-        if (kind == "metrics" and not name.startswith("system/")) or (kind == "params" and name != "name"):
-            # Runs of other programs may have a setting called as a metric, or as one of our columns.
-            values = runs[column]
-            if kind == "metrics":
-                values = values.where([is_final(name, status) for status in runs["status"]])
-            if kind == "metrics" and name in _FRACTIONS:  # the remarks say what was logged instead
-                values = values.where([not_a_fraction("", value) is None for value in values])
-            if name == "test_top5_accuracy" and "params.data.name" in runs:
-                values = values.where(~runs["params.data.name"].isin(few_classes))
-            table[column if name in table else name] = values.to_numpy()
-    return table.dropna(axis="columns", how="all")
+        table["kept_epoch"] = pd.to_numeric(runs[f"tags.{schema.KEPT}"], errors="coerce")
+    ended = ~runs["status"].isin(schema.ACTIVE)
+    top5 = ~column(runs, "params.data.name", object).isin(few_classes)
+    for name in runs.columns:
+        kind, _, short = name.partition(".")
+        if kind == "params" and short != "name":
+            values = runs[name]
+        elif kind == "metrics" and not short.startswith("system/"):
+            values = runs[name] if is_final(short, schema.RUNNING) else runs[name].where(ended)
+            if short in _FRACTIONS:  # the remarks say what was logged instead
+                values = fractions(values)
+            if short == "test_top5_accuracy":
+                values = values.where(top5)
+        else:
+            continue
+        # Runs of other programs may have a setting called as a metric, or as one of our columns.
+        table[name if short in table else short] = values
+    return pd.DataFrame(table).dropna(axis="columns", how="all")
 
 
 def column_config(columns: list[str]) -> dict[str, Any]:
-    """How Streamlit shows each column: accuracies as percentages, counts with separators."""
+    """Return how Streamlit shows each column: accuracies as percentages, counts with separators."""
     config: dict[str, Any] = {"run": st.column_config.TextColumn(pinned=True, width="medium")}
     for name in columns:
         if name in _FRACTIONS:
@@ -98,12 +104,14 @@ def column_config(columns: list[str]) -> dict[str, Any]:
 
 
 def label(column: str) -> str:
-    """What a column is called in its head; settings keep their dotted names."""
+    """Return the title of a column; settings keep their dotted names."""
     return _LABELS.get(column, column if "." in column else column.replace("_", " "))
 
 
 def matches(table: pd.DataFrame, wanted: str) -> pd.Series:
-    """Which rows hold every word of `wanted` in any of their columns; case does not count."""
+    """Return which rows hold every word of `wanted` in any of their columns; case is ignored."""
+    if not wanted.split():
+        return pd.Series(True, index=table.index)
     rows = pd.Series([" ".join(map(str, row)).lower() for row in table.to_numpy()], index=table.index)
     keep = pd.Series(True, index=table.index)
     for word in wanted.lower().split():

@@ -1,4 +1,4 @@
-"""The tables of the Overview."""
+"""The Overview: the best run of each dataset, and the latest runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.analysis.comparable import Basis, Comparison, Competitor
 from core.tracking import schema
+from core.tracking.run import Run, runs_of
 from core.ui.common import guard, reads, words
 from core.ui.run.live import AGE_S, run_link, state_badge, trouble_badges
 
@@ -15,7 +16,7 @@ SHOWN_BASES = 3  # of a dataset, the newest; a dataset that is edited often has 
 
 
 def best_runs() -> None:
-    """For every dataset the best of the runs that may be compared: `core.analysis.comparable` decides."""
+    """Draw the best run of each dataset among those that `core.analysis.comparable` lets compete."""
     st.subheader("Best run of each dataset")
     runs, comparison = reads.compared()
     by_dataset: dict[str, list[Basis]] = {}
@@ -43,16 +44,15 @@ def best_runs() -> None:
 
 
 def _best(runs: pd.DataFrame, ranked: list[Competitor], images: str | None) -> None:
-    """The best of one basis. images: the basis in words, where the dataset has several."""
+    """Draw the best of one basis. images: the basis in words, where the dataset has several."""
     best = ranked[0]
     if images is not None:
         st.caption(words.plain(images))
     validation, test = st.columns(2)
     validation.metric("validation", words.spread(best.validation, best.validation_std))
     test.metric("test", words.spread(best.test, best.test_std))
-    run = runs[runs["run_id"] == best.run_ids[0]].iloc[0]
     if len(best.run_ids) == 1:
-        run_link(run)
+        run_link(*runs_of(runs[runs["run_id"] == best.run_ids[0]]))
     else:
         st.page_link(
             "pages/3_Compare.py",
@@ -64,7 +64,7 @@ def _best(runs: pd.DataFrame, ranked: list[Competitor], images: str | None) -> N
 
 
 def _standing(best: Competitor, competitors: int) -> str:
-    """How the best came to be it: of how many, by the mean of how many runs."""
+    """Say of how many experiments it is the best, and of how many runs its accuracy is the mean."""
     told = [f"best of {competitors}" if competitors > 1 else "nothing to compare it with yet"]
     if len(best.run_ids) > 1:
         nothing = f", {best.learned_nothing} of which learned nothing" if best.learned_nothing else ""
@@ -80,7 +80,7 @@ def _standing(best: Competitor, competitors: int) -> str:
 
 
 def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
-    """The finished runs that are not ranked, and why."""
+    """Draw the finished runs that are not ranked, and why."""
     if not comparison.excluded:
         return
     table = runs.loc[runs["run_id"].isin(comparison.excluded), ["run_id", "name"]]
@@ -88,7 +88,7 @@ def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
         st.dataframe(
             pd.DataFrame(
                 {
-                    "run": [words.run_label(run) for _, run in table.iterrows()],
+                    "run": list(words.run_labels(table).values()),
                     "why": [comparison.excluded[run_id] for run_id in table["run_id"]],
                 }
             ),
@@ -99,26 +99,25 @@ def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
 
 @guard.fragment(run_every=AGE_S)
 def latest_runs() -> None:
-    """The newest runs, with what became of them; renews itself."""
+    """Draw the newest runs with their state and accuracy; renewed every 20 s."""
     st.subheader("Latest runs")
-    for _, run in reads.runs().head(LATEST).iterrows():
+    for run in runs_of(reads.runs().head(LATEST)):
         name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with name:
             run_link(run)
         with state, st.container(horizontal=True, gap="small"):
-            state_badge(run["status"])
+            state_badge(run.status)
             trouble_badges(run)
         accuracy.markdown(accuracy_words(run))
-        when.caption(words.ago(run["started"]))
+        when.caption(words.ago(run.started))
 
 
-def accuracy_words(run: pd.Series) -> str:
-    """A run's test accuracy; while it trains, and where it was never tested, its last validation accuracy."""
-    test, validation = run.get("metrics.test_accuracy"), run.get("metrics.val_accuracy")
-    active = run["status"] in schema.ACTIVE
-    if run["status"] == schema.FINISHED or not (active or test is None or pd.isna(test)):
+def accuracy_words(run: Run) -> str:
+    """Name a run's test accuracy; while it trains, and without one, its last validation accuracy."""
+    test, validation = run.metrics.get("test_accuracy"), run.metrics.get("val_accuracy")
+    if run.status == schema.FINISHED or not (run.active or test is None):
         return f"test accuracy {words.percent(test)}"
-    if validation is None or pd.isna(validation):
-        return "nothing measured yet" if active else "nothing measured"
-    when = "so far" if active else "when it ended"
+    if validation is None:
+        return "nothing measured yet" if run.active else "nothing measured"
+    when = "so far" if run.active else "when it ended"
     return f"validation accuracy {when} {words.percent(validation)}"

@@ -1,14 +1,14 @@
-"""The queue as a table: what runs where, what comes next and when, and what can be done about it."""
+"""The table of the queue: what runs where, what starts next and when, and the actions on selected rows."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
-from core.analysis.expected import Expected, Experience, Run
+from core.analysis.expected import Expected, SpeedModel
 from core.jobs import queue, speed_probe
 from core.jobs.executors.ray import cluster_of
 from core.jobs.slots import AUTO
@@ -17,11 +17,12 @@ from core.launching.launch import cancel
 from core.system.settings import Settings
 from core.system.units import duration
 from core.tracking import schema
+from core.tracking.run import Run
 from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
 from core.ui.common import guard, reads, words
 from core.ui.common.actions import action_button, may_change
-from core.ui.queue.times import DEVICE, expectations, own_runs, wanted_device
+from core.ui.queue.times import expectations, own_runs, speed_model, wanted_device
 
 LIVE_S = 2.0
 GENERATION = "queue-generation"  # of the table: how often something was done with selected rows
@@ -30,7 +31,7 @@ FROZEN = "queue-frozen"  # ids in the order in which they were shown when some w
 
 @st.fragment(run_every=LIVE_S)
 def queue_table(store: RunStore) -> None:
-    """The whole queue, lively; while rows are selected they keep their places."""
+    """Draw the whole queue, renewed every 2 s; while rows are selected they keep their places."""
     with guard.said():
         _queue_table(store)
 
@@ -39,28 +40,28 @@ def _queue_table(store: RunStore) -> None:
     served = Served.by_worker(store.settings)
     if note := worker_note(served, Served.of(store.settings)):
         st.warning(note, icon=":material/sync_problem:")
-    runs = own_runs(store, served.slots)
-    waiting = [run for run in queue.waiting(store) if run.run_id in runs.index]
+    runs = own_runs(store)
+    waiting = [run for run in queue.waiting(store) if run.run_id in runs]
     problem = obstacle(store.settings, served, waiting)
     if problem:
         st.warning(words.plain(problem), icon=":material/pause_circle:")
-    running = runs[runs["status"] == schema.RUNNING]
+    running = [run for run in reversed(runs.values()) if run.status == schema.RUNNING]
     held = {run.run_id for run in waiting if queue.is_held(run)}
-    order = [*running["run_id"][::-1], *(run.run_id for run in waiting)]
-    turn = [run.run_id for run in waiting if run.run_id not in held]
+    order = [run.run_id for run in (*running, *waiting)]
+    turn = [runs[run.run_id] for run in waiting if run.run_id not in held]
     key = f"queue-table-{st.session_state.setdefault(GENERATION, 0)}"
     selected = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
     if selected:
-        order = [one for one in st.session_state.get(FROZEN, order) if one in runs.index]
+        order = [one for one in st.session_state.get(FROZEN, order) if one in runs]
     st.session_state[FROZEN] = order
     if not order:
         st.caption("Nothing runs and nothing waits.")
         _elsewhere()
         return
-    experience = Experience(runs)
+    speeds = speed_model(runs, served.slots)
     devices(running, served.slots)
-    expected = {} if problem else expectations(runs, running, turn, served.slots, experience)
-    table = rows(runs, order, turn, held, served.slots, expected)
+    expected = {} if problem else expectations(running, turn, served.slots, speeds)
+    table = rows([runs[one] for one in order], turn, held, served.slots, expected)
     if not table["priority"].any():
         table = table.drop(columns="priority")  # a column of zeros says nothing
     event = st.dataframe(
@@ -70,18 +71,18 @@ def _queue_table(store: RunStore) -> None:
     _elsewhere()
     actions(store, [order[row] for row in event["selection"]["rows"] if row < len(order)])
     if served.executor == "local":
-        measurements(store, runs.loc[[run.run_id for run in waiting]].to_dict("records"), experience)
+        measurements(store, [runs[run.run_id] for run in waiting], speeds)
 
 
 def _elsewhere() -> None:
-    """The live runs that this queue does not have, so that nobody misses them here."""
+    """Say how many live runs of other programs this queue does not show."""
     if found := reads.live_elsewhere():
         st.caption(f"{words.count(found)} of other programs: live in this store, and in no queue of ArchLab.")
 
 
 OTHER_WORKER = (
-    "The worker was started with other settings than this dashboard, and keeps them: what is below is "
-    "what it does. `core worker --stop` ends it, with what it trains; the next one has the new settings."
+    "The worker was started with other settings than this dashboard, and keeps them: the table below is for "
+    "its settings. `core worker --stop` ends it, with what it trains; the next one has the new settings."
 )
 
 
@@ -105,7 +106,7 @@ def worker_note(served: Served, now: Served) -> str:
 
 
 def obstacle(settings: Settings, served: Served, waiting: Sequence[RunState]) -> str:
-    """Why nothing of what waits can start now, or nothing."""
+    """Say why no queued run can start now; empty when one can."""
     refusals = [run.tags[schema.NOT_TAKEN] for run in waiting if schema.NOT_TAKEN in run.tags]
     problem = _head_problem(settings) if served.executor == "ray" else ""
     if problem or refusals:
@@ -117,7 +118,7 @@ def obstacle(settings: Settings, served: Served, waiting: Sequence[RunState]) ->
 
 @st.cache_data(ttl=10.0, show_spinner=False)
 def _head_problem(settings: Settings) -> str:
-    """Why the cluster cannot be asked, or nothing."""
+    """Why the cluster cannot be reached; empty when it can."""
     return cluster_of(settings).problem()
 
 
@@ -130,9 +131,9 @@ COLUMNS = {
 }
 
 
-def devices(running: pd.DataFrame, slots: Sequence[str]) -> None:
-    """How many trainings each device has, of those it may have at once."""
-    busy = Counter(one for device in running.get(DEVICE, ()) for one in str(device).split(","))
+def devices(running: Sequence[Run], slots: Sequence[str]) -> None:
+    """Draw how many runs each device has, of those it may have at once."""
+    busy = Counter(one for run in running for one in (run.device or "").split(","))
     with st.container(horizontal=True, gap="small"):
         for device, count in Counter(slots).items():
             trains = f"{busy[device]} of {count} busy" if count > 1 else "busy" if busy[device] else "free"
@@ -140,50 +141,51 @@ def devices(running: pd.DataFrame, slots: Sequence[str]) -> None:
 
 
 def rows(
-    runs: pd.DataFrame,
-    order: Sequence[str],
-    turn: Sequence[str],
-    held: set[str],
+    runs: Sequence[Run],
+    turn: Sequence[Run],
+    held: Collection[str],
     slots: Sequence[str],
     expected: Mapping[str, Expected],
 ) -> pd.DataFrame:
-    """One row a run, in the order given.
+    """Build the table of the queue: one row per run, in the order of `runs`.
 
-    runs: all, by id. turn: ids in the order in which they will start. slots: as `slots_of` has them.
+    Args:
+        turn: Those that will start, in this order.
+        held: Ids of those that stay in the queue until they are released.
+        slots: As `core.jobs.slots.slots_of` has them.
+        expected: Times by run id.
     """
-    places = {run_id: str(position) for position, run_id in enumerate(turn, start=1)}
+    places = {run.run_id: str(position) for position, run in enumerate(turn, start=1)}
     found = []
-    for run_id, run in zip(order, runs.loc[list(order)].to_dict("records"), strict=True):
-        when = expected.get(run_id, Expected(None, None))
+    for run in runs:
+        run_id, when = run.run_id, expected.get(run.run_id, Expected(None, None))
         found.append(
             {
                 "place": places.get(run_id) or _state(run, run_id in held),
-                "run": words.run_name(run["name"]),
+                "run": words.run_name(run.name),
                 "run page": f"Run?run={run_id}",
                 "device": _device(run, slots),
                 "done": _done(run),
-                "priority": queue.priority_of(run.get(f"tags.{schema.PRIORITY}")),
+                "priority": queue.priority(run),
                 "starts": _in(when.starts),
                 "ends": _in(when.ends),
-                "submitted": words.ago(run["started"]),
+                "submitted": words.ago(run.started),
             }
         )
     return pd.DataFrame(found)
 
 
-def measurements(store: RunStore, waits: Sequence[Run], experience: Experience) -> None:
-    """Runs of which nobody knows how long they take can be measured by a few steps."""
-    problems = {}
-    for run in waits:
-        if isinstance(problem := run.get(f"tags.{schema.UNMEASURED}"), str):
-            problems[run["run_id"]] = problem
-            st.caption(
-                f":material/error: {words.plain(run['name'])} was not measured: {words.plain(problem)}"
-            )
-    asked = [run["run_id"] for run in waits if isinstance(run.get(f"tags.{schema.MEASURE}"), str)]
+def measurements(store: RunStore, waiting: Sequence[Run], speeds: SpeedModel) -> None:
+    """Offer to measure waiting runs of which no time is known, by a few steps, and say which could not be."""
+    problems = {run.run_id: run.tags[schema.UNMEASURED] for run in waiting if schema.UNMEASURED in run.tags}
+    for run in waiting:
+        if run.run_id in problems:
+            reason = words.plain(problems[run.run_id])
+            st.caption(f":material/error: {words.plain(run.name)} was not measured: {reason}")
+    asked = [run.run_id for run in waiting if schema.MEASURE in run.tags]
     if asked:
         st.caption(f"{words.count(asked)} will be measured as soon as a device is free.")
-    wanted = [one for one in experience.unknown(waits) if one not in problems and one not in asked]
+    wanted = [one for one in speeds.unknown(waiting) if one not in problems and one not in asked]
     if not wanted or asked:
         return
     label = f"Measure {words.count(wanted)}"
@@ -201,7 +203,7 @@ MEASURE_HELP = (
 
 
 def actions(store: RunStore, chosen: Sequence[str]) -> None:
-    """What can be done with the selected runs; each button says with how many."""
+    """Draw the actions on the selected runs; each button says on how many it acts."""
     if not may_change():
         return
     if not chosen:
@@ -238,10 +240,9 @@ def _cancel_all(store: RunStore, run_ids: Sequence[str]) -> None:
 
 
 def _device(run: Run, slots: Sequence[str]) -> str:
-    """What a run trains on, or waits for by its own choice."""
-    if run["status"] == schema.RUNNING:
-        device = run.get(DEVICE)
-        return words.device_name(device) if isinstance(device, str) else ""
+    """What a run trains on, or the device that it was launched for."""
+    if run.status == schema.RUNNING:
+        return words.device_name(run.device) if run.device else ""
     wanted = wanted_device(run, slots)
     if wanted == AUTO:
         return ""
@@ -249,16 +250,16 @@ def _device(run: Run, slots: Sequence[str]) -> str:
 
 
 def _state(run: Run, held: bool) -> str:
-    """What a run without a place in the queue does."""
-    if run["status"] == schema.RUNNING:
-        return words.doing(run)
-    return "held" if held else words.STATE_WORDS[run["status"]][0]
+    """The state of a run that has no place in the order of starts."""
+    if run.status == schema.RUNNING:
+        return words.activity(run)
+    return "held" if held else words.STATE_WORDS[run.status][0]
 
 
 def _done(run: Run) -> float | None:
     """Percent of its steps."""
     progress = words.progress(run)
-    if run["status"] == schema.RUNNING and words.doing(run) == "ending":
+    if run.status == schema.RUNNING and words.activity(run) == "ending":
         return 100.0
     return min(100.0, 100 * progress["step"] / progress["steps"]) if progress.get("steps") else None
 

@@ -1,39 +1,37 @@
-"""What the queue's table tells of devices and times: when runs of this installation start and end."""
+"""Forecasts for the table of the queue: when runs of this installation start and end."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-import pandas as pd
-
-from core.analysis.expected import DEVICE_KIND, Expected, Experience, Run, Wish, remaining, timetable, whole
+from core.analysis.expected import Expected, ResourceRequest, SpeedModel, remaining, timetable
 from core.jobs.slots import AUTO, CLUSTER, fits, limit
 from core.system.devices import CPU
 from core.tracking import schema
 from core.tracking.opening import home_id
+from core.tracking.run import Run
 from core.tracking.store import RunStore
 from core.ui.common import reads
 
-DEVICE, HOME = f"tags.{schema.DEVICE}", f"tags.{schema.HOME}"
+
+def own_runs(store: RunStore) -> dict[str, Run]:
+    """Return the runs of this installation by id, newest first."""
+    here = home_id(store.settings)
+    return {run.run_id: run for run in reads.queue_runs() if run.tags.get(schema.HOME) == here}
 
 
-def own_runs(store: RunStore, slots: Sequence[str]) -> pd.DataFrame:
-    """The runs of this installation, by id, with the kind of device each has or will have."""
-    runs = reads.queue_runs()
-    if HOME not in runs:
-        return runs.iloc[:0].set_index("run_id", drop=False)
-    runs = runs[runs[HOME] == home_id(store.settings)].set_index("run_id", drop=False)
-    kinds = [device_kind(run, slots) for run in runs.to_dict("records")]
-    return runs.assign(**{DEVICE_KIND: kinds})
+def speed_model(runs: Mapping[str, Run], slots: Sequence[str]) -> SpeedModel:
+    """Return the times of earlier runs, those on one kind of device apart from those on another."""
+    return SpeedModel(runs.values(), lambda run: device_kind(run, slots))
 
 
 def device_kind(run: Run, slots: Sequence[str]) -> str:
-    """`cpu`, `cluster` or `gpu`: what it trained on, or will by its own choice or the worker's."""
-    device = run.get(DEVICE)
-    if not isinstance(device, str) or run["status"] == schema.SCHEDULED:
+    """Return `cpu`, `cluster` or `gpu`: where a run trained, or will by its own choice or the worker's."""
+    device = run.device
+    if device is None or run.status == schema.SCHEDULED:
         device = wanted_device(run, slots)
         if device == AUTO:
             device = next((slot for slot in slots if fits(slot, AUTO, Counter(slots))), AUTO)
@@ -41,30 +39,31 @@ def device_kind(run: Run, slots: Sequence[str]) -> str:
 
 
 def expectations(
-    runs: pd.DataFrame,
-    running: pd.DataFrame,
-    turn: Sequence[str],
-    slots: Sequence[str],
-    experience: Experience,
+    running: Sequence[Run], waiting: Sequence[Run], slots: Sequence[str], speeds: SpeedModel
 ) -> dict[str, Expected]:
-    """When what runs ends, and what waits starts and ends. turn: ids in the order in which they start."""
+    """Forecast when running runs end, and when waiting ones start and end, by run id.
+
+    Args:
+        waiting: In the order in which they will start.
+        slots: As `core.jobs.slots.slots_of` has them.
+    """
     now = time.time()
-    left = {run_id: remaining(run, experience, now) for run_id, run in running.iterrows()}
-    busy = [(left[run_id], str(run.get(DEVICE)).split(",")) for run_id, run in running.iterrows()]
-    wishes = [wish(run, experience, slots) for run in runs.loc[list(turn)].to_dict("records")]
-    found = dict(zip(turn, timetable(busy, wishes, slots), strict=True))
+    left = {run.run_id: remaining(run, speeds, now) for run in running}
+    busy = [(left[run.run_id], (run.device or "").split(",")) for run in running]
+    requests = [resource_request(run, speeds, slots) for run in waiting]
+    found = {run.run_id: when for run, when in zip(waiting, timetable(busy, requests, slots), strict=True)}
     return found | {run_id: Expected(None, seconds) for run_id, seconds in left.items()}
 
 
-def wish(run: Run, experience: Experience, slots: Sequence[str]) -> Wish:
+def resource_request(run: Run, speeds: SpeedModel, slots: Sequence[str]) -> ResourceRequest:
+    """Return the devices and the time that a waiting run needs."""
     wanted, all_devices = wanted_device(run, slots), Counter(slots)
-    count = min(whole(run.get("params.training.devices"), 1), limit(slots))
+    count = min(run.whole_setting("training.devices", 1), limit(slots))
     serves = partial(fits, wanted=wanted, all_devices=all_devices)
     passes = wanted != AUTO and not fits(wanted, AUTO, all_devices)
-    return Wish(experience.seconds(run), count, serves, passable=wanted != AUTO, passes=passes)
+    return ResourceRequest(speeds.seconds(run), count, serves, passable=wanted != AUTO, passes=passes)
 
 
 def wanted_device(run: Run, slots: Sequence[str]) -> str:
-    """The device that a run was launched for; a cluster chooses for itself, and earlier versions did."""
-    wanted = run.get("params.training.device")
-    return AUTO if not isinstance(wanted, str) or CLUSTER in slots else wanted
+    """Return the device that a run was launched for; `auto` on a cluster, and for runs of older versions."""
+    return AUTO if CLUSTER in slots else run.params.get("training.device", AUTO)

@@ -1,4 +1,4 @@
-"""What can be done with a run on its page: cancel it, let it go on, train it further."""
+"""Actions on the page of a run: cancel, resume, launch again, train further, lock, delete."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from core.jobs.groups import group_of
 from core.launching.extension import OF_A_LENGTH
 from core.launching.launch import cancel, extend, extension, launch, launch_groups, resume
 from core.tracking import schema
+from core.tracking.run import Run
 from core.tracking.run_state import number_of
 from core.tracking.store import RunStore
 from core.ui.common import guard, reads, words
@@ -20,33 +21,27 @@ from core.ui.common.actions import action_button, may_change
 from core.ui.train.form_url import query
 
 
-def run_actions(store: RunStore, run: pd.Series) -> None:
-    """The actions that the run's state allows. run: its row of `reads.runs()`."""
-    if not words.is_ours(run):
+def run_actions(store: RunStore, run: Run) -> None:
+    """Draw the actions that the state of a run allows."""
+    if not run.is_ours:
         return
-    run_id, status = run["run_id"], run["status"]
-    if isinstance(rates := run.get(f"tags.{schema.RATES}"), str):
+    run_id = run.run_id
+    if rates := run.tags.get(schema.RATES):
         st.caption(words.plain(rates))
-    if status in schema.ACTIVE:
+    if run.active:
         cancel_button(store, run)
-    if status in (schema.FAILED, schema.KILLED):
+    if run.status in (schema.FAILED, schema.KILLED):
         if action_button("Resume", key=f"resume-{run_id}", icon=":material/resume:", help=RESUME_HELP):
             attempt(lambda: resume(store, run_id), "In the queue again.")
-        fits = number_of(run.get(f"tags.{schema.FITS}"))
+        fits = number_of(run.tags.get(schema.FITS))
         label = f"Queue again with batches of {fits}"
         if fits is not None and action_button(label, key=f"fits-{run_id}", icon=":material/memory_alt:"):
             smaller = {"training.batch_size": fits, "training.batch_size_is": "total"}
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
-    if status in schema.ENDED and may_change():
+    if run.status in schema.ENDED and may_change():
         again(store, run)
         keep_or_delete(store, run)
-    by_epochs = run.get("params.training.steps", "0") == "0" and not words.is_range_test(run)
-    if (
-        status == schema.FINISHED
-        and by_epochs
-        and may_change()
-        and store.settings.checkpoint(run_id).exists()
-    ):
+    if _can_train_further(store, run):
         with st.popover("Train further", icon=":material/forward:"):
             epochs = st.number_input("Further epochs", 1, value=5, step=1, key=f"further-{run_id}")
             rate, stretch = rate_choice(store, run, int(epochs))
@@ -56,11 +51,24 @@ def run_actions(store: RunStore, run: pd.Series) -> None:
                 )
 
 
-def rate_choice(store: RunStore, run: pd.Series, epochs: int) -> tuple[float | None, bool]:
-    """Ask how the learning rate goes on where the schedule ended: a constant rate, or stretched."""
-    if run.get("params.schedule.name") not in OF_A_LENGTH:
+def _can_train_further(store: RunStore, run: Run) -> bool:
+    by_epochs = not run.whole_setting("training.steps") and not run.is_range_test
+    finished = run.status == schema.FINISHED and by_epochs
+    return finished and may_change() and store.settings.checkpoint(run.run_id).exists()
+
+
+def rate_choice(store: RunStore, run: Run, epochs: int) -> tuple[float | None, bool]:
+    """Ask for the learning rate after the end of the schedule.
+
+    Args:
+        epochs: How many further ones are asked for.
+
+    Returns:
+        A constant rate, or None; and whether the schedule is stretched instead.
+    """
+    if run.params.get("schedule.name") not in OF_A_LENGTH:
         return None, False
-    run_id = run["run_id"]
+    run_id = run.run_id
     with suppress(FileNotFoundError, ValueError):  # then the launch says what is missing
         config = store.config(run_id)
         further = extension(config, store.read.last_step(run_id), epochs)
@@ -75,10 +83,10 @@ def rate_choice(store: RunStore, run: pd.Series, epochs: int) -> tuple[float | N
     return None, False
 
 
-def keep_or_delete(store: RunStore, run: pd.Series) -> None:
-    """Lock a run that is worth keeping, or delete it, alone or with its group, after a question."""
-    run_id, name = run["run_id"], words.plain(run["name"])
-    if isinstance(run.get(f"tags.{schema.LOCKED}"), str):
+def keep_or_delete(store: RunStore, run: Run) -> None:
+    """Draw the buttons that lock a run, or delete it or its group after a confirmation."""
+    run_id, name = run.run_id, words.plain(run.name)
+    if run.locked:
         if st.button("Unlock", key=f"unlock-{run_id}", icon=":material/lock:", help=LOCK_HELP):
             attempt(lambda: deletion.unlock(store, [run_id]), "The run can be deleted again.")
         return
@@ -88,17 +96,17 @@ def keep_or_delete(store: RunStore, run: pd.Series) -> None:
         st.markdown(f"Delete **{name}** for good? {DELETE_WORDS}")
         if st.button("Delete this run", key=f"delete-{run_id}", type="primary"):
             delete(store, [run_id])
-        parent = run.get(f"tags.{schema.PARENT}")
-        if isinstance(parent, str):
+        if run.parent is not None:
             label = "Delete its whole group"
             if st.button(label, key=f"delete-group-{run_id}", help="All repeats over seeds and folds."):
-                delete(store, [parent])
+                delete(store, [run.parent])
 
 
 def delete_many(store: RunStore, runs: pd.DataFrame) -> None:
-    """Delete several runs after a question; nothing where none is chosen or the server is read-only.
+    """Draw the button that deletes several runs after a confirmation; none on a read-only server.
 
-    runs: their rows of `reads.runs()`.
+    Args:
+        runs: Their rows of `reads.runs()`; empty where none is selected.
     """
     if runs.empty or not may_change():
         return
@@ -111,7 +119,7 @@ def delete_many(store: RunStore, runs: pd.DataFrame) -> None:
 
 
 def delete(store: RunStore, run_ids: list[str]) -> None:
-    """Delete runs or groups; a refusal is shown in its words, and nothing is deleted then."""
+    """Delete runs or groups. Where one may not be deleted, say why and delete nothing."""
     with guard.said():
         found = deletion.delete(store, run_ids)
         st.toast(f"Deleted {words.count(found.run_ids)}.", icon=":material/check:")
@@ -125,21 +133,21 @@ def delete(store: RunStore, run_ids: list[str]) -> None:
         st.rerun()
 
 
-NAMED = 5  # runs named in the question before a deletion
+NAMED = 5  # runs named in the confirmation of a deletion
 LOCK_HELP = "A locked run cannot be deleted, neither here nor on the command line."
 DELETE_WORDS = "Its model, predictions, curves, checkpoint and log go too. This cannot be undone."
 
 
-def again(store: RunStore, run: pd.Series) -> None:
-    """The same once more, alone or with its whole group, or with changes in the form."""
-    run_id, parent = run["run_id"], run.get(f"tags.{schema.PARENT}")
+def again(store: RunStore, run: Run) -> None:
+    """Draw the buttons that launch a run or its group again, or open the form with its settings."""
+    run_id, parent = run.run_id, run.parent
     if st.button("Launch again", key=f"again-{run_id}", icon=":material/replay:"):
         attempt(lambda: launch([store.config(run_id)]), "A new run is in the queue.")
-    if isinstance(parent, str) and st.button(
+    if parent is not None and st.button(
         "Launch its group again", key=f"group-{run_id}", icon=":material/repeat:"
     ):
         attempt(lambda: launch_groups([group_of(store, parent)]), "A new group is in the queue.")
-    with suppress(FileNotFoundError, ValueError):  # what is gone, or not as it was, cannot be changed
+    with suppress(FileNotFoundError, ValueError):  # its files are gone or damaged
         st.page_link(
             "pages/2_Train.py",
             label="Edit and launch",
@@ -152,7 +160,7 @@ RESUME_HELP = "It continues from its last checkpoint, or starts again where it h
 
 
 def attempt(action: Callable[[], object], done: str) -> None:
-    """Do something to runs; a refusal is shown in its words."""
+    """Act on runs and say that it is done, or why it was refused."""
     with guard.said():
         action()
         st.toast(done, icon=":material/check:")
@@ -160,17 +168,17 @@ def attempt(action: Callable[[], object], done: str) -> None:
         st.rerun()
 
 
-def cancel_button(store: RunStore, run: pd.Series) -> None:
-    """Ends a run on a click; shown while there is something to end."""
-    if run["status"] not in schema.ACTIVE or not words.is_ours(run):
+def cancel_button(store: RunStore, run: Run) -> None:
+    """Draw the button that cancels a run, while there is something to cancel."""
+    if not (run.active and run.is_ours):
         return
-    if run["status"] == schema.RUNNING and words.progress(run).get("phase") == schema.SAVED:
+    if run.status == schema.RUNNING and words.progress(run).get("phase") == schema.SAVED:
         return
-    asked = isinstance(run.get(f"tags.{schema.CANCEL}"), str)
+    asked = run.cancel_requested
     label = "Cancelling" if asked else "Cancel"
-    if action_button(label, key=f"cancel-{run['run_id']}", icon=":material/stop_circle:", disabled=asked):
+    if action_button(label, key=f"cancel-{run.run_id}", icon=":material/stop_circle:", disabled=asked):
         with guard.said():
-            cancel(store, run["run_id"])
-            st.toast(f"Asked {words.plain(run['name'])} to end.")
+            cancel(store, run.run_id)
+            st.toast(f"Asked {words.plain(run.name)} to end.")
             reads.forget_runs()
             st.rerun(scope="fragment")

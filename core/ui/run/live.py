@@ -1,12 +1,11 @@
-"""Parts of pages that renew themselves; nothing else on the page runs again or flickers."""
+"""Fragments that renew themselves: the queue in short, and a run while it trains."""
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from core.analysis import health
-from core.analysis.repeats import PARENT, repeats
+from core.analysis.repeats import repeats
 from core.figures import learning_curves, system_use
 from core.jobs import queue
 from core.jobs.groups import Group
@@ -14,6 +13,7 @@ from core.jobs.logs import read_log
 from core.launching.launch import launch_groups
 from core.system.units import duration
 from core.tracking import schema
+from core.tracking.run import Run
 from core.tracking.store import RunStore
 from core.ui.common import guard, reads, words
 from core.ui.common.chart import chart
@@ -30,21 +30,20 @@ def state_badge(status: str) -> None:
     st.badge(word, color=colour, icon=icon)  # type: ignore[arg-type]
 
 
-def trouble_badges(run: pd.Series) -> None:
-    """A badge for each kind of trouble of a run, beside its state; none where all is well."""
+def trouble_badges(run: Run) -> None:
+    """Draw a badge per kind of trouble of a run; none where all is well."""
     for kind, sentence in {one.kind: one.sentence for one in health.troubles(run)}.items():
         st.badge(kind, color="red", icon=":material/warning:", help=words.plain(sentence))
 
 
-def progress_bar(run: pd.Series) -> None:
-    """How far a run is, how fast, and how long it will still take. run: its row of `reads.runs()`."""
-    if not words.is_ours(run):
+def progress_bar(run: Run) -> None:
+    """Draw how far a run is, how fast it trains, and how long it will still take."""
+    if not run.is_ours:
         st.caption("Another program logs this run; it reports no progress.")
         return
-    if run["status"] == schema.SCHEDULED:
-        held = isinstance(run.get(f"tags.{schema.HELD}"), str)
-        waits = "held in the queue" if held else "waiting in the queue"
-        st.progress(0.0, text=f"{waits} · submitted {words.ago(run['started'])}")
+    if run.status == schema.SCHEDULED:
+        waits = "held in the queue" if run.held else "waiting in the queue"
+        st.progress(0.0, text=f"{waits} · submitted {words.ago(run.started)}")
         return
     progress = words.progress(run)
     phase = progress.get("phase", "starting")
@@ -65,37 +64,38 @@ def progress_bar(run: pd.Series) -> None:
 
 @guard.fragment(run_every=LIVE_S)
 def await_first_run() -> None:
-    """Runs the page again once somebody, somewhere, has launched the first run."""
+    """Run the page again once the first run was launched, here or elsewhere."""
     if len(reads.runs()):
         st.rerun()
 
 
 @st.fragment(run_every=LIVE_S)
 def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) -> None:
-    """What runs, and what of all that waits will run next.
+    """Draw the running runs, and those that will start next.
 
-    narrow: bars below the names. follow: the whole page runs again when a run changes its state, for pages
-    that show more of it; never for one with a form.
+    Args:
+        narrow: Bars below the names.
+        follow: Run the whole page again when a run changes its state, for pages that show more of it; never
+            for one with a form.
     """
     with guard.said():
         _queue_panel(store, narrow, follow)
 
 
 def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
-    runs = reads.queue_runs()
-    active = runs[runs["status"].isin(schema.ACTIVE)].iloc[::-1]
-    states = dict(zip(active["run_id"], active["status"], strict=True))
+    active = [run for run in reversed(reads.queue_runs()) if run.active]
+    states = {run.run_id: run.status for run in active}
     before = st.session_state.get("queue-states", states)
     st.session_state["queue-states"] = states
     if follow and states != before:
         st.rerun()
     st.subheader("Running and queued")
-    if active.empty:
+    if not active:
         st.caption("Nothing runs and nothing waits.")
         return
-    waits = active["status"] == schema.SCHEDULED
-    waiting = next_first(active[waits])
-    for _, run in pd.concat([active[~waits], waiting.head(NEXT)]).iterrows():
+    running = [run for run in active if run.status == schema.RUNNING]
+    waiting = queue.in_order([run for run in active if run.status == schema.SCHEDULED])
+    for run in [*running, *waiting[:NEXT]]:
         with st.container(border=True):
             if narrow:
                 run_link(run)
@@ -114,25 +114,19 @@ def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
         st.page_link("pages/6_Queue.py", label=label, icon=":material/low_priority:")
 
 
-def next_first(waiting: pd.DataFrame) -> pd.DataFrame:
-    """Runs that wait, those submitted first coming first, in the order in which they will start."""
-    tags = waiting.get(f"tags.{schema.PRIORITY}", pd.Series(index=waiting.index, dtype=object))
-    return waiting.loc[tags.map(queue.priority_of).sort_values(ascending=False, kind="stable").index]
-
-
-def run_link(run: pd.Series) -> None:
+def run_link(run: Run) -> None:
     """A link to the run's page."""
     st.page_link(
         "pages/4_Run.py",
-        label=words.plain(words.run_name(run["name"])),
+        label=words.plain(words.run_name(run.name)),
         icon=":material/monitoring:",
-        query_params={"run": run["run_id"]},
+        query_params={"run": run.run_id},
     )
 
 
 def run_panel(store: RunStore, run_id: str) -> None:
-    """Progress, curves and log of one run; lively while it is active."""
-    active = reads.run(run_id)["status"] in schema.ACTIVE
+    """Draw progress, curves and log of one run; renewed every second while it is active."""
+    active = reads.run(run_id).active
     st.fragment(_run_panel, run_every=LIVE_S if active else None)(store, run_id, active)
 
 
@@ -143,10 +137,10 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
 
 def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
     run = reads.run(run_id)
-    if was_active and run["status"] not in schema.ACTIVE:
+    if was_active and not run.active:
         st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
     with st.container(horizontal=True, vertical_alignment="center"):
-        state_badge(run["status"])
+        state_badge(run.status)
         trouble_badges(run)
         submitted(run)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -155,19 +149,9 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
     # comes and goes above them.
     with st.container():
         group_line(run)
-        if run["status"] in schema.ACTIVE:
+        if run.active:
             progress_bar(run)
-        unchecked = run.get(f"tags.{schema.LEAK_UNCHECKED}")
-        if isinstance(unchecked, str):
-            st.caption(f"Not all images that its starting weights saw are known. {words.plain(unchecked)}")
-        failure = run.get(f"tags.{schema.FAILURE}")
-        if isinstance(failure, str):
-            st.error(words.plain(failure), icon=":material/error:")
-        left_out = run.get(f"tags.{schema.NOT_LOGGED}")
-        if isinstance(left_out, str):
-            st.warning(
-                f"Not everything could be logged. {words.plain(left_out)}", icon=":material/cloud_alert:"
-            )
+        _problems(run)
     with st.container():
         _curves(run)
     with st.expander("Machine", icon=":material/memory:"):
@@ -175,42 +159,53 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         if uses:
             chart(system_use.draw(uses), f"machine-{run_id}")
         else:
-            active = run["status"] in schema.ACTIVE
-            st.caption(MACHINE_LATER if active else "The use of the machine was not recorded.")
+            st.caption(MACHINE_LATER if run.active else "The use of the machine was not recorded.")
     log = read_log(store, run_id)
-    with st.expander("Log", expanded=run["status"] != schema.FINISHED, icon=":material/notes:"):
-        nothing = "nothing printed yet" if run["status"] in schema.ACTIVE else "no log was kept"
+    with st.expander("Log", expanded=run.status != schema.FINISHED, icon=":material/notes:"):
+        nothing = "nothing printed yet" if run.active else "no log was kept"
         st.code("\n".join(log.splitlines()[-SHOWN_LOG_LINES:]) or nothing, language=None)
+
+
+def _problems(run: Run) -> None:
+    """What the run said of starting weights, of its failure, and of what the store did not take."""
+    if unchecked := run.tags.get(schema.LEAK_UNCHECKED):
+        st.caption(f"Some images that its starting weights saw are not known. {words.plain(unchecked)}")
+    if failure := run.tags.get(schema.FAILURE):
+        st.error(words.plain(failure), icon=":material/error:")
+    if not_logged := run.tags.get(schema.NOT_LOGGED):
+        st.warning(
+            f"Not everything could be logged. {words.plain(not_logged)}", icon=":material/cloud_alert:"
+        )
 
 
 MACHINE_LATER = "The use of the machine is recorded from the first training step on."
 
 
 @st.fragment(run_every=AGE_S)
-def submitted(run: pd.Series) -> None:
-    """How long ago a run was submitted; renews itself."""
-    st.caption(f"submitted {words.ago(run['started'])}")
+def submitted(run: Run) -> None:
+    """Draw how long ago a run was submitted; renewed every 20 s."""
+    st.caption(f"submitted {words.ago(run.started)}")
 
 
-def _curves(run: pd.Series) -> None:
-    history = reads.history([run["run_id"]])
+def _curves(run: Run) -> None:
+    history = reads.history([run.run_id])
     if history.empty:
         return
     style = reads.style_of(run)
     for column, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
         with column:
-            chart(learning_curves.draw_run(history, style, metric), f"{metric}-{run['run_id']}")
+            chart(learning_curves.draw_run(history, style, metric), f"{metric}-{run.run_id}")
 
 
-def group_line(run: pd.Series) -> None:
-    """Of a run that is one of several repeats: what these came to so far."""
-    parent = run.get(PARENT)
-    if not isinstance(parent, str):
+def group_line(run: Run) -> None:
+    """Draw the mean test accuracy of the repeats that a run is one of; nothing for a run without any."""
+    if run.parent is None:
         return
-    found = repeats(reads.runs()).set_index("group")
-    if parent not in found.index:
+    found = repeats(reads.runs())
+    found = found[found["group"] == run.parent]
+    if found.empty:
         return
-    row = found.loc[parent]
+    row = found.iloc[0]
     if not row["finished"]:
         st.caption(f"One of {row['runs']} repeats, of which none has finished.")
         return
@@ -223,7 +218,7 @@ def group_line(run: pd.Series) -> None:
 
 
 def launch_all(groups: list[Group], tags: dict[str, str] | None = None) -> list[str]:
-    """Launch from a page: a refusal is shown in its words, nothing is written then and [] returned."""
+    """Launch runs and return their ids; where they are refused, say why, write nothing and return []."""
     with guard.said():
         return launch_groups(groups, tags)
     return []

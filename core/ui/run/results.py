@@ -1,10 +1,9 @@
-"""What a finished run came to: figures, confusion matrix, the images it got wrong."""
+"""Results of a run: remarks, scores, confusion matrix, worst mistakes, settings."""
 
 from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,11 +13,12 @@ from core.analysis.calibration import calibration
 from core.analysis.mistakes import confusion_matrix, probabilities, worst_mistakes
 from core.analysis.rate_range import points, suggestion
 from core.analysis.scores import per_class
-from core.analysis.values import number, text, validation_accuracy
+from core.analysis.values import validation_accuracy
 from core.figures import confusion
 from core.figures import rate_range as rate_range_figure
 from core.tracking import frames, schema
 from core.tracking.errors import DamagedArtifact
+from core.tracking.run import Run
 from core.tracking.store import RunStore
 from core.ui.common import reads, words
 from core.ui.common.chart import chart
@@ -34,14 +34,12 @@ MORE_SCORES = (
 )
 
 
-def warnings(run: pd.Series) -> None:
-    """What is wrong with the run, first of all: a diverged run looks like any other in its figures."""
+def warnings(run: Run) -> None:
+    """Say what is wrong with the run, before its figures: those of a diverged run look like any other's."""
     found = health.troubles(run)
-    if run["status"] == schema.FINISHED and not {one.kind for one in found} & set(health.LEARNED_NOTHING):
-        with suppress(
-            FileNotFoundError, DamagedArtifact
-        ):  # runs of older versions: told by what they predicted
-            table = reads.predictions(run["run_id"])
+    if run.status == schema.FINISHED and not {one.kind for one in found} & set(health.LEARNED_NOTHING):
+        with suppress(FileNotFoundError, DamagedArtifact):  # older runs: by their predictions
+            table = reads.predictions(run.run_id)
             found += health.of_predictions(probabilities(table), table["label"].to_numpy())
     if (note := losses.sentence(run)) is not None:
         st.caption(f":material/info: {note}")
@@ -49,43 +47,41 @@ def warnings(run: pd.Series) -> None:
         st.warning(words.plain(one.sentence), icon=":material/warning:")
 
 
-def headline(run: pd.Series) -> None:
-    """The figures that people ask for first; nothing where none was logged, as by another program."""
-    if not any(pd.notna(run.get(f"metrics.{name}")) for name in HEADLINE):
+def headline(run: Run) -> None:
+    """Draw the scores and costs; nothing where none was logged, as by another program."""
+    if run.metrics.keys().isdisjoint(HEADLINE):
         return
     st.subheader("Result")
     accuracy, validation, parameters, latency, seconds = st.columns(5)
-    accuracy.metric("Test accuracy", words.percent(run.get("metrics.test_accuracy")))
-    last = run["last_epoch"]
-    kept = last if text(run, "params.training.keep") == "last" else number(run, "metrics.best_epoch")
-    epoch = "" if math.isnan(kept) else f", epoch {kept:.0f} of {last:.0f}"
+    accuracy.metric("Test accuracy", words.percent(run.metrics.get("test_accuracy")))
+    kept = run.last_epoch if run.keeps_last else run.metrics.get("best_epoch")
+    epoch = "" if kept is None else f", epoch {kept:.0f} of {run.last_epoch}"
     validation.metric(f"Validation{epoch}", words.percent(validation_accuracy(run)))
-    parameters.metric("Parameters", _number(run.get("metrics.parameters"), "{:,.0f}"))
-    latency.metric("Latency, one image", _number(run.get("metrics.latency_ms"), "{:.1f} ms"))
-    seconds.metric("Training took", _number(run.get("metrics.train_seconds"), "{:.1f} s"))
+    parameters.metric("Parameters", _number(run, "parameters", "{:,.0f}"))
+    latency.metric("Latency, one image", _number(run, "latency_ms", "{:.1f} ms"))
+    seconds.metric("Training took", _number(run, "train_seconds", "{:.1f} s"))
     columns = st.columns(5)
     for column, (name, label, help_text) in zip(columns[:4], MORE_SCORES, strict=True):
-        column.metric(label, _number(run.get(f"metrics.{name}"), "{:.4f}"), help=help_text)
+        column.metric(label, _number(run, name, "{:.4f}"), help=help_text)
     with columns[4]:
         _calibration(run)
-    saved = text(run, f"tags.{schema.KEPT}")
-    if saved is not None:
+    if saved := run.tags.get(schema.KEPT):
         st.caption(
             f"The saved model has the weights of epoch {saved}; the test set was evaluated once, with them."
         )
 
 
-def _calibration(run: pd.Series) -> None:
-    """The calibration error with its noise floor; measured from the predictions of older runs."""
-    error = number(run, "metrics.test_calibration_error")
-    floor = number(run, "metrics.test_calibration_floor")
-    if math.isnan(error):
+def _calibration(run: Run) -> None:
+    """Draw the calibration error with its noise floor; of older runs it is computed from the predictions."""
+    error = run.metrics.get("test_calibration_error")
+    floor = run.metrics.get("test_calibration_floor", math.nan)
+    if error is None:
         with suppress(FileNotFoundError, DamagedArtifact):
-            table = reads.predictions(run["run_id"])
+            table = reads.predictions(run.run_id)
             found = calibration(probabilities(table), table["label"].to_numpy())
             error, floor = found.error, found.floor
-    if math.isnan(error):
-        st.metric("ECE", _number(run.get("metrics.test_ece"), "{:.4f}"), help=OLD_CALIBRATION_HELP)
+    if error is None or math.isnan(error):
+        st.metric("ECE", _number(run, "test_ece", "{:.4f}"), help=OLD_CALIBRATION_HELP)
         return
     st.metric("Calibration error", f"{error:.4f}", help=CALIBRATION_HELP)
     meaning = "no evidence of bad calibration" if error <= floor else "above it: badly calibrated"
@@ -103,11 +99,11 @@ OLD_CALIBRATION_HELP = (
 )
 
 
-def mistakes(store: RunStore, run: pd.Series) -> None:
-    """Confusion matrix and the surest mistakes; says so when there is nothing to read them from."""
+def mistakes(store: RunStore, run: Run) -> None:
+    """Draw the confusion matrix and the most confident mistakes, or say why they cannot be read."""
     try:
-        predictions = reads.predictions(run["run_id"])
-        data = store.read_json(run["run_id"], schema.DATA, ("name", "fingerprint", "classes"))
+        predictions = reads.predictions(run.run_id)
+        data = store.read_json(run.run_id, schema.DATA, ("name", "fingerprint", "classes"))
     except FileNotFoundError:
         st.info("This run has no test predictions.", icon=":material/info:")
         return
@@ -115,7 +111,7 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
         st.error(words.plain(str(error)), icon=":material/broken_image:")
         return
     classes = data["classes"]
-    chart(confusion.draw(confusion_matrix(predictions), classes), f"confusion-{run['run_id']}")
+    chart(confusion.draw(confusion_matrix(predictions), classes), f"confusion-{run.run_id}")
     with st.expander("Precision and recall by class", icon=":material/target:"):
         st.dataframe(
             per_class(probabilities(predictions), predictions["label"].to_numpy(), classes),
@@ -146,30 +142,30 @@ def mistakes(store: RunStore, run: pd.Series) -> None:
     image_grid([dataset.images[index] for index in wrong["index"]], captions)
 
 
-def rate_range(store: RunStore, run: pd.Series) -> None:
-    """What a learning-rate range test came to."""
-    rates, losses = points(frames.histories(store, [run["run_id"]], schema.RANGE_METRICS))
+def rate_range(store: RunStore, run: Run) -> None:
+    """Draw the losses of a learning-rate range test over its rates, and suggest a rate."""
+    rates, losses = points(frames.histories(store, [run.run_id], schema.RANGE_METRICS))
     if not len(rates):
         return
     suggested = suggestion(rates, losses)
     st.subheader("Learning-rate range test")
-    chart(rate_range_figure.draw(rates, losses, suggested), f"range-{run['run_id']}")
+    chart(rate_range_figure.draw(rates, losses, suggested), f"range-{run.run_id}")
     if suggested:
         st.caption(
             f"The loss falls fastest at a rate of about {suggested:.2g}; "
             "choose a lower one, such as a third of it."
         )
-    elif run["status"] not in schema.ACTIVE:
+    elif not run.active:
         st.caption("The loss never fell: try higher rates, more steps or another optimizer.")
 
 
-def settings(run: pd.Series) -> None:
-    """Every setting by its dotted name."""
-    params = run[[column for column in run.index if column.startswith("params.")]].dropna()
-    table = pd.DataFrame({"setting": params.index.str.removeprefix("params."), "value": params.to_numpy()})
+def settings(run: Run) -> None:
+    """Draw a table of every setting by its dotted name."""
+    table = pd.DataFrame({"setting": list(run.params), "value": list(run.params.values())})
     st.dataframe(table, hide_index=True)
-    st.caption(f"run id {run['run_id']}")
+    st.caption(f"run id {run.run_id}")
 
 
-def _number(value: Any, form: str) -> str:
-    return "–" if value is None or pd.isna(value) else form.format(float(value))
+def _number(run: Run, metric: str, form: str) -> str:
+    """A metric in a format string; a dash where it was not logged."""
+    return form.format(run.metrics[metric]) if metric in run.metrics else "–"

@@ -7,7 +7,7 @@ import pandas as pd
 from core.config import ExperimentConfig
 from core.config.learning import default_momentum
 from core.experiment.pretrained import RUN
-from core.ui.common.words import run_label
+from core.ui.common.words import run_labels
 from core.ui.train.augmentation import PREPROCESSING_WORDS, TEST_TIME_WORDS
 from core.ui.train.data_choices import IMBALANCE_WORDS, KEEP_TOGETHER_WORDS
 
@@ -59,8 +59,8 @@ def _weights(source: str, runs: pd.DataFrame | None) -> dict[str, str]:
         return {"weights": source}
     if source.startswith(RUN):
         run_id = source.removeprefix(RUN)
-        rows = [] if runs is None else [run for _, run in runs.iterrows() if run["run_id"].startswith(run_id)]
-        return {"weights": "run", "weights_run": run_label(rows[0]) if rows else run_id}
+        labels = {} if runs is None else run_labels(runs[runs["run_id"].str.startswith(run_id)])
+        return {"weights": "run", "weights_run": next(iter(labels.values()), run_id)}
     return {"weights": "file", "weights_file": source}
 
 

@@ -17,7 +17,7 @@ from core.system.settings import Settings, get_settings
 from core.ui.common import reads, words
 from core.ui.common.fields import URL
 from core.ui.common.visitor import visitor
-from core.ui.common.words import run_label
+from core.ui.common.words import run_labels
 
 SOURCES = ("none", "imagenet", "run", "file")
 
@@ -76,8 +76,7 @@ def transfer_settings() -> dict[str, Any]:
 
 def _weights(source: str, column: Any) -> str:
     if source == "run":
-        finished = reads.finished_runs()
-        labels = {run["run_id"]: run_label(run) for _, run in finished.iterrows()}
+        labels = run_labels(reads.finished_runs())
         _follow_older_address(labels)
         run_id = column.selectbox(
             "Run", list(labels), format_func=labels.__getitem__, key="weights_run", bind=URL
