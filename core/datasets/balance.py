@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.datasets.splits import shuffled
+from core.datasets.shuffle import shuffled
 
 
 def imbalance(classes: Sequence[str], counts: Sequence[int]) -> str:

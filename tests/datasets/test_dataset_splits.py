@@ -11,7 +11,8 @@ import pytest
 
 from core import datasets
 from core.datasets.records import DatasetInfo, ImageDataset
-from core.datasets.splits import Split, hold_out, shuffled, split
+from core.datasets.shuffle import shuffled
+from core.datasets.splits import Split, hold_out, split
 
 
 def dataset(
