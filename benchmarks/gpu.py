@@ -29,6 +29,9 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from core.datasets.drafts import draft
+from core.datasets.store_write import write_arrays
+
 if (
     __name__ == "__main__"
     and "KERAS_BACKEND" not in os.environ
@@ -360,18 +363,16 @@ def speed_config(model: str, scale: Scale) -> ExperimentConfig:
 
 def random_images(name: str, count: int, side: int, test: int = 0) -> Any:
     """Make a dataset of random pixels with ten classes; its last `test` images are the test set."""
-    from core.datasets import DatasetInfo, store
+    from core.datasets import DatasetInfo
     from core.datasets.records import Arrays
 
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     labels = np.arange(count) % 10
     subsets = (np.arange(count) >= count - test).astype(np.int8) * SUBSETS.index("test")
-    with store.draft(name, overwrite=True) as folder:
+    with draft(name, overwrite=True) as folder:
         info = DatasetInfo(name, "Random pixels", (side, side, 3), tuple(map(str, range(10))), {})
-        return store.write_arrays(
-            folder, info, Arrays(images, labels, subsets, [str(row) for row in range(count)])
-        )
+        return write_arrays(folder, info, Arrays(images, labels, subsets, [str(row) for row in range(count)]))
 
 
 def measure(config: ExperimentConfig) -> Measured:

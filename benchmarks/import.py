@@ -34,6 +34,9 @@ import numpy as np
 import psutil
 from PIL import Image, ImageOps
 
+from core.datasets.digests import fingerprint, pixel_digest
+from core.datasets.store_write import write_index
+
 SAMPLE_S = 0.2  # looking for children goes through all processes: more often would be felt
 
 
@@ -135,7 +138,6 @@ def run_import(archive: Path, folder: Path) -> np.ndarray:
 
 def loop(archive: Path, folder: Path) -> np.ndarray:
     """The same work as a single-process loop over Pillow."""
-    from core.datasets import store
 
     with zipfile.ZipFile(archive) as file:
         names = sorted(
@@ -158,12 +160,12 @@ def loop(archive: Path, folder: Path) -> np.ndarray:
                 if image.size != (width, height):
                     image = image.resize((width, height), Image.Resampling.BICUBIC)
                 images[row] = np.asarray(image).reshape(shape[1:])
-            digests.append(store.pixel_digest(np.ascontiguousarray(images[row])))
+            digests.append(pixel_digest(np.ascontiguousarray(images[row])))
             labels.append(name.split("/")[-2])
     classes, codes = np.unique(labels, return_inverse=True)
     subsets = np.array([0 if name.startswith("train") else 2 for name in names], np.int8)
-    store.fingerprint((height, width, channels), classes.tolist(), codes, subsets, digests)
-    store.write_index(
+    fingerprint((height, width, channels), classes.tolist(), codes, subsets, digests)
+    write_index(
         folder, labels=codes, subsets=subsets, source_names=names, groups=None, sizes=sizes, digests=digests
     )
     images.flush()

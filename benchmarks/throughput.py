@@ -31,8 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from core.config import ExperimentConfig
-from core.datasets import DatasetInfo
-from core.datasets import store as datasets
+from core.datasets import DatasetInfo, drafts, store_write
 from core.datasets.records import Arrays
 from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
@@ -113,9 +112,9 @@ def compare(case: Case, rounds: int, folder: Path) -> None:
     np.savez(folder / f"{case.net}.npz", images=images, labels=labels)
     classes = tuple(map(str, range(10)))
     subsets, names = np.zeros(case.images, np.int8), [str(row) for row in range(case.images)]
-    with datasets.draft(case.net, overwrite=True) as draft:
+    with drafts.draft(case.net, overwrite=True) as draft:
         info = DatasetInfo(case.net, "Random pixels", case.shape, classes, {})
-        datasets.write_arrays(draft, info, Arrays(images, labels, subsets, names))
+        store_write.write_arrays(draft, info, Arrays(images, labels, subsets, names))
     found: dict[str, list[dict[str, float]]] = {"script": [], "run": [], "augmented": []}
     for number in range(rounds):
         for way in sorted(found, reverse=number % 2 == 1):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.datasets import edits, store
+from core.datasets.drafts import NameTaken, draft
 from core.datasets.grey import as_grey
 from core.datasets.records import (
     LEFT_OUT,
@@ -25,6 +26,7 @@ from core.datasets.records import (
     Problem,
     Source,
 )
+from core.datasets.store_write import write_arrays
 from core.registry import Registry, UnknownName
 from core.system.settings import get_settings
 
@@ -119,7 +121,7 @@ def prepare(name: str) -> DatasetInfo:
         return store.read_info(name)
     if not source.embedded:
         get_settings().require_trainer("download datasets")
-    with suppress(store.NameTaken):  # another process prepared the same source meanwhile
+    with suppress(NameTaken):  # another process prepared the same source meanwhile
         _write(source, overwrite=False)
     return store.read_info(name)
 
@@ -136,8 +138,8 @@ def _write(source: Source, *, overwrite: bool) -> None:
     """Write a source's prepared form. Raises DatasetError when it cannot be had or written, NameTaken."""
     arrays = source.read()
     try:
-        with store.draft(source.name, overwrite=overwrite) as folder:
-            store.write_arrays(folder, _announced(source), arrays)
+        with draft(source.name, overwrite=overwrite) as folder:
+            write_arrays(folder, _announced(source), arrays)
             if store.has_edits(source.name):
                 shutil.copyfile(store.folder_of(source.name) / edits.EDITS, folder / edits.EDITS)
     except OSError as error:

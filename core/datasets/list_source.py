@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.datasets import list_tables, tables
+from core.datasets import list_tables
 from core.datasets.archive import list_archive
 from core.datasets.detection import detection_format, has_classes
 from core.datasets.layout import (
@@ -24,6 +24,9 @@ from core.datasets.lookup import Files
 from core.datasets.name_encoding import Guess
 from core.datasets.reader import Where
 from core.datasets.records import Problem
+from core.datasets.table_choice import Unused
+from core.datasets.table_records import TableRefused
+from core.datasets.tables import SUFFIXES
 from core.datasets.walk import Fence, Walk, file_refusal, walk
 
 MISSING = "is not in the folder"
@@ -60,7 +63,7 @@ def list_source(
     Raises ArchiveRefused, LayoutRefused or TableRefused when it makes no dataset as a whole.
     """
     wanted = columns or {}
-    if path.is_file() and path.suffix.lower() in tables.SUFFIXES:
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
         return _from_one_table(path, wanted, encoding, links)
     walked = walk(path, links) if path.is_dir() else None
     found, problems, notes, guess = _found(path, encoding, walked)
@@ -95,7 +98,7 @@ def _from_one_table(
     found: dict[str, Where] = {path.name: path.name}
     listing, unused = list_tables.list_tables(root, path.name, found, files, wanted, encoding, refused)
     if listing is None:
-        raise tables.TableRefused(f"The table {unused[0].name} cannot be used: {unused[0].reason}")
+        raise TableRefused(f"The table {unused[0].name} cannot be used: {unused[0].reason}")
     return listing
 
 
@@ -134,7 +137,7 @@ def _without_boxes(
     root: Path,
     found: list[tuple[str, Where]],
     problems: list[Problem],
-    unused: Sequence[list_tables.Unused],
+    unused: Sequence[Unused],
     walked: Walk | None,
 ) -> Listing:
     """The images by their folders. Raises LayoutRefused for a dataset for object detection."""
@@ -160,7 +163,7 @@ def _from_folders(
     root: Path,
     found: list[tuple[str, Where]],
     problems: list[Problem],
-    unused: Sequence[list_tables.Unused],
+    unused: Sequence[Unused],
     walked: Walk | None,
 ) -> Listing:
     """The images by their folders. unused: tables that do not name them. walked: of a folder."""

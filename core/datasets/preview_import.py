@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.datasets.importer import list_for_import
+from core.datasets.import_source import list_for_import
 from core.datasets.listing import class_order
 from core.datasets.name_encoding import Guess
 from core.datasets.records import SUBSETS, Problem

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from core import datasets
-from core.datasets import importer, store
+from core.datasets import drafts, import_notes, store
+from core.datasets.drafts import DRAFT, REPLACED, draft
 from core.datasets.importer import ImportCancelled, ImportRefused, import_images, remove
 from core.registry import UnknownName
 from core.system.settings import PROGRAM, NotAllowed, get_settings
@@ -67,7 +68,7 @@ def test_a_killed_import_leaves_nothing_that_lasts(photos, home, nothing_written
     )
     killed = subprocess.run([sys.executable, "-c", started, str(photos.root)], cwd=PROGRAM, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert list((home / "datasets").glob(store.DRAFT + "*"))
+    assert list((home / "datasets").glob(DRAFT + "*"))
     assert "x" not in datasets.names()
     import_images("y", photos.root)
     assert store.stored_names() == ["y"]
@@ -100,7 +101,7 @@ def test_workers_end_with_the_process_that_started_them(photos):
 
 def test_a_sweep_spares_an_import_that_is_running(photos):
     photos.pair()
-    with store.draft("slow", overwrite=False) as folder:
+    with draft("slow", overwrite=False) as folder:
         import_images("quick", photos.root)
         assert folder.is_dir()
         (folder / store.MANIFEST).write_text("{}")
@@ -110,7 +111,7 @@ def test_a_sweep_spares_an_import_that_is_running(photos):
 def test_a_replacement_killed_halfway_brings_the_old_dataset_back(photos, home):
     photos.pair()
     first = import_images("x", photos.root)
-    (home / "datasets" / "x").rename(home / "datasets" / (store.REPLACED + "x"))
+    (home / "datasets" / "x").rename(home / "datasets" / (REPLACED + "x"))
     import_images("y", photos.root)
     assert datasets.info("x") == first
 
@@ -187,7 +188,7 @@ def test_a_read_only_server_neither_imports_nor_removes(photos, monkeypatch):
 
 
 def test_long_lists_of_problems_are_shortened(photos, monkeypatch):
-    monkeypatch.setattr(importer, "MAX_PROBLEMS", 2)
+    monkeypatch.setattr(import_notes, "MAX_PROBLEMS", 2)
     photos.pair()
     for number in range(5):
         photos.write(f"cat/bad{number}.png", b"x")
@@ -210,7 +211,7 @@ def test_a_read_only_datasets_folder_is_refused(photos, home, monkeypatch):
     def refuse(*_: object, **__: object) -> None:  # as a read-only disk answers, also to root
         raise OSError(30, os.strerror(30))
 
-    monkeypatch.setattr(store.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(drafts.tempfile, "mkdtemp", refuse)
     with pytest.raises(ImportRefused, match="cannot be written: Read-only file system"):
         import_images("x", photos.root)
 

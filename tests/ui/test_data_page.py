@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets
 from core.datasets import curate, edits, store
+from core.datasets.drafts import delete
 from core.datasets.importer import import_images
 from core.jobs import imports
 from core.system.settings import Settings
@@ -82,7 +83,7 @@ def test_pages_read_the_datasets_once_and_again_only_when_one_has_changed(
     assert "pets" in reads.damaged_datasets()
     manifest.write_text(whole)
     assert "pets" not in reads.damaged_datasets()
-    store.delete("pets")
+    delete("pets")
     assert "pets" not in [info.name for info in reads.dataset_infos()]
 
 

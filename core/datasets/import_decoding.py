@@ -1,0 +1,123 @@
+"""Decode the images of a listing into a draft, with every core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from core.datasets import store
+from core.datasets.decode_pool import (
+    Failure,
+    Result,
+    decode_all,
+    measure_all,
+)
+from core.datasets.images_file import allocate_images
+from core.datasets.listing import Listing
+from core.datasets.request import Request
+from core.datasets.sizing import Choice, NotAlike, NotGrey, NotShallow, choose, look
+from core.datasets.value_range import IMAGE, Measured, Rule, Spread, find_range, spread
+
+REPORT_EVERY_S = 0.2
+
+Progress = Callable[[int, int, float], None]
+
+
+def decode_listing(
+    listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
+) -> tuple[Choice, Spread | None, list[Result], list[Failure]]:
+    """Decode everything into the draft, rows in the order of the listing. Once, unless the look deceived.
+
+    Images deeper than 8 bits are read twice: first for the range of values that all of them share.
+    """
+    common, grey, deep = look(listing)
+    found: Spread | None = None
+    values: Rule = request.value_range or IMAGE
+    while True:
+        if deep and values == IMAGE:
+            found = _measured(listing, folder, workers, report)
+            values = find_range(found)
+        choice = choose(request.size, request.channels, request.policy, common, grey, values)
+        try:
+            return choice, found, *_decode_as(choice, listing, request, folder, workers, report)
+        except NotAlike:
+            common = None
+        except NotGrey:
+            grey = False
+        except NotShallow:
+            deep = True
+
+
+def _measured(listing: Listing, folder: Path, workers: int, report: Reporter) -> Spread | None:
+    """The values of all images deeper than 8 bits."""
+    chunks = measure_all(
+        listing.root,
+        [item.where for item in listing.items],
+        folder,
+        workers=workers,
+        cancelled=report.cancelled,
+    )
+    found: list[Measured] = []
+    done = 0
+    report.start()
+    with closing(chunks):
+        for chunk in chunks:
+            found.extend(one for one in chunk if isinstance(one, Measured))
+            done += len(chunk)
+            report.tell(done)
+    return spread(found)
+
+
+def _decode_as(
+    choice: Choice, listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
+) -> tuple[list[Result], list[Failure]]:
+    target, images = choice.target, folder / store.IMAGES
+    allocate_images(images, len(listing.items), (target.height, target.width, target.channels))
+    chunks = decode_all(
+        listing.root,
+        [item.where for item in listing.items],
+        {row for row, item in enumerate(listing.items) if request.is_mirrored(item)},
+        target,
+        folder,
+        images,
+        workers=workers,
+        cancelled=report.cancelled,
+    )
+    found: list[Result | Failure] = []
+    report.start()
+    with closing(chunks):
+        for chunk in chunks:
+            choice.check(chunk)
+            found.extend(chunk)
+            report.tell(len(found))
+    found.sort(key=lambda one: one.row)
+    results = [one for one in found if isinstance(one, Result)]
+    return results, [one for one in found if isinstance(one, Failure)]
+
+
+class Reporter:
+    """Tells a few times a second how far the work is, and asks whether to go on."""
+
+    def __init__(self, total: int, progress: Progress | None, cancelled: Callable[[], bool] | None):
+        self.total = total
+        self.progress = progress
+        self._cancelled = cancelled
+
+    def start(self) -> None:
+        """Count from nothing: decoding begins, or begins again."""
+        self._since = self._told = time.monotonic()
+        self._counted = 0
+
+    def tell(self, done: int) -> None:
+        now = time.monotonic()
+        if not self._counted:  # the clock starts here: before, the workers were starting
+            self._since, self._told, self._counted = now, now, done
+        if self.progress and (now - self._told >= REPORT_EVERY_S or done == self.total):
+            self._told = now
+            pace = (now - self._since) / max(done - self._counted, 1)
+            self.progress(done, self.total, pace * (self.total - done))
+
+    def cancelled(self) -> bool:
+        return self._cancelled is not None and self._cancelled()

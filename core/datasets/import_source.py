@@ -1,0 +1,66 @@
+"""List what a source holds before anything of it is decoded, or refuse it in one sentence."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import is_zipfile
+
+from core.datasets.archive import ArchiveRefused
+from core.datasets.decode import Unreadable
+from core.datasets.layout import LayoutRefused
+from core.datasets.list_source import list_source
+from core.datasets.listing import Listing
+from core.datasets.request import ImportRefused
+from core.datasets.table_records import TableRefused
+from core.datasets.tables import SUFFIXES
+from core.system.settings import absolute
+
+MAX_PATH = 200  # characters of a path that a refusal repeats
+
+
+def list_for_import(
+    path: Path, columns: Mapping[str, str] | None, encoding: str | None, links: Sequence[str | Path]
+) -> Listing:
+    """What lies at a path, before anything is decoded. Raises ImportRefused when it cannot be imported."""
+    if "\0" in str(path) or not os.path.exists(found := absolute(path)):  # takes a name of any length
+        raise ImportRefused(f"There is no folder or file {str(path)[:MAX_PATH]!r}.")
+    path = found
+    readable = path.is_dir() or (path.is_file() and (path.suffix.lower() in SUFFIXES or is_zipfile(path)))
+    if not readable:
+        raise ImportRefused(
+            f"The source must be a folder, a zip archive or a table ({', '.join(SUFFIXES)}). "
+            f"Received: the file {path.name}."
+        )
+    allowed = [Path(os.path.expanduser(folder)) for folder in links]
+    if allowed and not path.is_dir() and is_zipfile(path):
+        raise ImportRefused(
+            f"`links` is for folders: links in an archive are not read. Received: {path.name}."
+        )
+    for folder in allowed:
+        if not os.path.isdir(folder):
+            raise ImportRefused(
+                f"`links` must name folders that links may lead into. Received: {str(folder)[:MAX_PATH]!r}."
+            )
+    try:
+        with _collector_paused():
+            return list_source(path, columns, encoding, allowed)
+    except (ArchiveRefused, LayoutRefused, TableRefused, Unreadable) as error:
+        raise ImportRefused(str(error)) from error
+    except OSError as error:
+        raise ImportRefused(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Listing makes a million small tuples that live on; looking through them costs a third of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,72 @@
+"""What is known of a table that names images: its first rows, its columns, and every row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from core.config.text import shortened
+from core.datasets.layout import SUBSET_NAMES, subset_of
+from core.datasets.reader import Row
+
+SAMPLED = 200  # rows that are looked at to understand a table
+
+
+class TableRefused(ValueError):
+    """A table cannot be read; the message says why."""
+
+
+class LabelUnclear(TableRefused):
+    """Several columns could be the label: a person must name it."""
+
+
+class Entry(NamedTuple):
+    """One row. image: a file's path as the table writes it, or a Row when the image is inside the table.
+
+    cells: what else stands in the row, which may name the image's folder.
+    """
+
+    name: str
+    image: str | Row
+    label: str
+    subset: str
+    group: str
+    cells: tuple[str, ...] = ()
+
+
+class Sample(NamedTuple):
+    """The beginning of a table. header: names of columns, or their numbers where the table has none.
+
+    inside: the columns that hold images themselves. rows: the first rows, of text alone. unreadable: why the
+    text is in none of the encodings that were tried; empty where it is, else the rows are only half right.
+    read_as: the encoding of text that is not UTF-8.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    has_header: bool = True
+    inside: tuple[str, ...] = ()
+    unreadable: str = ""
+    read_as: str = ""
+
+
+class Columns(NamedTuple):
+    """How a table is read. roles: the column of each role. boxes: columns of bounding boxes, which are not
+    used.
+
+    found: roles whose column was found by what is in it, so that a person should be told.
+    """
+
+    roles: Mapping[str, str]
+    boxes: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+
+
+def entry_of(name: str, image: str | Row, values: Mapping[str, str], cells: tuple[str, ...]) -> Entry:
+    written = values.get("part", "")
+    subset = subset_of(written)
+    if written and subset is None:
+        raise TableRefused(
+            f"a set must be one of {', '.join(SUBSET_NAMES)}. Received: {shortened(written.lower())}."
+        )
+    return Entry(name, image, values["label"], subset or "", values.get("group", ""), cells)
