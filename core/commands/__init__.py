@@ -3,7 +3,7 @@
 Exit 0: done. 1: a run failed. 2: the request was wrong; one line on stderr says why.
 """
 
-from core.commands import curate, data, processes, runs, show
+from core.commands import curate, data, describe, log, predict, processes, runs, show, train
 from core.commands.group import cli
 
-__all__ = ["cli", "curate", "data", "processes", "runs", "show"]
+__all__ = ["cli", "curate", "data", "describe", "log", "predict", "processes", "runs", "show", "train"]

@@ -1,149 +1,20 @@
-"""Commands that make runs, end them, and ask what they learned."""
+"""Commands that end, delete, lock and unlock runs."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from core.commands.group import as_json, cli, print_json
-from core.system.settings import get_settings
+from core.commands.group import cli
 
 if TYPE_CHECKING:
-    from core.jobs.groups import Group
     from core.tracking.store import RunStore
 
 
-@cli.command()
-@click.argument("config", required=False, type=click.Path(path_type=Path))
-@click.option("--recipe", help="A recipe instead of a config.")
-@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
-@click.option("--foreground", is_flag=True, help="Train here and now, beside the queue.")
-@click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
-@click.option("--seeds", default=1, show_default=True, help="Number of seeds to repeat each run with.")
-@click.option("--folds", default=0, help="Number of folds; each validates once. 0: one split.")
-def train(
-    config: Path | None,
-    recipe: str | None,
-    assignments: tuple[str, ...],
-    foreground: bool,
-    wait: bool,
-    seeds: int,
-    folds: int,
-) -> None:
-    """Train a config or a recipe; prints the ids of its runs, one a line.
-
-    Repeated over seeds and folds, the runs of a config are a group under one parent. What happens while it
-    waits for their end is printed on stderr.
-    """
-    from core import config as configs
-    from core import recipes
-    from core.jobs.groups import repeated
-    from core.launching.launch import launch_groups, notes, warnings
-    from core.tracking import schema
-    from core.tracking.store import get_store
-
-    if (config is None) == (recipe is None):
-        raise ValueError("Give either a config file or --recipe.")
-    if recipe is not None:
-        chosen, tags = list(recipes.get(recipe).configs), {schema.RECIPE: recipe}
-    else:
-        assert config is not None
-        chosen, tags = [configs.from_yaml(_read(config))], {}
-    changes = configs.parse_assignments(assignments)
-    chosen = [one.with_values(changes) for one in chosen]
-    groups = [repeated(one, seeds, folds) for one in chosen]
-    firsts = (group.configs[0] for group in groups)
-    to_check = {(first.data, first.model.weights): first for first in firsts}  # what the sentences depend on
-    for word, said in (("Note", notes), ("Warning", warnings)):
-        for sentence in dict.fromkeys(one for each in to_check.values() for one in said(each)):
-            click.echo(f"{word}: {sentence}", err=True)
-    if foreground:
-        states = _train_here(groups, tags)
-    else:
-        run_ids = launch_groups(groups, tags)
-        for run_id in run_ids:
-            click.echo(run_id)
-        _report_groups(get_store(), run_ids)
-        if not wait:
-            return
-        states = _wait(run_ids)
-    _exit_with(states)
-
-
-def _exit_with(states: list[str]) -> None:
-    """Exit with 1 when a run did not finish."""
-    from core.tracking import schema
-
-    failed = sum(state != schema.FINISHED for state in states)
-    if failed:
-        click.echo(f"{failed} of {len(states)} runs did not finish; `status RUN` says why.", err=True)
-        sys.exit(1)
-
-
-def _named(store: RunStore, run_id: str) -> str:
+def run_title(store: RunStore, run_id: str) -> str:
     """A run or group by its name and the beginning of its id."""
     return f"'{store.state(run_id).name}' ({run_id[:8]})"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"The file {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"The file {path} is not text in UTF-8.") from error
-
-
-def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
-    """Train here and now, one run after the other, and say how it goes; returns the final states."""
-    from core.commands.watch import Background
-    from core.launching.launch import train_group_here
-    from core.tracking import schema
-    from core.tracking.patience import patiently
-    from core.tracking.store import get_store
-
-    store, watched = get_store(), list[Background]()
-
-    def created(run_id: str) -> None:
-        click.echo(run_id)
-        if patiently(lambda: store.state(run_id)).tags.get(schema.PARENT) not in reported:
-            reported.update(_report_groups(store, [run_id]))
-        watched.append(Background(store, run_id))
-
-    states, reported = list[str](), set[str]()
-    for group in groups:
-        for _, state in train_group_here(group, tags, created):
-            watched[-1].finish()
-            states.append(state)
-    return states
-
-
-def _report_groups(store: RunStore, run_ids: Sequence[str]) -> list[str]:
-    """Say on stderr of which groups some runs are, and how their means are seen; returns the groups' ids."""
-    from core.tracking import schema
-
-    tags = [store.state(run_id).tags for run_id in run_ids]
-    parents = list(dict.fromkeys(one[schema.PARENT] for one in tags if schema.PARENT in one))
-    for parent in parents:
-        group = store.state(parent)
-        click.echo(
-            f"Group {parent} of {group.tags[schema.GROUP]} runs of '{group.name}': `status {parent[:8]}` "
-            "shows its means and standard deviations, `list groups` those of all groups.",
-            err=True,
-        )
-    return parents
-
-
-def _wait(run_ids: Sequence[str]) -> list[str]:
-    """Wait until runs have ended, and say how it goes; returns their final states."""
-    from core.commands.watch import Watch
-    from core.tracking.store import get_store
-
-    return Watch(get_store(), run_ids).until_ended()
 
 
 @cli.command()
@@ -193,7 +64,7 @@ def lock(runs: tuple[str, ...]) -> None:
     run_ids = [store.resolve(run) for run in runs]
     protect(store, run_ids)
     for run_id in run_ids:
-        click.echo(f"{_named(store, run_id)} is locked: it cannot be deleted.")
+        click.echo(f"{run_title(store, run_id)} is locked: it cannot be deleted.")
 
 
 @cli.command()
@@ -207,90 +78,4 @@ def unlock(runs: tuple[str, ...]) -> None:
     run_ids = [store.resolve(run) for run in runs]
     release(store, run_ids)
     for run_id in run_ids:
-        click.echo(f"{_named(store, run_id)} is not locked any more: it can be deleted.")
-
-
-@cli.command()
-@click.argument("runs", nargs=-1, required=True)
-@click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
-def resume(runs: tuple[str, ...], wait: bool) -> None:
-    """Resume runs that failed or were cancelled from their last checkpoint."""
-    from core.launching.launch import resume as put_back
-    from core.tracking.store import get_store
-
-    store = get_store()
-    run_ids = [store.resolve(run) for run in runs]
-    for run_id in run_ids:
-        put_back(store, run_id)
-        begun = store.settings.checkpoint(run_id).exists()
-        how = "continues from its last checkpoint" if begun else "has no checkpoint here and starts again"
-        click.echo(f"{_named(store, run_id)} is in the queue again; it {how}.")
-    if wait:
-        _exit_with(_wait(run_ids))
-
-
-@cli.command()
-@click.argument("run")
-@click.option("--epochs", required=True, type=int, help="How many more.")
-@click.option("--learning-rate", type=float, help="Constant in these epochs, instead of the run's schedule.")
-@click.option(
-    "--stretch", is_flag=True, help="Stretch a cosine or one cycle over all epochs; the rate jumps."
-)
-@click.option("--wait", is_flag=True, help="Wait until the run has ended.")
-def extend(run: str, epochs: int, learning_rate: float | None, stretch: bool, wait: bool) -> None:
-    """Train a finished run further, as a new run with the epochs before in it; prints its id.
-
-    A cosine or one cycle ended with the run, so one of --learning-rate and --stretch must be chosen for it.
-    """
-    from core.launching.launch import extend as longer
-    from core.tracking.store import get_store
-
-    store = get_store()
-    run_id = longer(store, store.resolve(run), epochs, learning_rate, stretch)
-    click.echo(run_id)
-    if wait:
-        _exit_with(_wait([run_id]))
-
-
-@cli.command()
-@click.argument("run")
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--top", default=3, show_default=True, help="How many classes to name.")
-@click.option("--invert", is_flag=True, help="Invert the images first.")
-@as_json
-def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json: bool) -> None:
-    """Classify image files with the model of a finished run."""
-    from core.inference.client import predict as ask
-    from core.tracking.store import get_store
-
-    blobs = []
-    for path in images:
-        try:
-            blobs.append(path.read_bytes())
-        except OSError as error:
-            raise ValueError(f"The image {path} cannot be read: {error.strerror}.") from error
-    answers = ask(get_settings(), get_store().resolve(run), blobs, top_k=top, invert=invert)
-    pairs = [list(zip(one.classes, one.probabilities, strict=True)) for one in answers]
-    if as_json:
-        rows = [
-            {
-                "image": str(path),
-                "predictions": [{"class": c, "probability": p} for c, p in pair],
-                "notes": [
-                    note
-                    for note in (*answer.notes, answer.inversion, answer.views, answer.preprocessing)
-                    if note
-                ],
-            }
-            for path, pair, answer in zip(images, pairs, answers, strict=True)
-        ]
-        print_json(rows)
-        return
-    for caption in filter(None, (answers[0].views, answers[0].preprocessing)):
-        click.echo(caption, err=True)
-    for path, pair, answer in zip(images, pairs, answers, strict=True):
-        advice = f"{answer.inversion} Try {'without ' if invert else ''}--invert." if answer.inversion else ""
-        for note in filter(None, (*answer.notes, advice)):
-            click.echo(f"{path}: {note}", err=True)
-        likely = ", ".join(f"{name} (probability {probability:.3f})" for name, probability in pair)
-        click.echo(f"{path}: class {likely}")
+        click.echo(f"{run_title(store, run_id)} is not locked any more: it can be deleted.")

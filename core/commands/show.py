@@ -1,16 +1,14 @@
-"""Commands that read: list, describe, status, log, doctor."""
+"""Commands that list what exists and how runs are; and the check of the installation."""
 
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 
 import click
 
 from core.commands.group import as_json, cli, print_json, print_rows
 from core.system.settings import get_settings
-from core.system.units import byte_size
 
 
 @cli.command("list")
@@ -83,66 +81,6 @@ def _recipes() -> list[dict[str, Any]]:
         {"name": name, "runs": len(recipes.get(name).configs), "title": recipes.get(name).title}
         for name in recipes.names()
     ]
-
-
-@cli.command()
-@click.argument("architecture")
-@click.option("--input", "input_", metavar="HxWxC", help="Input shape; default: the architecture's own.")
-@click.option("--classes", type=int, help="Number of classes; default: the architecture's own.")
-@click.option(
-    "--batch",
-    default=32,
-    type=click.IntRange(min=1),
-    show_default=True,
-    help="Batch size of the memory estimate.",
-)
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="OPTION=VALUE",
-    help="An option of the architecture, or a setting such as model.freeze=all.",
-)
-@as_json
-def describe(
-    architecture: str,
-    input_: str | None,
-    classes: int | None,
-    batch: int,
-    assignments: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Layers, parameters and multiply-accumulates of a model."""
-    from core.config import ExperimentConfig, parse_assignments
-    from core.inference import client
-    from core.inference.descriptions import PROCESS_MEMORY
-
-    shape = _shape(input_) if input_ else None
-    options = parse_assignments(assignments)
-    transfer = {key: options.pop(key) for key in list(options) if key.startswith("model.")}
-    if transfer:
-        named = {"model.name": architecture} | {f"model.options.{key}": options[key] for key in options}
-        model = ExperimentConfig().with_values(named | transfer).model
-        description = client.describe_transfer(get_settings(), model, shape, classes, batch)
-    else:
-        description = client.describe(get_settings(), architecture, shape, classes, options, batch)
-    if as_json:
-        print_json(description.to_dict())
-        return
-    columns = ("name", "type", "output_shape", "parameters", "trainable_parameters", "macs")
-    print_rows([{key: getattr(layer, key) for key in columns} for layer in description.layers], False)
-    for key in ("total_parameters", "trainable_parameters", "macs", "depth"):
-        click.echo(f"{key.replace('_', ' ')}: {getattr(description, key):,}")
-    click.echo(f"memory of a training with batches of {batch}: {byte_size(description.memory.total)}")
-    click.echo(PROCESS_MEMORY)
-
-
-def _shape(text: str) -> tuple[int, int, int]:
-    parts = text.lower().split("x")
-    if len(parts) != 3 or not all(part.isdigit() for part in parts):
-        raise ValueError(f"An input shape is written HxWxC, as 32x32x3. Received: {text!r}.")
-    height, width, channels = map(int, parts)
-    return height, width, channels
 
 
 @cli.command()
@@ -224,34 +162,6 @@ def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:
         "test_accuracy": accuracy("test_accuracy"),
         **({"remarks": run["remarks"]} if as_json else {}),
     }
-
-
-@cli.command()
-@click.argument("run")
-@click.option("--follow", is_flag=True, help="Follow the log until the run has ended.")
-@as_json
-def log(run: str, follow: bool, as_json: bool) -> None:
-    """What a run's training printed: its last lines."""
-    from core.jobs.logs import log_path, read_log, readable
-    from core.tracking.store import get_store
-
-    store = get_store()
-    run_id = store.resolve(run)
-    if as_json:
-        print_json({"run_id": run_id, "log": read_log(store, run_id)})
-        return
-    path = log_path(store, run_id)
-    position = path.stat().st_size if path.exists() else 0  # before: better a line twice than a line lost
-    click.echo(read_log(store, run_id))
-    while follow and store.state(run_id).active:
-        time.sleep(0.5)
-        if path.exists():
-            with path.open("rb") as file:
-                file.seek(position)
-                lines = file.read().rpartition(b"\n")[0]  # a line that is not whole waits
-            if lines:
-                position += len(lines) + 1
-                click.echo(readable(lines.decode("utf-8", errors="replace")))
 
 
 @cli.command()

@@ -1,0 +1,54 @@
+"""The command that classifies image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from core.commands.group import as_json, cli, print_json
+from core.system.settings import get_settings
+
+
+@cli.command()
+@click.argument("run")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", default=3, show_default=True, help="How many classes to name.")
+@click.option("--invert", is_flag=True, help="Invert the images first.")
+@as_json
+def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json: bool) -> None:
+    """Classify image files with the model of a finished run."""
+    from core.inference.client import predict as ask
+    from core.tracking.store import get_store
+
+    blobs = []
+    for path in images:
+        try:
+            blobs.append(path.read_bytes())
+        except OSError as error:
+            raise ValueError(f"The image {path} cannot be read: {error.strerror}.") from error
+    answers = ask(get_settings(), get_store().resolve(run), blobs, top_k=top, invert=invert)
+    pairs = [list(zip(one.classes, one.probabilities, strict=True)) for one in answers]
+    if as_json:
+        rows = [
+            {
+                "image": str(path),
+                "predictions": [{"class": c, "probability": p} for c, p in pair],
+                "notes": [
+                    note
+                    for note in (*answer.notes, answer.inversion, answer.views, answer.preprocessing)
+                    if note
+                ],
+            }
+            for path, pair, answer in zip(images, pairs, answers, strict=True)
+        ]
+        print_json(rows)
+        return
+    for caption in filter(None, (answers[0].views, answers[0].preprocessing)):
+        click.echo(caption, err=True)
+    for path, pair, answer in zip(images, pairs, answers, strict=True):
+        advice = f"{answer.inversion} Try {'without ' if invert else ''}--invert." if answer.inversion else ""
+        for note in filter(None, (*answer.notes, advice)):
+            click.echo(f"{path}: {note}", err=True)
+        likely = ", ".join(f"{name} (probability {probability:.3f})" for name, probability in pair)
+        click.echo(f"{path}: class {likely}")
