@@ -40,7 +40,7 @@ def main() -> None:
     from core.tracking import frames, schema
     from core.tracking.errors import Fault, fault_of
     from core.tracking.store import get_store
-    from core.ui.data import import_form as data_import
+    from core.ui.data.import_request import keep_upload
     from tests.support.homes import SMALL
     from tests.support.processes import trainings
     from tests.support.waiting import wait_for
@@ -79,7 +79,7 @@ def main() -> None:
 
         upload = SimpleNamespace(size=1 << 20, getbuffer=lambda: bytes(1 << 20))
         with pytest.raises(ImportRefused, match="are free"):
-            data_import._keep_upload(settings, upload)
+            keep_upload(settings, upload)
         assert not list(imports.uploads(settings).iterdir())
         with pytest.raises(OSError, match="No space left"):
             imports.start(settings, "photos", photos, False, {})

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.analysis.expected import Expected, SpeedModel
 from core.jobs import queue, speed_probe
-from core.jobs.executors.ray import cluster_of
+from core.jobs.executors.ray_head import cluster_of
 from core.jobs.slots import AUTO
 from core.jobs.worker import Served, worker_of
 from core.launching.launch import cancel
