@@ -6,7 +6,7 @@ import importlib.metadata
 import re
 import shutil
 
-from core.jobs.executors.ray import cluster_of
+from core.jobs.executors.ray_head import cluster_of
 from core.jobs.worker import worker_of
 from core.system import devices, gpu_check, nvidia
 from core.system.settings import PROGRAM, Settings, SettingsError

@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Thread
 
 from core.jobs import queue
-from core.jobs.executors.ray import cluster_of
+from core.jobs.executors.ray_head import cluster_of
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
 from core.jobs.speed_probe import measure
 from core.jobs.supervise import persist, supervise

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.jobs.executors.ray import Cluster, cluster_of
+from core.jobs.executors.ray_head import Cluster, cluster_of
 from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
 from core.launching.launch import cancel, launch

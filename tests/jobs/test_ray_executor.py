@@ -13,7 +13,7 @@ from threading import Thread, Timer
 import pytest
 
 from core.jobs.executors import ray
-from core.jobs.executors.ray import Cluster
+from core.jobs.executors.ray_head import Cluster
 from core.jobs.slots import CLUSTER
 from core.jobs.supervise import supervise
 from core.launching.launch import cancel

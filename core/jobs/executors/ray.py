@@ -1,27 +1,23 @@
-"""Runs a job on a Ray cluster, through the Jobs API of its head, and watches it to its end.
+"""Run a training as a job on a Ray cluster, and watch it until it ends.
 
-The API is asked over HTTP, so that Ray itself is installed on the cluster alone. The machines of the cluster
-see the same program folder and the same home as this one, and the tracking store under the same address.
+The machines of the cluster see the same program folder and the same home as this one, and the tracking store
+under the same address.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 from core.jobs.executors.environment import training_environment
 from core.jobs.executors.local import GRACE_S, LOG_UPLOAD_S, RUN, Outcome
+from core.jobs.executors.ray_head import NOT_FOUND, Cluster, Job, RayError, cluster_of
 from core.system.idle import EXIT_CODE
 from core.system.log_limit import LOG_KEPT, cap
 from core.system.parent_watch import STARTED
@@ -29,117 +25,24 @@ from core.system.settings import PROGRAM, Settings
 
 logger = logging.getLogger(__name__)
 
-POLL_S = 1.0  # how often a job is looked at
-ANSWER_S = 30.0
-PROBE_S = 3.0  # the answer whether it is there at all: others wait meanwhile
-NOT_FOUND, SERVER_ERROR = 404, 500
+POLL_S = 1.0  # between two requests for the status of a job
 PENDING = "PENDING"
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 
 
-class RayError(RuntimeError):
-    """The head cannot be reached, or refused; the message says which address and why.
-
-    code: of its answer, 0 without one.
-    """
-
-    def __init__(self, message: str, code: int = 0):
-        super().__init__(message)
-        self.code = code
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether the head was away or in trouble; else it has understood, and says no."""
-        return self.code == 0 or self.code >= SERVER_ERROR
-
-
 class NotTaken(RuntimeError):
-    """The head could not take a job, and has none of that name: it may be offered again."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the head says of a job: its state in Ray's words, its exit code once it has one, and why."""
-
-    status: str
-    code: int | None
-    message: str
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The head of a cluster. address: of its dashboard, `http://host:8265`; token: that it asks for."""
-
-    address: str
-    token: str = ""
-
-    def submit(self, job: str, command: str, environment: dict[str, str], gpus: int) -> None:
-        """Have a command run. Raises RayError; the same job submitted twice is refused."""
-        wanted: dict[str, Any] = {"entrypoint_num_gpus": gpus} if gpus else {"entrypoint_num_cpus": 1}
-        self._ask(
-            "POST",
-            "/api/jobs/",
-            {
-                "entrypoint": command,
-                "submission_id": job,
-                "runtime_env": {"env_vars": environment},
-                **wanted,
-            },
-        )
-
-    def job(self, job: str) -> Job:
-        found = self._ask("GET", f"/api/jobs/{job}")
-        return Job(found["status"], found.get("driver_exit_code"), found.get("message") or "")
-
-    def log(self, job: str) -> str:
-        """All that it has printed."""
-        return self._ask("GET", f"/api/jobs/{job}/logs")["logs"]
-
-    def stop(self, job: str) -> None:
-        """Ask a job to end; Ray kills it some seconds later."""
-        self._ask("POST", f"/api/jobs/{job}/stop")
-
-    def problem(self) -> str:
-        """Why the head cannot be used, or nothing."""
-        try:
-            self._ask("GET", "/api/version", wait_s=PROBE_S)
-        except RayError as error:
-            return str(error)
-        return ""
-
-    def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, wait_s: float = ANSWER_S
-    ) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            request = urllib.request.Request(self.address.rstrip("/") + path, method=method)
-            request.add_header("Content-Type", "application/json")
-            if self.token:
-                request.add_header("Authorization", f"Bearer {self.token}")
-            with urllib.request.urlopen(request, data, timeout=wait_s) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            said = " ".join(error.read().decode(errors="replace").split())[-300:]
-            hint = " Set ARCHLAB_RAY_TOKEN to the token of the cluster." if error.code in (401, 403) else ""
-            raise RayError(
-                f"The Ray head at {self.address} refused ({error.code}): {said}{hint}", error.code
-            ) from error
-        except HTTPException as error:
-            raise RayError(
-                f"What answers at {self.address} is not the dashboard of a Ray head: {error!r}."
-            ) from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            reason = getattr(reason, "strerror", None) or reason  # without its number
-            raise RayError(f"The Ray head at {self.address} cannot be reached: {reason}.") from error
+    """The head did not accept a job and does not know it: it may be submitted again."""
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """What a job is watched with.
+    """The callbacks of `watch_training`.
 
-    should_stop: asked every second; once true, the job is asked to end. should_leave: once true, it is left
-    to itself. on_log: called when its log has grown. on_pending: called once when the cluster lets it wait.
+    Args:
+        should_stop: called every second; once it returns True, the job is stopped.
+        should_leave: called every second; once it returns True, the job is no longer watched.
+        on_log: called when the log has grown.
+        on_pending: called once if the job waits for resources of the cluster.
     """
 
     should_stop: Callable[[], bool]
@@ -149,9 +52,17 @@ class Watcher:
 
 
 def submit_training(settings: Settings, run_id: str, job: str, gpus: int) -> None:
-    """Hand a training to the cluster. Raises NotTaken, and RayError for a head that says no.
+    """Submit a training to the cluster.
 
-    job: the id that it gets there. gpus: that it takes.
+    Args:
+        settings: of this installation.
+        run_id: of a run in the store.
+        job: the id of the job to be.
+        gpus: of the cluster, that it needs; 0: one CPU.
+
+    Raises:
+        NotTaken: the head could not be reached and does not know the job.
+        RayError: the head refused the job.
     """
     cluster = cluster_of(settings)
     inherited = {name: value for name, value in os.environ.items() if _is_for_trainings(name)}
@@ -166,16 +77,16 @@ def submit_training(settings: Settings, run_id: str, job: str, gpus: int) -> Non
 
 
 def _require_taken(cluster: Cluster, job: str, error: RayError) -> None:
-    """Whether an answer that was lost was a yes. Raises NotTaken where the head knows no such job."""
+    """Check whether a submission whose answer was lost was accepted. Raises NotTaken where it was not."""
     try:
         cluster.job(job)
     except RayError as again:
         if again.code == NOT_FOUND:
-            raise NotTaken(str(error)) from error  # else it is watched: it will be known, or forgotten
+            raise NotTaken(str(error)) from error  # any other error: `watch_training` will find out
 
 
 def stop_training(settings: Settings, job: str) -> None:
-    """Ask a job to end that nobody will watch any more; a head that is away has lost it anyway."""
+    """Stop a job that is no longer watched. Errors are only logged: a head that is away has lost the job."""
     try:
         cluster_of(settings).stop(job)
     except RayError as error:
@@ -183,10 +94,19 @@ def stop_training(settings: Settings, job: str) -> None:
 
 
 def watch_training(settings: Settings, job: str, log: Path, watcher: Watcher) -> Outcome | None:
-    """Wait for the end of a job; None once it is left to itself.
+    """Wait until a job has ended. A head that does not answer is asked again.
 
-    log: where the training writes what it prints; the cluster's machines see the same folder. A head that
-    does not answer is waited for. Raises RayError when it does not know the job.
+    Args:
+        settings: of this installation.
+        job: id of the job.
+        log: file that the training prints to, in a folder that the cluster's machines see too.
+        watcher: callbacks.
+
+    Returns:
+        How it ended; None once `watcher.should_leave` returned True.
+
+    Raises:
+        RayError: the head does not know the job.
     """
     cluster, before = cluster_of(settings), _size(log)
     grown_to, uploaded, pending = before, time.monotonic(), False
@@ -198,7 +118,7 @@ def watch_training(settings: Settings, job: str, log: Path, watcher: Watcher) ->
             found = cluster.job(job)
             if found.status in ENDED:
                 if _size(log) == before:
-                    _keep_early(cluster, job, log)  # it ended before it could write there
+                    _keep_printed(cluster, job, log)  # it ended before it wrote its own log
                 return Outcome(_code(found), stop_at is not None, found.code == EXIT_CODE, _first(found))
             if found.status == PENDING and not pending:
                 pending = True
@@ -208,11 +128,11 @@ def watch_training(settings: Settings, job: str, log: Path, watcher: Watcher) ->
         except RayError as error:
             if error.code == NOT_FOUND:
                 raise RayError(
-                    f"The Ray head at {cluster.address} does not know the job any more: it was started anew.",
+                    f"The Ray head at {cluster.address} does not know the job any more: it was restarted.",
                     NOT_FOUND,
                 ) from error
             if stop_at is not None and time.monotonic() - stop_at > GRACE_S:
-                return Outcome(1, stopped=True)  # whoever cancels need not wait for a head that is away
+                return Outcome(1, stopped=True)  # cancelling need not wait for a head that is away
         if time.monotonic() - uploaded > LOG_UPLOAD_S and _size(log) != grown_to:
             cap(log)
             grown_to, uploaded = _size(log), time.monotonic()
@@ -225,19 +145,19 @@ def _size(log: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def _keep_early(cluster: Cluster, job: str, log: Path) -> None:
-    """Keep what Ray caught of a job that never came to write its own log."""
+def _keep_printed(cluster: Cluster, job: str, log: Path) -> None:
+    """Append to the log what Ray caught of a job that ended before it wrote its own log."""
     try:
         text = cluster.log(job)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
             file.write(f"{STARTED}\n{text[-LOG_KEPT:]}")
-    except (RayError, OSError) as error:  # how the job has ended matters more
+    except (RayError, OSError) as error:  # the outcome of the job is reported without it
         logger.warning("The log of %s cannot be read: %s", job, error)
 
 
 def _is_for_trainings(name: str) -> bool:
-    """Whether a variable of the worker concerns its trainings; a token is none of their business."""
+    """Return whether a training inherits a variable of the worker; never the token of the cluster."""
     return name == "KERAS_BACKEND" or (name.startswith("ARCHLAB_") and name != "ARCHLAB_RAY_TOKEN")
 
 
@@ -246,9 +166,5 @@ def _code(job: Job) -> int:
 
 
 def _first(job: Job) -> str:
-    """The first line of what Ray says of an end that was none of the training's own."""
+    """Return the first line of Ray's reason for a failed job; empty for one that succeeded."""
     return "" if job.status == "SUCCEEDED" else job.message.strip().partition("\n")[0][:300]
-
-
-def cluster_of(settings: Settings) -> Cluster:
-    return Cluster(settings.ray_address, settings.ray_token)
