@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gpu
-from core import datasets
+from benchmarks.gpu_parts import data, ways
+from benchmarks.gpu_runs import speed_config
+from benchmarks.gpu_scale import CIFAR, LARGE, REHEARSAL, Scale
+from core import datasets, recipes
 from core.system.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -46,17 +49,17 @@ def test_parts_without_time_are_named(settings: Settings, tmp_path: Path) -> Non
 
 
 def test_the_data_part_makes_both_datasets(settings: Settings) -> None:
-    rows = list(gpu.data(gpu.REHEARSAL, rehearse=True))
+    rows = list(data(REHEARSAL, rehearse=True))
     assert [row.ok for row in rows] == [None, None]
-    assert datasets.info(gpu.CIFAR).counts["test"] == (5,) * 7 + (6,) * 3
-    assert datasets.info(gpu.LARGE).shape == (64, 64, 3)
+    assert datasets.info(CIFAR).counts["test"] == (5,) * 7 + (6,) * 3
+    assert datasets.info(LARGE).shape == (64, 64, 3)
 
 
-@pytest.mark.parametrize("scale", [gpu.Scale(), gpu.REHEARSAL])
-def test_every_training_of_the_benchmark_is_a_config(scale: gpu.Scale) -> None:
-    configs = [gpu.speed_config(model, scale) for model in scale.models]
+@pytest.mark.parametrize("scale", [Scale(), REHEARSAL])
+def test_every_training_of_the_benchmark_is_a_config(scale: Scale) -> None:
+    configs = [speed_config(model, scale) for model in scale.models]
     for config in configs:
-        for _, changes in gpu.ways(scale):
+        for _, changes in ways(scale):
             assert config.with_values(changes).training.batch_size in (scale.batch, scale.large_batch)
-    (recipe,) = gpu.recipes.get("cifar10-fast").configs
+    (recipe,) = recipes.get("cifar10-fast").configs
     assert recipe.with_values(scale.recipe).model.name == "fast_cifar"

@@ -1,0 +1,60 @@
+"""The sizes of the GPU benchmark, for a GPU and for a rehearsal on a CPU, and the rows of its table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+CIFAR, LARGE, MANY = "cifar10", "gpu-large", "gpu-many"  # datasets of the benchmark's own home
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. ok: whether it meets its target; None: it has none."""
+
+    part: str
+    what: str
+    value: str
+    ok: bool | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large everything is. The first values are for a GPU, `REHEARSAL` has those for a CPU."""
+
+    recipe: dict[str, Any] = field(default_factory=dict)  # settings of cifar10-fast that are changed
+    aim: float = 0.94
+    seconds: float = 60.0
+    random_images: int = 12_000  # in place of CIFAR-10 where no --data is given
+    side: int = 224
+    large_images: int = 1024
+    large_batch: int = 128
+    batch: int = 512
+    epochs: int = 4  # the first compiles and is not counted
+    depth: int = 20
+    precisions: tuple[str, ...] = ("bfloat16", "float32")
+    models: tuple[str, ...] = ("resnet_cifar", "cuda_convnet", "resnet50")
+    full_batch: int = 40_000  # of resnet_cifar 56 in float32: some 300 GiB
+    full_depth: int = 56
+    memory_mib: int = 0  # of the machine's memory that a training may take; 0: no limit
+    idle_minutes: float = 0.1
+    idle_epochs: int = 40  # of resnet50: long enough for several looks of the idle guard
+
+
+REHEARSAL = Scale(
+    recipe={"model.options.width": 0.125, "training.epochs": 2, "training.batch_size": 64},
+    aim=0.0,
+    seconds=3600.0,
+    random_images=320,
+    side=64,
+    large_images=24,
+    large_batch=8,
+    batch=64,
+    epochs=2,
+    depth=8,
+    full_batch=2_048,
+    full_depth=20,
+    memory_mib=3_000,
+    idle_epochs=4,
+)
