@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from core import datasets
-from core.datasets import store, walk
+from core.datasets import import_decoding, store, walk
 from core.datasets.importer import ImportRefused, import_images
 from core.system.settings import PROGRAM, get_settings
 
@@ -322,7 +322,9 @@ def test_a_disk_that_fills_up_leaves_nothing(photos, nothing_written):
 
 def test_a_disk_that_is_full_when_the_workers_write_leaves_nothing(photos, nothing_written, monkeypatch):
     photos.pair()
-    monkeypatch.setattr(store, "allocate_images", lambda path, count, shape: path.symlink_to("/dev/full"))
+    monkeypatch.setattr(
+        import_decoding, "allocate_images", lambda path, count, shape: path.symlink_to("/dev/full")
+    )
     with pytest.raises(ImportRefused, match="cannot be written: No space left on device"):
         import_images("x", photos.root)
     nothing_written()

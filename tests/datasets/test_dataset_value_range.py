@@ -375,7 +375,7 @@ def test_images_of_8_bits_are_decoded_once_and_as_before(photos, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("nothing is deep here: nothing is to be measured")
 
-    monkeypatch.setattr("core.datasets.importer.measure_all", refuse)
+    monkeypatch.setattr("core.datasets.import_decoding.measure_all", refuse)
     photos.pair()
     import_images("x", photos.root)
     with Image.open(io.BytesIO((photos.root / "cat/0.png").read_bytes())) as image:
