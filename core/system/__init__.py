@@ -1,1 +1,1 @@
-"""What every other part stands on: settings, files, processes, devices and memory of this machine."""
+"""Settings, files, processes, devices and memory of this machine. Imports no other package of core."""

@@ -1,6 +1,6 @@
-"""Libraries write into the home alone and report to nobody.
+"""Keep libraries from writing outside the home and from sending telemetry.
 
-They take it from the environment when they are imported, and processes hand it on to those they start.
+They read the environment when they are imported; child processes inherit it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ SILENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
-# Where libraries would write into a person's own folder: ~/.keras, ~/.config/matplotlib, ~/.nv
+# Where libraries would write into the user's home folder: ~/.keras, ~/.config/matplotlib, ~/.nv
 FOLDERS = {
     "KERAS_HOME": "keras",
     "MPLCONFIGDIR": "cache/matplotlib",
     "CUDA_CACHE_PATH": "cache/cuda",
 }
 
-_set: dict[str, str] = {}  # by this process, so that another home replaces it
+_set: dict[str, str] = {}  # values that this process set itself, which another home replaces
 
 
 def contain(home: Path) -> None:
-    """Point the libraries of this process, and of all that it starts, to `home`.
+    """Point the libraries of this process and its children to `home`.
 
-    What a person has set stays. To be called before they are imported: `get_settings` does.
+    Variables that the user has set stay. Call it before the libraries are imported; `get_settings` does.
     """
     os.environ.update(SILENT)
     for variable, folder in FOLDERS.items():

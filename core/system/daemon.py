@@ -1,4 +1,4 @@
-"""Processes of which an installation has one, that outlive whoever started them."""
+"""Long-lived processes of which an installation has one each: the worker and the prediction process."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from core.system.log_limit import cap, keep_short
 from core.system.process_ids import is_alive, lives_here, process_name, this_process
 from core.system.settings import PROGRAM, Settings
 
-START_S = 60.0  # after this long without the lock a process that was started is given up
-END_S = 180.0  # how long a process waits for the one before it that is about to end
+START_S = 60.0  # a process that was started and does not hold its lock by then counts as failed
+END_S = 180.0  # how long a process waits for its predecessor to end
 
 
 class DaemonExists(RuntimeError):
-    """Another process of this kind serves this folder."""
+    """Another process of this kind serves the same home."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """One kind of process. It runs exactly as long as its lock is held: a lock dies with its holder, whatever
-    killed it, and no number of a process can be mistaken for another.
+    """One kind of process. It runs exactly as long as it holds its lock, which ends with the process.
 
-    name: of its lock, its log and the file that says who it is. arguments: how Python starts it.
+    Args:
+        settings: of the installation.
+        name: of its lock, its log and the files with its process id.
+        arguments: of the Python interpreter that starts it.
     """
 
     settings: Settings
@@ -42,9 +44,11 @@ class Daemon:
     arguments: tuple[str, ...]
 
     def is_running(self) -> bool:
-        """Whether a process holds the lock."""
+        """Return whether a process holds the lock."""
         try:
-            file = os.open(self._file("lock"), os.O_RDONLY)  # which a disk that was made read-only allows
+            file = os.open(
+                self._file("lock"), os.O_RDONLY
+            )  # so that it also works on a disk that became read-only
         except FileNotFoundError:
             return False
         try:
@@ -56,9 +60,9 @@ class Daemon:
         return False
 
     def ensure(self) -> None:
-        """Start the process where none runs, without waiting for it. Cheap when one does.
+        """Start the process unless it runs, without waiting for it; cheap when it does.
 
-        One that is about to end serves nobody any more: the next one then waits for its lock.
+        One that is about to end does not count: the new one waits for its lock.
         """
         if self._is_serving():
             return
@@ -70,7 +74,7 @@ class Daemon:
             write_whole(self._file("starting"), process_name(process.pid))
 
     def stop(self) -> bool:
-        """Ask the process to end; false when none runs. A process of another machine is never signalled."""
+        """Send SIGTERM to the process. Returns False when none runs. Never signals one on another machine."""
         if not self.is_running() and not self._is_starting():
             return False
         for owner in (self._read("pid"), self._read("starting")):
@@ -81,7 +85,7 @@ class Daemon:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be the process, for as long as the block runs. Raises DaemonExists when another one is."""
+        """Hold the lock during the block. Raises DaemonExists when another process holds it."""
         self.settings.check_writable()
         try:
             with FileLock(self._file("lock"), timeout=END_S if self._is_ending() else 2):
@@ -92,7 +96,7 @@ class Daemon:
             raise DaemonExists(f"A {self.name} already serves {self.settings.home}.") from error
 
     def say_ending(self) -> None:
-        """Write down that this process is about to end, if it is the one that serves."""
+        """Announce that this process is about to end, if it is the one that holds the lock."""
         if self._read("pid") == this_process():
             self.retire(this_process())
 
@@ -108,7 +112,7 @@ class Daemon:
         return self._read("ending") == this_process()
 
     def _is_serving(self) -> bool:
-        """Whether a process holds the lock and is neither about to end nor dying, its files still open."""
+        """Return whether a process holds the lock and is neither about to end nor exiting."""
         return self.is_running() and not self._is_ending() and is_alive(self._read("pid"))
 
     def _is_ending(self) -> bool:
@@ -131,8 +135,8 @@ class Daemon:
 
 
 def spawn(settings: Settings, arguments: list[str], log: Path) -> subprocess.Popen:
-    """Start a Python process that outlives this one; what it prints goes to `log`."""
-    with suppress(OSError):  # there is none yet, or its disk takes nothing
+    """Start a Python process that outlives this one, in a session of its own; it prints to `log`."""
+    with suppress(OSError):  # no log yet, or the disk refuses the write
         cap(log)
     with log.open("ab") as output:
         return subprocess.Popen(

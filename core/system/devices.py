@@ -1,4 +1,4 @@
-"""What this machine computes with, asked without TensorFlow."""
+"""The processors, GPUs and memory of this machine, found without TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import psutil
 from core.system import nvidia
 from core.system.nvidia import Gpu
 
-PROCESS_MIB = 700  # of its limit a training has taken before its net: Keras, TensorFlow, MLflow
-CPU = "cpu"  # a device beside the numbers of the GPUs
-SHARED_MIB = 512  # of a GPU, that nobody's share is taken from: the driver's own
-CORES = 4  # of the machine's, that a training on the CPU makes good use of
+PROCESS_MIB = 700  # that a training process takes before it builds a model: Keras, TensorFlow, MLflow
+CPU = "cpu"  # the device of a slot without a GPU
+SHARED_MIB = 512  # of a GPU that the driver takes, when its memory is divided among runs
+CORES = 4  # of the machine, per slot on the CPU
 
 
 def gpus() -> list[Gpu]:
-    """The NVIDIA GPUs that this process may use, as they are now; none when there is no driver.
+    """Return the NVIDIA GPUs that this process may use, with their present state; none without a driver.
 
-    `CUDA_VISIBLE_DEVICES` says which, as it does to CUDA itself. A GPU in MIG mode is its instances.
+    `CUDA_VISIBLE_DEVICES` selects them, as in CUDA. Of a GPU in MIG mode, its instances.
     """
     return nvidia.allowed_of(nvidia.all_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def gpus_of(device: str) -> list[Gpu]:
-    """The GPUs that a device stands for. device: as `slots` names it, several with commas between."""
+    """Return the GPUs of a device. device: as in `slots`; several are separated by commas."""
     return [gpu for gpu in gpus() if gpu.device in device.split(",")]
 
 
 def gpu_computes(allowed: str | None) -> bool:
-    """Whether a GPU that a process may use computes now, for whichever process; True where it cannot be told.
+    """Return whether a GPU that a process may use is busy now, with any process; True where that is unknown.
 
     Args:
         allowed: `CUDA_VISIBLE_DEVICES` of the process; None where it is not set.
@@ -45,13 +45,13 @@ def gpu_computes(allowed: str | None) -> bool:
 
 @cache
 def gpu_numbers() -> list[str]:
-    """What `CUDA_VISIBLE_DEVICES` calls the GPUs that may be used, in the order of the bus."""
+    """Return the GPUs that may be used, as `CUDA_VISIBLE_DEVICES` names them, in PCI bus order."""
     return [gpu.device for gpu in gpus()]
 
 
 @cache
 def cores() -> int:
-    """Processor cores that this process may use: those it is bound to, and no more than its container has."""
+    """Return how many cores this process may use, by its affinity and the quota of its container."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -61,9 +61,10 @@ def cores() -> int:
 
 
 def slots(wanted: int) -> list[str]:
-    """One entry for each training that may run at once: the number of a GPU, or `cpu` without one.
+    """Return the device of each slot: the number of a GPU, or `cpu` without one.
 
-    wanted: how many; 0 for one a GPU, or one for every four cores. More slots than GPUs share them in turn.
+    Args:
+        wanted: how many slots; 0: one per GPU, or one for every four cores. More slots than GPUs share them.
     """
     numbers = gpu_numbers()
     if not numbers:
@@ -72,13 +73,16 @@ def slots(wanted: int) -> list[str]:
 
 
 def cpu_slots() -> int:
+    """Return how many slots the cores suffice for, at least 1."""
     return max(1, cores() // CORES)
 
 
 def device_environment(device: str, shared: int) -> dict[str, str]:
-    """The environment in which a training sees its device alone, and its share of that.
+    """Return the environment in which a training process sees only its device and its share of it.
 
-    device: as `slots` names it, several with commas between. shared: how many trainings it may serve at once.
+    Args:
+        device: as in `slots`; several are separated by commas.
+        shared: how many runs the device may serve at once.
     """
     if device == CPU:
         threads = str(max(1, cores() // shared))
@@ -99,27 +103,32 @@ def device_environment(device: str, shared: int) -> dict[str, str]:
 
 
 def gpu_share(device: str, shared: int) -> int:
-    """MiB of each GPU that one of the trainings on it may take; 0: whatever is free.
+    """Return the MiB of each GPU that one run may take; 0: all that is free.
 
-    `ARCHLAB_GPU_MEMORY` says so, else those that share a GPU get equal parts.
+    `ARCHLAB_GPU_MEMORY` sets it; without that, runs that share a GPU get equal shares.
+
+    Args:
+        device: as in `slots`; several are separated by commas.
+        shared: how many runs the device may serve at once.
     """
     totals = [gpu.memory_total for gpu in gpus_of(device)]
-    said = int(os.environ.get("ARCHLAB_GPU_MEMORY") or 0)
+    wanted = int(os.environ.get("ARCHLAB_GPU_MEMORY") or 0)
     known = bool(totals) and all(totals)
-    return said or (max(1, (min(totals) - SHARED_MIB) // shared) if known and shared > 1 else 0)
+    return wanted or (max(1, (min(totals) - SHARED_MIB) // shared) if known and shared > 1 else 0)
 
 
 def free_memory(device: str | None, limit_mib: int = 0, shared: int = 1) -> int:
-    """Bytes that a training may still take: of a GPU, or of the machine, its container and its limit.
+    """Return the bytes that a run may take now: of its GPUs, or of the machine and its container.
 
-    device: as `slots` names it, several with commas between; None: what a process gets that was told
-    nothing. limit_mib: of one training on a CPU; 0: no limit. shared: how many trainings a GPU may serve at
-    once.
+    Args:
+        device: as in `slots`; several are separated by commas. None: the default of a process.
+        limit_mib: of a run on the CPU; 0: no limit.
+        shared: how many runs a GPU may serve at once.
     """
     found = gpus() if device is None else gpus_of(device)
     if device is None and "CUDA_VISIBLE_DEVICES" not in os.environ:
         found = found[:1]
-    if found and all(gpu.memory_total for gpu in found):  # else it is a part of the machine's own
+    if found and all(gpu.memory_total for gpu in found):  # else the GPU shares the memory of the machine
         free = [gpu.memory_total - gpu.memory_used for gpu in found]
         share = gpu_share(",".join(gpu.device for gpu in found), shared)
         return sum(min(one, share) if share else one for one in free) << 20
@@ -129,7 +138,7 @@ def free_memory(device: str | None, limit_mib: int = 0, shared: int = 1) -> int:
 
 
 def _of_container() -> list[int]:
-    """Bytes that a control group still allows this process, where one limits it."""
+    """Return the bytes that the control group of this process still allows; empty without a limit."""
     folder = Path("/sys/fs/cgroup")
     try:
         limit = (folder / "memory.max").read_text().strip()
@@ -141,7 +150,7 @@ def _of_container() -> list[int]:
 
 
 def summary() -> str:
-    """The state of the machine in a few words, for the frame of every page."""
+    """Describe the state of the machine in one line, for the sidebar."""
     memory = psutil.virtual_memory()
     used, total = (memory.total - memory.available) / 2**30, memory.total / 2**30
     cpu = f"{cores()} CPU cores · {used:.1f} of {total:.0f} GiB memory in use"
@@ -155,7 +164,7 @@ def summary() -> str:
 
 
 def _card(gpu: Gpu) -> str:
-    """One GPU in a few words."""
+    """Describe the state of one GPU."""
     busy = "use not known" if gpu.utilisation is None else f"{gpu.utilisation} % busy"
     memory = (
         f"{gpu.memory_used / 1024:.1f} of {gpu.memory_total / 1024:.0f} GiB"

@@ -1,17 +1,17 @@
-"""Importing Keras in processes that are waited for, without what it imports and they do not use."""
+"""Import Keras faster, without packages that it imports and this program does not use."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-# Keras takes them along for plots and for its scikit-learn wrappers, where they are installed. Without them
+# Keras imports them for plots and for its scikit-learn wrappers, where they are installed. Without them
 # `import keras` takes about a third less time: 2.5 to 3.5 s instead of 3.8 to 6 s on two cores.
 UNUSED = ("matplotlib", "sklearn")
 
 
 def import_keras() -> None:
-    """Import Keras; the packages it was kept from can be imported afterwards as always."""
+    """Import Keras. The packages that were hidden from it can be imported afterwards as usual."""
     hidden = [name for name in UNUSED if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]  # an import of it then raises ImportError

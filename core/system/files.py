@@ -1,4 +1,4 @@
-"""Files that processes write for each other: whole or not at all, and never trusted to be so when read."""
+"""Files that processes write for each other: replaced atomically, and checked when they are read."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-# What a disk says that is full, was made read-only or gives errors: all of it may pass.
+# Errors of a disk that is full, read-only or failing: the same write may succeed later.
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 DISK_WORDS = ("No space left on device", "Disk quota exceeded", "Read-only file system", "Input/output error")
 
 
 def is_of_the_disk(error: BaseException) -> bool:
-    """Whether a disk did not take a write, or not now: HDF5 and others say so in their text alone."""
+    """Return whether an error is one of `DISK`. HDF5 and others have it in their message alone."""
     if isinstance(error, OSError) and error.errno in DISK:
         return True
     return isinstance(error, (OSError, RuntimeError)) and any(words in str(error) for words in DISK_WORDS)
 
 
 def disk_words(error: BaseException) -> str:
-    """A sentence for somebody whose request failed with an error that `is_of_the_disk`."""
-    said = [words for words in DISK_WORDS if words in str(error)]
-    reason = (isinstance(error, OSError) and error.strerror) or (said[0] if said else str(error))
+    """Describe an error that `is_of_the_disk` in a sentence for the user."""
+    found = [words for words in DISK_WORDS if words in str(error)]
+    reason = (isinstance(error, OSError) and error.strerror) or (found[0] if found else str(error))
     return f"The disk did not take what was to be written: {reason}. Try again once it does."
 
 
@@ -76,7 +76,7 @@ def write_whole(path: Path, text: str, *, sync: bool = True, private: bool = Fal
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """The JSON object that a text holds. Raises ValueError for whatever else it holds."""
+    """Parse a JSON object. Raises ValueError for anything else."""
     try:
         found = json.loads(text)
     except RecursionError:
@@ -87,9 +87,9 @@ def parse_object(text: str) -> dict[str, Any]:
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file that a process of ours keeps its state in.
+    """Read the JSON object in a file that a process of this program keeps its state in.
 
-    Returns None where there is none, or where the file is empty or damaged: its owner writes it again.
+    Returns None where the file is missing, empty or damaged: its owner writes it again.
     """
     try:
         return parse_object(path.read_text(encoding="utf-8"))
@@ -98,7 +98,7 @@ def read_state(path: Path) -> dict[str, Any] | None:
 
 
 def tail(path: Path, limit_bytes: int) -> str:
-    """The last lines of a text file, at most so many bytes; empty when there is no file."""
+    """Return the last lines of a text file, at most `limit_bytes`; empty for a missing file."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)

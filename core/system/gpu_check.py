@@ -1,6 +1,6 @@
 """Does Keras' backend see the GPU that the machine has? Asked in another process; the answer is kept.
 
-python -m core.system.gpu_check     # asks, keeps the answer, prints what is wrong
+python -m core.system.gpu_check     # checks, stores and prints the result
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check(settings: Settings) -> str | None:
     """Ask the backend for its devices and keep the answer.
 
     Returns:
-        One sentence on why it sees no GPU, with the remedy; None where it sees one, or there is none.
+        One sentence on why it sees no GPU, with the remedy; None where it sees one, or the machine has none.
     """
     found = devices.gpus()
     if not found:
@@ -67,7 +67,7 @@ def check(settings: Settings) -> str | None:
 
 
 def known(settings: Settings) -> str | None:
-    """Return what the last check found wrong, while all that it depends on is unchanged."""
+    """Return the problem that the last check found; None once anything that it depends on has changed."""
     return _read(settings, devices.gpus()) or None
 
 

@@ -1,4 +1,4 @@
-"""A training that no longer computes, and waits for what never comes, would keep its slot for ever."""
+"""Detect a training process that hangs: it would keep its slot for ever."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ import psutil
 
 from core.system.devices import gpu_computes
 
-LOOK_S, SHARE = 30.0, 0.03  # how often it is asked, and of a core, what counts as computing
-EXIT_CODE = 85  # of a training that ended itself because it was idle
+LOOK_S = 30.0  # between two measurements
+SHARE = 0.03  # of one core: use above it counts as computing
+EXIT_CODE = 85  # of a training process that ended itself because it was idle
 
 
 class Idle:
-    """Notices a training that no longer computes: one that waits for what never comes keeps its slot.
+    """Measure whether a training process still computes.
 
-    A long step on a GPU takes no processor time, so a training whose GPU computes is not idle; a GPU that
-    serves several trainings counts for each of them.
+    A long step on a GPU takes no processor time, so a process whose GPU computes is not idle; a GPU that
+    several runs share counts for each of them.
 
-    devices: `CUDA_VISIBLE_DEVICES` of the training; None where it is not set.
+    Args:
+        pid: of the process.
+        limit_s: seconds without computing after which it counts as hanging; 0: never.
+        devices: its `CUDA_VISIBLE_DEVICES`; None where it is not set.
+
+    Attributes:
+        too_long: it has been idle for `limit_s`.
     """
 
     def __init__(self, pid: int, limit_s: float, devices: str | None = None):
@@ -31,13 +38,13 @@ class Idle:
         self._since = self._looked
 
     def look(self) -> bool:
-        """Whether it, with all it started, has used next to no processor and no GPU for too long."""
+        """Measure again and return `too_long`. Child processes count."""
         now = time.monotonic()
         past = now - self._looked
         if not self.limit_s or past < min(LOOK_S, self.limit_s / 2):
             return False
         used = _processor_seconds(self._pid)
-        # less than before: something it started has ended
+        # a difference below 0: a child process has ended
         if abs(used - self._used) > SHARE * past or gpu_computes(self._devices):
             self._since = now
         self._used, self._looked = used, now
@@ -46,6 +53,7 @@ class Idle:
 
 
 def _processor_seconds(pid: int) -> float:
+    """Return the processor time of a process and its children."""
     found = 0.0
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
@@ -56,7 +64,7 @@ def _processor_seconds(pid: int) -> float:
 
 
 def end_when_idle(limit_s: float) -> None:
-    """Have this process end itself, where nobody on its machine watches it. limit_s: 0: never."""
+    """End this process and its children once they are idle for `limit_s`; 0: never. For jobs of a cluster."""
     if limit_s:
         idle = Idle(os.getpid(), limit_s, os.environ.get("CUDA_VISIBLE_DEVICES"))
         Thread(target=_end_when_idle, args=(idle,), daemon=True).start()

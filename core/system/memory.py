@@ -1,4 +1,4 @@
-"""The memory that a training takes, as it is estimated before it starts."""
+"""The estimate of the memory that a run takes, made before it starts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from pathlib import Path
 
 from core.system.files import read_state, write_whole
 
-MARGIN = 0.8  # of what is free: the estimate may be so much too low
+MARGIN = 0.8  # of the free memory: the estimate may be that much too low
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What a training takes on all its devices, as it was estimated: bytes whatever the batch, and an image.
+    """The estimated memory of a run on all its devices.
 
-    batch_size: on all devices together, a multiple of their number.
+    Args:
+        fixed: bytes for any batch size.
+        per_image: bytes for each image of a batch.
+        batch_size: on all devices together, a multiple of their number.
+        devices: number of devices.
     """
 
     fixed: int
@@ -26,25 +30,26 @@ class Memory:
 
     @classmethod
     def read(cls, path: Path) -> Memory | None:
-        """None before the model was built, and where the file is damaged."""
+        """Read an estimate; None before the model was built, and where the file is damaged."""
         found = read_state(path) or {}
         whole = all(isinstance(found.get(name), int) for name in ("fixed", "per_image", "batch_size"))
         return cls(**found) if whole and found.keys() <= cls.__dataclass_fields__.keys() else None
 
     def write(self, path: Path) -> None:
-        """For whoever explains an end that this process cannot tell of; not where the disk takes nothing."""
+        """Write the estimate for the worker, which explains a lack of memory; skipped on a full disk."""
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, json.dumps(vars(self)))
 
     @property
     def total(self) -> int:
+        """Bytes at `batch_size`."""
         return self.fixed + self.batch_size * self.per_image
 
     def fitting(self, free: int) -> int:
-        """The largest power of two on each device that fits as a batch into so many bytes, or 0.
+        """Return the largest batch size below `batch_size` that fits into `free` bytes; 0 for none.
 
-        Of all devices together, and always smaller than the batch size it is asked about.
+        A power of two on each device; the sum over all devices is returned.
         """
         each = 1 << max(0, (self.batch_size // self.devices - 1).bit_length() - 1)
         while each and self.fixed + each * self.devices * self.per_image > MARGIN * free:

@@ -77,19 +77,19 @@ def problem() -> str | None:
         answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=TIMEOUT_S)
     except (OSError, subprocess.SubprocessError) as error:
         return f"nvidia-smi does not answer ({type(error).__name__}): restart the machine."
-    said = " ".join(f"{answer.stdout} {answer.stderr}".split())
+    output = " ".join(f"{answer.stdout} {answer.stderr}".split())
     if answer.returncode == 0 and GPU_LINE.search(answer.stdout):
         return None
-    if "version mismatch" in said:
+    if "version mismatch" in output:
         return (
             "The NVIDIA driver was updated while its old version was loaded "
             "(driver/library version mismatch): restart the machine."
         )
-    if "communicate with the NVIDIA driver" in said:
+    if "communicate with the NVIDIA driver" in output:
         return "The NVIDIA driver is not loaded: install it for this kernel, or restart the machine."
-    if not said or "No devices" in said:
+    if not output or "No devices" in output:
         return None
-    return f"nvidia-smi lists no GPU: {said[:200]}"
+    return f"nvidia-smi lists no GPU: {output[:200]}"
 
 
 def parse_csv(answer: str) -> tuple[list[Gpu], set[int]]:

@@ -1,4 +1,4 @@
-"""What a process prints into its log file: a disk that takes nothing costs lines of the log, nothing else."""
+"""Print to a log file without failing: on a full disk, lines of the log are lost and nothing else."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 
 
 class Log(io.RawIOBase):
-    """A file descriptor to print to. What it does not take is left out, and counted in the log later."""
+    """A file descriptor to print to. Bytes that it does not accept are dropped; their number is logged."""
 
     def __init__(self, descriptor: int):
         self.descriptor = descriptor
-        self.lost = 0  # bytes, since the last that were written
+        self.lost = 0  # bytes, since the last successful write
 
     def writable(self) -> bool:
         return True
@@ -33,10 +33,10 @@ class Log(io.RawIOBase):
 
 
 def print_whatever_happens() -> None:
-    """Let no print of this process fail, not even the last one of the interpreter.
+    """Make printing in this process never fail, not even the interpreter's last flush.
 
-    Otherwise a full disk would end whatever prints into a file on it. Call it before `redact_output`, which
-    wraps the streams that are there.
+    Otherwise a full disk would end every process that prints to a file on it. Call it before `redact_output`,
+    which wraps the present streams.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

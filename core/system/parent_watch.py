@@ -1,4 +1,4 @@
-"""What a training's process and those that watch it agree on: it must not outlive its worker."""
+"""End a process when its parent dies: no training outlives its worker."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def die_with_parent(parent_pid: int) -> None:
     """Have this process killed when its parent dies.
 
-    Linux does it by itself; elsewhere a thread asks twice a second who the parent is.
+    Linux does that by itself; elsewhere a thread polls the parent's id twice a second.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         Thread(target=_watch, args=(parent_pid,), daemon=True).start()
-    if os.getppid() != parent_pid:  # it died before we could ask
+    if os.getppid() != parent_pid:  # it died before the watch began
         os.kill(os.getpid(), signal.SIGKILL)
 
 

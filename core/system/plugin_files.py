@@ -1,8 +1,8 @@
-"""Python files from a folder outside the program, imported as modules of a package of their own.
+"""Import Python files from a folder outside the program as modules of a package of their own.
 
 A file whose name begins with an underscore is a helper: it registers nothing, and the others can import it
-(`from . import _layers`) when they need it. All are run from their text: byte code would lie beside a
-person's files, and it knows a changed file only by its size and by whole seconds.
+(`from . import _layers`). All are compiled from their source each time: byte code would be written beside a
+user's files, and it detects a change only by size and whole seconds.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from types import CodeType, ModuleType
 logger = logging.getLogger(__name__)
 
 PACKAGE = "own_architectures"
-HEAVY = ("keras", "tensorflow", "jax", "torch")  # never loaded by what only lists nets
+HEAVY = ("keras", "tensorflow", "jax", "torch")  # must not be imported by a file that only registers models
 
 
 @dataclass(frozen=True)
 class PluginFile:
-    """A file as it is now; when its time or size changes, or that of a helper, it is another one."""
+    """The state of a file; a change of its time or size, or of a helper's, makes it another one."""
 
     path: Path
     modified_ns: int
     size: int
-    helpers: frozenset[PluginFile] = frozenset()  # of its folder; those of a helper are not listed
+    helpers: frozenset[PluginFile] = frozenset()  # of its folder; empty for a helper
 
     @property
     def is_helper(self) -> bool:
         return self.path.name.startswith("_")
 
 
-_helpers: frozenset[PluginFile] = frozenset()  # as they were before the modules of helpers were run
+_helpers: frozenset[PluginFile] = frozenset()  # their states when their modules were imported
 
 
 def plugin_files(folder: Path | None) -> set[PluginFile]:
-    """The files of a folder that register something; none when there is no folder."""
+    """Return the files of a folder that register something; none for no folder."""
     files = _python_files(folder)
     helpers = frozenset(file for file in files if file.is_helper)
     return {replace(file, helpers=helpers) for file in files if not file.is_helper}
 
 
 def load_file(file: PluginFile) -> None:
-    """Run a file anew. Raises ImportError when that would load Keras, and whatever the file raises."""
+    """Run a file again. Raises ImportError where it would import Keras, and what the file itself raises."""
     source = file.path.read_bytes()
     _refuse_heavy_imports(source, file.path.name)
     _follow_helpers(file.path.parent, file.helpers)
@@ -62,10 +62,10 @@ def load_file(file: PluginFile) -> None:
 
 
 def load_helpers(folder: Path | None) -> None:
-    """Import the helpers of a folder (layers of its own, say); these may import Keras.
+    """Import the helpers of a folder, for example custom layers; these may import Keras.
 
-    When one is new, changed or gone, all are run anew: they may import each other. One that cannot be
-    imported is named in the log and harms no other net; the nets that need it then say so.
+    When one is new, changed or removed, all are imported again: they may import each other. One that cannot
+    be imported is logged; only models that need it fail.
     """
     if folder is None:
         return
@@ -74,12 +74,12 @@ def load_helpers(folder: Path | None) -> None:
     for file in helpers:
         try:
             importlib.import_module(f"{PACKAGE}.{file.path.stem}")
-        except Exception as error:  # it may be anybody's code
+        except Exception as error:  # any error of a user's code
             logger.warning("%s cannot be imported: %s", file.path.name, error)
 
 
 class _OwnFinder(MetaPathFinder):
-    """Finds the modules of the package. One finder a search: they remember what a folder held."""
+    """Find the modules of the package, with a new `FileFinder` each time, because one caches its folder."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -91,7 +91,7 @@ class _OwnFinder(MetaPathFinder):
 
 
 class _FromText(SourceFileLoader):
-    """Neither reads nor writes byte code."""
+    """Compile from source; neither read nor write byte code."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -99,7 +99,7 @@ class _FromText(SourceFileLoader):
 
 
 def _follow_helpers(folder: Path, helpers: frozenset[PluginFile]) -> None:
-    """Let the package stand for the folder, without modules of helpers that are not as they were."""
+    """Point the package to the folder, and forget the modules of helpers if one of them has changed."""
     global _helpers
     package = _package()
     package.__path__ = [str(folder)]
@@ -129,7 +129,7 @@ def _as_it_is(path: Path) -> PluginFile:
 
 
 def with_imports(file: Path) -> set[Path]:
-    """A file and those of its folder that it imports (`from . import _more`), directly or through another."""
+    """Return a file and those of its folder that it imports (`from . import _more`), also indirectly."""
     found, waiting = set(), {file}
     while waiting:
         one = waiting.pop()
@@ -141,7 +141,7 @@ def with_imports(file: Path) -> set[Path]:
 
 
 def imports_of(file: Path) -> set[str]:
-    """The modules that a file imports anywhere in it; a dot begins the name of one beside it."""
+    """Return the modules that a file imports anywhere; names of files of its folder begin with a dot."""
     found: set[str] = set()
     for statement in ast.walk(ast.parse(file.read_bytes(), file)):
         if isinstance(statement, ast.Import):
@@ -150,7 +150,7 @@ def imports_of(file: Path) -> set[str]:
             found.add("." * statement.level + statement.module)
         elif isinstance(statement, ast.ImportFrom):
             found |= {f".{alias.name}" for alias in statement.names}
-    beside = f"{PACKAGE}."  # the same by the name under which the program imports it
+    beside = f"{PACKAGE}."  # the same, imported by its full name
     return {f".{name.removeprefix(beside)}" if name.startswith(beside) else name for name in found}
 
 

@@ -1,4 +1,4 @@
-"""Who answers for a run: processes, told apart after their number was used again and the clock was set."""
+"""Identify processes beyond their number, which is reused: the owner of a run, the holder of a lock."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ APART_S = 0.05  # the kernel counts in hundredths of a second
 
 
 def process_name(pid: int) -> str:
-    """`host:pid:boot@seconds`: the seconds are those from the start of the machine to that of the process."""
+    """Return `host:pid:boot@seconds`; seconds from the start of the machine to that of the process.
+
+    Setting the clock does not change them.
+    """
     boot, seconds = _birth(psutil.Process(pid))
     return f"{socket.gethostname()}:{pid}:{boot}@{seconds:.2f}"
 
 
 def this_process() -> str:
+    """Return the `process_name` of this process."""
     return process_name(os.getpid())
 
 
 def is_alive(owner: str) -> bool:
-    """Whether the process that `process_name` named still runs. One on another host counts as alive."""
+    """Return whether the process of this `process_name` still runs. One on another host counts as alive."""
     try:
         host, pid, birth = owner.rsplit(":", 2)
         boot, seconds = birth.rsplit("@", 1) if "@" in birth else ("", birth)
@@ -43,14 +47,14 @@ def is_alive(owner: str) -> bool:
 
 
 def lives_here(owner: str) -> bool:
-    """Whether the process that `process_name` named runs on this machine: what may be signalled."""
+    """Return whether the process of this `process_name` runs on this machine, so that it may be signalled."""
     return owner.startswith(f"{socket.gethostname()}:") and is_alive(owner)
 
 
 def _is_dying(process: psutil.Process) -> bool:
-    """Whether a process is dead but for its entry, or is being taken down and will do nothing more.
+    """Return whether a process is a zombie or is exiting, while it may still hold its locks.
 
-    The second takes Linux some hundredths of a second, in which the process still holds its locks.
+    Linux takes some hundredths of a second for the exit.
     """
     if process.status() == psutil.STATUS_ZOMBIE:
         return True
@@ -62,13 +66,13 @@ def _is_dying(process: psutil.Process) -> bool:
 
 
 def _birth(process: psutil.Process) -> tuple[str, float]:
-    """Setting the clock moves both times alike, so that their difference stays."""
+    """Return the id of the boot and the seconds from boot to start, which no change of the clock alters."""
     return _boot(), process.create_time() - psutil.boot_time()
 
 
 @cache
 def _boot() -> str:
-    """Tells this start of the machine from others; empty where the system has no such number."""
+    """Return an id of this boot of the machine; empty where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
     except OSError:

@@ -44,7 +44,7 @@ def redact(text: str) -> str:
 
 @lru_cache(maxsize=8)
 def _secrets(environment: frozenset[tuple[str, str]]) -> re.Pattern[str] | None:
-    """Match every secret of an environment in every form; None where there is none."""
+    """Return a pattern of every secret of an environment in every form; None without secrets."""
     forms: set[str] = set()
     for name, value in environment:
         named = NAMED.search(name) and not NOT_SECRET.search(name)
@@ -64,7 +64,7 @@ def _secrets(environment: frozenset[tuple[str, str]]) -> re.Pattern[str] | None:
 
 
 def _passwords(address: str) -> set[str]:
-    """The passwords in an address, as they stand there and decoded."""
+    """Return the passwords in an address, as written and decoded."""
     if "://" not in address:
         return set()
     found: set[str] = set()
@@ -83,7 +83,7 @@ def _passwords(address: str) -> set[str]:
 
 
 def _headers(address: str) -> set[str]:
-    """The user and password of an address as HTTP sends them."""
+    """Return user and password of an address as HTTP basic authentication sends them."""
     with suppress(ValueError):
         parts = urlsplit(address) if "://" in address else None
         if parts is not None and parts.password:
@@ -93,7 +93,7 @@ def _headers(address: str) -> set[str]:
 
 
 class _RedactedBytes:
-    """The bytes under a `RedactedStream`, for those that write past it; whole texts at a time."""
+    """The binary buffer of a `RedactedStream`, for code that writes bytes; redacts each write."""
 
     def __init__(self, raw: Any):
         self._raw = raw
@@ -108,7 +108,7 @@ class _RedactedBytes:
 
 
 class RedactedStream:
-    """A text stream that writes everything redacted; all else is as the stream itself does it."""
+    """A text stream that redacts what is written; everything else is passed on."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -146,7 +146,7 @@ class _Record(logging.LogRecord):
 
 
 def redact_logs() -> None:
-    """Redact every log record that is made from here on, whoever handles it."""
+    """Redact every log record that is created from here on, for all handlers."""
     if logging.getLogRecordFactory() is not _record:
         logging.setLogRecordFactory(_record)
 

@@ -1,20 +1,20 @@
-"""Where things lie and who may do what: read once from the environment.
+"""The settings of this installation: paths, limits and roles, read once from the environment.
 
 | variable | meaning | default |
 |---|---|---|
 | `ARCHLAB_HOME` | folder of everything that is written | `mlruns/` beside the program |
 | `MLFLOW_TRACKING_URI` | another tracking store (a server, PostgreSQL) | SQLite in the home folder |
 | `ARCHLAB_HOSTS` | names under which browsers reach the dashboard, with commas between | this machine's |
-| `ARCHLAB_ROLE` | `trainer` (may launch, cancel, import) or `viewer` (may look and predict) | `trainer` |
-| `ARCHLAB_SLOTS` | how many trainings run at once | one a GPU, or one for every four cores |
-| `ARCHLAB_MEMORY` | MiB of memory that one training on the CPU may take | what there is |
-| `ARCHLAB_GPU_MEMORY` | MiB of a GPU that one training may take | all, or its share where slots share a GPU |
-| `ARCHLAB_IDLE_MINUTES` | a training that computes nothing for so long is ended; 0: never | 60 |
+| `ARCHLAB_ROLE` | `trainer` (may launch, cancel, import) or `viewer` (may read and predict) | `trainer` |
+| `ARCHLAB_SLOTS` | how many runs train at once | one per GPU, or one for every four cores |
+| `ARCHLAB_MEMORY` | MiB of memory that one run on the CPU may take | no limit |
+| `ARCHLAB_GPU_MEMORY` | MiB of a GPU that one run may take | all, or its share where slots share a GPU |
+| `ARCHLAB_IDLE_MINUTES` | a run that computes nothing for this long is ended; 0: never | 60 |
 | `ARCHLAB_EXECUTOR` | where runs train: `local`, or `ray` (docs/cluster.md) | `local` |
 | `ARCHLAB_RAY_ADDRESS` | address of the Ray head's dashboard, `http://host:8265` | none |
 | `ARCHLAB_RAY_TOKEN` | the token of the cluster | none |
 | `ARCHLAB_RAY_GPUS` | how many of the cluster's GPUs a run takes: 1 or 0 | 1 |
-| `ARCHLAB_ARCHITECTURES` | folder with nets of your own, one Python file a family | none |
+| `ARCHLAB_ARCHITECTURES` | folder with your own models, one Python file per family | none |
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ ROLES = ("trainer", "viewer")
 PRIVATE = 0o700  # permissions of the home
 EXECUTORS = ("local", "ray")
 HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
-MOST_MIB = 1 << 30  # a PiB: more is a slip of the pen
+MOST_MIB = 1 << 30  # a PiB: more is a typing error
 
 
-LOW_DISK = 32 << 20  # bytes free, below which no training begins
+LOW_DISK = 32 << 20  # bytes free, below which no run starts
 
 
 class SettingsError(ValueError):
-    """The environment asks for something that cannot be; the message says which variable and why."""
+    """A variable of the environment has an unusable value; the message names it and the reason."""
 
 
 class NotAllowed(PermissionError):
@@ -54,18 +54,18 @@ class Settings:
     """Paths and limits of this installation; every path is absolute."""
 
     home: Path
-    tracking_uri: str = field(repr=False)  # may have a password in it
+    tracking_uri: str = field(repr=False)  # may contain a password
     role: str = "trainer"
-    slots: int = 0  # 0: one a GPU, or one for every four cores
-    idle_minutes: float = 60.0  # a training that computes nothing for so long is ended; 0: never
-    memory: int = 0  # MiB that one training may take of the machine's memory; 0: no limit
-    gpu_memory: int = 0  # MiB that one training may take of a GPU; 0: all, or its share where slots share it
-    executor: str = "local"  # where queued runs train: on this machine, or as jobs of a Ray cluster
+    slots: int = 0  # 0: one per GPU, or one for every four cores
+    idle_minutes: float = 60.0  # a run that computes nothing for this long is ended; 0: never
+    memory: int = 0  # MiB of the machine's memory that one run may take; 0: no limit
+    gpu_memory: int = 0  # MiB of a GPU that one run may take; 0: all, or its share where slots share it
+    executor: str = "local"  # where queued runs train: `local`, or `ray` for jobs of a cluster
     ray_address: str = ""  # of the head's dashboard
     ray_token: str = field(default="", repr=False)
-    ray_gpus: int = 1  # of the cluster, that a run takes; 0: a CPU
-    hosts: tuple[str, ...] = ()  # names in a browser's address, beside this machine's own
-    architectures: Path | None = None  # its files are run as programs: never a folder others can write to
+    ray_gpus: int = 1  # per run; 0: a CPU
+    hosts: tuple[str, ...] = ()  # allowed host names, besides this machine's own
+    architectures: Path | None = None  # its files are executed: never a folder that others can write to
 
     @property
     def database(self) -> Path:
@@ -86,29 +86,29 @@ class Settings:
         return self.home / "jobs"
 
     def checkpoint(self, run_id: str) -> Path:
-        """What an interrupted run goes on from."""
+        """The checkpoint that an interrupted run continues from."""
         return self.jobs / run_id / "checkpoint.npz"
 
     def log(self, run_id: str) -> Path:
-        """What a run's training prints."""
+        """The output of a run's training process."""
         return self.jobs / run_id / "log.txt"
 
     def progress(self, run_id: str) -> Path:
-        """How far a run is, as its training wrote it last: `core.tracking.progress`."""
+        """The progress of a run: `core.tracking.progress`."""
         return self.jobs / run_id / "progress.json"
 
     def memory_file(self, run_id: str) -> Path:
-        """What memory a run takes, as it was estimated: `core.system.memory.Memory`."""
+        """The estimated memory of a run: `core.system.memory.Memory`."""
         return self.jobs / run_id / "memory.json"
 
     @property
     def weights(self) -> Path:
-        """Weight files that a person put there for nets to start from."""
+        """Weight files that users put there for models to start from."""
         return self.home / "weights"
 
     @property
     def cache(self) -> Path:
-        """Things that can be computed again."""
+        """Files that can be computed again."""
         return self.home / "cache"
 
     def require_trainer(self, action: str) -> None:
@@ -129,15 +129,17 @@ class Settings:
             )
 
     def _keep_private(self) -> None:
-        """Take from others what they may do in a home of ours: it holds images, logs and keys."""
+        """Remove the permissions of group and others from the home: it holds images, logs and keys."""
         state = self.home.stat()
         if os.name == "posix" and state.st_uid == os.geteuid() and state.st_mode & 0o077:
-            with suppress(OSError):  # a file system without permissions, or read-only: the next check says so
+            with suppress(
+                OSError
+            ):  # a file system without permissions, or read-only, which the next check reports
                 self.home.chmod(PRIVATE)
 
 
 def from_environment() -> Settings:
-    """Read the settings anew. Raises SettingsError on a value that cannot be used."""
+    """Read the settings. Raises SettingsError for an unusable value."""
     home = absolute(os.environ.get("ARCHLAB_HOME") or PROGRAM / "mlruns")
     role = os.environ.get("ARCHLAB_ROLE", "trainer")
     if role not in ROLES:
@@ -167,7 +169,7 @@ def from_environment() -> Settings:
     if gpus not in ("0", "1"):
         raise SettingsError(f"ARCHLAB_RAY_GPUS must be 1 or, on a cluster without, 0. Received: {gpus!r}.")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
-    nets = os.environ.get("ARCHLAB_ARCHITECTURES")
+    models = os.environ.get("ARCHLAB_ARCHITECTURES")
     return Settings(
         home=home,
         tracking_uri=uri,
@@ -181,20 +183,20 @@ def from_environment() -> Settings:
         ray_token=os.environ.get("ARCHLAB_RAY_TOKEN", ""),
         ray_gpus=int(gpus),
         hosts=_hosts(),
-        architectures=absolute(nets) if nets else None,
+        architectures=absolute(models) if models else None,
     )
 
 
 def absolute(path: str | Path) -> Path:
-    """The path that a person wrote, absolute, with `~` and every link resolved.
+    """Return a path in absolute form, with `~` and every link resolved.
 
-    Never fails: an unknown `~name` and links in a circle stay as they are, so that opening the path says why.
+    Never fails: an unknown `~name` and circular links stay as they are; opening the path reports them.
     """
     return Path(os.path.realpath(os.path.expanduser(path)))
 
 
 def _hosts() -> tuple[str, ...]:
-    """The names in ARCHLAB_HOSTS. Raises SettingsError for what is no name of a host."""
+    """Return the names in ARCHLAB_HOSTS. Raises SettingsError for an invalid host name."""
     names = [name.strip() for name in os.environ.get("ARCHLAB_HOSTS", "").split(",") if name.strip()]
     for name in names:
         if not HOST.fullmatch(name):
@@ -206,7 +208,7 @@ def _hosts() -> tuple[str, ...]:
 
 
 def _whole_number(variable: str, most: int, unit: str) -> int:
-    """The value of a variable, 0 where it is not set. Raises SettingsError."""
+    """Return the value of a variable from 0 to `most`; 0 where it is not set. Raises SettingsError."""
     text = os.environ.get(variable) or "0"
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= most):
         raise SettingsError(
@@ -219,13 +221,13 @@ def _is_web_address(address: str) -> bool:
     try:
         parts = urlsplit(address)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, brackets without an address
+    except ValueError:  # the port is not a number, or brackets without an address
         return False
 
 
 @cache
 def get_settings() -> Settings:
-    """The settings of this process, whose libraries are kept in its home from here on."""
+    """Return the settings of this process. The first call points libraries to its home (`contain`)."""
     settings = from_environment()
     contain(settings.home)
     return settings
