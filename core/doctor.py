@@ -1,4 +1,4 @@
-"""What the program stands on, looked at piece by piece."""
+"""Check what the program needs: packages, folder, disk, store, GPU, cluster and worker."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from core.system import devices, gpu_check, nvidia
 from core.system.settings import PROGRAM, Settings, SettingsError
 from core.system.units import byte_size
 
-Finding = tuple[str, str, bool]  # what was looked at, what was found, whether it is good
+Finding = tuple[str, str, bool]  # what was checked, the result, whether it is good
 
 LOW_DISK = 2 << 30  # bytes free, below which the disk is reported as a problem
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """All findings, in the order in which a failure would hurt."""
+    """Return all findings, the most serious checks first."""
     findings = [_packages(), _folder(settings)]
     if findings[-1][2]:
         findings += [_disk(settings), _store(settings)]
@@ -32,7 +32,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _packages() -> Finding:
-    """Installed versions against the pins of requirements.txt."""
+    """Compare the installed versions with the pins of requirements.txt."""
     wrong = []
     for line in (PROGRAM / "requirements.txt").read_text().splitlines():
         pin = re.match(r"^([\w-]+)==([\w.]+)", line)
@@ -49,7 +49,7 @@ def _packages() -> Finding:
 
 
 def _gpu(settings: Settings) -> list[Finding]:
-    """Whether the GPUs that the machine has are used; nothing on a machine without."""
+    """Check whether Keras uses the GPUs of the machine; no finding on a machine without."""
     if problem := nvidia.problem():
         return [("gpu", problem, False)]
     if not devices.gpus():
@@ -79,6 +79,6 @@ def _store(settings: Settings) -> Finding:
     where = shown(settings.tracking_uri)
     try:
         count = len(frames.run_ids(get_store()))
-    except Exception as error:  # whatever is wrong with the store, this is the place to say it
+    except Exception as error:  # any error of the store is a finding
         return "store", f"{where}: {error}", False
     return "store", f"{where}: {count} runs", True

@@ -1,4 +1,4 @@
-"""Starts the dashboard, after the checks whose failure Streamlit would tell less clearly."""
+"""Start the dashboard, after checks whose failure Streamlit reports less clearly."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import psutil
 from core.system.settings import PROGRAM, Settings, SettingsError
 from core.tracking.patience import be_impatient
 
-EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # addresses to listen on that are no address to ask
+EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # listening there is listening on all addresses
 VIEWER_UPLOAD_MB = 32  # an image for a prediction; a trainer may upload an archive
 
 
 def serve_dashboard(settings: Settings, host: str, port: int) -> None:
-    """Become Streamlit's server. Raises SettingsError when the port is taken or the folder read-only."""
+    """Replace this process by Streamlit's server. Raises SettingsError: port in use, read-only home."""
     settings.check_writable()
     check_port(host, port)
     be_impatient()
@@ -33,9 +33,9 @@ def serve_dashboard(settings: Settings, host: str, port: int) -> None:
 
 
 def allowed_hosts(settings: Settings, host: str) -> list[str]:
-    """Under which names browsers may reach the server: its own, and those of ARCHLAB_HOSTS.
+    """Return the host names under which browsers may reach the server: its own and those of ARCHLAB_HOSTS.
 
-    A page of another name that is mapped to this address (DNS rebinding) is no page of ours.
+    This stops pages of other sites whose name is mapped to this address (DNS rebinding).
     """
     names = {"localhost", "127.0.0.1", "::1", host, *settings.hosts}
     if host in EVERYWHERE:
@@ -50,7 +50,7 @@ def allowed_hosts(settings: Settings, host: str) -> list[str]:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise SettingsError when nothing can listen there."""
+    """Raise SettingsError if the server cannot listen there."""
     if not 1 <= port <= 65535:
         raise SettingsError(f"The port must be in 1 to 65535. Received: {port}.")
     try:

@@ -1,4 +1,4 @@
-"""Deleting runs and datasets, and locking the runs that are worth keeping."""
+"""Delete runs and datasets; lock runs against deletion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = (schema.EXTENDS, schema.NUMBER, schema.LOCKED, schema.PARENT, "model.weig
 
 @dataclass(frozen=True)
 class Deleted:
-    """What a deletion removed. left: places whose files could not be removed, each with the reason."""
+    """The deleted runs. left: files and folders that could not be removed, each with the reason."""
 
     run_ids: tuple[str, ...]
     left: tuple[str, ...] = ()
@@ -57,13 +57,13 @@ def delete(store: RunStore, run_ids: Sequence[str]) -> Deleted:
         shutil.rmtree(store.settings.jobs / run_id, ignore_errors=True)
     stay = set(runs.drop(chosen).get(f"tags.{schema.PARENT}", ()))
     for parent in parents:
-        if parent.run_id not in stay:  # a group without a run is no group
+        if parent.run_id not in stay:  # the group has no run any more
             left += deletion.erase(store, parent.run_id)
     return Deleted(tuple(chosen), tuple(left))
 
 
 def _groups(store: RunStore, parents: Iterable[object]) -> list[RunState]:
-    """The groups among some parents: any program may have written a run's parent."""
+    """Return the parents that are groups; other programs write parents too."""
     found = []
     for parent in parents:
         if isinstance(parent, str):
@@ -73,7 +73,7 @@ def _groups(store: RunStore, parents: Iterable[object]) -> list[RunState]:
 
 
 def obstacle(store: RunStore, runs: pd.DataFrame, run_id: str, chosen: Sequence[str] = ()) -> str | None:
-    """Why a run may not be deleted, in one sentence; None when it may.
+    """Return why a run may not be deleted, in one sentence; None if it may.
 
     Args:
         runs: All runs, indexed by id, with at least the columns of `KEYS`.
@@ -101,7 +101,7 @@ def obstacle(store: RunStore, runs: pd.DataFrame, run_id: str, chosen: Sequence[
 
 
 def starts_from(weights: object, run_id: str) -> bool:
-    """Whether a run's `model.weights` names another run, by its id or the beginning of it."""
+    """Return whether a run's `model.weights` names another run, by its id or a prefix of it."""
     named = weights.removeprefix("run:") if isinstance(weights, str) and weights.startswith("run:") else ""
     return bool(named) and run_id.startswith(named)
 
@@ -122,7 +122,7 @@ def unlock(store: RunStore, run_ids: Sequence[str]) -> None:
 
 
 def users_of(store: RunStore, dataset: str) -> pd.DataFrame:
-    """The runs that were launched on a dataset, newest first: run_id, name, status."""
+    """Return the runs that were launched on a dataset, newest first: run_id, name, status."""
     runs = frames.runs(store, ["data.name"])
     names = runs.get("params.data.name", pd.Series(index=runs.index, dtype=object))
     return runs[names == dataset]
@@ -155,7 +155,7 @@ def delete_dataset(store: RunStore, name: str) -> pd.DataFrame:
 
 
 def _expanded(store: RunStore, run_ids: Sequence[str], runs: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """The runs meant, each once, those of groups included; and the groups among the ids."""
+    """Return the runs of some ids, with those of groups, each once; and the groups among the ids."""
     chosen, groups = [], []
     for run_id in dict.fromkeys(run_ids):
         if run_id in runs.index:

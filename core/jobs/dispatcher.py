@@ -1,4 +1,4 @@
-"""Gives free slots to the runs that wait, each in a thread of its own."""
+"""Start waiting runs in free slots, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from core.tracking import schema
 from core.tracking.run_state import RunState, number_of
 from core.tracking.store import RunStore
 
-ASK_S = 5.0  # how often a cluster's head is asked whether it takes jobs, while runs wait
+ASK_S = 5.0  # between two checks whether a cluster's head answers, while runs wait
 
 logger = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Not shared between threads: the worker asks it again and again to take a `step`."""
+    """Starts runs of the queue. Used by one thread, the worker's, which calls `step` in a loop."""
 
     def __init__(self, store: RunStore):
         self.store = store
@@ -38,10 +38,10 @@ class Dispatcher:
         self._full = False
 
     def step(self) -> None:
-        """Start what can start now.
+        """Start the runs that can start now.
 
-        Others may pass a run that waits for a device of its choice. Nobody passes another one, but on a
-        device that it would not take.
+        A run that waits for a particular device does not block the queue. Any other waiting run blocks all
+        runs behind it, except on devices that it cannot use.
         """
         self._threads = {run_id: one for run_id, one in self._threads.items() if one.is_alive()}
         if not self.slots.any_free or not self._has_room():
@@ -54,7 +54,7 @@ class Dispatcher:
                 continue
             if not self._reachable():
                 return
-            count, wanted = self._wish(run)
+            count, wanted = self._request(run)
             if blocked and (wanted == AUTO or self.slots.serves(wanted, AUTO)):
                 continue
             taken = self.slots.take(count, wanted)
@@ -64,11 +64,11 @@ class Dispatcher:
                 blocked = True
 
     def attach(self) -> None:
-        """Take over the jobs on a cluster that a worker which died has left, each with its slot."""
+        """Take over the jobs on a cluster that a worker left when it died, each with a slot."""
         if self.store.settings.executor != "ray":
             return
         for run in self.store.active():
-            if run.run_id not in self._threads and is_left(self.store, run):
+            if run.run_id not in self._threads and is_orphaned_job(self.store, run):
                 self._begin(run.run_id, self.slots.take() or [], self._attach)
 
     def is_busy(self) -> bool:
@@ -76,21 +76,21 @@ class Dispatcher:
         return any(thread.is_alive() for thread in self._threads.values())
 
     def join(self) -> None:
-        """Wait until all trainings have ended."""
+        """Wait until all runs have ended."""
         for thread in self._threads.values():
             thread.join()
 
     def _has_room(self) -> bool:
-        """Whether the disk takes what a training writes: on a full or read-only one every run would fail."""
+        """Return whether the disk is writable and has room: otherwise every run would fail."""
         home = self.store.settings.home
         full = not os.access(home, os.W_OK) or shutil.disk_usage(home).free < LOW_DISK
         if full and not self._full:
-            logger.warning("The disk of %s is full or read-only: no training begins.", home)
+            logger.warning("The disk of %s is full or read-only: no run starts.", home)
         self._full = full
         return not full
 
     def _reachable(self) -> bool:
-        """Whether there is something to train on; what waits for a cluster's head goes on waiting."""
+        """Return whether a cluster's head answers; always True without a cluster."""
         if self.store.settings.executor != "ray":
             return True
         if time.monotonic() > self._ask_again_at:
@@ -101,10 +101,10 @@ class Dispatcher:
         return not self._problem
 
     def _measure(self, waiting: Sequence[RunState]) -> None:
-        """Before others start, find out how long those take of which somebody wants to know."""
+        """Measure the speed of the runs for which that was requested, before other runs start."""
         for run in waiting if self.store.settings.executor == "local" else ():
             if schema.MEASURE in run.tags and run.run_id not in self._threads:
-                taken = self.slots.take(*self._wish(run))
+                taken = self.slots.take(*self._request(run))
                 if taken is not None:
                     self._begin(run.run_id, taken, self._probe)
 
@@ -117,7 +117,7 @@ class Dispatcher:
         try:
             action(run_id, taken)
         except Exception as error:
-            logger.exception("The run %s was given up.", run_id)
+            logger.exception("The run %s could not be supervised to its end.", run_id)
             reason = f"The worker could not follow the training to its end: {error}"
             with suppress(Exception):  # deleted, or the next worker ends it
                 persist(self.store, run_id, lambda: self.store.fail(run_id, reason))
@@ -127,8 +127,8 @@ class Dispatcher:
     def _train(self, run_id: str, taken: list[str], attach: bool = False) -> None:
         device, shared = ",".join(taken) or CLUSTER, max(map(self.slots.shared, taken), default=1)
         status = supervise(self.store, run_id, device, shared, attach=attach)
-        if status == schema.SCHEDULED:  # the cluster could not take it: not again at once
-            self._problem, self._ask_again_at = "The Ray head took no job.", time.monotonic() + ASK_S
+        if status == schema.SCHEDULED:  # the cluster did not accept it: wait before the next try
+            self._problem, self._ask_again_at = "The Ray head accepted no job.", time.monotonic() + ASK_S
 
     def _attach(self, run_id: str, taken: list[str]) -> None:
         self._train(run_id, taken, attach=True)
@@ -136,18 +136,18 @@ class Dispatcher:
     def _probe(self, run_id: str, taken: list[str]) -> None:
         try:
             measure(self.store, run_id, ",".join(taken), max(map(self.slots.shared, taken)))
-        except Exception:  # the run itself is none the worse for it
+        except Exception:  # the run itself can still train
             logger.exception("The run %s was not measured.", run_id)
 
-    def _wish(self, run: RunState) -> tuple[int, str]:
-        """How many devices a run takes, and which; one, and any, where it says nothing."""
+    def _request(self, run: RunState) -> tuple[int, str]:
+        """Return how many devices a run needs, and which one; one and `auto` by default."""
         count, _, device = run.tags.get(schema.WANTS, "").partition(" ")
         wanted = device if device and self.store.settings.executor == "local" else AUTO
         return min(number_of(count) or 1, self._most), wanted
 
 
-def is_left(store: RunStore, run: RunState) -> bool:
-    """Whether a run trains on a cluster for this installation, and no longer for a worker; for that alone."""
+def is_orphaned_job(store: RunStore, run: RunState) -> bool:
+    """Return whether a run is a cluster job of this installation whose worker has died."""
     return (
         run.status == schema.RUNNING
         and schema.JOB in run.tags

@@ -1,4 +1,4 @@
-"""Why a training ended, in one line; and when memory ran out, the batch size that would have fitted."""
+"""Explain in one line why a run failed; for a lack of memory, with the batch size that would fit."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ OUT_OF_MEMORY = re.compile(
     r"ResourceExhaustedError|OOM when allocating|MemoryError|std::bad_alloc|Unable to allocate"
     r"|Failed to allocate|CUDA_ERROR_OUT_OF_MEMORY|RESOURCE_EXHAUSTED|Cannot allocate memory"
 )
-HINTS = {  # by the name of a signal that ended a training
+HINTS = {  # by the signal that ended the process
     "SIGKILL": " (out of memory, or killed by hand)",
-    "SIGBUS": " (a file that it read was cut off, such as the images of its dataset, or its disk failed)",
+    "SIGBUS": " (a file that it read was truncated, such as the images of its dataset, or its disk failed)",
 }
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One line, and the batch size that would fit where that would help; 0 otherwise."""
+    """The reason in one line, and the batch size that would fit; 0 where that is not the problem."""
 
     reason: str
     fits: int = 0
 
 
 def explain(code: int, log: str, memory: Memory | None, free: int | None, message: str = "") -> Failure:
-    """Why a process ended.
+    """Explain why a training process failed.
 
-    code: negative for a signal. free: bytes that were free before, where known. message: what whoever ran it
-    says, for an end that it does not tell of itself.
+    Args:
+        code: its exit code, negative for a signal.
+        log: what it printed.
+        memory: the estimate; None before the model was built.
+        free: bytes that were free when it started; None where unknown.
+        message: the executor's reason, used where the log has none.
     """
-    # TensorFlow does not look whether an allocation on a CPU has worked: it then dies of SIGSEGV or SIGABRT.
+    # TensorFlow does not check allocations on the CPU: without memory it dies of SIGSEGV or SIGABRT.
     too_large = memory is not None and free is not None and memory.total > MARGIN * free
     killed = code < 0 and too_large
     if code != 0 and (killed or OUT_OF_MEMORY.search(log)):
@@ -51,6 +55,7 @@ def explain(code: int, log: str, memory: Memory | None, free: int | None, messag
 
 
 def out_of_memory(memory: Memory | None, free: int | None) -> Failure:
+    """Describe a lack of memory. memory: the estimate. free: bytes that were free. None: unknown."""
     if free is None:
         taken = (
             f"batches of {memory.batch_size} take about {byte_size(memory.total)}"

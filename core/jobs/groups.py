@@ -1,7 +1,7 @@
 """Groups: one experiment repeated over seeds and folds, its runs under one parent.
 
 The parent is an MLflow run that trains nothing: it ends when the last of its runs has, with the mean and the
-standard deviation of what they came to.
+standard deviation of their final metrics.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from core.tracking import schema
 from core.tracking.run_state import number_of
 from core.tracking.store import RunStore
 
-LIMIT = 1000  # runs that one launch may make
+LIMIT = 1000  # runs of one launch
 MAX_NAME = 200  # characters of a run's name
-# Of the weights that the runs kept: `best_val_accuracy`, or `val_accuracy` where they keep the last.
+# Measured with the weights that are kept: `best_val_accuracy`, or `val_accuracy` where the last are kept.
 AVERAGED = (
     *(name for name in schema.FINAL_METRICS if name.startswith(("test_", "best_val_"))),
     "val_accuracy",
@@ -28,16 +28,22 @@ AVERAGED = (
 
 @dataclass(frozen=True)
 class Group:
-    """An experiment and the runs it is repeated in; a single one needs no parent."""
+    """An experiment and the configs of its runs; a single run needs no parent."""
 
     name: str
     configs: tuple[ExperimentConfig, ...]
 
 
 def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:
-    """The config with so many seeds, beginning with its own, on each of so many folds.
+    """Return one config per seed and fold; seeds count up from the config's own.
 
-    folds: 0 leaves the split as the config has it. Raises ConfigError for numbers that make no sense.
+    Args:
+        config: of the experiment.
+        seeds: at least 1.
+        folds: 0: the split of the config; else at least 2.
+
+    Raises:
+        ConfigError: `seeds` or `folds` is out of range, or there would be more than `LIMIT` runs.
     """
     if seeds < 1:
         raise ConfigError(f"The number of seeds must be at least 1. Received: {seeds}.")
@@ -51,27 +57,27 @@ def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:
     for fold in range(max(1, folds)):
         for seed in range(config.seed, config.seed + seeds):
             changes = {"data.folds": folds, "data.fold": fold} if folds else {}
-            parts = [f"fold {fold + 1} of {folds}"] if folds else []
-            parts += [f"seed {seed}"] if seeds > 1 else []
-            name = named_repeat(config.title, parts) if parts else config.name
+            places = [f"fold {fold + 1} of {folds}"] if folds else []
+            places += [f"seed {seed}"] if seeds > 1 else []
+            name = named_repeat(config.title, places) if places else config.name
             found.append(config.with_values({**changes, "seed": seed, "name": name}))
     return Group(config.title, tuple(found))
 
 
-def named_repeat(title: str, parts: Sequence[str]) -> str:
-    """The name of a run: a title, cut where it is too long, and the parts that tell it from others."""
-    ending = "".join(f" · {part}" for part in parts)
+def named_repeat(title: str, places: Sequence[str]) -> str:
+    """Return a run's name: the title, shortened if necessary, and its fold and seed."""
+    ending = "".join(f" · {place}" for place in places)
     return f"{title[: MAX_NAME - len(ending)]}{ending}"
 
 
 def group_of(store: RunStore, parent: str) -> Group:
-    """The experiment of a parent's runs, in the order in which they were launched."""
+    """Return the experiment of a parent, with its runs in the order of their launch."""
     configs = tuple(store.config(child.run_id) for child in store.read.children(parent)[parent])
     return Group(store.state(parent).name, configs)
 
 
 def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
-    """The tags that say of each run where in the group it stands; makes the parent, if there are several.
+    """Yield the tags of each run: its parent, seed and fold. Creates the parent if there are several runs.
 
     tags: of the parent.
     """
@@ -85,14 +91,14 @@ def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None)
 
 
 def conclude_groups(store: RunStore) -> None:
-    """End the parents all of whose runs have ended: FINISHED when these are, else FAILED."""
+    """End the parents whose runs have all ended: FINISHED if every run is, else FAILED."""
     parents = store.read.open_groups()
     owners = {owner for parent in parents if (owner := parent.tags.get(schema.OWNER)) is not None}
-    alive = {owner for owner in owners if is_alive(owner)}  # asked first: a launch may end just now
+    alive = {owner for owner in owners if is_alive(owner)}  # read before the runs: a launch may end
     runs = store.read.children(*(parent.run_id for parent in parents))
     for parent in parents:
         size, owner = number_of(parent.tags[schema.GROUP]), parent.tags.get(schema.OWNER)
-        if size is None or owner is None:  # any program may write such a tag: it is no group of ours
+        if size is None or owner is None:  # the tag was written by another program
             continue
         children = runs[parent.run_id]
         launching = len(children) < size and owner in alive
@@ -109,7 +115,7 @@ def conclude_groups(store: RunStore) -> None:
 
 
 def summary(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Mean of every final metric, under its name, and its sample standard deviation under `<name>_std`."""
+    """Return the mean of each final metric by its name, and its sample standard deviation as `<name>_std`."""
     found = {"runs": float(len(runs))}
     for name in AVERAGED:
         values = [run[name] for run in runs if name in run and math.isfinite(run[name])]

@@ -1,6 +1,6 @@
-"""Imports and downloads that a page starts: each a process of its own, which outlives a reload or restart.
+"""Imports and downloads that a page starts, each in a process that outlives a reload of the page.
 
-`python -m core.jobs.imports FILE` carries one out; the file tells how far it is.
+`python -m core.jobs.imports FILE` runs one and writes its progress to the file.
 """
 
 from __future__ import annotations
@@ -30,11 +30,18 @@ RUNNING, DONE, REFUSED, CANCELLED = "running", "done", "refused", "cancelled"
 
 @dataclass(frozen=True)
 class ImportJob:
-    """One import and how far it is.
+    """One import and its progress.
 
-    path: the folder or archive; empty: a source that the program knows is prepared, by download if need be.
-    upload: it lies in our own folder and goes when the import has ended.
-    options: keywords of `import_images`. message: what was imported, or why not, in one sentence.
+    Args:
+        name: of the dataset.
+        path: of the folder or archive; empty for a dataset that ships with the program or is downloaded.
+        options: keywords of `import_images`.
+        upload: `path` is an uploaded archive, which is removed at the end of the import.
+        state: RUNNING, DONE, REFUSED or CANCELLED.
+        done: images that are decoded.
+        total: images of the source.
+        remaining_s: estimated seconds until the end.
+        message: what was imported, or why nothing was, in one sentence.
     """
 
     name: str
@@ -50,10 +57,11 @@ class ImportJob:
 
 
 def start(settings: Settings, name: str, path: Path | None, upload: bool, options: dict[str, Any]) -> None:
-    """Begin an import in the background.
+    """Start an import in the background. Args: see `ImportJob`; path: None for one without a path.
 
-    path: None prepares a source that the program knows. Raises NotAllowed on a read-only server, and OSError,
-    with nothing begun, where the disk does not take what is written of it.
+    Raises:
+        NotAllowed: this server is read-only.
+        OSError: the disk refused a write; nothing was started.
     """
     settings.require_trainer("import datasets")
     folder = _folder(settings)
@@ -76,7 +84,7 @@ def start(settings: Settings, name: str, path: Path | None, upload: bool, option
 
 
 def jobs(settings: Settings) -> dict[str, ImportJob]:
-    """All imports that were not dismissed, the newest first, by their ids."""
+    """Return all imports that were not dismissed, by their ids, the newest first."""
     found = {}
     for file in _folder(settings).glob("*.json"):
         with suppress(FileNotFoundError):  # dismissed in another window just now
@@ -88,7 +96,7 @@ def jobs(settings: Settings) -> dict[str, ImportJob]:
 
 
 def cancel(settings: Settings, job_id: str) -> None:
-    """Stop an import; nothing of it stays."""
+    """Cancel an import; it leaves no files."""
     settings.require_trainer("cancel an import")
     owner = _owner(_folder(settings) / f"{job_id}.json")
     if lives_here(owner):
@@ -96,14 +104,14 @@ def cancel(settings: Settings, job_id: str) -> None:
 
 
 def dismiss(settings: Settings, job_id: str) -> None:
-    """Forget an import that has ended. Raises NotAllowed on a read-only server."""
+    """Remove an import that has ended from the list. Raises NotAllowed on a read-only server."""
     settings.require_trainer("dismiss an import")
     for suffix in (".json", ".owner"):
         (_folder(settings) / f"{job_id}{suffix}").unlink(missing_ok=True)
 
 
 def uploads(settings: Settings) -> Path:
-    """Where uploaded archives wait for their import."""
+    """Return the folder of uploaded archives; creates it."""
     folder = settings.home / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -121,7 +129,7 @@ def _owner(file: Path) -> str:
 
 
 def _read(file: Path) -> ImportJob | None:
-    """What a file says of an import; None where it is gone or damaged."""
+    """Read an import from its file; None where the file is missing or damaged."""
     try:
         return ImportJob(**(read_state(file) or {}))
     except TypeError:
@@ -132,7 +140,7 @@ def _current(file: Path) -> ImportJob | None:
     job = _read(file)
     owner = _owner(file)
     if job is not None and job.state == RUNNING and owner and not is_alive(owner):
-        job = _read(file)  # it may have ended between the two looks
+        job = _read(file)  # it may have ended between the two reads
         if job is not None and job.state == RUNNING:
             if job.upload:
                 Path(job.path).unlink(missing_ok=True)
@@ -146,14 +154,14 @@ def _write(file: Path, job: ImportJob) -> None:
 
 
 def _give_up(signum: int, frame: object) -> None:
-    """End what this process has started, and unwind."""
+    """Kill the child processes and raise ImportCancelled."""
     for child in psutil.Process().children(recursive=True):
         child.kill()
     raise ImportCancelled("The download was cancelled.")
 
 
 def _conclude(file: Path, job: ImportJob) -> None:
-    """Write down how an import ended; where the disk takes no further file, into the one that is there."""
+    """Write the final state of an import; on a full disk, over the existing file."""
     try:
         _write(file, job)
     except OSError:
@@ -165,12 +173,12 @@ def _conclude(file: Path, job: ImportJob) -> None:
 def _run(file: Path) -> None:
     job = _read(file)
     if job is None:
-        raise ValueError(f"{file} says of no import what it is.")
+        raise ValueError(f"{file} does not describe an import.")
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda signum, _: stop.append(signum))
 
     def progress(done: int, total: int, remaining_s: float) -> None:
-        with suppress(OSError):  # the images themselves say that the disk is full
+        with suppress(OSError):  # decoding reports a full disk
             _write(file, replace(job, done=done, total=total, remaining_s=remaining_s))
 
     try:
@@ -179,7 +187,7 @@ def _run(file: Path) -> None:
                 job.name, job.path, progress=progress, cancelled=lambda: bool(stop), **job.options
             )
         else:
-            signal.signal(signal.SIGTERM, _give_up)  # a download has no place at which to ask
+            signal.signal(signal.SIGTERM, _give_up)  # a download cannot poll `cancelled`
             info = prepare(job.name)
         left_out = len(info.problems)
         problems = f"; {left_out} file{'s were' if left_out > 1 else ' was'} left out" if left_out else ""
@@ -187,7 +195,7 @@ def _run(file: Path) -> None:
         _conclude(file, replace(job, state=DONE, message=message))
     except ImportCancelled as error:
         _conclude(file, replace(job, state=CANCELLED, message=str(error)))
-    except Exception as error:  # told on the page
+    except Exception as error:  # shown on the page
         _conclude(file, replace(job, state=REFUSED, message=str(error)))
         if not (isinstance(error, ValueError) or is_of_the_disk(error)):
             raise

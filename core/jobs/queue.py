@@ -1,6 +1,6 @@
-"""The queue: which run comes next. It has no memory of its own; order and holds stand in the store.
+"""The queue: which run starts next. It keeps nothing itself: order and holds are tags of the runs.
 
-So there is nothing that a crash could lose, and nothing that could say otherwise than the runs themselves.
+So a crash loses nothing, and the queue cannot contradict the store.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ State = TypeVar("State", bound=RunState)
 
 
 def waiting(store: RunStore) -> list[RunState]:
-    """The runs that wait for a slot of this installation, in the order in which they will start.
+    """Return the runs that wait for a slot of this installation, in the order in which they will start.
 
-    First those of the highest priority; of equals, those submitted first. Held ones keep their place.
+    By priority, the highest first, then by submission. Held runs keep their place.
     """
-    here = home_id(store.settings)  # once: it is read from a file, and the worker looks four times a second
+    here = home_id(store.settings)  # read from a file, once per call: the worker polls four times a second
     return in_order(
         [
             run
@@ -34,7 +34,7 @@ def waiting(store: RunStore) -> list[RunState]:
 
 
 def is_own(store: RunStore, run: RunState) -> bool:
-    """Whether a run was put into the queue of this installation; others may share the store."""
+    """Return whether a run was launched by this installation; others may share the store."""
     return run.tags.get(schema.HOME) == home_id(store.settings)
 
 
@@ -44,23 +44,24 @@ def in_order(runs: Sequence[State]) -> list[State]:
 
 
 def priority(run: RunState) -> int:
-    """0 unless somebody moved it."""
+    """Return the priority of a run; 0 unless it was moved."""
     return priority_of(run.tags.get(schema.PRIORITY))
 
 
 def priority_of(tag: object) -> int:
-    """What a tag says, or the lack of one."""
+    """Return the priority that a tag holds; 0 without a tag."""
     negative = isinstance(tag, str) and tag.startswith("-")
     number = number_of(str(tag)[1:] if negative else tag) or 0
     return -number if negative else number
 
 
 def is_held(run: RunState) -> bool:
+    """Return whether a run waits until it is released."""
     return schema.HELD in run.tags
 
 
 def hold(store: RunStore, run_ids: Sequence[str]) -> None:
-    """Let runs wait until they are released; one that has started is left alone."""
+    """Hold queued runs until they are released. A run that has started is not affected."""
     store.settings.require_trainer("hold a run")
     for run_id in run_ids:
         if store.state(run_id).status == schema.SCHEDULED:
@@ -68,14 +69,14 @@ def hold(store: RunStore, run_ids: Sequence[str]) -> None:
 
 
 def release(store: RunStore, run_ids: Sequence[str]) -> None:
-    """Let held runs start in their turn."""
+    """Release held runs."""
     store.settings.require_trainer("release a run")
     for run_id in run_ids:
         store.delete_tag(run_id, schema.HELD)
 
 
 def move_up(store: RunStore, run_ids: Sequence[str]) -> None:
-    """Move runs one place up, past the one in front of each."""
+    """Move each run one place up in the queue."""
     order = [run.run_id for run in waiting(store)]
     moved = set(run_ids)
     for place in range(1, len(order)):
@@ -85,18 +86,18 @@ def move_up(store: RunStore, run_ids: Sequence[str]) -> None:
 
 
 def move_to_front(store: RunStore, run_ids: Sequence[str]) -> None:
-    """Let runs be the next ones, in the order they have among themselves."""
+    """Move runs to the front of the queue; their own order is kept."""
     moved = set(run_ids)
     order = [run.run_id for run in waiting(store)]
     _arrange(store, sorted(order, key=lambda run_id: run_id not in moved))
 
 
 def _arrange(store: RunStore, wanted: Sequence[str]) -> None:
-    """Raise priorities, of as few runs as needed, until the queue is in the order that is wanted."""
+    """Raise the priorities of as few runs as necessary to bring the queue into an order."""
     store.settings.require_trainer("change the order of the queue")
     submitted = {run.run_id: place for place, run in enumerate(store.active())}
     runs = {run.run_id: run for run in waiting(store)}
-    order = [run_id for run_id in wanted if run_id in runs]  # others have started in between
+    order = [run_id for run_id in wanted if run_id in runs]  # others have started meanwhile
     raised: list[tuple[str, int]] = []
     least: tuple[int, int] | None = None  # priority and submission of the run behind
     for run_id in reversed(order):
@@ -105,6 +106,6 @@ def _arrange(store: RunStore, wanted: Sequence[str]) -> None:
             own = least[0] if place < least[1] else least[0] + 1
             raised.append((run_id, own))
         least = (own, place)
-    # The worker may look at any moment: written from the front, no run is ever before one it does not pass.
+    # The worker may read at any moment: written from the front, the order is never worse than before.
     for run_id, own in reversed(raised):
         store.set_tags(run_id, {schema.PRIORITY: str(own)})

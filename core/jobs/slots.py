@@ -1,4 +1,4 @@
-"""Device slots of a worker: each training takes one, or as many different ones as it has devices."""
+"""The device slots of a worker: a run takes one, or one on each of its devices."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from core.system.devices import CPU
 from core.system.settings import Settings
 
 AUTO = "auto"
-MIG = "MIG-"  # how the UUID of an instance of a divided GPU begins
-CLUSTER = "cluster"  # the device of a run that a cluster has put somewhere
+MIG = "MIG-"  # prefix of the UUID of a MIG instance
+CLUSTER = "cluster"  # the device of a run that trains on a cluster
 
 
 class Slots:
-    """What is free, shared between threads. Without a choice a training gets a GPU, where there are any."""
+    """The free slots; safe to share between threads. `auto` takes a GPU where the machine has one."""
 
     def __init__(self, free: Sequence[str]):
         self._free = list(free)
@@ -28,7 +28,7 @@ class Slots:
         return bool(self._free)
 
     def take(self, count: int = 1, wanted: str = AUTO) -> list[str] | None:
-        """So many different devices, or the one that is wanted; None while these are not free."""
+        """Take `count` different devices, or the wanted one. Returns None while they are not free."""
         with self._lock:
             fitting = [device for device in self._free if fits(device, wanted, self._count)]
             if count > 1:  # CUDA shows a process one MIG instance at most
@@ -41,27 +41,28 @@ class Slots:
             return different
 
     def give(self, taken: Sequence[str]) -> None:
+        """Free slots again."""
         with self._lock:
             self._free.extend(taken)
 
     def serves(self, device: str, wanted: str) -> bool:
-        """Whether a device, free or not, would do for a training that wants one, or `auto`."""
+        """Return whether a device, free or not, suits a run that wants a device, or `auto`."""
         return fits(device, wanted, self._count)
 
     def shared(self, device: str) -> int:
-        """How many trainings a device may serve at once."""
+        """Return how many runs a device may serve at once."""
         return self._count[device]
 
 
 def fits(device: str, wanted: str, all_devices: Counter[str]) -> bool:
-    """Whether a training that wants a device, or `auto`, may have this one."""
+    """Return whether a run that wants a device, or `auto`, may take this one."""
     return device == wanted or (wanted == AUTO and (device != CPU or set(all_devices) == {CPU}))
 
 
 def slots_of(settings: Settings) -> list[str]:
-    """One entry for each training that may run at once; a cluster chooses the devices itself.
+    """Return the device of each slot. A cluster chooses the devices itself.
 
-    On a machine with GPUs there are some for those that ask for the CPU too.
+    A machine with GPUs has CPU slots too, for runs that ask for the CPU.
     """
     if settings.executor == "ray":
         return [CLUSTER] * max(1, settings.slots)
@@ -70,10 +71,10 @@ def slots_of(settings: Settings) -> list[str]:
 
 
 def choices(settings: Settings) -> list[str]:
-    """What training.device may be here."""
+    """Return the values that `training.device` may have on this installation."""
     return [AUTO, CPU] if settings.executor == "ray" else [AUTO, *dict.fromkeys(slots_of(settings))]
 
 
 def limit(slots: Sequence[str]) -> int:
-    """How many devices one training can have at most. slots: as `slots_of` has them."""
+    """Return how many devices one run can use at most. slots: from `slots_of`."""
     return len({device for device in slots if device != CPU and not device.startswith(MIG)}) or 1

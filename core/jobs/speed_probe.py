@@ -1,4 +1,7 @@
-"""Measures how fast runs would train, in a slot of the worker: for runs that no finished one is like."""
+"""Measure how fast waiting runs would train, in a slot of the worker.
+
+Used for runs that resemble no finished run.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ LONGEST_S = 1800.0
 
 
 def ask(store: RunStore, run_ids: Sequence[str]) -> None:
-    """Have runs that wait measured as soon as a device is free, before others start there.
+    """Request that waiting runs are measured as soon as a device is free, before other runs start there.
 
     Raises NotAllowed on a read-only server.
     """
@@ -68,7 +71,7 @@ def measure(store: RunStore, run_id: str, device: str, shared: int) -> None:
 
 
 def _wait(process: subprocess.Popen) -> bool:
-    """False when it took too long, or this process was asked to end."""
+    """Wait for the probe. Returns False if it took too long or this process was asked to end."""
     give_up = time.monotonic() + LONGEST_S
     while not stopping.is_set() and time.monotonic() < give_up:
         try:

@@ -1,4 +1,4 @@
-"""Takes one run from SCHEDULED to its honest final state."""
+"""Take one run from SCHEDULED to its final state."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from core.tracking.store import RunStore
 
 logger = logging.getLogger(__name__)
 
-PERSIST_S = 60.0  # how long a process that ends still offers a final state to a store that does not take it
-LONGEST_PAUSE_S = 10.0  # between two tries to write one
-TRIES = 3  # to write one that the store refuses, or does not take while it takes other writes
+PERSIST_S = 60.0  # how long a process that is ending still retries to write a final state
+LONGEST_PAUSE_S = 10.0  # between two tries to write a state
+TRIES = 3  # to write a state that the store refuses while it accepts other writes
 
-stopping = Event()  # set once this process is told to end: its trainings end with it, as FAILED
-interrupted = Event()  # set once the person who waits for a training here has had enough: it ends KILLED
+stopping = Event()  # set once this process is asked to end: its runs end with it, as FAILED
+interrupted = Event()  # set by Ctrl-C in a foreground run, which then ends as KILLED
 _claiming = Lock()
 
 T = TypeVar("T")
@@ -40,15 +40,21 @@ T = TypeVar("T")
 def supervise(
     store: RunStore, run_id: str, device: str | None = None, shared: int = 1, *, attach: bool = False
 ) -> str:
-    """Train a run that is SCHEDULED and write down how it ended; returns its state then.
+    """Train a SCHEDULED run and write its final state.
 
-    A run in any other state is left alone (it was cancelled, or another thread has it), and so is every
-    run once `stopping` is set. device: as a slot names it; None: whatever this process would use.
-    shared: how many trainings that device may serve at once. attach: the run is RUNNING as a job of a
-    cluster, whose worker has died.
+    A run in any other state is not touched (it was cancelled, or another thread trains it), nor is any run
+    once `stopping` is set.
 
-    It is SCHEDULED again where a cluster could not take it, and still RUNNING where this process ends while a
-    cluster's job goes on.
+    Args:
+        store: of the run.
+        run_id: of the run.
+        device: of a slot; None: the default of this process.
+        shared: how many runs the device may serve at once.
+        attach: the run is RUNNING as a job of a cluster whose worker has died.
+
+    Returns:
+        The run's state: SCHEDULED where a cluster did not accept it, RUNNING where this process ends while
+        the cluster's job continues, otherwise the final state.
     """
     if attach:
         persist(store, run_id, lambda: store.own(run_id))
@@ -56,21 +62,21 @@ def supervise(
         return store.state(run_id).status
     free = None if device == CLUSTER else free_memory(device, store.settings.memory, shared)
     if not attach:
-        store.settings.memory_file(run_id).unlink(missing_ok=True)  # of an attempt before this one
+        store.settings.memory_file(run_id).unlink(missing_ok=True)  # of an earlier attempt
     try:
         carry_out = _on_cluster if device == CLUSTER else _on_this_machine
         outcome = carry_out(store, run_id, device, shared, attach)
     except ray.NotTaken as error:
-        logger.warning("The run %s waits on: %s", run_id, error)
+        logger.warning("The run %s keeps waiting: %s", run_id, error)
         reason = str(error)
         persist(store, run_id, lambda: _put_back(store, run_id, reason))
         return schema.SCHEDULED
-    except Exception as error:  # whatever it is, nobody else would tell the person
-        logger.exception("The run %s could not be carried out.", run_id)
+    except Exception as error:  # any error: it is shown as the reason of the run's failure
+        logger.exception("The run %s could not be trained.", run_id)
         reason = f"The training could not be {'followed' if attach else 'started'}: {error}"
         persist(store, run_id, lambda: store.fail(run_id, reason))
         return schema.FAILED
-    except BaseException:  # interrupted once more
+    except BaseException:  # a second Ctrl-C
         persist(store, run_id, lambda: store.set_status(run_id, schema.KILLED))
         raise
     if outcome is None:
@@ -93,7 +99,7 @@ def _on_this_machine(store: RunStore, run_id: str, device: str | None, shared: i
 def _on_cluster(
     store: RunStore, run_id: str, device: str | None, shared: int, attach: bool
 ) -> Outcome | None:
-    """None: this process ends, while the job goes on."""
+    """Train as a job of the cluster. Returns None if this process ends while the job continues."""
     settings = store.settings
     job = persist(store, run_id, lambda: store.state(run_id)).tags[schema.JOB]
     if not attach:
@@ -109,12 +115,12 @@ def _on_cluster(
     try:
         return ray.watch_training(settings, job, settings.log(run_id), watcher)
     except Exception:
-        ray.stop_training(settings, job)  # a run that FAILED must not train on
+        ray.stop_training(settings, job)  # a FAILED run must not continue to train
         raise
 
 
 def _put_back(store: RunStore, run_id: str, reason: str) -> None:
-    """Into the queue again, at its place, as if it had never been taken."""
+    """Return a run to its place in the queue."""
     for tag in (schema.DEVICE, schema.JOB, schema.STARTED):
         store.delete_tag(run_id, tag)
     store.set_tags(run_id, {schema.NOT_TAKEN: reason})
@@ -125,12 +131,12 @@ def _put_back(store: RunStore, run_id: str, reason: str) -> None:
 def _say_pending(store: RunStore, run_id: str) -> None:
     try:
         store.set_tags(run_id, {schema.PROGRESS: json.dumps({"phase": schema.PENDING})})
-    except Exception as error:  # a word less
+    except Exception as error:  # progress is optional
         logger.warning("The tracking store did not take a tag: %s", error)
 
 
 def _claim(store: RunStore, run_id: str, device: str | None) -> bool:
-    """Make a SCHEDULED run ours and RUNNING; false when it is not to be trained here and now."""
+    """Set a SCHEDULED run RUNNING with this process as its owner. Returns False for one in another state."""
     with _claiming:
         if stopping.is_set() or store.state(run_id).status != schema.SCHEDULED:
             return False
@@ -144,22 +150,22 @@ def _claim(store: RunStore, run_id: str, device: str | None) -> bool:
 
 
 def _cancel_requested(store: RunStore, run_id: str) -> bool:
-    """Whether a run is to end: somebody asked for it, or deleted the run itself."""
+    """Return whether a run was cancelled or deleted."""
     try:
         return store.state(run_id).cancel_requested
     except UnknownRun:
-        logger.warning("The run %s is not in the tracking store any more: its training is ended.", run_id)
+        logger.warning("The run %s is no longer in the tracking store: its training is stopped.", run_id)
         return True
-    except Exception as error:  # a store that is busy for a while must not end a training
+    except Exception as error:  # a store that is busy must not stop a run
         logger.warning("The tracking store did not answer, asking again: %s", error)
         return False
 
 
 def _upload_log(store: RunStore, run_id: str) -> None:
-    """Keep the last lines of a log with the run, where any reader of the store finds them."""
+    """Log the last lines of a run's output as an artifact."""
     try:
         store.client.log_text(run_id, read_log(store, run_id), schema.LOG)
-    except Exception as error:  # the whole log still lies in the job's folder
+    except Exception as error:  # the whole log is still in the job's folder
         logger.warning("The log of %s was not kept with the run: %s", run_id, error)
 
 

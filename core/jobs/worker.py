@@ -1,4 +1,4 @@
-"""The worker: one a machine, detached from whoever started it, held single by a file lock for its life."""
+"""The worker: one detached process per home, which trains the queued runs. A file lock keeps it single."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from core.tracking.store import RunStore, get_store
 
 logger = logging.getLogger(__name__)
 
-LOOK_S, LOOK_FAR_S = 0.25, 2.0  # how often the queue is looked at: in a database, on a server
+LOOK_S, LOOK_FAR_S = 0.25, 2.0  # between two reads of the queue: from a database, from a server
 RECOVER_S = 5.0
-RETRY_S = 1.0  # after the store did not answer
+RETRY_S = 1.0  # pause after the store did not answer
 
 
 def worker_of(settings: Settings) -> Daemon:
-    """The worker of an installation."""
+    """Return the worker of an installation."""
     return Daemon(settings, "worker", ("-m", "core", "worker"))
 
 
@@ -46,9 +46,11 @@ NOT_IMPORTED = ("figures", "inference", "training", "ui")  # by the worker; a ru
 
 
 def serve(settings: Settings) -> None:
-    """Train what is queued until SIGTERM or SIGINT; trainings under way then end as FAILED.
+    """Train queued runs until SIGTERM or SIGINT, which end the running ones as FAILED.
 
-    Raises DaemonExists when another worker serves this folder, NotAllowed on a read-only server.
+    Raises:
+        DaemonExists: another worker serves this home.
+        NotAllowed: this server is read-only.
     """
     settings.require_trainer("train")
     be_impatient()
@@ -56,9 +58,9 @@ def serve(settings: Settings) -> None:
 
     def stop(*_: object) -> None:
         stopping.set()
-        daemon.say_ending()
+        daemon.announce_end()
 
-    # Before the lock is ours: whoever holds it can be told to end.
+    # Before the lock is acquired: this process may be stopped while it waits for its predecessor.
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it outlives the terminal it was started from
@@ -70,18 +72,18 @@ def serve(settings: Settings) -> None:
             return
         Thread(target=_import_mlflow, args=(store,), daemon=True).start()
         Thread(target=check_if_unknown, args=(settings,), name="gpu-check", daemon=True).start()
-        served = Served.of(settings)
+        served = WorkerSettings.of(settings)
         served.write(settings)
         logger.info("The worker serves %s.", settings.home)
         _dispatch(store, Dispatcher(store), CodeWatch(served.code))
         if not stopping.is_set():
             logger.info("The program was updated: the next worker takes over.")
-            daemon.say_ending()
+            daemon.announce_end()
             daemon.ensure()
 
 
 def _opened() -> RunStore | None:
-    """The store, waited for while it is away; None once `stopping` is set."""
+    """Open the store, retrying while it is away. Returns None once `stopping` is set."""
     while not stopping.is_set():
         try:
             return get_store()
@@ -94,8 +96,8 @@ def _opened() -> RunStore | None:
 
 
 def _import_mlflow(store: RunStore) -> None:
-    """Have the first run not wait for it."""
-    with suppress(StoreError):  # it went away meanwhile
+    """Import MLflow ahead, so that the first run need not wait for it."""
+    with suppress(StoreError):  # the store is away again
         _ = store.client
 
 
@@ -123,11 +125,11 @@ def _dispatch(store: RunStore, dispatcher: Dispatcher, watch: CodeWatch) -> None
         pause = look_s
         try:
             if time.monotonic() - attached > RECOVER_S:
-                dispatcher.attach()  # before anything starts: the jobs that it takes over have their slots
+                dispatcher.attach()  # before any run starts: the jobs that it takes over have slots
                 attached = time.monotonic()
                 outdated = watch.is_outdated()
             if not recovered:
-                recover_runs(store, serving=True)  # before anything starts, too: no stray keeps a device
+                recover_runs(store, serving=True)  # before any run starts: leftovers keep devices
                 recovered = True
                 Thread(target=_keep_recovering, args=(store,), name="recovery", daemon=True).start()
             if outdated and not dispatcher.is_busy():
@@ -140,7 +142,7 @@ def _dispatch(store: RunStore, dispatcher: Dispatcher, watch: CodeWatch) -> None
 
 
 def _keep_recovering(store: RunStore) -> None:
-    """Put right every few seconds what others left, and end groups whose runs have ended."""
+    """Recover every few seconds what other processes left, and end groups whose runs have ended."""
     while True:
         try:
             recover(store, serving=True)
@@ -151,7 +153,7 @@ def _keep_recovering(store: RunStore) -> None:
 
 
 def _log(error: Exception) -> None:
-    """Say what went wrong in a loop that goes on, with a traceback unless it is the store's fault."""
+    """Log an error of a loop that continues, with a traceback unless the store is to blame."""
     if fault_of(error) is None:
         logger.exception("The worker met an error of its own and continues.", exc_info=error)
     else:
@@ -159,21 +161,21 @@ def _log(error: Exception) -> None:
 
 
 @dataclass(frozen=True)
-class Served:
-    """What a worker was started with, for those who were started with something else."""
+class WorkerSettings:
+    """The settings that a worker was started with, which may differ from those of another process."""
 
     executor: str
     slots: tuple[str, ...]
     code: str = ""  # empty: a version of the program that wrote none down
 
     @classmethod
-    def of(cls, settings: Settings) -> Served:
+    def of(cls, settings: Settings) -> WorkerSettings:
         """What a worker would be started with now."""
         return cls(settings.executor, tuple(slots_of(settings)), worker_code())
 
     @classmethod
-    def by_worker(cls, settings: Settings) -> Served:
-        """What the worker that runs was started with; where none runs, what one would be."""
+    def by_worker(cls, settings: Settings) -> WorkerSettings:
+        """Return what the running worker was started with; without one, what it would be started with."""
         file = settings.home / "worker.json"
         if not file.exists() or not worker_of(settings).is_running():
             return cls.of(settings)

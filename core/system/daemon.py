@@ -95,7 +95,7 @@ class Daemon:
         except Timeout as error:
             raise DaemonExists(f"A {self.name} already serves {self.settings.home}.") from error
 
-    def say_ending(self) -> None:
+    def announce_end(self) -> None:
         """Announce that this process is about to end, if it is the one that holds the lock."""
         if self._read("pid") == this_process():
             self.retire(this_process())

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.jobs.worker import Served
+from core.jobs.worker import WorkerSettings
 from core.launching.launch import launch
 from core.system import devices
 from core.system.settings import get_settings
@@ -51,7 +51,7 @@ def two_gpus(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_each_gpu_trains_one_and_the_cpu_does_not_wait_for_them(two_gpus: RunStore) -> None:
     store = two_gpus
-    assert set(Served.of(get_settings()).slots) == {"0", "1", "cpu"}
+    assert set(WorkerSettings.of(get_settings()).slots) == {"0", "1", "cpu"}
     on_cpu = LONG.with_values({"training.device": "cpu"})
     first, second, third, fourth = launch([LONG, LONG, LONG, on_cpu])
     running = (first, second, fourth)

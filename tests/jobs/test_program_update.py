@@ -17,7 +17,7 @@ from core.architectures.description import Description
 from core.inference import client
 from core.inference.client import inference_code, inference_of
 from core.inference.protocol import address_file, read_address, write_address
-from core.jobs.worker import CodeWatch, Served, worker_of
+from core.jobs.worker import CodeWatch, WorkerSettings, worker_of
 from core.system import code_version
 from core.system.process_ids import is_alive
 from core.system.settings import PROGRAM, Settings
@@ -131,7 +131,7 @@ def test_a_worker_is_outdated_once_an_update_is_complete(monkeypatch: pytest.Mon
 def test_a_worker_file_of_an_earlier_version_has_no_code(settings: Settings) -> None:
     (settings.home / "worker.json").write_text('{"executor": "local", "slots": ["cpu"]}')
     with worker_of(settings).hold():
-        assert Served.by_worker(settings) == Served("local", ("cpu",), "")
+        assert WorkerSettings.by_worker(settings) == WorkerSettings("local", ("cpu",), "")
 
 
 def test_the_version_changes_with_files_of_the_packages_that_count(

@@ -12,7 +12,7 @@ from core.config import ConfigError, ExperimentConfig
 from core.inference.client import inference_of
 from core.inference.protocol import Address, address_file, read_address, write_address
 from core.jobs import imports
-from core.jobs.worker import Served, worker_of
+from core.jobs.worker import WorkerSettings, worker_of
 from core.launching.launch import config_of, require_same_images
 from core.system.memory import Memory
 from core.system.settings import Settings
@@ -93,7 +93,7 @@ def test_state_files_that_are_damaged_are_written_again(settings: Settings, tmp_
         address_file(settings).write_bytes(data)
         assert read_address(settings) is None
         (settings.home / "worker.json").write_bytes(data)
-        assert Served.by_worker(settings) == Served.of(settings)
+        assert WorkerSettings.by_worker(settings) == WorkerSettings.of(settings)
         settings.memory_file("a").write_bytes(data)
         assert Memory.read(settings.memory_file("a")) is None
         settings.progress("a").write_bytes(data)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.jobs.groups import repeated
-from core.jobs.worker import Served, worker_of
+from core.jobs.worker import WorkerSettings, worker_of
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.run import runs_of
@@ -49,7 +49,7 @@ def table(store: RunStore):
     ],
 )
 def test_a_worker_with_other_settings_or_code_is_named(change: dict, sentence: str) -> None:
-    now = Served("local", ("cpu",), "of now")
+    now = WorkerSettings("local", ("cpu",), "of now")
     note = queue_table.worker_note(replace(now, **change), now)
     assert sentence in note
     assert bool(note) == bool(change)

@@ -1,4 +1,4 @@
-"""Runs a job as a process of its own on this machine, and watches it to its end."""
+"""Run a training in a process of its own on this machine, and watch it until it ends."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ from core.system.log_limit import cap
 from core.system.parent_watch import STARTED
 from core.system.settings import PROGRAM, Settings
 
-POLL_S = 0.5  # how often a job is looked at
-GRACE_S = 10.0  # between asking a job to end and ending it
+POLL_S = 0.5  # between two checks of a process
+GRACE_S = 10.0  # between SIGTERM and SIGKILL
 LOG_UPLOAD_S = 5.0
-RUN = "ARCHLAB_RUN"  # names the run in the environment of its process, and of all that this starts
+RUN = "ARCHLAB_RUN"  # variable with the run's id, in the environment of its process and all children
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job's process ended: its exit code, negative for a signal, and whether it was told to end.
+    """How a training process ended.
 
-    idle: because it had computed nothing for as long as the settings allow. message: what a cluster says
-    of an end that was not the training's own.
+    Args:
+        code: exit code, negative for a signal.
+        stopped: it was asked to end.
+        idle: it was ended because it computed nothing for as long as the settings allow.
+        message: the cluster's reason, where it ended the job.
     """
 
     code: int
@@ -49,16 +52,21 @@ def run_training(
     on_log: Callable[[], None],
     extra_environment: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Start the training of a run and wait for its end.
+    """Start the training process of a run and wait until it has ended.
 
-    log: everything the process prints goes there. should_stop: asked twice a second; once true, the
-    process gets SIGTERM, and SIGKILL ten seconds later, with all its children. on_log: called about every
-    five seconds when the log has grown. extra_environment: added to what every training gets.
+    Args:
+        settings: of this installation.
+        run_id: of a run in the store.
+        log: file that the process prints to.
+        should_stop: called twice a second; once it returns True, the process and its children get SIGTERM,
+            and ten seconds later SIGKILL.
+        on_log: called about every five seconds if the log has grown.
+        extra_environment: added to the environment that every training process gets.
     """
     environment = training_environment(settings, {RUN: run_id, **(extra_environment or {})})
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        with suppress(OSError):  # the training says what the disk lacks
+        with suppress(OSError):  # the training process reports a full disk
             os.write(output.fileno(), f"{STARTED}\n".encode())
         process = subprocess.Popen(
             [sys.executable, "-m", "core.training", run_id, str(os.getpid())],
@@ -73,9 +81,9 @@ def run_training(
         idle = Idle(process.pid, settings.idle_minutes * 60, environment.get("CUDA_VISIBLE_DEVICES"))
         return _watch(process, log, should_stop, on_log, idle)
     finally:
-        _signal_group(process, signal.SIGKILL)  # children it left, and itself when we were interrupted
+        _signal_group(process, signal.SIGKILL)  # its children, and itself if this process was interrupted
         process.wait()
-        end_strays(run_id)
+        kill_leftovers(run_id)
 
 
 def _watch(
@@ -93,7 +101,7 @@ def _watch(
         except subprocess.TimeoutExpired:
             pass
         now = time.monotonic()
-        with suppress(OSError):  # a disk that takes nothing costs lines of the log
+        with suppress(OSError):  # a full disk only costs lines of the log
             cap(log)
         if stop_at is None:
             if idle.look() or should_stop():
@@ -107,15 +115,15 @@ def _watch(
 
 
 def size(log: Path) -> int:
-    """How many bytes a log has; 0 where it is not there."""
+    """Return the bytes of a log; 0 for a missing one."""
     try:
         return log.stat().st_size
     except OSError:
         return 0
 
 
-def end_strays(run_id: str) -> None:
-    """Kill what a training started and left in sessions of its own."""
+def kill_leftovers(run_id: str) -> None:
+    """Kill processes of a run in sessions of their own, which no signal to its process group reaches."""
     for process in psutil.process_iter(["environ"]):
         if (process.info["environ"] or {}).get(RUN) == run_id:
             with suppress(psutil.NoSuchProcess):
@@ -123,5 +131,5 @@ def end_strays(run_id: str) -> None:
 
 
 def _signal_group(process: subprocess.Popen, signum: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # all of it is gone already
+    with suppress(ProcessLookupError):  # it has ended already
         os.killpg(process.pid, signum)

@@ -12,7 +12,7 @@ from core.analysis.expected import Expected, SpeedModel
 from core.jobs import queue, speed_probe
 from core.jobs.executors.ray_head import cluster_of
 from core.jobs.slots import AUTO
-from core.jobs.worker import Served, worker_of
+from core.jobs.worker import WorkerSettings, worker_of
 from core.launching.launch import cancel
 from core.system.settings import Settings
 from core.system.units import duration
@@ -37,8 +37,8 @@ def queue_table(store: RunStore) -> None:
 
 
 def _queue_table(store: RunStore) -> None:
-    served = Served.by_worker(store.settings)
-    if note := worker_note(served, Served.of(store.settings)):
+    served = WorkerSettings.by_worker(store.settings)
+    if note := worker_note(served, WorkerSettings.of(store.settings)):
         st.warning(note, icon=":material/sync_problem:")
     runs = own_runs(store)
     waiting = [run for run in queue.waiting(store) if run.run_id in runs]
@@ -96,7 +96,7 @@ OUTDATED_WORKER = (
 )
 
 
-def worker_note(served: Served, now: Served) -> str:
+def worker_note(served: WorkerSettings, now: WorkerSettings) -> str:
     """Say in a sentence how the running worker differs from one started now; empty where it does not."""
     if (served.executor, served.slots) != (now.executor, now.slots):
         return OTHER_WORKER
@@ -105,7 +105,7 @@ def worker_note(served: Served, now: Served) -> str:
     return OUTDATED_WORKER if served.code else OLDER_WORKER
 
 
-def obstacle(settings: Settings, served: Served, waiting: Sequence[RunState]) -> str:
+def obstacle(settings: Settings, served: WorkerSettings, waiting: Sequence[RunState]) -> str:
     """Say why no queued run can start now; empty when one can."""
     refusals = [run.tags[schema.NOT_TAKEN] for run in waiting if schema.NOT_TAKEN in run.tags]
     problem = _head_problem(settings) if served.executor == "ray" else ""
