@@ -1,7 +1,7 @@
-"""Datasets by name: those the program knows and those that people imported.
+"""Datasets by name: those that ship with the program, and imported ones.
 
-A source is one file of this package that registers a `Source`; an import is made by `core.datasets.importer`.
-Both end in the same form on disk (`core.datasets.store`), and everybody reads them through this module.
+A source is one file of this package that registers a `Source`; `core.datasets.importer` imports images. Both
+are stored in the same form (`core.datasets.store`) and read through this module.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ datasets: Registry[Source] = Registry("dataset", __name__)
 
 
 def names() -> list[str]:
-    """Every dataset that can be asked for, in alphabetical order: registered sources and imports."""
+    """Return the names of all datasets, registered sources and imports, in alphabetical order."""
     return sorted({*datasets.names(), *store.stored_names()})
 
 
 class Catalogue(NamedTuple):
-    """All datasets: `infos` of those that can be read; `damaged`, by its name, a sentence for each other."""
+    """All datasets: `infos` of the readable ones; `damaged`: a sentence for each other one, by its name."""
 
     infos: list[DatasetInfo]
     damaged: dict[str, str]
 
 
 def catalogue() -> Catalogue:
-    """What `info` says of every dataset. One that is damaged costs none of the others."""
+    """Return the `info` of every dataset. A damaged one does not prevent the others from being listed."""
     found = Catalogue([], {})
     for name in names():
         try:
@@ -77,9 +77,9 @@ def catalogue() -> Catalogue:
 
 
 def info(name: str) -> DatasetInfo:
-    """What the dataset's manifest says; of a source that is not prepared yet, what it will be.
+    """Read the manifest of a dataset; for a source that is not prepared, what its manifest will be.
 
-    Prepares an embedded source. Raises UnknownName with the names that exist, DatasetError when damaged.
+    Prepares an embedded source. Raises UnknownName with the names that exist, DatasetError if damaged.
     """
     check_known(name)
     if store.exists(name):
@@ -94,10 +94,15 @@ def info(name: str) -> DatasetInfo:
 
 
 def load(name: str, *, grey: bool = False) -> ImageDataset:
-    """The dataset, images mapped from disk; a source is prepared first if need be.
+    """Load a dataset, images memory-mapped; prepares a source first if necessary.
 
-    grey: read colour images as one channel.
-    Raises UnknownName with the names that exist, DatasetError when it is damaged or cannot be prepared.
+    Args:
+        name: of the dataset.
+        grey: convert colour images to one channel when they are read.
+
+    Raises:
+        UnknownName: no such dataset; the message has the names that exist.
+        DatasetError: it is damaged or cannot be prepared.
     """
     check_known(name)
     if not store.exists(name):
@@ -112,9 +117,9 @@ def load(name: str, *, grey: bool = False) -> ImageDataset:
 
 
 def prepare(name: str) -> DatasetInfo:
-    """Write a source's prepared form. Does nothing when it exists. Raises DatasetError when it cannot.
+    """Write the prepared form of a source unless it exists. Raises DatasetError if that is impossible.
 
-    Only a trainer's server downloads: NotAllowed on a read-only one.
+    Only a server with the trainer role downloads; raises NotAllowed on a read-only one.
     """
     source = datasets.get(name)
     if store.exists(name):
@@ -127,7 +132,7 @@ def prepare(name: str) -> DatasetInfo:
 
 
 def _restore(name: str) -> bool:
-    """Write an embedded source again whose files are damaged; its edits stay. False for other datasets."""
+    """Write an embedded source again if its files are damaged; edits are kept. False for other datasets."""
     if name not in datasets or not datasets.get(name).embedded:
         return False
     _write(datasets.get(name), overwrite=True)
@@ -135,7 +140,10 @@ def _restore(name: str) -> bool:
 
 
 def _write(source: Source, *, overwrite: bool) -> None:
-    """Write a source's prepared form. Raises DatasetError when it cannot be had or written, NameTaken."""
+    """Write the prepared form of a source.
+
+    Raises DatasetError if it cannot be obtained or written, NameTaken.
+    """
     arrays = source.read()
     try:
         with draft(source.name, overwrite=overwrite) as folder:
@@ -152,7 +160,7 @@ def _write(source: Source, *, overwrite: bool) -> None:
 def sample(
     name: str, class_index: int | None = None, count: int = 16, subset: str | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Rows of up to `count` images to show, of one class and set or of all: int64 `(n,)`, ascending.
+    """Return rows of up to `count` images to show, of one class and set or of all: int64 `(n,)`, ascending.
 
     The same seed gives the same images. Raises ValueError for a set that does not exist.
     """
@@ -165,7 +173,7 @@ def sample(
 
 
 def check_known(name: str) -> None:
-    """Raise UnknownName with the names that exist when there is no such dataset."""
+    """Raise UnknownName, with the names that exist, if there is no such dataset."""
     if name not in names():
         raise UnknownName(f"Unknown dataset '{name}'. Known: {', '.join(names())}.")
 

@@ -1,4 +1,4 @@
-"""Reading members of a zip archive without unpacking it: nothing in it is ever written to a path it names."""
+"""Read members of a zip archive without unpacking it: nothing is ever written to a path that it names."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from core.datasets.decode import MAX_FILE_BYTES, Unreadable
 from core.datasets.name_encoding import Guess, encoding_of, guess_encoding, read_as
 
 MAX_ENTRIES = 1_000_000
-MAX_RATIO = 100  # pictures are compressed already; a zip that unpacks to a hundred times its size is a bomb
-MAX_RATIO_FREE_BYTES = 1024**3  # up to so many bytes in all, any ratio is harmless
+MAX_RATIO = 100  # images are compressed already; a zip that unpacks to a hundred times its size is a zip bomb
+MAX_RATIO_FREE_BYTES = 1024**3  # bytes in all, up to which any ratio is harmless
 LOCAL_HEADER_BYTES = 30
 UTF8_FLAG = 0x800
 UNICODE_PATH = 0x7075  # the extra field in which Info-ZIP and WinRAR keep a name in UTF-8
@@ -26,7 +26,7 @@ STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
 
 class Member(NamedTuple):
-    """Where a member lies: offset of its local header, sizes in bytes, method, checksum."""
+    """Where a member is stored: offset of its local header, sizes in bytes, method, checksum."""
 
     offset: int
     packed: int
@@ -36,14 +36,15 @@ class Member(NamedTuple):
 
 
 class ArchiveRefused(ValueError):
-    """The archive as a whole is not read; the message says why."""
+    """The archive as a whole cannot be read; the message says why."""
 
 
 class Contents(NamedTuple):
-    """What an archive holds: readable members by name, in its order, and (name, reason) of what is not read.
+    """What an archive holds: readable members by name, in its order, and (name, reason) of all others.
 
-    notes: sentences about the names. guess: how names were read that do not say their encoding; None when all
-    do.
+    Args:
+        notes: sentences about the names.
+        guess: how names of unknown encoding were read; None when there are none.
     """
 
     members: list[tuple[str, Member]]
@@ -55,9 +56,13 @@ class Contents(NamedTuple):
 def list_archive(path: Path, encoding: str | None = None) -> Contents:
     """List an archive without unpacking it.
 
-    encoding: of the names that are not marked as UTF-8; default: UTF-8 where they are, else the likeliest.
-    Raises ArchiveRefused when it is no zip archive, when its names are not in `encoding`, or when it is too
-    large, packed to explode or encrypted.
+    Args:
+        encoding: of names that are not marked as UTF-8; default: UTF-8 where they are valid in it, else the
+            likeliest.
+
+    Raises:
+        ArchiveRefused: it is not a zip archive, its names are not in `encoding`, it is too large, its
+            compression ratio is too high, or it is encrypted.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -102,9 +107,9 @@ def list_archive(path: Path, encoding: str | None = None) -> Contents:
 
 
 def read_member(file: int, member: Member) -> bytes:
-    """The bytes of a member of the archive open as file descriptor `file`.
+    """Read a member of the archive that is open as the file descriptor `file`.
 
-    Raises Unreadable when it is damaged or larger than it says.
+    Raises Unreadable when it is damaged or larger than declared.
     """
     header = os.pread(file, LOCAL_HEADER_BYTES, member.offset)
     if header[:4] != b"PK\x03\x04" or len(header) < LOCAL_HEADER_BYTES:
@@ -122,9 +127,9 @@ def read_member(file: int, member: Member) -> bytes:
 
 
 def _decode_names(entries: Sequence[zipfile.ZipInfo], encoding: str | None) -> Guess | None:
-    """Put each entry's name right, of which zipfile takes all that are not marked for CP437.
+    """Correct the entries' names: zipfile reads every name that is not marked as UTF-8 as CP437.
 
-    Returns how the names were read that are in no known encoding; None when there are none.
+    Returns how names of unknown encoding were read; None when there are none.
     """
     unmarked = []
     for entry in entries:
@@ -151,12 +156,12 @@ def _decode_names(entries: Sequence[zipfile.ZipInfo], encoding: str | None) -> G
 
 
 def _raw_name(entry: zipfile.ZipInfo) -> bytes:
-    """The name of an entry that is not marked as UTF-8, as its bytes stand in the archive."""
+    """Return the bytes of the name of an entry that is not marked as UTF-8."""
     return entry.orig_filename.partition("\0")[0].encode("cp437")
 
 
 def _unicode_path(entry: zipfile.ZipInfo) -> str | None:
-    """The name in UTF-8 that some packers add; None when there is none, or it belongs to another name."""
+    """Return the UTF-8 name that some packers add; None without one, or if it belongs to another name."""
     extra = entry.extra
     while len(extra) >= 4:
         kind, size = struct.unpack("<HH", extra[:4])
@@ -172,7 +177,7 @@ def _unicode_path(entry: zipfile.ZipInfo) -> str | None:
 
 
 def _coinciding(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
-    """A sentence for each folder whose name is written in the archive in several encodings."""
+    """Return a sentence for each folder whose name occurs in several encodings."""
     spellings: defaultdict[str, set[bytes]] = defaultdict(set)
     for entry in entries:
         if not entry.filename.isascii():
@@ -187,7 +192,7 @@ def _coinciding(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
 
 
 def _refusal(entry: zipfile.ZipInfo, name: str) -> str:
-    """Why a member is not read; empty when it is."""
+    """Return why a member is not read; empty if it is."""
     steps = name.split("/")
     if name.startswith("/") or ":" in steps[0] or ".." in steps:
         return "has a path that leads out of the archive"

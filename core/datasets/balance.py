@@ -1,4 +1,4 @@
-"""What to do about classes of different sizes: weigh them, draw evenly from them, or take at most so many."""
+"""Handle class imbalance: weights in the loss, even sampling, or a maximum number of images per class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.datasets.shuffle import shuffled
 
 
 def imbalance(classes: Sequence[str], counts: Sequence[int]) -> str:
-    """The ratio between the largest and the smallest class, in a sentence. counts: images a class."""
+    """Describe the ratio between the largest and the smallest class. counts: images per class."""
     order = np.argsort(counts, kind="stable")
     smallest, largest = int(order[0]), int(order[-1])
     few, many = counts[smallest], counts[largest]
@@ -30,7 +30,7 @@ def imbalance(classes: Sequence[str], counts: Sequence[int]) -> str:
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """The weight of each class in the loss, so that all count alike: float64 `(num_classes,)`.
+    """Return the weight of each class in the loss, so that all count alike: float64 `(num_classes,)`.
 
     The mean weight over the images `labels` is 1; a class without images has weight 0.
     """
@@ -38,16 +38,19 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def weights_of(counts: Sequence[int] | np.ndarray) -> np.ndarray:
-    """The same weights, from the number of training images of each class: float64 `(num_classes,)`."""
+    """Return `class_weights` from the number of training images per class: float64 `(num_classes,)`."""
     counts = np.asarray(counts)
     present = np.count_nonzero(counts)
     return np.where(counts > 0, counts.sum() / (present * np.maximum(counts, 1)), 0.0)
 
 
 def balanced(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
-    """Rows in which every class occurs as often as the largest: images of small classes are repeated.
+    """Return rows in which every class occurs as often as the largest: images of small classes repeat.
 
-    rows: int64 `(n,)`; labels: those of `rows`. Every row occurs at least once; repetitions are even.
+    Args:
+        rows: int64 `(n,)`; every one occurs at least once, and repetitions are spread evenly.
+        labels: int64 `(n,)`, of `rows`.
+        seed: of the order.
     """
     most = int(np.bincount(labels).max(initial=0))
     chosen = []
@@ -59,7 +62,7 @@ def balanced(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def at_most(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Rows with at most `count` of every class, chosen by the seed, ascending.
+    """Return rows with at most `count` of every class, chosen by the seed, ascending.
 
     A smaller count chooses a subset of a larger one's. Raises ValueError when count is below 1.
     """

@@ -1,4 +1,4 @@
-"""How bright a run's training images are, and whether another image is their negative."""
+"""Measure the brightness of a run's training images, to recognise images that are negatives of their kind."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from core.datasets.records import ImageDataset
 LOOKED_AT = 2000  # training images, spread over all of them
 CHUNK_BYTES = 2**22  # of images that are measured at once; their grey levels take up to 8 times as much
 NEARLY_ALL = (1, 99)  # percentiles
-MARGIN = 50  # grey levels that an image may lie beyond nearly all training images before anything is said
+MARGIN = 50  # grey levels that an image may lie beyond nearly all training images before it is reported
 
 Usual = Mapping[str, list[float]]
 
 
 def measured(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean brightness of whole images and of their outermost pixels, 0 to 255: float `(N,)` each.
+    """Return the mean brightness of whole images and of their border pixels, 0 to 255: float `(N,)` each.
 
     images: uint8 `(N, H, W, C)`.
     """
@@ -28,7 +28,7 @@ def measured(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def usual_brightness(dataset: ImageDataset, rows: np.ndarray) -> dict[str, list[float]]:
-    """Between which values nearly all images of these rows lie, for `mean` and `edge` of `measured`."""
+    """Return the ranges that hold nearly all images of these rows, for `mean` and `edge` of `measured`."""
     if not len(rows):
         return {}
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT, dtype=int))]
@@ -41,13 +41,13 @@ def usual_brightness(dataset: ImageDataset, rows: np.ndarray) -> dict[str, list[
 
 
 def fits_inverted(usual: Usual, image: np.ndarray) -> bool:
-    """Whether an image `(H, W, C)` is unlike the training images, and its negative much more like them."""
+    """Return whether an image `(H, W, C)` is unlike the training images while its negative is like them."""
     as_it_is, negative = _distance(usual, image), _distance(usual, 255 - image)
     return as_it_is > MARGIN and negative < as_it_is / 2
 
 
 def _distance(usual: Usual, image: np.ndarray) -> float:
-    """How many grey levels an image lies beyond nearly all training images, mean and edge together."""
+    """Return by how many grey levels an image lies beyond nearly all training images, mean plus edge."""
     own = measured(image[None])
     return sum(
         max(low - own[name][0], own[name][0] - high, 0.0)

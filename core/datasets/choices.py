@@ -1,4 +1,4 @@
-"""What a config makes of a dataset: the shape that nets get, who trains, and how much each class counts."""
+"""What a config means for a dataset: input shape, split, and class weights."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ COLOUR_ONLY = ("caffe", "torch")
 
 
 def choose(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) -> Split:
-    """The split that a config asks for; its training rows are those of an epoch.
+    """Return the split that a config asks for; its training rows are those of one epoch.
 
-    Sampled evenly, images of small classes occur several times. Validation and test stay as they are.
+    With even sampling, images of small classes occur several times. Validation and test set do not change.
 
     Args:
-        rule: which images stay together; default: as config and dataset ask for, see `rule_of`.
+        dataset: to be split.
+        data: of the config.
+        rule: which images stay together; default: as config and dataset demand, see `rule_of`.
     """
     divided = split(
         dataset,
@@ -40,33 +42,36 @@ def choose(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) ->
 
 
 def rule_of(info: DatasetInfo, data: DataConfig) -> Rule:
-    """Which images no split divides: near duplicates too, where the config or the import asked for it."""
+    """Return which images no split divides: near duplicates too if the config or the import demands it."""
     asked = (data.keep_together, info.options.get("keep_together"))
     return "near" if "near" in asked else "identical"
 
 
 def weights(dataset: ImageDataset, rows: np.ndarray, data: DataConfig) -> dict[int, float] | None:
-    """The weight of each class in the loss, if the config asks for weights. rows: those that train."""
+    """Return the weight of each class in the loss, None if the config has no class weights.
+
+    rows: for training.
+    """
     if data.imbalance != "class_weights":
         return None
     return dict(enumerate(class_weights(dataset.labels[rows], dataset.info.num_classes).tolist()))
 
 
 def image_shape(shape: Shape, data: DataConfig) -> Shape:
-    """The shape of the images as they are read."""
+    """Return the shape of the images as they are read."""
     height, width, channels = shape
     return height, width, 1 if data.grey else channels
 
 
 def net_shape(config: ExperimentConfig, shape: Shape) -> Shape:
-    """The shape that the net gets, of images stored as `shape`."""
+    """Return the shape that the model gets for images stored as `shape`."""
     height, width, channels = image_shape(shape, config.data)
     crop = config.augmentation.random_crop
     return (crop, crop, channels) if crop else (height, width, channels)
 
 
 def check(config: ExperimentConfig, info: DatasetInfo) -> None:
-    """Raise ValueError, in one sentence, when images of this dataset cannot be treated so."""
+    """Raise ValueError, in one sentence, if the config's settings do not fit images of this dataset."""
     height, width, channels = image_shape(info.shape, config.data)
     crop, margin = config.augmentation.random_crop, config.augmentation.pad_and_crop
     if crop > min(height, width):
@@ -88,7 +93,7 @@ def check(config: ExperimentConfig, info: DatasetInfo) -> None:
 
 
 def sizes(info: DatasetInfo, data: DataConfig) -> tuple[int, int]:
-    """About how many images an epoch trains and validates on, told by the counts alone."""
+    """Return about how many images an epoch trains and validates on, from the counts alone."""
     pool = np.array(info.counts["train"])
     given = np.array(info.counts["validation"])
     if data.folds:

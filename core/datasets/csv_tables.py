@@ -40,7 +40,7 @@ def _start_of(data: bytes | Path) -> bytes:
 
 
 def _first_rows(text: str) -> list[list[str]]:
-    """The first rows of a table, as far as they can be read."""
+    """Return the first rows of a table, as far as they can be parsed."""
     rows: list[list[str]] = []
     with suppress(csv.Error):
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.split("\n", 1)[0])):
@@ -52,7 +52,7 @@ def _first_rows(text: str) -> list[list[str]]:
 
 
 def _sample_text(start: bytes, encoding: str | None) -> tuple[str, str, str]:
-    """The first SAMPLE_BYTES of a table, decoded as `_text_of` decodes the whole table.
+    """Decode the first SAMPLE_BYTES of a table as `_text_of` decodes the whole table.
 
     Returns the text, the encoding where it is not UTF-8, and why it is in neither; then bytes are replaced.
     """
@@ -83,7 +83,7 @@ def _csv_rows(data: bytes | Path, encoding: str | None) -> Iterator[list[str]]:
 
 
 def _text_of(raw: bytes, encoding: str | None) -> str:
-    """A table's text: in UTF-8, in UTF-16 with its mark as Excel writes it, or as a person says."""
+    """Decode a table: UTF-8, UTF-16 with a byte-order mark as Excel writes it, or the given encoding."""
     try:
         if raw.startswith(UTF_16_MARKS):
             return raw.decode("utf-16")

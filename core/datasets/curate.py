@@ -1,4 +1,4 @@
-"""What a person may change about a dataset after its import. The files it was made of are never touched."""
+"""Edit a dataset after its import. The files that it was imported from are never touched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = Sequence[int] | np.ndarray
 
 
 def leave_out(name: str, rows: Rows) -> DatasetInfo:
-    """Leave images out of every set. Raises DatasetError when too little would remain."""
+    """Leave images out of every set. Raises DatasetError if too few would remain."""
     _check(name)
     return store.change(name, lambda edits: edits.leave_out(rows))
 
@@ -40,10 +40,10 @@ def separate_class(name: str, one: str) -> DatasetInfo:
 
 
 def put_in_one_set(name: str, rows: Rows, subset: str | None = None) -> DatasetInfo:
-    """Put images that belong together in one set, with the rest of their groups and their identical copies.
+    """Move images that belong together to one set, with the rest of their groups and their identical copies.
 
-    Default: the test set when one of them is there (nothing is taken from it), else the validation set when
-    one is there, else the training set.
+    subset: default: the test set if one of them is in it, so that nothing is taken from it; else the
+        validation set if one is in it; else the training set.
     """
     _check(name)
     dataset = load(name)
@@ -54,9 +54,9 @@ def put_in_one_set(name: str, rows: Rows, subset: str | None = None) -> DatasetI
 
 
 def gather(name: str) -> DatasetInfo:
-    """Put every group, and every set of identical images, that lies in several sets into one of them.
+    """Move every group and every set of identical images that several sets share to one of them.
 
-    The test set when some of it is there, else the validation set.
+    The test set if some of it is there, else the validation set.
     """
     _check(name)
     dataset = load(name)
@@ -76,20 +76,20 @@ def move_back(name: str, rows: Rows) -> DatasetInfo:
 
 
 def restore(name: str, rows: Rows) -> DatasetInfo:
-    """Undo all that was done to these images alone: leaving out and moving."""
+    """Undo all edits of these images: leaving out and moving."""
     _check(name)
     return store.change(name, lambda edits: edits.restore(rows))
 
 
 def kept_of(dataset: ImageDataset, rows: Rows) -> int:
-    """The one of several copies that stays when nobody chooses: of the test set if any, then the first."""
+    """Return the copy that is kept by default: one of the test set if any, then the first."""
     return max((int(row) for row in rows), key=lambda row: (dataset.subsets[row], -row))
 
 
 def keep_one_of_each(name: str) -> DatasetInfo:
     """Leave out all but one of every set of identical images that have one label.
 
-    Those under different labels are left as they are: which label is right is for a person to say.
+    Copies with different labels are not touched: only a person can decide which label is right.
     """
     _check(name)
     dropped = spare_copies(load(name))
@@ -97,7 +97,7 @@ def keep_one_of_each(name: str) -> DatasetInfo:
 
 
 def spare_copies(dataset: ImageDataset) -> list[int]:
-    """The rows that `keep_one_of_each` leaves out."""
+    """Return the rows that `keep_one_of_each` leaves out."""
     dropped: list[int] = []
     for group in exact_duplicates(dataset):
         if not group.disagrees:
@@ -107,13 +107,16 @@ def spare_copies(dataset: ImageDataset) -> list[int]:
 
 
 def undo_all(name: str) -> DatasetInfo:
-    """Bring the dataset back as it was imported."""
+    """Undo all edits of a dataset."""
     _check(name)
     return store.undo_edits(name)
 
 
 def _units(dataset: ImageDataset) -> tuple[np.ndarray, np.ndarray]:
-    """The number of the unit that each image belongs to, and its row; without images that are left out."""
+    """Return the number of the unit that each image belongs to, and its row.
+
+    Without images that are left out.
+    """
     rows = dataset.indices()
     numbers = units(dataset, rows, "identical")
     return (np.arange(len(rows)) if numbers is None else numbers), rows

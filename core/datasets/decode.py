@@ -1,4 +1,4 @@
-"""From the bytes of an image file to the pixels that a net gets, the same for an import and for the demo."""
+"""Decode image files to the pixels that a model gets, in the same way for imports and predictions."""
 
 from __future__ import annotations
 
@@ -32,26 +32,30 @@ UPRIGHT = {  # what undoes each orientation; 1 is upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-SIDEWAYS = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))  # these exchange the sides
+SIDEWAYS = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))  # these swap height and width
 
 TOO_LARGE = "needs more memory than an image may take"
-OUT_OF_MEMORY = "decoder error -9"  # as Pillow says where a decoder of its own gets no memory
+OUT_OF_MEMORY = "decoder error -9"  # Pillow's message where one of its decoders gets no memory
 JPEG_2000_START = b"jP  \r\n\x87\n"
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-# Pillow warns of large images; whoever exceeds MAX_PIXELS is refused here before a pixel is decoded.
+# Pillow warns of large images; those beyond MAX_PIXELS are refused here before a pixel is decoded.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class Unreadable(ValueError):
-    """The bytes are no image that can be used; the message is the reason, without the image's name."""
+    """The bytes are not a usable image; the message is the reason, without the image's name."""
 
 
 class Target(NamedTuple):
-    """What every image becomes: height and width in pixels, 1 or 3 channels, and how it is made to fit.
+    """The size, channels and value range that every image is converted to.
 
-    policy: `stretch` to the size, `pad` (fit inside, black around) or `crop` (cover, cut off the rest).
-    values: which values of images deeper than 8 bits become black and white.
+    Args:
+        height: in pixels.
+        width: in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        policy: `stretch` to the size, `pad` (fit inside, with a black border) or `crop` (cover and cut).
+        values: which values of images deeper than 8 bits become black and white.
     """
 
     height: int
@@ -92,12 +96,18 @@ class Target(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """pixels: uint8 `(H, W, C)`. height and width: of the image before it was resized, as it is looked at.
+    """A decoded image.
 
-    grey: the image has no colour (a colour image is only looked at for that when the target has one channel).
-    transparent: it was laid on white. animated: it has several frames, of which the first was taken.
-    deep: it has more than 8 bits. value_range: then the values that became 0 and 255, unless the rule is
-    `value_range.FULL`; outside: the share of its values outside of them, which was clipped.
+    Args:
+        pixels: uint8 `(H, W, C)`.
+        height: before resizing, in the upright orientation.
+        width: likewise.
+        grey: it has no colour (only checked for colour images when the target has one channel).
+        transparent: it was composed on white.
+        animated: it has several frames; the first was taken.
+        deep: it has more than 8 bits per channel.
+        value_range: of a deep image, the values that became 0 and 255, unless the rule is `value_range.FULL`.
+        outside: of a deep image, the share of values outside that range, which were clipped.
     """
 
     pixels: np.ndarray
@@ -112,17 +122,18 @@ class Decoded(NamedTuple):
 
 
 def decode_image(data: bytes, target: Target) -> Decoded:
-    """Decode one image file: turned by its EXIF tag, converted to 8 bit, resized with antialiasing.
+    """Decode one image file: rotate it as its EXIF tag says, convert to 8 bit, resize with antialiasing.
 
-    Raises Unreadable when it is no image, is damaged, has more than MAX_PIXELS or a side beyond MAX_SIDE, or
-    needs more memory than this process may take.
+    Raises:
+        Unreadable: it is not an image, is damaged, has more than MAX_PIXELS or a side longer than MAX_SIDE,
+            or needs more memory than this process may take.
     """
     with _opened(data) as image:
         return _decoded(image, data, target)
 
 
 def measure_image(data: bytes) -> Measured | None:
-    """The values of an image that is deeper than 8 bits; None for any other, whose pixels are not decoded.
+    """Measure the values of an image deeper than 8 bits; None for any other, whose pixels are not decoded.
 
     Raises Unreadable as `decode_image` does.
     """
@@ -133,7 +144,7 @@ def measure_image(data: bytes) -> Measured | None:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
-    """The image in the bytes; whatever Pillow raises while it is used becomes Unreadable."""
+    """Open an image; every error of Pillow inside the block becomes Unreadable."""
     if not data:
         raise Unreadable("is empty (0 bytes)")
     try:
@@ -156,7 +167,7 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
         if OUT_OF_MEMORY in reason:
             raise Unreadable(TOO_LARGE) from None
         if isinstance(error, OSError) and len(data) > 12 and data[4:12] == JPEG_2000_START:
-            reason += ", or more memory is needed than an image may take"  # its library says the same of both
+            reason += ", or more memory is needed than an image may take"  # the library reports both alike
         raise Unreadable(f"is damaged ({reason})") from error
 
 
@@ -206,11 +217,11 @@ def _decoded(image: ImageFile.ImageFile, data: bytes, target: Target) -> Decoded
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
-    """The orientation that remains to be undone; 1 where there is none, or where the EXIF block is damaged.
+    """Return the orientation that remains to be undone; 1 for none, or where the EXIF block is damaged.
 
-    Read and undone here, not by Pillow's `exif_transpose`: that writes the whole EXIF block again and fails
-    on what no writer accepts, such as a negative resolution. Pillow turns a TIFF itself when it loads the
-    pixels, and its size is that of the turned image from the start.
+    It is not left to Pillow's `exif_transpose`, which rewrites the whole EXIF block and fails on values that
+    no writer accepts, such as a negative resolution. Pillow rotates a TIFF itself when it loads the pixels,
+    and reports the size of the rotated image from the start.
     """
     if image.format == "TIFF" or "exif" not in image.info:
         return 1
@@ -221,7 +232,7 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 
 
 def _eight_bit(image: Image.Image, grey: bool, transparent: bool) -> Image.Image:
-    """The image in mode L or RGB; what shines through is white."""
+    """Convert an image to mode L or RGB; transparent pixels become white."""
     if image.mode in deep.GREY:
         return _full_range(image)
     mode = "L" if grey else "RGB"
@@ -236,7 +247,7 @@ def _eight_bit(image: Image.Image, grey: bool, transparent: bool) -> Image.Image
 
 
 def _reduced(samples: deep.Samples, used: tuple[float, float]) -> Image.Image:
-    """Deep samples as an image in mode L or RGB; what shines through is white."""
+    """Convert deep samples to an image in mode L or RGB; transparent pixels become white."""
     height, width, channels = samples.values.shape
     transparent = samples.alpha is not None
     modes = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA", (4, False): "CMYK"}
@@ -253,7 +264,7 @@ def _reduced(samples: deep.Samples, used: tuple[float, float]) -> Image.Image:
 
 
 def _full_range(image: Image.Image) -> Image.Image:
-    """16-bit integers, or floats of 0 to 1, 255 or 65,535, in mode L, as `value_range.FULL` demands."""
+    """Convert 16-bit integers, or floats of 0 to 1, 255 or 65,535, to mode L, for `value_range.FULL`."""
     extremes = [(float(part.min()), float(part.max())) for _, part in _array_strips(image)]
     low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
     if not all(0 <= low <= high <= 65535 for low, high in extremes):

@@ -1,7 +1,7 @@
-"""The process that decodes images of strangers: `python -m core.datasets.decode_alone`, see `limited`.
+"""The process that decodes images of visitors: `python -m core.datasets.decode_alone`, see `limited`.
 
 A request is a line of JSON and the bytes of the image; an answer is a line of JSON and the pixels. It ends
-when stdin does, and after an image that took much memory, so that the memory is free again.
+when stdin does, and after an image that took much memory, so that the memory is freed.
 """
 
 from __future__ import annotations

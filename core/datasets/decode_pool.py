@@ -1,7 +1,8 @@
-"""Decoding with every core: worker processes that are plain programs.
+"""Decode images on every core, in worker processes that are plain programs.
 
-Not multiprocessing: under Streamlit `__main__` is the page's script, which a spawned child would import
-again, and a fork of a process with threads may hang. A pipe ends when either side dies, so nobody is left.
+Not multiprocessing: a spawned child would import the parent's main script again, and a fork of a process with
+threads may hang. A pipe ends when either side dies, so no worker outlives an import, and a worker that dies
+costs one image (docs/decisions/decoder-pool.md).
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ class DiskFull(OSError):
 
 
 class Cancelled(Exception):
-    """Somebody asked the work to stop."""
+    """The work was cancelled."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of images. first: its first row; offset and length: its line in the plan file."""
+    """Consecutive images. first: the first row. offset, length: of its line in the plan file."""
 
     first: int
     count: int
@@ -70,7 +71,7 @@ class Failure(NamedTuple):
 
 
 def default_workers() -> int:
-    """One process a core that this process may use."""
+    """Return the number of cores that this process may use, at most MAX_WORKERS."""
     return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, MAX_WORKERS))
 
 
@@ -85,11 +86,19 @@ def decode_all(
     workers: int,
     cancelled: Callable[[], bool],
 ) -> Generator[list[Result | Failure], None, None]:
-    """Decode every place into its row of the file `images`; yields what became of them, chunk by chunk.
+    """Decode every image into its row of the file `images`; yields the results, chunk by chunk.
 
-    mirrored: rows to flip left to right. folder: where the plan may be written.
-    A worker that dies of an image (a crash in a decoder) costs that image alone.
-    Raises DiskFull, or Cancelled soon after `cancelled()` turns true. Closing the iterator stops the workers.
+    A worker that dies (a crash in a decoder) costs only the image that it was decoding. Closing the iterator
+    stops the workers.
+
+    Args:
+        mirrored: rows to flip left to right.
+        folder: where the plan may be written.
+        cancelled: polled several times a second.
+
+    Raises:
+        DiskFull: the images could not be written.
+        Cancelled: soon after `cancelled()` returns True.
     """
     per_image = target.height * target.width * target.channels
     step = max(1, min(CHUNK_IMAGES, CHUNK_BYTES // per_image))
@@ -104,7 +113,10 @@ def measure_all(
     workers: int,
     cancelled: Callable[[], bool],
 ) -> Generator[list[Measured | Failure | None], None, None]:
-    """The values of every image deeper than 8 bits, chunk by chunk; None for any other. As `decode_all`."""
+    """Yield the values of every image deeper than 8 bits, chunk by chunk.
+
+    None for any other. As `decode_all`.
+    """
     target = Target(1, 1, 1)  # no pixels are kept
     return _work(root, places, (), target, folder, None, CHUNK_IMAGES, workers, cancelled, _measured)
 
@@ -121,7 +133,10 @@ def _work(
     cancelled: Callable[[], bool],
     read: Callable[[int, Any], Answer],
 ) -> Generator[list[Answer | Failure], None, None]:
-    """Hand the places out in chunks of `step` and yield the answers. read: an answer for a row, from JSON."""
+    """Distribute the images in chunks of `step` and yield the answers.
+
+    read: converts JSON to an answer of a row.
+    """
     plan = folder / "plan.jsonl"
     waiting = deque(_write_plan(plan, places, mirrored, step))
     job = {
@@ -135,7 +150,7 @@ def _work(
         def start() -> None:
             worker = Worker(job)
             selector.register(worker.stdout, selectors.EVENT_READ, worker)
-            for _ in range(2):  # one in work and one at hand, so that no worker waits for this process
+            for _ in range(2):  # one in work and one queued, so that no worker waits for this process
                 worker.take(waiting)
 
         try:
@@ -170,7 +185,7 @@ def _work(
 
 
 class Worker:
-    """One decoding process and the chunks it holds, the one it is working on first."""
+    """One decoding process and its chunks; it works on the first one."""
 
     def __init__(self, job: Mapping[str, object]):
         command = [sys.executable, "-m", WORKER]
@@ -187,15 +202,15 @@ class Worker:
         self._write(json.dumps(job))
 
     def take(self, waiting: deque[Chunk]) -> None:
-        """Hand the next waiting chunk to the process, if there is one."""
+        """Send the next waiting chunk to the process, if there is one."""
         if waiting:
             self.held.append(waiting.popleft())
             self._write(f"{self.held[-1].offset} {self.held[-1].length}")
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """The answers that have arrived; `died` is set when no more can come.
+        """Return the answers that have arrived; sets `died` when no more can come.
 
-        Raises RuntimeError when the process never got as far as reading a chunk.
+        Raises RuntimeError if the process failed before it read a chunk.
         """
         arrived = os.read(self.stdout.fileno(), 1024**2)
         self.died = not arrived
@@ -203,14 +218,14 @@ class Worker:
         for line in lines:
             if self.ready:
                 yield json.loads(line)
-            self.ready = True  # the first line only says so
+            self.ready = True  # the first line only says that it is ready
         if self.died and not self.ready:
             raise RuntimeError(
                 f"The decoding process does not start: {sys.executable} -m {WORKER} in {PROGRAM}."
             )
 
     def stop(self) -> None:
-        """Wait for a process that has nothing left to do, and close its pipes."""
+        """Wait for an idle process to end, and close its pipes."""
         with suppress(BrokenPipeError):
             self.stdin.close()
         self.process.wait()
@@ -219,7 +234,7 @@ class Worker:
     def _write(self, line: str) -> None:
         with suppress(
             BrokenPipeError
-        ):  # it died; its end of stdout tells, and its chunks are handed out again
+        ):  # it died, which its closed stdout shows; its chunks are redistributed
             self.stdin.write(line.encode() + b"\n")
             self.stdin.flush()
 
@@ -237,14 +252,17 @@ def _write_plan(path: Path, places: Sequence[Where], mirrored: Collection[int], 
 
 
 def why_it_ended(code: int) -> str:
-    """Why an image is not read whose decoder has ended. code: its exit status, negative for a signal."""
+    """Explain why an image was not read whose decoder has died. code: exit status, negative for a signal."""
     if code == -signal.SIGXCPU:
         return "takes too much of a processor's time to decode"
     return f"ends the decoder (exit status {code})"
 
 
 def _after_crash(worker: Worker, waiting: deque[Chunk], plan: Path) -> list[Failure]:
-    """Hand out again what a dead worker held; the chunk it was at image by image, to find the culprit."""
+    """Redistribute the chunks of a dead worker.
+
+    The one that it worked on image by image, to find the cause.
+    """
     culprit, *others = worker.held
     waiting.extendleft(reversed(others))
     if culprit.count == 1:

@@ -1,8 +1,8 @@
-"""The process that decodes: `python -m core.datasets.decode_worker`, started by `core.datasets.decode_pool`.
+"""The decoding process: `python -m core.datasets.decode_worker`, started by `core.datasets.decode_pool`.
 
-The first line of stdin is the job, answered once it can be done; every further line names a chunk of the
-plan and is answered by one line of JSON. The pixels go straight into the image file; a job without one only
-measures the values of deep images. It ends when stdin does, so it never outlives the process that started it.
+The first line of stdin is the job, which is acknowledged; every further line names a chunk of the plan and is
+answered by one line of JSON. Pixels are written directly into the image file; a job without one only measures
+the values of deep images. It ends when stdin does, so it never outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.datasets.reader import Reader, where_from_json
 from core.datasets.value_range import rule_from_json
 
 MEMORY = 4 << 30  # bytes that a worker may take
-CPU_S = 60  # of a processor that an image may take
+CPU_S = 60  # of processor time that an image may take
 GREY, TRANSPARENT, ANIMATED, DEEP, CLIPPED = 1, 2, 4, 8, 16
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     images = None if job["images"] is None else os.open(job["images"], os.O_WRONLY)
     limit_memory(MEMORY)
     _say({"ready": True})
-    # A collector that looks through everything after a few hundred images costs a tenth of the time.
+    # Garbage collection every few hundred images costs a tenth of the time.
     gc.freeze()
     gc.disable()
     for line in sys.stdin:
@@ -56,10 +56,10 @@ def main() -> None:
 
 
 def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: int) -> list[Any]:
-    """Decode the chunk's images and write them at their rows of the file `images`.
+    """Decode the images of a chunk and write them to their rows of the file `images`.
 
-    chunk: `first`, its first row; `where`, the place of each image; `mirrored`, positions to flip.
-    Returns for every image [digest, height, width, flags], or the reason why it is not readable.
+    chunk: `first`: its first row; `where`: the place of each image; `mirrored`: positions to flip.
+    Returns [digest, height, width, flags] for every image, or the reason why it is not readable.
     """
     pixels = np.zeros((len(chunk["where"]), *target[:3]), np.uint8)
     mirrored = frozenset(chunk["mirrored"])
@@ -85,8 +85,7 @@ def decode_chunk(reader: Reader, chunk: dict[str, Any], target: Target, images: 
 
 
 def measure_chunk(reader: Reader, chunk: dict[str, Any]) -> list[Any]:
-    """For every image of the chunk its `value_range.Measured` as a list, None for one of 8 bits, or the
-    reason why it is not readable."""
+    """Return each image's `value_range.Measured` as a list, None for 8 bits, or why it is unreadable."""
     results: list[Any] = []
     for where in chunk["where"]:
         limit_next_image(CPU_S)

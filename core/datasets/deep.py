@@ -1,7 +1,7 @@
-"""Samples of more than 8 bits, as the file stores them.
+"""Read samples of more than 8 bits as the file stores them.
 
-Pillow hands out one channel at full depth and keeps only the first byte of each sample of several. Here such
-a file is read a second time for the other byte, by naming the raw mode of the opposite byte order.
+Pillow returns one channel at full depth, but of several channels only the first byte of each sample. Such a
+file is read a second time for the other byte, in the raw mode of the opposite byte order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.datasets.strips import array, image_strips, strips
 
 GREY = frozenset(("I", "F", "I;16", "I;16B", "I;16L", "I;16N"))  # Pillow's modes of one deep channel
 COLOUR = re.compile(r"(LA|RGB|RGBX|RGBA|RGBa|CMYK);16([BLN])")  # its raw modes of several: layout, order
-# libtiff hands out the bytes in this machine's order (little-endian wherever TensorFlow runs), which Pillow
+# libtiff returns the bytes in this machine's order (little-endian wherever TensorFlow runs), which Pillow
 # knows only for unsigned samples.
 NATIVE = {"I;16BS": "I;16S", "I;32BS": "I;32S", "F;32BF": "F;32F"}
 BITS_PER_SAMPLE, PHOTOMETRIC, PLANAR, SAMPLE_FORMAT = 258, 262, 284, 339  # TIFF tags
@@ -27,14 +27,16 @@ WHITE_IS_ZERO, UNSIGNED, SEPARATE = 0, 1, 2
 
 
 class Unsupported(ValueError):
-    """The file stores its samples in a way that is not read; the message says which."""
+    """The file stores its samples in an unsupported way; the message says which."""
 
 
 class Samples(NamedTuple):
-    """values: integers or floats `(H, W, C)` as stored, C = 1 (grey), 3 (RGB) or 4 (CMYK).
+    """The samples of an image.
 
-    alpha: uint8 `(H, W)`, 255 is opaque; None when nothing is transparent. inverted: the largest value is
-    black.
+    Args:
+        values: integers or floats `(H, W, C)` as stored, C = 1 (grey), 3 (RGB) or 4 (CMYK).
+        alpha: uint8 `(H, W)`, 255 is opaque; None when nothing is transparent.
+        inverted: the largest value is black.
     """
 
     values: np.ndarray
@@ -42,7 +44,7 @@ class Samples(NamedTuple):
     inverted: bool
 
     def visible(self, rows: slice) -> np.ndarray:
-        """The values in some rows that are not wholly transparent: `(n, C)`."""
+        """Return the values in some rows that are not fully transparent: `(n, C)`."""
         values = self.values[rows]
         shown = None if self.alpha is None else self.alpha[rows] > 0
         if shown is None or shown.all():
@@ -51,9 +53,9 @@ class Samples(NamedTuple):
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether an opened image stores more than 8 bits a sample, as far as they can be read. Decodes nothing.
+    """Return whether an opened image has more than 8 bits per sample that can be read. Decodes nothing.
 
-    What a format reduces by the depth that it declares (JPEG 2000 and AVIF in colour) counts as 8 bits.
+    Formats that Pillow reduces by their declared depth (JPEG 2000 and AVIF in colour) count as 8 bits.
     """
     if image.mode in GREY or COLOUR.fullmatch(_raw_mode(image)) is not None or _is_deep_ppm(image):
         return True
@@ -61,9 +63,9 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
 
 
 def read_samples(image: ImageFile.ImageFile, data: bytes) -> Samples:
-    """The samples of an opened deep image. data: the bytes of its file.
+    """Read the samples of an opened deep image. data: the bytes of its file.
 
-    Raises Unsupported for colour in separate planes and for values that are not finite numbers.
+    Raises Unsupported for colour in separate planes and for values that are not finite.
     """
     if _tag(image, PLANAR) == SEPARATE and image.mode not in GREY:
         raise Unsupported("stores its colours of 16 bits in separate planes; save it with them interleaved")
@@ -97,7 +99,7 @@ def _grey(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
 
 
 def _jpeg_2000_bits(data: bytes) -> int:
-    """The depth that a JPEG 2000 file declares for its first channel, at most 16 (Ssiz in its SIZ marker)."""
+    """Return the declared depth of a JPEG 2000 file's first channel, at most 16 (Ssiz in its SIZ marker)."""
     depth = data.find(b"\xff\x4f\xff\x51") + 42
     return min((data[depth] & 0x7F) + 1, 16)
 
@@ -134,7 +136,7 @@ def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:
 
 
 def _ppm_limit(image: ImageFile.ImageFile) -> int:
-    """The value that a PPM or PGM file takes for white."""
+    """Return the value that is white in a PPM or PGM file."""
     _, limit = cast(tuple[str, int], image.tile[0].args)
     return limit
 
@@ -149,7 +151,7 @@ def _ppm(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
 
 
 def _read(opened: ImageFile.ImageFile, data: bytes, raw_mode: str) -> np.ndarray:
-    """The pixels of an image file, its bytes taken as another raw mode than Pillow chose."""
+    """Read the pixels of an image file in another raw mode than the one that Pillow chose."""
     with _as_raw_mode(opened, data, raw_mode) as image:
         return array(image)
 
@@ -174,6 +176,6 @@ def _raw_mode(image: ImageFile.ImageFile) -> str:
 
 
 def _tag(image: ImageFile.ImageFile, tag: int) -> Any:
-    """The value of a TIFF's tag; None for other formats. A tag of several equal values gives one."""
+    """Return the value of a TIFF tag; None for other formats. Several equal values count as one."""
     value = image.tag_v2.get(tag) if image.format == "TIFF" else None  # type: ignore[attr-defined]
     return value[0] if isinstance(value, tuple) else value

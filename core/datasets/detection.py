@@ -1,4 +1,4 @@
-"""Recognising datasets for object detection, whose images have boxes and no class of their own."""
+"""Recognise datasets for object detection, whose images have boxes and no class of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from core.datasets.layout import looks_like_image
 
-# Folders of such datasets that are no classes.
+# Standard folders of such datasets, which are not classes.
 NO_CLASS = re.compile(
     r"(jpeg)?images?\d*|segmentation\w*|(train|val|valid|test|unlabeled)\d*|labels|masks|data"
 )
@@ -15,7 +15,7 @@ YOLO_FILES = frozenset(("data.yaml", "data.yml", "obj.names", "obj.data", "class
 
 
 def detection_format(names: Sequence[str]) -> str:
-    """The format in which the source's files describe boxes, with an example; empty when there is none."""
+    """Return the format in which files of the source describe boxes, with an example; empty for none."""
     images = {_stem(name) for name in names if looks_like_image(name)}
     voc = [name for name in names if name.lower().endswith(".xml") and _stem(name) in images]
     yolo = [name for name in names if name.lower().endswith(".txt") and _stem(name) in images]
@@ -31,7 +31,7 @@ def detection_format(names: Sequence[str]) -> str:
 
 
 def has_classes(labels: Collection[str]) -> bool:
-    """Whether folders are named as classes are, and not as a detection dataset's own folders."""
+    """Return whether folders are named as classes, and not as the standard folders of a detection dataset."""
     return sum(NO_CLASS.fullmatch(label.casefold()) is None for label in labels) > 1
 
 

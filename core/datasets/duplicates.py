@@ -1,7 +1,7 @@
-"""Images that occur more than once: the same pixels, or nearly the same picture.
+"""Find images that occur more than once: with equal pixels, or nearly equal.
 
 Near duplicates are found by a perceptual hash (ImageHash's phash: the signs of the lowest frequencies) and
-confirmed on the pixels, because small simple pictures have equal hashes without being equal.
+confirmed on the pixels, because small simple images have equal hashes without being alike.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from core.system.files import replacing
 
 HASHES, PAIRS = "phash.npy", "near_pairs.npy"
 BANDS = 4  # hashes that differ in fewer bits than this agree in one band at least
-CORRELATION = 0.97  # of the grey pixels: above it two pictures look the same
-MAX_ALIKE = 512  # images with one hash; more have it because there is nothing in them, and are not compared
+CORRELATION = 0.97  # of the grey pixels: above it two images look the same
+MAX_ALIKE = 512  # images with the same hash; more than that are empty images, and are not compared
 CHUNK = 1024  # images that are compared with all others of a band at once
 REPORT_EVERY = 512
 _computing: dict[Path, Lock] = {}  # by folder: pages are threads of one process
 
 
 class Duplicates(NamedTuple):
-    """Images that are the same. rows: int64, ascending. exact: pixel by pixel.
+    """Images that are the same.
 
-    subsets: the sets they lie in. More than one means that the test or validation is not independent.
-    labels: their classes. More than one means that at least one label is wrong.
+    Args:
+        rows: int64, ascending.
+        exact: equal pixel by pixel.
+        subsets: the sets that they are in; several mean that validation or test set is not independent.
+        labels: their classes; several mean that at least one label is wrong.
     """
 
     rows: np.ndarray
@@ -49,7 +52,7 @@ class Duplicates(NamedTuple):
 
 
 def exact_duplicates(dataset: ImageDataset) -> list[Duplicates]:
-    """Groups of images with equal pixels; those across sets come first, then by size."""
+    """Return groups of images with equal pixels; groups that several sets share first, then by size."""
     rows = dataset.indices()
     keys = digest_keys(dataset.digests)[rows]
     _, membership, counts = np.unique(keys, return_inverse=True, return_counts=True)
@@ -62,10 +65,13 @@ def exact_duplicates(dataset: ImageDataset) -> list[Duplicates]:
 def near_duplicates(
     name: str, progress: Callable[[int, int], None] | None = None, correlation: float = CORRELATION
 ) -> list[Duplicates]:
-    """Groups of images that look the same without being equal; those across sets come first.
+    """Return groups of images that look the same without being equal; groups that several sets share first.
 
-    The hashes take a quarter of a millisecond an image and are kept beside the dataset.
-    progress: called with (images done, images in all). correlation: of grey pixels, 0 to 1.
+    The hashes take a quarter of a millisecond per image and are stored beside the dataset.
+
+    Args:
+        progress: called with (images done, images in all).
+        correlation: of grey pixels, 0 to 1, above which two images look the same.
     """
     dataset = load(name)
     pairs = near_pairs(dataset, progress, correlation)
@@ -80,9 +86,9 @@ def near_pairs(
     progress: Callable[[int, int], None] | None = None,
     correlation: float = CORRELATION,
 ) -> np.ndarray:
-    """Pairs of images that look the same without being equal, of those not left out: int64 `(P, 2)`.
+    """Return pairs of images that look the same without being equal, without those left out: int64 `(P, 2)`.
 
-    Of identical images the first that was not left out stands for all.
+    Of identical images, the first that is not left out represents all.
     """
     pairs = near_pairs_in(store.folder_of(dataset.info.name), dataset.digests, progress, correlation)
     number = np.unique(digest_keys(dataset.digests), return_inverse=True)[1]
@@ -99,13 +105,14 @@ def near_pairs_in(
     progress: Callable[[int, int], None] | None = None,
     correlation: float = CORRELATION,
 ) -> np.ndarray:
-    """Pairs of images that look the same without being equal: int64 `(P, 2)`, kept beside the dataset.
+    """Return pairs of images that look the same without being equal: int64 `(P, 2)`.
 
-    Of identical images the first stands for all. Colour images are compared in colour.
+    The result is stored beside the dataset. Of identical images, the first represents all. Colour images are
+    compared in colour.
 
     Args:
         folder: of the dataset; only its images are read.
-        digests: of all its images, whatever was left out since.
+        digests: of all its images, including those left out.
     """
     path = folder / PAIRS
     with _computing.setdefault(folder, Lock()):
@@ -121,7 +128,7 @@ def near_pairs_in(
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """What was kept in a file; None where it is not there or damaged: it is computed again."""
+    """Read a stored result; None where it is missing or damaged: it is computed again."""
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -134,7 +141,7 @@ def _keep(path: Path, values: np.ndarray) -> None:
 
 
 def _hashes(folder: Path, images: np.ndarray, progress: Callable[[int, int], None] | None) -> np.ndarray:
-    """The perceptual hash of every image: uint64 `(N,)`."""
+    """Return the perceptual hash of every image: uint64 `(N,)`."""
     hashes = _read(folder / HASHES)
     if hashes is not None and len(hashes) == len(images):
         return hashes
@@ -151,7 +158,7 @@ def _hashes(folder: Path, images: np.ndarray, progress: Callable[[int, int], Non
 
 
 def _candidates(hashes: np.ndarray) -> np.ndarray:
-    """Pairs of positions whose hashes differ in fewer than BANDS bits: int64 `(P, 2)`, each pair once."""
+    """Return pairs of positions whose hashes differ in fewer than BANDS bits, each once: int64 `(P, 2)`."""
     _, number, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     telling = np.flatnonzero(counts[number] <= MAX_ALIKE)
     width = 64 // BANDS
@@ -171,7 +178,7 @@ def _candidates(hashes: np.ndarray) -> np.ndarray:
 
 
 def _confirmed(images: np.ndarray, rows: np.ndarray, pairs: np.ndarray, correlation: float) -> np.ndarray:
-    """The pairs whose pixels correlate."""
+    """Return the pairs whose pixels correlate."""
     kept = [np.empty((0, 2), np.int64)]
     for start in range(0, len(pairs), REPORT_EVERY):
         chunk = pairs[start : start + REPORT_EVERY]
@@ -181,7 +188,10 @@ def _confirmed(images: np.ndarray, rows: np.ndarray, pairs: np.ndarray, correlat
 
 
 def _normalised(images: np.ndarray) -> np.ndarray:
-    """Pixels of every image with mean 0 and length 1: float32 `(n, pixels)`; a flat image is all zeros."""
+    """Return the pixels of every image with mean 0 and norm 1: float32 `(n, pixels)`.
+
+    A flat image is all zeros.
+    """
     pixels = images.reshape(len(images), -1).astype(np.float32)
     pixels -= pixels.mean(axis=1, keepdims=True)
     length = np.linalg.norm(pixels, axis=1, keepdims=True)
@@ -189,7 +199,7 @@ def _normalised(images: np.ndarray) -> np.ndarray:
 
 
 def _components(pairs: np.ndarray, count: int) -> list[np.ndarray]:
-    """Positions that pairs connect, directly or through others."""
+    """Return the positions that pairs connect, directly or through others."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,7 +1,7 @@
-"""What people changed about an imported dataset: images left out, classes merged, images put in another set.
+"""The edits of an imported dataset: images left out, classes merged, images moved to another set.
 
-Edits lie beside the manifest and are applied when the dataset is read. The images stay where they are, the
-person's files are never touched, and every edit can be undone.
+Edits are stored beside the manifest and applied when the dataset is read. The stored images and the user's
+files are never changed, and every edit can be undone.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ EDITS = "edits.json"
 
 @dataclass(frozen=True)
 class Edits:
-    """What was changed, as it was asked for; each change can be undone alone.
+    """The edits as they were requested; each can be undone alone.
 
-    left_out: rows. merged: class to the one it was merged into, which may be merged itself. moved: row to its
-    new set.
+    Args:
+        left_out: rows.
+        merged: class to the one that it was merged into, which may itself be merged.
+        moved: row to its new set.
     """
 
     left_out: frozenset[int] = frozenset()
@@ -35,7 +37,7 @@ class Edits:
         return bool(self.left_out or self.merged or self.moved)
 
     def touches(self, row: int) -> bool:
-        """Whether this row is left out or moved."""
+        """Return whether this row is left out or moved."""
         return row in self.left_out or row in self.moved
 
     def leave_out(self, rows: Iterable[int]) -> Edits:
@@ -43,38 +45,38 @@ class Edits:
         return replace(self, left_out=self.left_out | {int(row) for row in rows})
 
     def take_back(self, rows: Iterable[int]) -> Edits:
-        """Leave these rows out no longer. Raises DatasetError for one that is not left out."""
+        """Include these rows again. Raises DatasetError for one that is not left out."""
         back = {int(row) for row in rows}
         if unknown := sorted(back - self.left_out):
             raise DatasetError(f"Image {unknown[0]} is not left out.")
         return replace(self, left_out=self.left_out - back)
 
     def merge(self, one: str, other: str) -> Edits:
-        """Count the images of class `one` as class `other`; what was merged into `one` goes along."""
+        """Count the images of class `one` as class `other`; classes that were merged into `one` follow."""
         return replace(self, merged={**self.merged, one: other})
 
     def move(self, rows: Iterable[int], subset: str) -> Edits:
-        """Put these rows in one set."""
+        """Move these rows to one set."""
         if subset not in SUBSETS:
             raise DatasetError(f"A set must be one of {', '.join(SUBSETS)}. Received: {subset!r}.")
         return replace(self, moved={**self.moved, **{int(row): subset for row in rows}})
 
     def gather(self, rows: Mapping[int, str]) -> Edits:
-        """Put each of these rows in the set given for it."""
+        """Move each of these rows to the set given for it."""
         return replace(self, moved={**self.moved, **rows})
 
     def move_back(self, rows: Iterable[int]) -> Edits:
-        """Leave these rows in the set that the import put them in."""
+        """Return these rows to the set that the import put them in."""
         back = {int(row) for row in rows}
         return replace(self, moved={row: subset for row, subset in self.moved.items() if row not in back})
 
     def restore(self, rows: Iterable[int]) -> Edits:
-        """Undo all that was done to these rows alone."""
+        """Undo all edits of these rows."""
         rows = {int(row) for row in rows}
         return self.take_back(rows & self.left_out).move_back(rows)
 
     def separate(self, one: str) -> Edits:
-        """Count the images of class `one` as their own class again."""
+        """Undo the merging of class `one`."""
         if one not in self.merged:
             raise DatasetError(f"Class {one!r} is not counted as another one.")
         return replace(self, merged={name: into for name, into in self.merged.items() if name != one})
@@ -94,7 +96,7 @@ class Edits:
         return found
 
     def apply(self, dataset: ImageDataset) -> ImageDataset:
-        """The dataset with these edits. Raises DatasetError when they make no dataset any more."""
+        """Return the dataset with these edits. Raises DatasetError if too little is left for a dataset."""
         info = dataset.info
         self._check(info, len(dataset))
         subsets = dataset.subsets.copy()
@@ -120,7 +122,7 @@ class Edits:
         )
 
     def sentences(self) -> tuple[str, ...]:
-        """What was changed, to be shown with the dataset."""
+        """Describe the edits, to be shown with the dataset."""
         told = []
         if self.left_out:
             told.append(f"{_images(len(self.left_out), 'is', 'are')} left out.")
@@ -140,7 +142,7 @@ class Edits:
 
 
 def read(folder: Path) -> Edits:
-    """The edits of the dataset in a folder; none when nobody made any."""
+    """Read the edits of the dataset in a folder; empty ones without a file."""
     path = folder / EDITS
     if not path.exists():
         return Edits()
@@ -156,7 +158,7 @@ def read(folder: Path) -> Edits:
 
 
 def edited_info(info: DatasetInfo, folder: Path) -> DatasetInfo:
-    """The manifest's info as the edits change it, without reading the dataset."""
+    """Return the manifest's info with the edits applied, without reading the dataset."""
     path = folder / EDITS
     if not path.exists():
         return info
@@ -174,7 +176,7 @@ def edited_info(info: DatasetInfo, folder: Path) -> DatasetInfo:
 
 
 def write(folder: Path, edits: Edits, info: DatasetInfo) -> None:
-    """Store the edits and the info that they lead to, at once or not at all."""
+    """Store the edits and the resulting info atomically."""
     values = {
         "classes": info.classes,
         "counts": dict(info.counts),

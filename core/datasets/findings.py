@@ -1,4 +1,4 @@
-"""What a person should know about the images before training on them, and what can be done about it."""
+"""Check the images of a dataset for problems that a user should know before training, and offer remedies."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ LEAVE_OUT, MERGE, ONE_SET = "leave out", "merge", "put in one set"
 KEEP_ONE, GATHER = "keep one of each", "put each in one set"
 CHUNK = 512
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow converts to grey
-EXTREME_ASPECT = 4  # a side so many times the other is hardly recognised once it is stretched
+EXTREME_ASPECT = 4  # ratio of the sides above which a stretched image is hardly recognisable
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to look at. actions: what can be done with `rows` or, for MERGE, with `classes` (two names).
+    """One problem.
 
-    serious: it falsifies what a test would say. labels: those of `rows`, where they should agree and do not.
+    Args:
+        actions: what can be done with `rows` or, for MERGE, with `classes` (two names).
+        serious: it invalidates test results.
+        labels: of `rows`, where they should agree and do not.
     """
 
     kind: str
@@ -39,9 +42,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Light:
-    """Grey values of every image that is not left out; the arrays belong together.
+    """Brightness and contrast of every image that is not left out; the arrays have the same order.
 
-    rows: int64 `(n,)`. brightness: mean, contrast: standard deviation, both float32 `(n,)`, 0-255.
+    Args:
+        rows: int64 `(n,)`.
+        brightness: mean grey value, float32 `(n,)`, 0-255.
+        contrast: standard deviation of the grey values, float32 `(n,)`.
     """
 
     rows: np.ndarray
@@ -49,20 +55,20 @@ class Light:
     contrast: np.ndarray
 
     def darkest(self, count: int = 8) -> np.ndarray:
-        """Rows of the darkest images, the darkest first."""
+        """Return rows of the darkest images, the darkest first."""
         return self.rows[np.argsort(self.brightness, kind="stable")[:count]]
 
     def brightest(self, count: int = 8) -> np.ndarray:
-        """Rows of the brightest images, the brightest first."""
+        """Return rows of the brightest images, the brightest first."""
         return self.rows[np.argsort(-self.brightness, kind="stable")[:count]]
 
     def flattest(self, count: int = 8) -> np.ndarray:
-        """Rows of the images with the least contrast, the least first."""
+        """Return rows of the images with the least contrast, the least first."""
         return self.rows[np.argsort(self.contrast, kind="stable")[:count]]
 
 
 def look(dataset: ImageDataset) -> list[Finding]:
-    """Everything that can be told without comparing pictures, the serious first."""
+    """Return all findings that need no comparison of images, the serious ones first."""
     copies = exact_duplicates(dataset)
     found = [
         *group_findings(dataset),
@@ -77,12 +83,12 @@ def look(dataset: ImageDataset) -> list[Finding]:
 
 
 def duplicate_findings(dataset: ImageDataset, groups: Sequence[Duplicates]) -> list[Finding]:
-    """One finding a group of images that are the same, or look it."""
+    """Return one finding per group of images that are, or look, the same."""
     return [_duplicate_finding(dataset.info, group) for group in groups]
 
 
 def group_findings(dataset: ImageDataset) -> list[Finding]:
-    """Named groups (patients, scenes) whose images lie in more than one set: one finding for all of them."""
+    """Return one finding for all named groups (patients, scenes) whose images are in several sets."""
     if dataset.groups is None:
         return []
     rows = dataset.indices()
@@ -105,10 +111,7 @@ def group_findings(dataset: ImageDataset) -> list[Finding]:
 
 
 def copy_findings(groups: Sequence[Duplicates]) -> list[Finding]:
-    """One finding for all images that occur several times, where there is more than one such image.
-
-    groups: of identical images.
-    """
+    """Return one finding for all images that occur several times. groups: of identical images."""
     if len(groups) < 2:
         return []
     leaking = [group for group in groups if group.leaks]
@@ -124,7 +127,7 @@ def copy_findings(groups: Sequence[Duplicates]) -> list[Finding]:
 
 
 def label_findings(dataset: ImageDataset) -> list[Finding]:
-    """Classes that look like a mistake: of one image, missing in a set, or spelt like another."""
+    """Find classes that look like a mistake: with one image, missing in a set, or spelt like another."""
     info = dataset.info
     found = []
     totals = np.sum([info.counts[subset] for subset in SUBSETS], axis=0)
@@ -155,7 +158,7 @@ def label_findings(dataset: ImageDataset) -> list[Finding]:
 
 
 def size_findings(dataset: ImageDataset) -> list[Finding]:
-    """Images whose shape or size before the import makes them hard to recognise after it."""
+    """Find images whose original shape or size makes them hard to recognise after the import."""
     rows = dataset.indices()
     heights, widths = dataset.sizes[rows].T.astype(np.float64)
     height, width, _ = dataset.info.shape
@@ -173,19 +176,19 @@ def size_findings(dataset: ImageDataset) -> list[Finding]:
 
 
 def problem_findings(info: DatasetInfo) -> list[Finding]:
-    """Files that were not imported, by name and reason."""
+    """Return the files that were not imported, by name and reason."""
     return [Finding("not imported", f"{problem.name}: {problem.reason}.") for problem in info.problems]
 
 
 def original_sizes(dataset: ImageDataset) -> list[tuple[int, int, int]]:
-    """Height, width and number of images of every size before the import, the most frequent first."""
+    """Return height, width and count of every image size before the import, the most frequent first."""
     sizes, counts = np.unique(dataset.sizes[dataset.indices()], axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return [(int(sizes[i, 0]), int(sizes[i, 1]), int(counts[i])) for i in order]
 
 
 def light(dataset: ImageDataset) -> Light:
-    """Brightness and contrast of every image; 60,000 of 32×32 take about a second."""
+    """Measure brightness and contrast of every image; 60,000 images of 32×32 take about a second."""
     rows = dataset.indices()
     brightness = np.empty(len(rows), np.float32)
     contrast = np.empty(len(rows), np.float32)
@@ -198,7 +201,7 @@ def light(dataset: ImageDataset) -> Light:
 
 
 def mean_image(dataset: ImageDataset, class_index: int, subset: str | None = None) -> np.ndarray:
-    """The mean of all images of a class: uint8 `(H, W, C)`; black when there are none."""
+    """Return the mean of all images of a class: uint8 `(H, W, C)`; black without images."""
     rows = dataset.indices(subset)
     rows = rows[dataset.labels[rows] == class_index]
     total = np.zeros(dataset.info.shape, np.float64)

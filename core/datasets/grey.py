@@ -1,4 +1,7 @@
-"""A colour dataset read as grey: the images stay on disk as they are, each batch is converted when read."""
+"""Read a colour dataset as grey: the stored images stay as they are.
+
+Each batch is converted when it is read.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ RED, GREEN, BLUE, HALF = 19595, 38470, 7471, 0x8000
 
 
 class GreyImages:
-    """Stands for images uint8 `(N, H, W, 3)` as `(N, H, W, 1)`; what is indexed is read and converted."""
+    """Images uint8 `(N, H, W, 3)` presented as `(N, H, W, 1)`; what is indexed is read and converted."""
 
     dtype = np.dtype(np.uint8)
     ndim = 4
@@ -34,14 +37,14 @@ class GreyImages:
 
 
 def to_grey(images: np.ndarray) -> np.ndarray:
-    """uint8 `(..., 3)` to uint8 `(..., 1)`, as Pillow converts."""
+    """Convert uint8 `(..., 3)` to uint8 `(..., 1)`, with the same result as Pillow."""
     wide = images.astype(np.uint32)
     grey = (wide[..., 0] * RED + wide[..., 1] * GREEN + wide[..., 2] * BLUE + HALF) >> 16
     return grey.astype(np.uint8)[..., None]
 
 
 def as_grey(dataset: ImageDataset) -> ImageDataset:
-    """The dataset with one channel; one that is grey already is returned as it is."""
+    """Return the dataset with one channel; unchanged if it is grey already."""
     height, width, channels = dataset.info.shape
     if channels == 1:
         return dataset

@@ -1,4 +1,4 @@
-"""Decode the images of a listing into a draft, with every core."""
+"""Decode the images of a listing into a draft, on every core."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ Progress = Callable[[int, int, float], None]
 def decode_listing(
     listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
 ) -> tuple[Choice, Spread | None, list[Result], list[Failure]]:
-    """Decode everything into the draft, rows in the order of the listing. Once, unless the look deceived.
+    """Decode all images into the draft, rows in the order of the listing.
 
-    Images deeper than 8 bits are read twice: first for the range of values that all of them share.
+    Once, unless an image contradicts the sample by which the format was chosen. Images deeper than 8 bits are
+    read
+    twice: first for the range of values that all of them share.
     """
     common, grey, deep = look(listing)
     found: Spread | None = None
@@ -51,7 +53,7 @@ def decode_listing(
 
 
 def _measured(listing: Listing, folder: Path, workers: int, report: Reporter) -> Spread | None:
-    """The values of all images deeper than 8 bits."""
+    """Measure the values of all images deeper than 8 bits."""
     chunks = measure_all(
         listing.root,
         [item.where for item in listing.items],
@@ -98,7 +100,7 @@ def _decode_as(
 
 
 class Reporter:
-    """Tells a few times a second how far the work is, and asks whether to go on."""
+    """Calls `progress` a few times a second with the number of images done and the seconds left."""
 
     def __init__(self, total: int, progress: Progress | None, cancelled: Callable[[], bool] | None):
         self.total = total
@@ -106,13 +108,13 @@ class Reporter:
         self._cancelled = cancelled
 
     def start(self) -> None:
-        """Count from nothing: decoding begins, or begins again."""
+        """Reset the count: decoding begins, or begins again."""
         self._since = self._told = time.monotonic()
         self._counted = 0
 
     def tell(self, done: int) -> None:
         now = time.monotonic()
-        if not self._counted:  # the clock starts here: before, the workers were starting
+        if not self._counted:  # the clock starts here, once the workers have started
             self._since, self._told, self._counted = now, now, done
         if self.progress and (now - self._told >= REPORT_EVERY_S or done == self.total):
             self._told = now

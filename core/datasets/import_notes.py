@@ -1,4 +1,4 @@
-"""What an import tells about its images: what was converted, what is missing, what was not imported."""
+"""Describe an import: what was converted, what is missing, and what was not imported."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core.datasets.records import Problem
 from core.datasets.request import ImportRefused, Request
 from core.datasets.value_range import Rule, Spread, number, range_notes
 
-MAX_PROBLEMS = 1000  # so many are listed by name
+MAX_PROBLEMS = 1000  # listed by name
 
 
 def value_range_notes(
     values: Rule, found: Spread | None, results: list[Result], listing: Listing, request: Request
 ) -> tuple[str, ...]:
-    """What became of images deeper than 8 bits. Raises ImportRefused for a given range that none needs."""
+    """Describe what was done to deep images. Raises ImportRefused for a given range that no image needs."""
     deep = sum(bool(result.flags & DEEP) for result in results)
     if not deep and request.value_range is not None:
         raise ImportRefused(
@@ -35,7 +35,7 @@ def value_range_notes(
 def image_notes(
     results: list[Result], classes: tuple[str, ...], listing: Listing, request: Request
 ) -> tuple[str, ...]:
-    """Sentences about what was converted and what a person should know."""
+    """Describe what was converted, and classes without training images."""
     counts = Counter(flag for result in results for flag in (TRANSPARENT, ANIMATED) if result.flags & flag)
     notes = []
     if counts[TRANSPARENT]:
@@ -58,6 +58,7 @@ def image_notes(
 
 
 def first_problems(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Return at most MAX_PROBLEMS problems, and how many more there are."""
     if len(problems) <= MAX_PROBLEMS:
         return tuple(problems)
     more = len(problems) - MAX_PROBLEMS

@@ -1,4 +1,4 @@
-"""List what a source holds before anything of it is decoded, or refuse it in one sentence."""
+"""List the images of a source before any is decoded, or refuse it in one sentence."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from core.datasets.table_records import TableRefused
 from core.datasets.tables import SUFFIXES
 from core.system.settings import absolute
 
-MAX_PATH = 200  # characters of a path that a refusal repeats
+MAX_PATH = 200  # characters of a path in an error message
 
 
 def list_for_import(
     path: Path, columns: Mapping[str, str] | None, encoding: str | None, links: Sequence[str | Path]
 ) -> Listing:
-    """What lies at a path, before anything is decoded. Raises ImportRefused when it cannot be imported."""
-    if "\0" in str(path) or not os.path.exists(found := absolute(path)):  # takes a name of any length
+    """List what is at a path. Raises ImportRefused when it cannot be imported."""
+    if "\0" in str(path) or not os.path.exists(found := absolute(path)):  # accepts a path of any length
         raise ImportRefused(f"There is no folder or file {str(path)[:MAX_PATH]!r}.")
     path = found
     readable = path.is_dir() or (path.is_file() and (path.suffix.lower() in SUFFIXES or is_zipfile(path)))
@@ -56,7 +56,7 @@ def list_for_import(
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Listing makes a million small tuples that live on; looking through them costs a third of its time."""
+    """Pause garbage collection: listing makes a million long-lived tuples, which it would scan again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

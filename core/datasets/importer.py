@@ -1,4 +1,4 @@
-"""Make a dataset of a folder, archive or table of images: decoded once, with every core, or not at all."""
+"""Import images as a dataset: decoded once, on every core, completely or not at all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TRAIN, TEST = SUBSETS.index("train"), SUBSETS.index("test")
 
 
 class ImportCancelled(RuntimeError):
-    """An import was stopped on request; nothing was written."""
+    """An import was cancelled; nothing was written."""
 
 
 def import_images(
@@ -55,32 +55,43 @@ def import_images(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> DatasetInfo:
-    """Import images: a folder or zip archive with a folder a class (with or without train/, validation/ and
+    """Import images as a dataset.
+
+    The source is a folder or zip archive with a folder per class (with or without train/, validation/ and
     test/ above) or with a table of files and labels; or such a table itself; or Parquet with images inside.
 
-    size: height and width in pixels, or one number for both. Default: the images' own when all are alike and
-        none is over 256, else 96.
-    channels: 1 (grey) or 3 (RGB). Default: 1 when no image has colour.
-    test_fraction: 0.01 to 0.9 of every class held out for testing, chosen by `seed`; default 0.15. Only for
-        sources that bring no test set.
-    policy: `stretch` to the size, `pad` (fit, black around) or `crop` (cover, cut).
-    mirror: (one, other): images of class `one` are flipped left to right and counted as class `other`.
-    value_range: of images deeper than 8 bits, the value that becomes black and the one that becomes white.
-        Default: one range found over all of them. Images of 8 bits are kept as they are.
-    columns: for a table, its columns named otherwise than usual, by role: image, label, part, group.
-    encoding: of a table, and of names in an archive, that are not UTF-8, as `cp932`; default: of names, the
-        likeliest one.
-    links: further folders that symbolic links of the source may lead into. Those that stay under the source's
-        own folder are followed anyway, and no other ones.
-    keep_together: copies of an image that the test set and later splits never share with training:
-        `identical` pixels, or `near` duplicates too, which takes a millisecond an image.
-    replace: the name may be taken; the old dataset is replaced when the new one is complete.
-    workers: decoding processes; default one a core.
-    progress: called with (images done, images in all, seconds left), from this thread.
-    cancelled: asked several times a second whether to stop.
+    Args:
+        name: of the dataset.
+        path: of the source.
+        size: height and width in pixels, or one number for both. Default: the images' own if all are equal
+            and at most 256, else 96.
+        channels: 1 (grey) or 3 (RGB). Default: 1 when no image has colour.
+        test_fraction: 0.01 to 0.9 of every class held out for testing; default 0.15. Only for sources without
+            a test set.
+        policy: `stretch` to the size, `pad` (fit inside, with a black border) or `crop` (cover, cut off the
+            rest).
+        mirror: (one, other): images of class `one` are flipped left to right and counted as class `other`.
+        seed: of the choice of the test set.
+        value_range: of images deeper than 8 bits, the values that become black and white. Default: one range
+            found over all of them. Images of 8 bits are not changed.
+        columns: for a table, its columns with unusual names, by role: image, label, part, group.
+        encoding: of a table, and of names in an archive, that are not UTF-8, such as `cp932`; default: of
+            names, the likeliest one.
+        links: further folders that symbolic links of the source may lead into. Links that stay in the
+            source's own folder are always followed, no others.
+        keep_together: copies of an image that the test set and later splits never share with training:
+            `identical` pixels, or `near` duplicates too, which takes a millisecond per image.
+        replace: replace a dataset of this name once the new one is complete.
+        workers: number of decoding processes; default: one per core.
+        progress: called with (images done, images in all, seconds left), from this thread.
+        cancelled: called several times a second; once it returns True, the import stops.
 
-    Raises ImportRefused when the request or the source cannot be used, ImportCancelled when stopped,
-    NotAllowed on a read-only server; what was there before is then still there.
+    Raises:
+        ImportRefused: the options or the source cannot be used.
+        ImportCancelled: `cancelled` returned True.
+        NotAllowed: this server is read-only.
+
+        After any of them, what existed before is unchanged.
     """
     get_settings().require_trainer("import datasets")
     request = checked_request(size, channels, test_fraction, policy, mirror, seed, value_range, keep_together)
@@ -101,7 +112,7 @@ def import_images(
 
 
 def remove(name: str) -> None:
-    """Delete an imported dataset, or the prepared form of a source; never the files it was made of.
+    """Delete an imported dataset, or the prepared form of a source; never the files that it was made of.
 
     Raises UnknownName when it is not on disk, NotAllowed on a read-only server.
     """
@@ -115,7 +126,7 @@ def remove(name: str) -> None:
 def _import(
     name: str, listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
 ) -> DatasetInfo:
-    """Decode, drop what failed, hold out a test set; index and manifest come last."""
+    """Decode, drop unreadable images, hold out a test set; index and manifest are written last."""
     choice, found, results, failures = decode_listing(listing, request, folder, workers, report)
     target = choice.target
     values = value_range_notes(target.values, found, results, listing, request)
@@ -178,7 +189,7 @@ def _import(
 def _classes(
     listing: Listing, items: list[Item], problems: list[Problem], request: Request
 ) -> tuple[str, ...]:
-    """Names of the classes that have an image. Raises ImportRefused when fewer than two have."""
+    """Return the classes that have an image. Raises ImportRefused if there are fewer than two."""
     classes = class_order({request.label(item) for item in items})
     lost = class_order({request.label(item) for item in listing.items} - set(classes))
     problems.extend(Problem(label, "has no readable image: no class was made of it") for label in lost)
@@ -191,7 +202,7 @@ def _classes(
 
 
 def check_name_free(name: str, replace: bool) -> None:
-    """Raise ImportRefused for a name that no dataset can have, or that another has unless it is replaced."""
+    """Raise ImportRefused for an invalid name, or one that is taken and not to be replaced."""
     try:
         taken = store.exists(name)
     except DatasetError as error:

@@ -1,7 +1,8 @@
-"""The process that asks a loader of Keras: `python -m core.datasets.keras_loader NAME FOLDER`.
+"""The process that loads a dataset by Keras: `python -m core.datasets.keras_loader NAME FOLDER`.
 
-A process of its own, because whoever imports Keras imports TensorFlow, which the dashboard never does.
-Writes x_train.npy, y_train.npy, x_test.npy, y_test.npy. Exit 1: it failed, and stdout's last line says why.
+A process of its own, because importing Keras imports TensorFlow, which the dashboard never does. Writes
+x_train.npy, y_train.npy, x_test.npy and y_test.npy. Exit code 1: it failed, and the last line of stdout says
+why.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from core.system.redaction import redact_output
 
 
 def main() -> int:
-    """Load, by download or from Keras' cache, and write the arrays."""
+    """Load the dataset from Keras' cache, or download it, and write the arrays."""
     redact_output()
     name, folder = sys.argv[1], Path(sys.argv[2])
     loader = importlib.import_module(f"keras.datasets.{name}")

@@ -1,4 +1,4 @@
-"""Sources that Keras downloads and keeps in its own cache."""
+"""Sources that Keras downloads and stores in its own cache."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ def keras_source(
     file: str,
     subfolder: str = "datasets",
 ) -> Source:
-    """A source that `keras.datasets.<name>` loads.
+    """Return a source that `keras.datasets.<name>` loads.
 
-    counts: images a class, for every set, alike for all classes. file, subfolder: what may be put by hand
-        where, below Keras' home.
+    Args:
+        counts: images per class of each set, the same for all classes.
+        file: that a user may put into the cache by hand.
+        subfolder: of it, below Keras' home.
     """
     return Source(
         name=name,
@@ -46,7 +48,7 @@ def keras_source(
 
 
 def load(name: str, title: str, file: str, subfolder: str) -> Arrays:
-    """Ask Keras for the arrays. Raises DatasetError, which says what to do, when they cannot be had."""
+    """Load the arrays by Keras. Raises DatasetError, with the remedy, if they cannot be obtained."""
     with tempfile.TemporaryDirectory(prefix="archlab-") as folder:
         done = subprocess.run(
             [sys.executable, "-m", "core.datasets.keras_loader", name, folder],
@@ -59,11 +61,11 @@ def load(name: str, title: str, file: str, subfolder: str) -> Arrays:
             check=False,
         )
         if done.returncode:
-            told = (
+            printed = (
                 done.stdout.strip() or done.stderr.strip() or f"exit status {done.returncode}"
             ).splitlines()
             raise DatasetError(
-                f"{title} could not be downloaded ({told[-1]}): put {file} in {keras_home() / subfolder}, "
+                f"{title} could not be downloaded ({printed[-1]}): put {file} in {keras_home() / subfolder}, "
                 f"or import the images as a folder under the name '{name}'."
             )
         x_train, y_train, x_test, y_test = (
@@ -80,6 +82,6 @@ def load(name: str, title: str, file: str, subfolder: str) -> Arrays:
 
 
 def keras_home() -> Path:
-    """Where Keras keeps what it downloads."""
-    get_settings()  # keeps Keras in our own folder unless a person says otherwise
+    """Return the folder of Keras' downloads."""
+    get_settings()  # sets KERAS_HOME to a folder in the home unless the user has set it
     return Path(os.environ["KERAS_HOME"])

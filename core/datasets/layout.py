@@ -1,4 +1,4 @@
-"""What the folders of a source mean: a folder a class, with or without train/, validation/, test/ above."""
+"""Interpret the folders of a source: one per class, with or without train/, validation/, test/ above."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUBSET_NAMES = {
     "test": "test",
     "testing": "test",
 }
-# What stands beside the set in names such as train_images, test-set, "Validation data" or seg_train.
+# Words beside the set in names such as train_images, test-set, "Validation data" or seg_train.
 SUBSET_COMPANIONS = frozenset(("image", "images", "img", "imgs", "set", "data", "dataset", "split", "seg"))
 IGNORED_FILES = frozenset(("thumbs.db", "desktop.ini", "icon\r"))
 IGNORED_FOLDERS = frozenset(("__macosx", "@eadir"))
@@ -31,7 +31,7 @@ Steps = tuple[str, ...]
 
 
 class LayoutRefused(ValueError):
-    """The folders as a whole make no dataset; the message says why."""
+    """The folders do not form a dataset; the message says why."""
 
 
 class Place(NamedTuple):
@@ -42,26 +42,25 @@ class Place(NamedTuple):
 
 
 def subset_of(name: str) -> str | None:
-    """The set that a folder, table or cell names, as `Training` or `train_images` do; else None."""
+    """Return the set that a folder, table or cell names, as `Training` or `train_images` do; else None."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # trainImages
     words = [word for word in re.split(r"[\W_]+", spaced.lower()) if word and word not in SUBSET_COMPANIONS]
     return SUBSET_NAMES.get(words[0]) if len(words) == 1 else None
 
 
 def is_ignored(steps: Sequence[str]) -> bool:
-    """Whether a path is a system's litter: hidden files, __MACOSX, Thumbs.db."""
+    """Return whether a path is a file of the system: hidden files, __MACOSX, Thumbs.db."""
     if steps[-1].lower() in IGNORED_FILES:
         return True
     return any(step[:1] == "." or step.lower() in IGNORED_FOLDERS for step in steps)
 
 
 def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem]]:
-    """The place of every path (its steps below the source), None for a file that belongs nowhere.
+    """Return the place of every path (its steps below the source), None for a file that is in no class.
 
-    A single folder around everything is looked through; files deeper than a class folder belong to the class,
-    unless every class folder holds the sets.
-    An image that belongs nowhere is a problem; other files beside the class folders (a README) are not.
-    Raises LayoutRefused for sets without a train folder.
+    A single folder around everything is skipped; files deeper than a class folder belong to the class, unless
+    every class folder contains the sets. An image in no class is a problem; other files beside the class
+    folders (a README) are not. Raises LayoutRefused for sets without a train folder.
     """
     start = _wrapping_folders(paths)
     tops = {steps[start] for steps in paths if len(steps) > start + 1}
@@ -85,8 +84,8 @@ def understand(paths: Sequence[Steps]) -> tuple[list[Place | None], list[Problem
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
-    """Sorts names as people do: 2 before 10, and letters without regard to case."""
-    words = re.split(r"(\d{1,40})", name.casefold())  # Python reads no number of thousands of digits
+    """Return a sort key that orders names as people do: 2 before 10, upper and lower case alike."""
+    words = re.split(r"(\d{1,40})", name.casefold())  # Python refuses to parse numbers of thousands of digits
     key = [(0, int(word), "") if word.isdecimal() else (1, 0, word) for word in words if word]
     return [*key, (2, 0, name)]
 
@@ -103,7 +102,7 @@ def _place(steps: Steps, has_subsets: bool) -> tuple[Place | None, str]:
 
 
 def _has_subsets_inside(paths: Sequence[Steps]) -> bool:
-    """Whether every class folder holds the sets, as in cat/train/1.png."""
+    """Return whether every class folder contains the sets, as in cat/train/1.png."""
     images = [steps for steps in paths if steps and looks_like_image(steps[-1])]
     if not all(len(steps) > 2 and subset_of(steps[1]) for steps in images):
         return False
@@ -111,7 +110,7 @@ def _has_subsets_inside(paths: Sequence[Steps]) -> bool:
 
 
 def _wrapping_folders(paths: Sequence[Steps]) -> int:
-    """How many folders lie around everything, without counting a set's or a lone class's own."""
+    """Return how many folders surround everything, without a set's or a lone class's own."""
     images = [steps for steps in paths if looks_like_image(steps[-1])] or list(paths)
     start = 0
     while images:
@@ -123,5 +122,5 @@ def _wrapping_folders(paths: Sequence[Steps]) -> int:
 
 
 def looks_like_image(name: str) -> bool:
-    """Whether a file's name has the suffix of an image."""
+    """Return whether a file's name has the suffix of an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)

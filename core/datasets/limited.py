@@ -1,7 +1,7 @@
-"""Decodes images of strangers in processes of their own, each limited in memory and time.
+"""Decode images of visitors in processes that are limited in memory and time.
 
-A decoder that an image keeps busy or breaks is ended, and costs that image alone. No more images are decoded
-at once than there are decoders, so their memory is bounded whatever is sent.
+A decoder that hangs or crashes is replaced, and costs that image alone. The number of decoders bounds the
+memory, whatever is uploaded.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ PROGRAM_NAME = "core.datasets.decode_alone"
 DECODERS = 2
 MEMORY = 1 << 30  # bytes that a decoder may take
 CPU_S, WALL_S = 15, 45.0  # seconds that an image may take, of a processor and in all
-QUICK_S = 5.0  # an image that takes longer is given up and decoded again where it keeps no other waiting
+QUICK_S = 5.0  # an image that takes longer is moved to the decoder for slow images
 POLL_S = 0.1
 INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")  # nothing secret
 
 
 class Gone(Exception):
-    """Whoever asked for an image is not there any more."""
+    """The client that sent the image has disconnected."""
 
 
 class TooLong(Unreadable):
-    """An image that was not decoded in its time."""
+    """An image was not decoded in the time limit."""
 
 
 class Decoders:
-    """Decoders that are started when they are needed. Safe to use from several threads.
+    """A pool of decoders that are started when they are needed. Safe to use from several threads.
 
-    An image that takes longer than `quick_s` waits for a decoder of its own kind, of which there is one: slow
-    images keep each other waiting, and no quick one for longer than `quick_s`.
+    An image that takes longer than `quick_s` is decoded again by the only decoder for slow images: slow
+    images wait for each other, and delay quick ones by at most `quick_s`.
 
     Args:
         count: how many quick images are decoded at once, at most.
-        memory: bytes a decoder.
-        cpu_s, wall_s: seconds an image.
+        memory: bytes per decoder.
+        cpu_s: seconds of processor time per image.
+        wall_s: seconds per image.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Decoders:
         """Decode one image file, as `core.datasets.decode.decode_image` does.
 
         Args:
-            gone: asked several times a second whether nobody waits for the image any more.
+            data: bytes of the file.
+            target: of the decoding.
+            gone: polled several times a second: whether the client has disconnected.
 
         Raises:
             Unreadable: also for an image that takes too much memory or time.
-            Gone: nobody waits for it.
+            Gone: the client has disconnected.
         """
         if self.quick_s >= self.wall_s:
             return self._decode(self._quick, self.wall_s, data, target, gone)
@@ -109,14 +112,14 @@ class Decoders:
         return found
 
     def close(self) -> None:
-        """End the decoders that have nothing to do."""
+        """End the idle decoders."""
         with self._lock:
             while self._idle:
                 self._idle.pop().stop()
 
 
 class Decoder:
-    """One process, which decodes one image after the other. ends: it has said that it takes no other."""
+    """One process, which decodes one image after the other. ends: it accepts no further image."""
 
     ends = False
 
@@ -134,9 +137,12 @@ class Decoder:
     def decode(
         self, data: bytes, target: Target, give_up: float, gone: Callable[[], bool]
     ) -> Decoded | Unreadable:
-        """The image, or why it is none. Raises Unreadable where the process must not be used again, Gone."""
+        """Return the image, or why it is unreadable.
+
+        Raises Unreadable when the process must not be reused; Gone.
+        """
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # how it ended is looked at below
+        with suppress(BrokenPipeError):  # the exit status is checked below
             header = json.dumps({"bytes": len(data), "target": list(target)})
             self.process.stdin.write(header.encode() + b"\n" + data)
             self.process.stdin.flush()
@@ -164,7 +170,10 @@ class Decoder:
             pass
 
     def _reader(self, give_up: float, gone: Callable[[], bool]) -> Callable[[], bytes]:
-        """What gives the next bytes of an answer; raises Unreadable where none will come, Gone."""
+        """Return a function that returns the next bytes of an answer.
+
+        It raises Unreadable at their end, Gone.
+        """
         assert self.process.stdout is not None
         file = self.process.stdout.fileno()
 

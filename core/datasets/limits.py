@@ -1,4 +1,4 @@
-"""Limits that a decoding process sets itself, so that no image takes more than its share."""
+"""Limits that a decoding process sets itself."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 
 
 def limit_memory(count: int) -> None:
-    """Let this process take no more bytes of its own; more is a MemoryError. Linux alone keeps to it."""
+    """Limit the memory of this process; beyond it MemoryError is raised. Only Linux enforces it."""
     _lower(resource.RLIMIT_DATA, count)
 
 
 def limit_next_image(seconds: int) -> None:
-    """Have this process ended by SIGXCPU once the next image has taken so many seconds of a processor."""
+    """Have SIGXCPU end this process once it has used this many more seconds of processor time."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + seconds)
 
 
 def write_no_file() -> None:
-    """Let this process write into no file; pipes stay."""
+    """Forbid this process to write files; pipes still work."""
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CORE, 0)
 
 
 def memory_used() -> int:
-    """The most memory that this process ever had, in bytes on Linux.
+    """Return the peak memory of this process, in bytes on Linux.
 
-    Not what getrusage says where the kernel tells more: that begins with the memory of the parent process.
+    Not from getrusage where the kernel offers better: that one starts with the memory of the parent process.
     """
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/self/status").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""What a source holds: its images with their class and set, and what of it will not be read."""
+"""List the images of a source with their class and set, and the files that will not be read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MISSING = "is not in the folder"
 LABELS = re.compile(
     r"(label|annot|class|target|truth|train|val|test|list|data)[^/]*\.(txt|lst|json|jsonl|xlsx?|ods)$", re.I
 )
-# What no image is, whatever its name: files without a suffix, or with an unknown one, are tried.
+# Suffixes of files that are not images. Files without a suffix, or with an unknown one, are tried.
 TEXT_SUFFIXES = (
     *(".txt", ".lst", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".html", ".htm"),
     *(".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".mat", ".parquet", ".py", ".ipynb", ".log"),
@@ -51,16 +51,18 @@ def list_source(
     encoding: str | None = None,
     links: Sequence[Path] = (),
 ) -> Listing:
-    """List a folder, a zip archive or a table; hidden files, __MACOSX and the like are passed over.
+    """List a folder, a zip archive or a table; hidden files, __MACOSX and the like are skipped.
 
-    A table (CSV, Parquet) that names images and labels is believed before the folders are.
+    A table (CSV, Parquet) that names images and labels has priority over the folders.
 
     Args:
+        path: of the source.
         columns: a table's columns by role, where they have unusual names.
-        encoding: of a table, and of the names in an archive, that are not in UTF-8.
+        encoding: of a table, and of names in an archive, that are not UTF-8.
         links: further folders that symbolic links may lead into.
 
-    Raises ArchiveRefused, LayoutRefused or TableRefused when it makes no dataset as a whole.
+    Raises:
+        ArchiveRefused, LayoutRefused, TableRefused: the source as a whole is not a dataset.
     """
     wanted = columns or {}
     if path.is_file() and path.suffix.lower() in SUFFIXES:
@@ -82,9 +84,9 @@ def list_source(
 def _from_one_table(
     path: Path, wanted: Mapping[str, str], encoding: str | None, links: Sequence[Path]
 ) -> Listing:
-    """The images that a table names which lies in a folder of its own or of its images.
+    """List the images that a table names, which may be in its own folder or below it.
 
-    The folder is listed only for a name that is not a path below it: it may hold much else.
+    The folder is listed only for a name that is not a path below it: it may contain many other files.
     """
     root = path.parent
     refused: dict[str, str] = {}
@@ -103,7 +105,7 @@ def _from_one_table(
 
 
 def _reach(root: Path, links: Sequence[Path]) -> Callable[[str], bool]:
-    """Whether a path below the folder is a file that may be read."""
+    """Return whether a path below the folder is a file that may be read."""
     fence = Fence(root, links)
     return lambda name: not file_refusal(root / name) and fence.holds(root / name)
 
@@ -111,7 +113,7 @@ def _reach(root: Path, links: Sequence[Path]) -> Callable[[str], bool]:
 def _found(
     root: Path, encoding: str | None, walked: Walk | None
 ) -> tuple[list[tuple[str, Where]], list[Problem], tuple[str, ...], Guess | None]:
-    """Every file of a folder or archive without litter, what cannot be read, and notes on names."""
+    """Return every file of a folder or archive, those that cannot be read, and notes on names."""
     notes: tuple[str, ...] = ()
     guess: Guess | None = None
     found: list[tuple[str, Where]] = []
@@ -140,7 +142,7 @@ def _without_boxes(
     unused: Sequence[Unused],
     walked: Walk | None,
 ) -> Listing:
-    """The images by their folders. Raises LayoutRefused for a dataset for object detection."""
+    """List the images by their folders. Raises LayoutRefused for an object-detection dataset."""
     boxes = detection_format([name for name, _ in found])
     try:
         listing = _from_folders(root, found, problems, unused, walked)
@@ -166,7 +168,7 @@ def _from_folders(
     unused: Sequence[Unused],
     walked: Walk | None,
 ) -> Listing:
-    """The images by their folders. unused: tables that do not name them. walked: of a folder."""
+    """List the images by their folders. unused: tables that do not name them. walked: of a folder."""
     twice = walked.twice if walked is not None else frozenset()
     linked = sorted(path for path, _ in found if path in twice and looks_like_image(path))
     found = [(path, where) for path, where in found if path not in twice]
@@ -193,7 +195,7 @@ def _from_folders(
     ]
     if len({item.place.label for item in items}) > 1:
         notes += [f"{problem.name} {problem.reason}." for problem in told]
-    else:  # no dataset: the reason may be in a table
+    else:  # not a dataset: the reason may be in a table
         told += [Problem(one.name, f"was not used: {one.reason.rstrip('.')}") for one in unused]
         told += [Problem(shown(path), NO_TABLE) for path, _ in found if LABELS.search(path)]
         told += [Problem(label, "holds text and no image") for label in texts]
@@ -205,7 +207,7 @@ def _from_folders(
 
 
 def _folders_of_text(items: Sequence[Item]) -> list[str]:
-    """The would-be classes that have nothing but files of text, beside others that have images."""
+    """Return the would-be classes that contain only text files, while others contain images."""
     kinds: dict[str, set[bool]] = {}
     for item in items:
         kinds.setdefault(item.place.label, set()).add(item.name.lower().endswith(TEXT_SUFFIXES))
@@ -214,7 +216,7 @@ def _folders_of_text(items: Sequence[Item]) -> list[str]:
 
 
 def _lists_a_subset(path: str) -> bool:
-    """Whether a text file is a list of a set by its name, as test.txt and CUB's train_test_split.txt are."""
+    """Return whether a text file's name says that it lists a set: test.txt, CUB's train_test_split.txt."""
     stem, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
     return dot + suffix in (".txt", ".json") and (stem == "train_test_split" or subset_of(stem) is not None)
 

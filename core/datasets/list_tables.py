@@ -1,4 +1,4 @@
-"""The images of a source by the tables in it."""
+"""List the images of a source by the tables in it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,22 @@ def list_tables(
     encoding: str | None,
     refused: Mapping[str, str],
 ) -> tuple[Listing | None, list[Unused]]:
-    """The images that the source's tables name; no listing when no table names images and labels.
+    """List the images that the source's tables name; no listing if no table names images and labels.
 
     Args:
-        root: the folder or archive. title: what a person calls it.
-        found: the source's files; those that are tables are looked at, the outermost first.
-        files: the files that a table may name.
-        wanted: columns by role that a person named. encoding: of tables that are not in UTF-8.
+        root: the folder or archive.
+        title: its name for messages.
+        found: the source's files; the tables among them are read, the outermost first.
+        files: finds the file that a table means.
+        wanted: columns by role that the user named.
+        encoding: of tables that are not in UTF-8.
         refused: files that cannot be read, and why.
 
-    Returns the listing, and the tables that were not used.
-    Raises TableRefused when a table is about the source's images but cannot be used.
+    Returns:
+        The listing, and the tables that were not used.
+
+    Raises:
+        TableRefused: a table names images of the source but cannot be used.
     """
     used, unused = choose_tables(root, found, files, wanted, encoding)
     if not used:

@@ -1,4 +1,4 @@
-"""The images of a source: what is known of each before it is read."""
+"""The images of a source as they are listed before any is read."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class Item(NamedTuple):
 class Listing:
     """The images of a source in the order of their rows, and the problems found so far.
 
-    root: the folder or archive that the items are read from. title: what a person calls it.
-    guess: the encoding in which an archive's names were read, where it does not say it.
+    Args:
+        root: the folder or archive that the items are read from.
+        title: its name for messages.
+        guess: the encoding in which an archive's names were read, where it is not declared.
     """
 
     root: Path
@@ -41,7 +43,7 @@ class Listing:
 
 
 def ordered(items: list[Item]) -> list[Item]:
-    """By set, class (2 before 10) and name: the order of the rows, the same on every machine."""
+    """Sort by set, class (2 before 10) and name: the order of the rows, the same on every machine."""
     rank = {label: i for i, label in enumerate(class_order({item.place.label for item in items}))}
     return sorted(
         items,
@@ -50,19 +52,19 @@ def ordered(items: list[Item]) -> list[Item]:
 
 
 def class_order(labels: set[str]) -> list[str]:
-    """Class names as people order them."""
+    """Sort class names in natural order."""
     return sorted(labels, key=natural_order)
 
 
 def shown(name: str) -> str:
-    """A file's name as text: bytes that are no UTF-8 are written as \\xNN."""
+    """Return a file's name as text: bytes that are not UTF-8 are written as \\xNN."""
     if name.isascii():
         return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def class_name(text: str) -> str:
-    """A class, group or folder name as it is compared and stored: as text, in Unicode's composed form (NFC).
+    """Return a class, group or folder name in Unicode's composed form (NFC), as it is compared and stored.
 
     macOS writes é as e and an accent, other systems as one character; both are one name.
     """
@@ -70,7 +72,7 @@ def class_name(text: str) -> str:
 
 
 def unicode_notes(labels: Iterable[str]) -> tuple[str, ...]:
-    """A sentence about classes whose names are written in several Unicode forms."""
+    """Return a note about classes whose names are written in several Unicode forms."""
     forms: defaultdict[str, set[str]] = defaultdict(set)
     for label in set(labels):
         forms[class_name(label)].add(label)
@@ -84,7 +86,7 @@ def unicode_notes(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def some(names: Iterable[str], most: int = 5) -> str:
-    """The first few names, quoted, a line break in one written as \\n."""
+    """Return the first few names, quoted; a line break in one is written as \\n."""
     names = list(names)
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(repr(name) for name in names[:most]) + more

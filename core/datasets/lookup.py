@@ -1,8 +1,7 @@
-"""Which file of a source a table means, however it writes the path.
+"""Find the file of a source that a table means, in whatever form it writes the path.
 
 Tables write paths below the source or below themselves, names without their folder or without the suffix, and
-paths on the machine on which the table was made. Only files of the source can be found: a table never leads
-out of it.
+paths on the machine on which the table was made. Only files of the source can be found.
 """
 
 from __future__ import annotations
@@ -26,7 +25,9 @@ ABSOLUTE = re.compile(r"^([A-Za-z]:)?[/\\]")
 class Found(NamedTuple):
     """The file that a table means, or "" and the reason.
 
-    several: more than one file may be meant. by_suffix: these are images that differ in their suffix alone.
+    Args:
+        several: more than one file may be meant.
+        by_suffix: these are images that differ only in their suffix.
     """
 
     name: str
@@ -36,10 +37,11 @@ class Found(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How the paths of one table are to be read.
+    """How the paths of one table are read.
 
-    above: how many of their leading folders lie above the source. anywhere: they name files in any folder of
-    it.
+    Args:
+        above: how many of their leading folders are above the source.
+        anywhere: they name files in any folder of it.
     """
 
     above: int = 0
@@ -50,14 +52,14 @@ PLAIN = Rule()
 
 
 class Files:
-    """The files of a source, to be found by what a table writes.
+    """The files of a source, found by the paths in tables.
 
     Args:
-        names: paths below the source with "/" between folders; called when they are first needed.
-        missing: why a file is not found that is not there.
-        root: the source where it is a folder, so that absolute paths in it are known.
-        reach: whether a path below the folder is a file that may be read, as by a second link to it.
-        alone: `reach` is asked before `names` is called, and only folders that hold listed images are meant.
+        names: returns the paths below the source with "/" between folders; called when they are first needed.
+        missing: reason for a file that does not exist.
+        root: the source, if it is a folder, so that absolute paths in it are recognised.
+        reach: returns whether a path below the folder is a file that may be read, as by a second link to it.
+        alone: call `reach` before `names`, and consider only folders that contain listed images.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Files:
         self._alone = alone
 
     def rule(self, paths: Sequence[str], base: str = "") -> Rule:
-        """The plainest rule by which half of the paths are found, or else the one that finds most.
+        """Return the simplest rule by which half of the paths are found, or else the one that finds most.
 
         One rule holds for a whole table: found one by one, a missing image would be taken for another of its
         name.
@@ -94,13 +96,13 @@ class Files:
         return best
 
     def find(self, written: str, base: str = "", rule: Rule = PLAIN, hints: Iterable[str] = ()) -> Found:
-        """The file that a row means.
+        """Find the file that a row means.
 
         Args:
-            written: the path as the table writes it.
-            base: the table's own folder, in which a path may begin, as it may in the source's.
-            rule: what `rule` gave for the table.
-            hints: other cells of the row, and its set: they may name a folder.
+            written: the path in the table.
+            base: the table's own folder, which paths may be relative to, as to the source.
+            rule: from `rule`, for the table.
+            hints: other cells of the row, and its set, which may name a folder.
         """
         steps = _steps(written)
         if not steps:
@@ -122,9 +124,9 @@ class Files:
         return Found("", LEADS_OUT if absolute and not rule.above else self._missing)
 
     def beside(self, listed: Collection[str], near: bool = False) -> list[str]:
-        """Images of the source that are not among `listed`.
+        """Return the images of the source that are not in `listed`.
 
-        near: only those in the folders of listed images; so it is where a table was given alone.
+        near: only those in folders of listed images; always so for a table that is the source itself.
         """
         names: Iterable[str] = self._near(listed) if listed and self._alone else self._exact.values()
         folders = {name.rpartition("/")[0] for name in listed}
@@ -145,7 +147,7 @@ class Files:
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
-        """Images by their path without suffix."""
+        """Return images by their path without suffix."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for key, name in self._exact.items():
             if looks_like_image(key):
@@ -154,7 +156,7 @@ class Files:
 
     @cached_property
     def _by_file(self) -> dict[str, list[str]]:
-        """Paths by the file's name, and an image's by its name without suffix, without regard to case."""
+        """Return paths by file name, and images also by their name without suffix, ignoring case."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for key, name in self._exact.items():
             file = key.rpartition("/")[2].casefold()
@@ -164,7 +166,7 @@ class Files:
         return found
 
     def _at(self, path: str) -> list[str]:
-        """The file at a path, or the images that are there with a suffix."""
+        """Return the file at a path, or the images there with a suffix."""
         if self._alone and self._reach and self._reach(path):
             return [path]
         key = _key(path)
@@ -174,7 +176,7 @@ class Files:
         return [path] if not found and self._reach and self._reach(path) else found
 
     def _ending(self, tail: Sequence[str]) -> list[str]:
-        """Files whose path ends with these steps, or else images whose path does without its suffix."""
+        """Return files whose path ends with these steps, or else images whose path without suffix does."""
         *folders, file = (_key(step).casefold() for step in tail)
         names = [
             name
@@ -185,7 +187,7 @@ class Files:
 
 
 def _in_common(paths: Sequence[str]) -> int:
-    """How many leading folders all the paths share: only these can lie above the source."""
+    """Return how many leading folders all paths share: only these can be above the source."""
     folders = [_steps(path)[:-1] for path in paths]
     shared = 0
     for steps in zip(*folders, strict=False):  # as deep as the shallowest
@@ -196,9 +198,9 @@ def _in_common(paths: Sequence[str]) -> int:
 
 
 def _nearest(names: Sequence[str], hints: Iterable[str]) -> Found:
-    """The one of several files whose folders the row names, as `train` or a class' name does.
+    """Return the one of several files whose folders the row names, as `train` or a class name does.
 
-    Nothing tells apart files of one folder: an image and its mask may differ in the suffix alone.
+    Files of one folder cannot be distinguished: an image and its mask may differ in the suffix alone.
     """
     if len(names) == 1:
         return Found(names[0])
@@ -222,7 +224,7 @@ def _nearest(names: Sequence[str], hints: Iterable[str]) -> Found:
 
 
 def _resolved(steps: Sequence[str]) -> tuple[str, ...] | None:
-    """The steps without `..`; None when they lead out."""
+    """Return the steps without `..`; None when they leave the source."""
     kept: list[str] = []
     for step in steps:
         if step != "..":

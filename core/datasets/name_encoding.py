@@ -1,8 +1,8 @@
-"""Which encoding the names in a zip archive are written in, where the archive does not say.
+"""Guess the encoding of the names in a zip archive that does not declare it.
 
-A zip marks names as UTF-8 by a flag. Without it they are in whatever code page the packing system used: UTF-8
-on macOS, the system's code page on Windows. UTF-8 is recognised with certainty; a code page can only be
-guessed, from all names together.
+A zip marks names as UTF-8 by a flag. Without it they are in the code page of the packing system: UTF-8 on
+macOS, the system's code page on Windows. UTF-8 is recognised with certainty; a code page can only be guessed,
+from all names together.
 """
 
 from __future__ import annotations
@@ -73,10 +73,13 @@ EXAMPLES = 3
 
 
 class Guess(NamedTuple):
-    """How names were read that do not say their encoding.
+    """How names of undeclared encoding were read.
 
-    encoding: a Python codec. examples: a few of the names, as read. others: encodings that the names could
-    also be in, each with the same examples, the likelier first. utf_8: a few names that are UTF-8 instead.
+    Args:
+        encoding: a Python codec.
+        examples: a few of the names, as read.
+        others: encodings that the names could also be in, each with the same examples, the likelier first.
+        utf_8: a few names that are UTF-8 instead.
     """
 
     encoding: str
@@ -97,7 +100,7 @@ class Guess(NamedTuple):
 
 
 def guess_encoding(names: Sequence[bytes]) -> Guess | None:
-    """The likeliest encoding of all names together that are not UTF-8; None when all are."""
+    """Return the likeliest encoding of all names together that are not UTF-8; None when all are UTF-8."""
     unsure = [name for name in names if not _decodes(name, "utf-8")]
     if not unsure:
         return None
@@ -117,7 +120,7 @@ def guess_encoding(names: Sequence[bytes]) -> Guess | None:
 
 
 def read_as(names: Sequence[bytes], encoding: str) -> Guess:
-    """Read the names in an encoding that a person chose. Raises ValueError when they are not in it."""
+    """Read the names in an encoding that the user chose. Raises ValueError when they are not in it."""
     try:
         codec = codecs.lookup(encoding).name
         _decodes(b"a", codec)
@@ -139,10 +142,11 @@ def read_as(names: Sequence[bytes], encoding: str) -> Guess:
 
 
 def encoding_of(name: bytes, encoding: str) -> str:
-    """The encoding of one name where most are in `encoding`: that, or "utf-8".
+    """Return the encoding of one name where most are in `encoding`: that, or "utf-8".
 
     An archive to which several systems have added may have both. Short names of other encodings are valid
-    UTF-8 by chance: it must make sense, and more of it than `encoding` does.
+    UTF-8 by
+    chance: UTF-8 is chosen only if its text is plausible, and more plausible than that of `encoding`.
     """
     if not _decodes(name, "utf-8"):
         return encoding
@@ -173,7 +177,7 @@ def _decodes(name: bytes, encoding: str) -> bool:
 
 
 def _parts(names: Iterable[bytes]) -> list[bytes]:
-    """The folders and files that need an encoding, each once, folders first: classes are named by them."""
+    """Return the folders and files that need an encoding, each once, folders first: they name the classes."""
     seen: dict[bytes, None] = {}
     files: dict[bytes, None] = {}
     for name in names:
@@ -185,12 +189,12 @@ def _parts(names: Iterable[bytes]) -> list[bytes]:
 
 
 def _ranked(text: bytes) -> list[str]:
-    """Encodings that the names, joined by slashes, decode in, the likeliest first.
+    """Return the encodings that can decode the names, joined by slashes, the likeliest first.
 
-    chardet scores the languages. It is trained on longer text, so three rules go before its score for the few
-    short words that class names are: text that nobody would write (scripts mixed in a word, symbols) comes
-    last, and East Asian text of common characters alone comes first, as other text hardly ever decodes to
-    that. Of the Latin code pages those come first that make letters of one language.
+    chardet scores the languages. It is trained on longer text, so three rules have priority for the few short
+    words that class names are: implausible text (scripts mixed in a word, symbols) comes last; East Asian
+    text that consists of common characters comes first, as other text hardly ever decodes to that; and of the
+    Latin code pages those come first that give letters of one language.
     """
     import chardet
 
@@ -215,13 +219,13 @@ def _ranked(text: bytes) -> list[str]:
 
 
 def _codec(name: str) -> str:
-    """The name of ENCODINGS for what chardet calls it."""
+    """Return the name in ENCODINGS for chardet's name."""
     known = codecs.lookup(name).name
     return TWINS.get(known, known)
 
 
 def _is_common(text: str, encoding: str) -> bool:
-    """Whether the text has East Asian characters and all of them are common ones of the encoding."""
+    """Return whether the text has East Asian characters and all of them are common ones of the encoding."""
     leads = COMMON_LEADS.get(encoding)
     if leads is None:
         return False
@@ -235,14 +239,14 @@ def _is_common(text: str, encoding: str) -> bool:
 
 
 def _is_one_language(text: str, encoding: str) -> bool:
-    """Whether one of the languages that a Latin code page was made for has all letters; true of others."""
+    """Return whether one language of a Latin code page has all letters; True for other code pages."""
     letters = {char for char in text.lower() if char.isalpha() and not char.isascii()}
     alphabets = ALPHABETS.get(encoding)
     return alphabets is None or any(letters <= alphabet for alphabet in alphabets)
 
 
 def _is_plausible(text: str) -> bool:
-    """Whether somebody may have written this: letters alone, no mixed scripts, no capital inside a word.
+    """Return whether the text is plausible: only letters, no mixed scripts, no capital inside a word.
 
     East Asian text may have Latin letters in a word (`A級`), but hardly small ones next to its characters:
     that is a Latin word whose accented letter was read together with the letter after it.
@@ -261,7 +265,7 @@ def _is_plausible(text: str) -> bool:
 
 
 def _is_strange(char: str) -> bool:
-    """Whether a character that is not ASCII is hardly part of a name: a symbol, or European punctuation."""
+    """Return whether a character beyond ASCII is unlikely in a name: a symbol, or European punctuation."""
     category = unicodedata.category(char)
     return category in SYMBOLS or (char < "\u2100" and category[0] not in "LM")
 

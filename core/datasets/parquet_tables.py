@@ -85,7 +85,7 @@ def parquet_entries(path: str, data: bytes | Path, columns: Mapping[str, str]) -
 
 
 def _class_names(metadata: Mapping[bytes, bytes] | None, column: str) -> list[str]:
-    """Class names that Hugging Face's exports keep beside the schema; empty when there are none."""
+    """Return the class names that exports of Hugging Face store in the schema's metadata; empty without."""
     try:
         features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
         return [str(name) for name in features[column]["names"]]
@@ -100,5 +100,5 @@ def _class_name(value: Any, classes: list[str]) -> str:
 
 
 def _text(value: Any) -> str:
-    """A cell as text; what is missing in a frame of numbers is NaN, and no text."""
+    """Return a cell as text; NaN, which stands for missing values, becomes an empty text."""
     return "" if value is None or value != value else str(value).strip()

@@ -1,4 +1,4 @@
-"""What an import would bring: its classes by name, before anything is decoded or written."""
+"""Preview an import: its classes by name, before anything is decoded or written."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from core.system.settings import get_settings
 
 @dataclass(frozen=True)
 class ImportPreview:
-    """What a source holds by its names alone; whether an image can be decoded shows in the import.
+    """The images of a source by their names alone; whether one can be decoded is only known in the import.
 
-    counts: images of each class, for every set that the source names; all count as training where it names
-    none.
-    guess: how names in an archive were read that do not say their encoding; None when there is no doubt.
+    Args:
+        counts: images of each class, for every set that the source names; all count as training if it names
+            none.
+        guess: how names of undeclared encoding in an archive were read; None without such names.
     """
 
     classes: tuple[str, ...]
@@ -31,7 +32,7 @@ class ImportPreview:
 
     @property
     def size(self) -> int:
-        """How many images there are in all sets together."""
+        """The number of images in all sets."""
         return sum(map(sum, self.counts.values()))
 
 

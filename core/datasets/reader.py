@@ -1,4 +1,4 @@
-"""Where the bytes of an image lie, and reading them: a file, a member of an archive, a row of a table."""
+"""Read the bytes of an image: from a file, a member of an archive, or a row of a table."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Where = str | Member | Row  # a str is a path below the folder
 
 
 def where_from_json(value: Any) -> Where:
-    """The inverse of writing a place as JSON, which makes lists of tuples."""
+    """Restore a place from JSON, which turns tuples into lists."""
     if isinstance(value, str):
         return value
     return Row(*value) if isinstance(value[0], str) else Member(*value)
 
 
 class Reader:
-    """Reads the images of a source. To be closed after use."""
+    """Reads the images of a source. Close it after use."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -38,7 +38,7 @@ class Reader:
         self._rows: tuple[tuple[str, int, str], list[Any]] | None = None
 
     def read(self, where: Where) -> bytes:
-        """The bytes of one image file. Raises Unreadable when they cannot be had."""
+        """Read one image file. Raises Unreadable if that is impossible."""
         if isinstance(where, Member):
             assert self._archive is not None
             return read_member(self._archive, where)
@@ -59,7 +59,7 @@ class Reader:
             return file.read()
 
     def _row(self, where: Row) -> bytes:
-        """One row; its row group is kept, because the next image lies there too."""
+        """Read one row; its row group is cached, because the next image is in it too."""
         import pyarrow.parquet as parquet
 
         key = (where.table, where.group, where.column)

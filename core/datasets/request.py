@@ -1,4 +1,4 @@
-"""What a person asks of an import, and whether it can be done."""
+"""The options of an import, and the checks of them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_SIDE = 1024
 
 
 class ImportRefused(ValueError):
-    """An import cannot be made; one sentence says what, which rule, and what was received."""
+    """An import is impossible; one sentence says what, which rule, and what was received."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked of an import; None leaves the choice to it."""
+    """The options of an import; None: chosen automatically."""
 
     size: tuple[int, int] | None
     channels: int | None
@@ -33,7 +33,7 @@ class Request:
     keep_together: str = "identical"
 
     def label(self, item: Item) -> str:
-        """The class an image is counted in."""
+        """Return the class that an image is counted in."""
         return self.mirror[1] if self.mirror and self.is_mirrored(item) else item.place.label
 
     def is_mirrored(self, item: Item) -> bool:
@@ -50,7 +50,7 @@ def checked_request(
     value_range: Sequence[float] | None = None,
     keep_together: str = "identical",
 ) -> Request:
-    """The request in its own types. Raises ImportRefused with the rule and the value received."""
+    """Validate the options. Raises ImportRefused with the rule and the value received."""
     sides = (size, size) if isinstance(size, int) else size
     if sides is not None and (len(sides) != 2 or not all(1 <= side <= MAX_SIDE for side in sides)):
         raise ImportRefused(f"`size` must be 1 to {MAX_SIDE} pixels, or two such numbers. Received: {size}.")
@@ -79,7 +79,7 @@ def checked_request(
 
 
 def parse_columns(assignments: Iterable[str]) -> dict[str, str] | None:
-    """`["label=kind"]` as a mapping of roles to columns; None when there is none. Raises ImportRefused."""
+    """Parse `["label=kind"]` to a mapping of roles to columns; None when empty. Raises ImportRefused."""
     columns = {}
     for text in assignments:
         role, sign, name = (part.strip() for part in text.partition("="))
@@ -92,7 +92,7 @@ def parse_columns(assignments: Iterable[str]) -> dict[str, str] | None:
 
 
 def parse_range(text: str) -> tuple[float, float] | None:
-    """`"0, 4095"` as two numbers; None when there is no text. Raises ImportRefused."""
+    """Parse `"0, 4095"` to two numbers; None for an empty text. Raises ImportRefused."""
     words = text.replace(",", " ").replace(";", " ").split()
     try:
         return check_range([float(word) for word in words]) if words else None
@@ -104,7 +104,7 @@ def parse_range(text: str) -> tuple[float, float] | None:
 
 
 def check_source(listing: Listing, request: Request) -> None:
-    """Raise ImportRefused for what can be seen before an image is decoded."""
+    """Raise ImportRefused for problems that are visible before an image is decoded."""
     labels = {item.place.label for item in listing.items}
     check_classes(labels, listing.title, listing.problems)
     for label in request.mirror or ():
@@ -121,7 +121,10 @@ def check_source(listing: Listing, request: Request) -> None:
 
 
 def check_classes(labels: Collection[str], title: str, problems: Sequence[Problem]) -> None:
-    """Raise ImportRefused when a source has not the two classes that a dataset needs. title: the source's."""
+    """Raise ImportRefused if a source has fewer than the two classes that a dataset needs.
+
+    title: of the source.
+    """
     if not labels:
         raise ImportRefused(
             f"{title} holds no image in a class folder (a folder a class, with or without train/, "
@@ -136,5 +139,5 @@ def check_classes(labels: Collection[str], title: str, problems: Sequence[Proble
 
 
 def example(problems: Sequence[Problem]) -> str:
-    """One problem of several as a sentence, to be put behind another; empty when there is none."""
+    """Return one of several problems as a sentence, to be appended to another; empty when there is none."""
     return f" For example, {shortened(problems[0].name)} {problems[0].reason}." if problems else ""

@@ -1,4 +1,4 @@
-"""Which size and how many channels the images of an import get, where nobody asked for them."""
+"""Choose size and channels of the images of an import, where they were not given."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ from core.datasets.reader import Reader
 from core.datasets.value_range import IMAGE, Rule
 
 DEFAULT_SIDE = 96
-LARGEST_KEPT_SIDE = 256  # images that are all alike keep their size up to here
+LARGEST_KEPT_SIDE = 256  # images of one size keep it up to this many pixels
 LOOKED_AT = 64
 
 Size = tuple[int, int]
 
 
 class NotAlike(Exception):
-    """An image has another size than those that were looked at."""
+    """An image has another size than the sampled ones."""
 
 
 class NotGrey(Exception):
-    """An image has colour, unlike those that were looked at."""
+    """An image has colour, unlike the sampled ones."""
 
 
 class NotShallow(Exception):
-    """An image is deeper than 8 bits, unlike those that were looked at."""
+    """An image is deeper than 8 bits, unlike the sampled ones."""
 
 
 class Look(NamedTuple):
-    """What some images of a source have in common.
+    """What the sampled images of a source have in common.
 
-    common: the size that they share, or None. grey: none has colour. deep: one has more than 8 bits.
+    Args:
+        common: the size that they share, or None.
+        grey: none has colour.
+        deep: one has more than 8 bits.
     """
 
     common: Size | None
@@ -47,7 +50,10 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True)
 class Choice:
-    """What every image becomes, and why. common, grey: must hold for all images, or the choice was wrong."""
+    """The target format of every image, and why.
+
+    common, grey: must hold for all images, else it is chosen again.
+    """
 
     target: Target
     common: Size | None
@@ -68,7 +74,7 @@ class Choice:
 
 
 def look(listing: Listing) -> Look:
-    """Look at some images, spread over the source."""
+    """Sample some images, spread over the source."""
     sizes: set[Size] = set()
     grey, deep = True, False
     with closing(Reader(listing.root)) as reader:
@@ -88,7 +94,7 @@ def choose(
 ) -> Choice:
     """Complete a request by what the images have in common; the notes say what was chosen and why.
 
-    values: what is done with images deeper than 8 bits.
+    values: the rule for images deeper than 8 bits.
     """
     notes = []
     if size is None:

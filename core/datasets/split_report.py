@@ -1,4 +1,4 @@
-"""What a split does to the images of a dataset, in counts and in sentences to show before a launch."""
+"""Describe the split of a config, in counts and sentences, before a launch."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ ALIKE: dict[Rule, str] = {"identical": "identical images", "near": "identical an
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What a config makes of a dataset.
+    """The split of a config.
 
-    counts: images of each class in each set, repeated training images counted as often as they are drawn.
-    notes: sentences to know; warnings: sentences about what makes a result mean less than it seems to.
+    Args:
+        counts: images of each class in each set; repeated training images count as often as they are drawn.
+        notes: sentences for information.
+        warnings: sentences about what weakens the meaning of a result.
     """
 
     counts: dict[str, tuple[int, ...]]
@@ -34,12 +36,12 @@ class SplitReport:
     warnings: tuple[str, ...]
 
     def total(self, subset: str) -> int:
-        """How many images a set has."""
+        """Return how many images a set has."""
         return sum(self.counts[subset])
 
 
 def report_of(name: str, fingerprint: str, data: DataConfig) -> SplitReport:
-    """The report of a stored dataset, kept for the next question. fingerprint: of the dataset as it is."""
+    """Return the report of a stored dataset; cached. fingerprint: of the dataset in its present state."""
     return _report_of(store.folder_of(name), fingerprint, data.model_copy(update={"preprocessing": "scale"}))
 
 
@@ -49,13 +51,13 @@ def _report_of(folder: Path, fingerprint: str, data: DataConfig) -> SplitReport:
 
 
 def sentences(dataset: ImageDataset, data: DataConfig) -> tuple[str, ...]:
-    """All that a report says, for a log; warnings come last."""
+    """Return all sentences of a report, for a log; warnings last."""
     found = report_of(dataset.info.name, dataset.info.fingerprint, data)
     return (*found.notes, *(f"warning: {sentence}" for sentence in found.warnings))
 
 
 def report(dataset: ImageDataset, data: DataConfig) -> SplitReport:
-    """Divide a dataset as a config asks for, and say what there is to know about it."""
+    """Split a dataset as a config asks for, and report on it."""
     info, rule = dataset.info, rule_of(dataset.info, data)
     split = choose(dataset, data)
     counts = {
@@ -77,7 +79,7 @@ def report(dataset: ImageDataset, data: DataConfig) -> SplitReport:
 
 
 def _overruled(info: DatasetInfo, data: DataConfig) -> list[str]:
-    """Settings of the split that somebody chose and that do not change it, with what decides instead."""
+    """Return the given settings that do not change the split, with what decides instead."""
     if data.folds:
         settings = ["validation_fraction"]
         reason = f"data.folds cuts the dataset into {data.folds} folds"
@@ -99,7 +101,7 @@ def _overruled(info: DatasetInfo, data: DataConfig) -> list[str]:
 
 
 def moved_sentence(count: int, rule: Rule) -> str:
-    """How many images are in another set than a split by class alone would have put them in."""
+    """Say how many images are in another set than a split by class alone would have put them in."""
     verb = "image is" if count == 1 else "images are"
     return f"{count:,} {verb} in another set than by chance alone, so that {ALIKE[rule]} stay together."
 
@@ -113,16 +115,19 @@ def hold_out_test(
     seed: int,
     near: np.ndarray | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Choose the test set of a dataset that brings none.
+    """Choose the test set of a dataset that has none.
 
     Args:
-        labels, groups, digests: of all images, `(N,)`.
+        labels: int64 `(N,)`, of all images.
+        groups: `(N,)` or None, of all images.
+        digests: `(N,)`, of all images.
         pool: int64 `(n,)`, rows that may be chosen.
         fraction: of every class, 0 to 1.
-        near: int64 `(P, 2)`, rows that look the same and are to stay together; None: identical ones alone.
+        seed: of the random order.
+        near: int64 `(P, 2)`, rows that look the same and are to stay together; None: only identical ones.
 
     Returns:
-        The rows that are held out, and what a person should know about them.
+        The rows that are held out, and notes for the user.
     """
     if near is not None:
         position = np.full(len(labels), -1, np.int64)
@@ -162,7 +167,7 @@ def _training_copies(dataset: ImageDataset, rows: np.ndarray) -> list[str]:
 
 
 def _shared(dataset: ImageDataset, sets: np.ndarray, rule: Rule) -> list[str]:
-    """Images of the validation and test set that other sets have too."""
+    """Report images of the validation and test set that other sets contain too."""
     rows = np.flatnonzero(sets >= 0)
     copies = digest_keys(dataset.digests[rows])
     if rule == "near":
@@ -194,7 +199,7 @@ def _positions(dataset: ImageDataset, rows: np.ndarray) -> np.ndarray:
 
 
 def _shared_groups(dataset: ImageDataset, sets: np.ndarray) -> list[str]:
-    """Named groups that lie in the training set and in another one."""
+    """Report named groups that are in the training set and in another one."""
     if dataset.groups is None:
         return []
     found = []
@@ -210,7 +215,7 @@ def _shared_groups(dataset: ImageDataset, sets: np.ndarray) -> list[str]:
 
 
 def _too_few(classes: Sequence[str], counts: dict[str, tuple[int, ...]], data: DataConfig) -> list[str]:
-    """Sets that are empty or lack classes."""
+    """Report sets that are empty or lack classes."""
     found = []
     present = np.sum([counts[subset] for subset in SUBSETS], axis=0) > 0
     wanted = {"train": True, "validation": bool(data.folds or data.validation_fraction), "test": True}

@@ -30,7 +30,7 @@ def write_index(
     sizes: np.ndarray,
     digests: Sequence[bytes],
 ) -> None:
-    """Write what is known about every image; see ImageDataset for the columns."""
+    """Write the properties of every image; see ImageDataset for the columns."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -47,7 +47,7 @@ def write_index(
 
 
 def write_manifest(folder: Path, info: DatasetInfo) -> DatasetInfo:
-    """Write the manifest, stamped with the time. Returns the info as written."""
+    """Write the manifest with the present time. Returns the info as written."""
     stamped = replace(info, created=datetime.now(UTC).isoformat(timespec="seconds"))
     (folder / MANIFEST).write_text(json.dumps(stamped.to_dict(), indent=1), encoding="utf-8")
     return stamped

@@ -1,4 +1,4 @@
-"""Large images strip by strip, so that no step takes a multiple of an image's size in memory."""
+"""Process large images strip by strip, so that no step takes a multiple of an image's memory."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ PIXELS = 1 << 20  # of a strip
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
-    """Rows of an image of a size, from the top to the bottom; all of them at once where it is small."""
+    """Yield the rows of an image of a size, from top to bottom; all at once for a small one."""
     step = max(1, PIXELS // max(1, width))
     for top in range(0, height, step):
         yield slice(top, min(top + step, height))
 
 
 def image_strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """Rows of an image, and their pixels."""
+    """Yield the rows of an image, and their pixels."""
     image.load()
     for rows in strips(image.height, image.width):
         whole = rows == slice(0, image.height)
@@ -26,7 +26,7 @@ def image_strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
 
 
 def array(image: Image.Image) -> np.ndarray:
-    """The pixels of an image, as `numpy.asarray` gives them, which takes twice their size beside them."""
+    """Return the pixels of an image; `numpy.asarray` would take twice their size in addition."""
     found: np.ndarray | None = None
     for rows, strip in image_strips(image):
         piece = np.asarray(strip)

@@ -18,12 +18,12 @@ from core.datasets.table_columns import cells, is_about_images, understand
 from core.datasets.table_records import SAMPLED, Columns, LabelUnclear, Sample, TableRefused
 from core.datasets.tables import SUFFIXES, sample_table, subset_of_table
 
-MAX_TABLES = 1000  # of a folder's depth; more are one beside each image
+MAX_TABLES = 1000  # per depth of folders; with more, there is one per image
 SUBMISSION = "submission"
 
 
 class Table(NamedTuple):
-    """A table that names images and labels. base: the folder that it lies in, "" for the source's own."""
+    """A table that names images and labels. base: the folder that it is in, "" for the source's own."""
 
     path: str
     data: bytes | Path
@@ -34,12 +34,12 @@ class Table(NamedTuple):
 
     @property
     def subset(self) -> str:
-        """The set that the table's name, or its folder's, names; else empty."""
+        """The set that the name of the table or of its folder names; else empty."""
         return subset_of_table(self.path) or subset_of(self.base.rpartition("/")[2]) or ""
 
     @property
     def title(self) -> str:
-        """The table's name, with its columns where they were found by what is in them."""
+        """The table's name, with its columns if they were found by their content."""
         if not self.columns.found and self.sample.has_header:
             return shown(self.path)
         named = "" if self.sample.has_header else "column "
@@ -50,8 +50,9 @@ class Table(NamedTuple):
 class Unused(NamedTuple):
     """A table that was not used, and why.
 
-    about_images: it names images of the source, so that a person is told. unclear: a person can say how to
-    use it.
+    Args:
+        about_images: it names images of the source, so that the user is informed.
+        unclear: the user can say how to use it.
     """
 
     name: str
@@ -63,7 +64,10 @@ class Unused(NamedTuple):
 def choose_tables(
     root: Path, found: Mapping[str, Where], files: Files, wanted: Mapping[str, str], encoding: str | None
 ) -> tuple[list[Table], list[Unused]]:
-    """The tables that name images and labels, of the outermost folders that have one, and the others."""
+    """Return the tables to use, which name images and labels, and all others.
+
+    Those of the outermost folders that have one.
+    """
     used: list[Table] = []
     unused: list[Unused] = []
     candidates = sorted(name for name in found if name.lower().endswith(SUFFIXES))
@@ -77,7 +81,7 @@ def choose_tables(
         if used:
             break
     named = [table for table in used if table.subset]
-    if any(table.subset == "train" for table in named):  # what lies beside these would repeat their rows
+    if any(table.subset == "train" for table in named):  # tables beside these would repeat their rows
         told = f"the tables named after the sets are ({', '.join(shown(table.path) for table in named)})"
         aside = [table for table in used if not table.subset and "part" not in table.columns.roles]
         unused.extend(Unused(shown(table.path), told, about_images=True) for table in aside)
@@ -88,6 +92,7 @@ def choose_tables(
 def _understood(
     root: Path, path: str, where: Where, files: Files, wanted: Mapping[str, str], encoding: str | None
 ) -> Table | Unused:
+    """Return the table with its columns, or why it is not used."""
     base = path.rpartition("/")[0]
     subset = subset_of_table(path)
 
@@ -116,7 +121,7 @@ def _understood(
 
 
 def _check_coverage(sample: Sample, column: str, files: Files, base: str, subset: str) -> None:
-    """Raise TableRefused when a column may name images by chance, as the numbers of classes do.
+    """Raise TableRefused when a column may name images by chance, as numbers of classes do.
 
     A short column of names without suffix must name half of the images in the folders that it names.
     """
@@ -132,7 +137,7 @@ def _check_coverage(sample: Sample, column: str, files: Files, base: str, subset
 
 
 def _data(root: Path, where: Where) -> bytes | Path:
-    """A table's bytes, or where it lies. Raises Unreadable when it is damaged in its archive."""
+    """Return a table's bytes, or its path. Raises Unreadable when it is damaged in its archive."""
     if isinstance(where, str):
         return root / where
     with closing(Reader(root)) as reader:

@@ -13,7 +13,7 @@ from core.config.text import shortened
 from core.datasets.layout import subset_of
 from core.datasets.table_records import Columns, LabelUnclear, Sample, TableRefused
 
-MOST_NAMED = 20  # columns that a refusal lists
+MOST_NAMED = 20  # columns listed in an error message
 ROLES = {
     "image": (
         *("file", "filename", "file_name", "filepath", "path", "image", "img", "image_path", "image_file"),
@@ -34,7 +34,7 @@ SOMETIMES_SUBSET = (
     "phase",
     "usage",
     "fold",
-)  # where it names sets alone
+)  # only if all its values name sets
 BOXES = re.compile(
     r"bbox|box|boxes|bounding_?box|(bbox|box|roi|bndbox)[_. ]?[xywh]\w*|[xy]_?(min|max|[12])|(min|max)_?[xy]",
     re.IGNORECASE,
@@ -45,10 +45,16 @@ NO_LABELS = re.compile(
 
 
 def understand(sample: Sample, wanted: Mapping[str, str], names_image: Callable[[str], bool]) -> Columns:
-    """The column of each role. wanted: those that a person named.
+    """Find the column of each role.
 
-    Raises TableRefused for a wanted role or column that does not exist, and when the column of the images or
-    of the labels is not clear.
+    Args:
+        sample: of the table.
+        wanted: columns by role that the user named.
+        names_image: returns whether a text names an image of the source.
+
+    Raises:
+        TableRefused: a wanted role or column does not exist, or the column of the images or labels is not
+            clear.
     """
     header = sample.header
     for role, column in wanted.items():
@@ -64,7 +70,7 @@ def understand(sample: Sample, wanted: Mapping[str, str], names_image: Callable[
     if "image" not in wanted and named not in sample.inside and not _share(sample, named, names_image):
         free = [column for column in header if column not in roles.values()]
         naming = [column for column in free if _share(sample, column, names_image) >= 0.5]
-        if naming:  # of several, the one that tells most images apart: labels may be numbers as names are
+        if naming:  # of several, the one with most different values: labels may be numbers, as names may be
             found.append("image")
             roles["image"] = max(naming, key=lambda column: len(set(cells(sample, column))))
     if "image" not in roles and len(sample.inside) == 1:
@@ -83,7 +89,7 @@ def understand(sample: Sample, wanted: Mapping[str, str], names_image: Callable[
 
 
 def is_about_images(sample: Sample, names_image: Callable[[str], bool]) -> bool:
-    """Whether a column of the table names images of the source, so that the table is about them."""
+    """Return whether a column of the table names images of the source."""
     return bool(sample.inside) or any(_share(sample, column, names_image) >= 0.5 for column in sample.header)
 
 
@@ -97,7 +103,7 @@ def _by_name(header: Sequence[str], skip: set[str]) -> dict[str, str]:
 
 
 def _subset_column(sample: Sample) -> str | None:
-    """A column that holds nothing but names of sets, under a name that often means something else."""
+    """Return a column that contains only names of sets, under a name that often means something else."""
     for column in sample.header:
         if column.lower() in SOMETIMES_SUBSET:
             values = {cell for cell in cells(sample, column) if cell}
@@ -107,7 +113,7 @@ def _subset_column(sample: Sample) -> str | None:
 
 
 def _left_over(sample: Sample, taken: set[str]) -> str:
-    """The one column beside the image's that can be the label. Raises TableRefused when it is not one."""
+    """Return the one remaining column that can be the label. Raises TableRefused when it is not one."""
     left = [column for column in sample.header if column not in taken and not NO_LABELS.fullmatch(column)]
     if len(left) == 1:
         return left[0]
@@ -128,28 +134,28 @@ def _left_over(sample: Sample, taken: set[str]) -> str:
 
 
 def _is_one_hot(sample: Sample, columns: Sequence[str]) -> bool:
-    """Whether each row has 1 in one of the columns and 0 in all others."""
+    """Return whether each row has 1 in one of the columns and 0 in all others."""
     try:
         rows = list(zip(*(map(float, cells(sample, column)) for column in columns), strict=True))
-    except ValueError:  # words, or nothing
+    except ValueError:  # not a number
         return False
     return bool(rows) and all(set(row) <= {0.0, 1.0} and sum(row) == 1 for row in rows)
 
 
 def _share(sample: Sample, column: str | None, names_image: Callable[[str], bool]) -> float:
-    """Which set of a column's cells name an image of the source."""
+    """Return the share of a column's cells that name an image of the source."""
     values = [cell for cell in cells(sample, column) if cell] if column in sample.header else []
     return sum(map(names_image, values)) / len(values) if values else 0.0
 
 
 def cells(sample: Sample, column: str | None) -> list[str]:
-    """The cells of a column in the first rows."""
+    """Return the cells of a column in the first rows."""
     place = sample.header.index(column or "")
     return [row[place].strip() if place < len(row) else "" for row in sample.rows]
 
 
 def _quoted(names: Sequence[str]) -> str:
-    """Names of columns for a sentence: cut where they are long, counted where they are many."""
+    """Format names of columns for a sentence: long ones shortened, many of them counted."""
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     return ", ".join(map(shortened, names[:MOST_NAMED])) + more or "none"
 

@@ -1,4 +1,4 @@
-"""What is known of a table that names images: its first rows, its columns, and every row."""
+"""The records in which tables are described: their first rows, their columns, and every row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.config.text import shortened
 from core.datasets.layout import SUBSET_NAMES, subset_of
 from core.datasets.reader import Row
 
-SAMPLED = 200  # rows that are looked at to understand a table
+SAMPLED = 200  # rows that are read to find the columns of a table
 
 
 class TableRefused(ValueError):
@@ -17,13 +17,19 @@ class TableRefused(ValueError):
 
 
 class LabelUnclear(TableRefused):
-    """Several columns could be the label: a person must name it."""
+    """Several columns could be the label: the user must name it."""
 
 
 class Entry(NamedTuple):
-    """One row. image: a file's path as the table writes it, or a Row when the image is inside the table.
+    """One row of a table.
 
-    cells: what else stands in the row, which may name the image's folder.
+    Args:
+        name: of the image, for messages.
+        image: a file's path as the table writes it, or a Row when the image is inside the table.
+        label: as written.
+        subset: the set; empty for none.
+        group: empty for none.
+        cells: all other cells, which may name the image's folder.
     """
 
     name: str
@@ -35,11 +41,16 @@ class Entry(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """The beginning of a table. header: names of columns, or their numbers where the table has none.
+    """The beginning of a table.
 
-    inside: the columns that hold images themselves. rows: the first rows, of text alone. unreadable: why the
-    text is in none of the encodings that were tried; empty where it is, else the rows are only half right.
-    read_as: the encoding of text that is not UTF-8.
+    Args:
+        header: names of columns, or their numbers where the table has no header.
+        rows: the first rows, text only.
+        has_header: the first row names the columns.
+        inside: columns that hold images themselves.
+        unreadable: why the text is in none of the encodings that were tried; empty if it is in one. Otherwise
+            the rows are only partly right.
+        read_as: the encoding of text that is not UTF-8.
     """
 
     header: tuple[str, ...]
@@ -51,10 +62,12 @@ class Sample(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """How a table is read. roles: the column of each role. boxes: columns of bounding boxes, which are not
-    used.
+    """How a table is read.
 
-    found: roles whose column was found by what is in it, so that a person should be told.
+    Args:
+        roles: the column of each role.
+        boxes: columns of bounding boxes, which are not used.
+        found: roles whose column was found by its content, so that the user should be informed.
     """
 
     roles: Mapping[str, str]
@@ -63,6 +76,7 @@ class Columns(NamedTuple):
 
 
 def entry_of(name: str, image: str | Row, values: Mapping[str, str], cells: tuple[str, ...]) -> Entry:
+    """Return a row as an Entry. Raises TableRefused for a set that does not exist."""
     written = values.get("part", "")
     subset = subset_of(written)
     if written and subset is None:

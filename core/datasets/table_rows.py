@@ -31,8 +31,10 @@ WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0+")
 class TableRows:
     """Collects the images that tables name, each once.
 
-    found: where each file of the source lies. files: by which names tables may mean them. refused: files that
-    cannot be read, and why.
+    Args:
+        found: the place of each file of the source.
+        files: finds the file that a table means.
+        refused: files that cannot be read, and why.
     """
 
     def __init__(self, found: Mapping[str, Where], files: Files, refused: Mapping[str, str]):
@@ -70,7 +72,7 @@ class TableRows:
                 self._problems.append(Problem(shown(name), reason))
 
     def listing(self, root: Path, title: str, used: Sequence[Table], unused: Sequence[Unused]) -> Listing:
-        """All images as a listing. Raises TableRefused when the tables name none of the source's."""
+        """Return all images as a listing. Raises TableRefused when the tables name none of the source's."""
         for name, labels in self._conflicts.items():
             del self._items[name]
             told = " and ".join(map(repr, class_order(labels)))
@@ -98,7 +100,7 @@ class TableRows:
         return Listing(root, title, items, self._problems, tuple(notes))
 
     def _label(self, written: str) -> str:
-        """The class that a label names: `1.0`, which frames of numbers make of 1, is 1."""
+        """Return the class of a label: `1.0`, which data frames make of 1, is 1."""
         self._labels.add(written)
         number = WHOLE_NUMBER.fullmatch(written)
         if number is None:
@@ -111,7 +113,7 @@ class TableRows:
         return self._refused.get(shown(path), reason) if reason else ""
 
     def _again(self, name: str, place: Place, boxed: bool) -> str:
-        """What is wrong with an image that is listed once more; empty when it is said elsewhere."""
+        """Return the problem of an image that is listed once more; empty when it is reported elsewhere."""
         before = self._items[name].place
         if before.label != place.label:
             self._conflicts.setdefault(name, {before.label}).add(place.label)
@@ -142,7 +144,7 @@ class TableRows:
         return [sentence]
 
     def _nothing(self, title: str, used: Sequence[Table]) -> str:
-        """Why no row can be used: what the tables name, and what there is."""
+        """Explain why no row can be used: what the tables name, and which images exist."""
         names = ", ".join(shown(table.path) for table in used)
         if self._conflicts and any(table.columns.boxes for table in used):
             return (

@@ -1,4 +1,4 @@
-"""Images that must stay in one set: those of a named group, identical ones, near duplicates on request."""
+"""Images that must stay in one set: of a named group, identical, and near duplicates on request."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def units(dataset: ImageDataset, rows: np.ndarray, rule: Rule) -> np.ndarray | N
     """Number images so that those which must stay in one set share a number.
 
     Args:
-        rows: int64 `(n,)`, the images that are to be divided.
-        rule: `groups`: those of one named group; `identical`: identical images too; `near`: near duplicates
-            too. Links are transitive: two groups that share an image are one unit. `legacy` is how older
-            versions divided, which is by group.
+        dataset: of the images.
+        rows: int64 `(n,)`, the images that are split.
+        rule: `groups`: images of one named group; `identical`: identical images too; `near`: near duplicates
+            too. Links are transitive: two groups that share an image are one unit. `legacy`: by group alone,
+            as older versions did.
 
     Returns:
-        int64 `(n,)`, or None where every image is a unit of its own.
+        int64 `(n,)`, or None if every image is a unit of its own.
     """
     groups = None if dataset.groups is None else dataset.groups[rows]
     digests = dataset.digests[rows] if rule in ("identical", "near") else None
@@ -41,14 +42,15 @@ def units(dataset: ImageDataset, rows: np.ndarray, rule: Rule) -> np.ndarray | N
 def linked(
     count: int, groups: np.ndarray | None, digests: np.ndarray | None, pairs: np.ndarray | None = None
 ) -> np.ndarray | None:
-    """Number `count` images so that those that groups, digests or pairs link share a number.
+    """Number `count` images so that those which groups, digests or pairs link share a number.
 
     Args:
-        groups, digests: `(count,)`, equal where images belong together; None: nothing is linked so.
+        groups: `(count,)`, equal where images belong together; None: no groups.
+        digests: `(count,)`, likewise.
         pairs: int64 `(P, 2)`, positions of images that belong together.
 
     Returns:
-        int64 `(count,)`, or None where every image is a unit of its own.
+        int64 `(count,)`, or None if every image is a unit of its own.
     """
     links = [] if groups is None else [_numbered(groups)]
     links += [] if digests is None else [_numbered(digest_keys(digests))]
@@ -65,7 +67,7 @@ def _numbered(values: np.ndarray) -> np.ndarray:
 
 
 def _connected(count: int, links: list[np.ndarray], pairs: np.ndarray) -> np.ndarray:
-    """Connected components of `count` images, joined by equal numbers in any of `links` and by `pairs`."""
+    """Return connected components of `count` images, linked by equal numbers in `links` and by `pairs`."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

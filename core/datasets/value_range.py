@@ -1,4 +1,4 @@
-"""Which values become black and white where images are deeper than 8 bits: one range for a whole dataset."""
+"""Choose the values that become black and white in images deeper than 8 bits: one range per dataset."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from core.datasets.deep import Samples
 from core.datasets.strips import strips
 
-# What a dataset says of deep images. A pair: these two values become 0 and 255, whatever lies outside is
-# clipped. IMAGE: it has none; a later one is scaled by its own values, which is said. FULL: it was imported
+# The rule of a dataset for deep images. A pair: these two values become 0 and 255, whatever lies outside is
+# clipped. IMAGE: it has none; a later one is scaled by its own values, with a note. FULL: it was imported
 # before ranges were recorded, when integers were divided by 65,535 and floats by 1, 255 or 65,535.
 Rule = tuple[float, float] | Literal["image", "full"]
 IMAGE: Literal["image"] = "image"
@@ -24,7 +24,7 @@ USUAL_INTEGERS = (255, 1023, 4095, 16383, 65535)
 USUAL_FLOATS = (1, 255, 65535)
 FULL_INTEGERS = (0.0, 65535.0)
 INNER = (0.1, 99.9)  # percentiles of an image between which nearly all of its values lie
-FAR = 4  # so many times wider than the inner values, a range is stretched by a few
+FAR = 4  # a range this many times wider than the inner values is stretched by outliers
 UNRECORDED = (
     "Imported before value ranges were recorded: integers of more than 8 bits were divided by 65,535, floats "
     "by 1, 255 or 65,535 after the values of each image. Import such images again to have one range for all."
@@ -34,7 +34,10 @@ MIN_FILLED = 0.5  # of a usual range; below, the range is that of the values the
 
 
 class Measured(NamedTuple):
-    """The values of one deep image: smallest, largest, those that INNER gives; whether they are floats."""
+    """The values of one deep image: smallest, largest, those at the INNER percentiles.
+
+    Whether they are floats.
+    """
 
     low: float
     high: float
@@ -45,7 +48,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Spread:
-    """What the deep images of a source hold together. count: how many there are."""
+    """The values of all deep images of a source. count: how many there are."""
 
     count: int
     low: float
@@ -56,7 +59,7 @@ class Spread:
 
 
 def measure(samples: Samples) -> Measured | None:
-    """The spread of an image's visible values; None when all of it is transparent."""
+    """Measure an image's visible values; None when all of it is transparent."""
     if samples.values.dtype == np.uint16:  # counting takes less memory than sorting
         return _counted(samples)
     values = samples.visible(slice(None))
@@ -69,11 +72,11 @@ def measure(samples: Samples) -> Measured | None:
 
 
 def _counted(samples: Samples) -> Measured | None:
-    """`measure` for integers of 16 bits."""
+    """Do `measure` for integers of 16 bits."""
     counts = np.zeros(65536, np.int64)
     for rows in strips(*samples.values.shape[:2]):
         counts += np.bincount(samples.visible(rows).reshape(-1), minlength=65536)
-    below = counts.cumsum()  # how many values are at most so large
+    below = counts.cumsum()  # cumulative counts
     if not below[-1]:
         return None
     last = int(below[-1]) - 1
@@ -86,7 +89,7 @@ def _counted(samples: Samples) -> Measured | None:
 
 
 def spread(measured: Iterable[Measured]) -> Spread | None:
-    """All images together; None when there is none."""
+    """Combine the values of all images; None when there are none."""
     found = list(measured)
     if not found:
         return None
@@ -97,8 +100,11 @@ def spread(measured: Iterable[Measured]) -> Spread | None:
 
 
 def find_range(found: Spread | None) -> tuple[float, float]:
-    """The range of a dataset: the usual one (0 to 255, 1,023, 4,095, ...) when its values fill at least half
-    of it, otherwise from the smallest value to the largest."""
+    """Return the range of a dataset.
+
+    A usual range (0 to 255, 1,023, 4,095, ...) if its values fill at least half of it, otherwise from the
+    smallest value to the largest.
+    """
     if found is None:  # deep images without a visible value
         return FULL_INTEGERS
     usual = _usual(found.low, found.high, True in found.kinds)
@@ -108,7 +114,7 @@ def find_range(found: Spread | None) -> tuple[float, float]:
 
 
 def range_of_one(samples: Samples) -> tuple[float, float]:
-    """The smallest usual range that holds an image's values; from smallest to largest where none does."""
+    """Return the smallest usual range that contains an image's values; otherwise from smallest to largest."""
     found = measure(samples)
     if found is None:
         return FULL_INTEGERS
@@ -117,14 +123,14 @@ def range_of_one(samples: Samples) -> tuple[float, float]:
 
 
 def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Values as uint8: `low` becomes 0, `high` 255, what lies outside is clipped."""
+    """Convert values to uint8: `low` becomes 0, `high` 255, values outside are clipped."""
     if values.dtype == np.uint16:  # a table of all values costs less than arithmetic on every pixel
         return _eight_bit(np.arange(65536), low, high)[values]
     return _eight_bit(values, low, high)
 
 
 def share_outside(samples: Samples, low: float, high: float) -> float:
-    """The share of an image's visible values that scaling to a range clips, 0 to 1."""
+    """Return the share of an image's visible values that scaling to a range clips, 0 to 1."""
     outside = count = 0
     for rows in strips(*samples.values.shape[:2]):
         values = samples.visible(rows)
@@ -134,7 +140,7 @@ def share_outside(samples: Samples, low: float, high: float) -> float:
 
 
 def check_range(value_range: Sequence[float] | None) -> tuple[float, float] | None:
-    """A range that a person gave, as two numbers. Raises ValueError with the rule and what was received."""
+    """Return a given range as two numbers. Raises ValueError with the rule and what was received."""
     if value_range is None:
         return None
     numbers = tuple(float(value) for value in value_range)
@@ -147,24 +153,27 @@ def check_range(value_range: Sequence[float] | None) -> tuple[float, float] | No
 
 
 def rule_from_json(value: Any) -> Rule:
-    """The rule that a manifest or a run wrote down; FULL where there is none."""
+    """Return the rule that a manifest or a run logged; FULL for none."""
     if isinstance(value, (list, tuple)) and len(value) == 2:
         return float(value[0]), float(value[1])
     return IMAGE if value == IMAGE else FULL
 
 
 def number(value: float) -> str:
-    """A value for a sentence: 4,095 or 0.25."""
+    """Format a value for a sentence: 4,095 or 0.25."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
 
 
 def range_notes(
     found: Spread | None, value_range: tuple[float, float], deep: int, shallow: int, clipped: int, given: bool
 ) -> tuple[str, ...]:
-    """Sentences on what an import did to deep images.
+    """Describe what an import did to deep images.
 
-    found: their values, None when the range was given. deep, shallow: how many images were deeper than 8 bits
-    and how many were not. clipped: how many have values outside the range.
+    Args:
+        found: their values, None when the range was given.
+        deep: how many images were deeper than 8 bits.
+        shallow: how many were not.
+        clipped: how many have values outside the range.
     """
     low, high = map(number, value_range)
     told = [
@@ -194,20 +203,20 @@ def _usual(low: float, high: float, is_float: bool) -> tuple[float, float] | Non
 
 
 def _between(low: float, high: float) -> tuple[float, float]:
-    """The range from the smallest value to the largest; where all are the same, up to the next larger one.
+    """Return the range from the smallest value to the largest; if all are equal, up to the next larger one.
 
-    One more is not always larger: a float of 1e17 and one is the same float.
+    Adding 1 is not always larger: a float of 1e17 plus 1 is the same float.
     """
     return (low, high) if high > low else (low, max(low + 1, math.nextafter(low, math.inf)))
 
 
 def _is_range(low: float, high: float) -> bool:
-    """Whether values can be scaled to a range: it is not empty, nor too small or large to divide by."""
+    """Return whether values can be scaled to a range: not empty, nor too small or large to divide by."""
     return low < high and math.isfinite(high - low) and high - low >= sys.float_info.min
 
 
 def _eight_bit(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    if not high > low:  # so earlier versions wrote down the range of large values that are all the same
+    if not high > low:  # earlier versions stored the range of large equal values so
         low, high = _between(low, high)
     shifted = (np.clip(values.astype(np.float64), low, high) - low) * (255 / (high - low))
     return np.clip(shifted, 0, 255).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Which images a run trained, validated and tested on, as a short value that two runs can be compared by."""
+"""Identify the images that a run trained, validated and tested on by a short value, to compare runs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from core.datasets.splits import Split
 def split_fingerprint(split: Split) -> str:
     """Return 32 hexadecimal digits that are equal when the same rows train, validate and test.
 
-    Repeated training rows (classes sampled evenly) count once: how often an image is drawn is a matter of
-    training, not of the split. Rows are positions in one version of a dataset, so the value means something
-    only beside that version's own fingerprint.
+    Repeated training rows (even sampling) count once: how often an image is drawn concerns training, not the
+    split. Rows are positions in one version of a dataset, so the value is only comparable together with the
+    dataset's fingerprint.
     """
     return _fingerprint(split.train, split.validation, split.test)
 
 
 def evaluation_fingerprint(split: Split) -> str:
-    """Return the same of the rows that validate and test alone: scores of equal ones may be compared."""
+    """Return the same for the validation and test rows alone: where it is equal, scores are comparable."""
     return _fingerprint(split.validation, split.test)
 
 

@@ -1,4 +1,4 @@
-"""The files below a folder, and which symbolic links are followed: never one that leads out unasked."""
+"""List the files below a folder; follow symbolic links only where they stay inside allowed folders."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ SECOND_LINK = "is a second link to the same folder, which is read once"
 
 
 class Fence:
-    """Where links may lead: into the source's folder, or into one of those that a person allows."""
+    """Where links may lead: into the source's folder, or into one of the allowed ones."""
 
     def __init__(self, root: Path, allowed: Sequence[Path] = ()):
         self._folders = [os.path.realpath(folder) for folder in (root, *allowed)]
 
     def holds(self, path: Path | str) -> bool:
-        """Whether a file or folder lies inside, with every link on its way resolved."""
+        """Return whether a file or folder is inside, with every link on its path resolved."""
         real = os.path.realpath(path)
         return any(_is_below(real, folder) for folder in self._folders)
 
 
 @dataclass
 class Walk:
-    """What lies below a folder.
+    """The files below a folder.
 
-    files: paths below it. refused: (path, reason) of what is not read. twice: those of `files` that links
-    lead to as well; where folders name the classes, they are read by the names of the links alone.
+    Args:
+        files: paths below it.
+        refused: (path, reason) of those that are not read.
+        twice: those of `files` that links lead to as well; where folders name the classes, they are read only
+            by the names of the links.
     """
 
     files: list[str] = field(default_factory=list)
@@ -42,10 +45,14 @@ class Walk:
 
 
 def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
-    """Every file below a folder without a system's litter, links followed as far as the fence allows.
+    """List every file below a folder without system files, following links as far as the fence allows.
 
-    allowed: further folders that links may lead into. A folder is read through one link only, and never
-    inside itself, so that links cannot make a source endless.
+    A folder is read through one link only, and never inside itself, so that links cannot make a source
+    endless.
+
+    Args:
+        root: the folder.
+        allowed: further folders that links may lead into.
     """
     fence, found = Fence(root, allowed), Walk()
     targets: dict[str, str] = {}  # where followed links lead, resolved, and the folder that the last lies in
@@ -86,7 +93,7 @@ def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
 
 
 def file_refusal(path: str | Path) -> str:
-    """Why a path is not read as a file; empty when it is."""
+    """Return why a path is not read as a file; empty if it is."""
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError) as error:
@@ -95,9 +102,9 @@ def file_refusal(path: str | Path) -> str:
 
 
 def _is_linked(path: str, targets: Mapping[str, str]) -> bool:
-    """Whether a link leads to the file, or to a folder that it lies in.
+    """Return whether a link leads to the file, or to a folder that contains it.
 
-    Two folders with links to each other do not count: no name of their images is the plainer one.
+    Two folders with links to each other do not count: neither name of their images is the original one.
     """
     for target in _upwards(path):
         if target in targets:
@@ -107,7 +114,7 @@ def _is_linked(path: str, targets: Mapping[str, str]) -> bool:
 
 
 def _upwards(path: str) -> Iterator[str]:
-    """A resolved path and the folders above it."""
+    """Return a resolved path and the folders above it."""
     yield path
     while (above := os.path.dirname(path)) != path:
         path = above
@@ -117,7 +124,7 @@ def _upwards(path: str) -> Iterator[str]:
 def _link_refusal(
     entry: os.DirEntry[str], fence: Fence, targets: Mapping[str, str], way: Sequence[str]
 ) -> str:
-    """Why a link is not followed; empty when it is. way: the folders in which the links up to it lie."""
+    """Return why a link is not followed; empty if it is. way: the folders of the links that lead to it."""
     if not fence.holds(entry.path):
         return LEADS_OUT
     if not os.path.isdir(entry.path):
