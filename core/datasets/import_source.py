@@ -56,7 +56,7 @@ def list_for_import(
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Pause garbage collection, which would scan the million long-lived tuples of a listing again and again."""
+    """Pause garbage collection, which would scan a listing's million long-lived tuples again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
