@@ -1,4 +1,4 @@
-"""Commands that look at a dataset's content, change it, and undo single changes."""
+"""Commands that check a dataset's images, edit the dataset, and undo single edits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMED = 3  # images of a finding that are named
 @click.option("--near", is_flag=True, help="Also look for near duplicates, a millisecond an image.")
 @as_json
 def findings(dataset: str, near: bool, as_json: bool) -> None:
-    """Say what a person should know about a dataset, the serious things first."""
+    """List problems of a dataset that matter for training, the serious ones first."""
     from core.datasets import duplicates, load
     from core.datasets import findings as checks
 
@@ -44,7 +44,7 @@ def findings(dataset: str, near: bool, as_json: bool) -> None:
 
 
 def _first(images: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
+    """Return the first few names, and how many more there are."""
     more = len(images) - NAMED
     rest = f" and {more:,} more, which --json lists" if more > 0 else ""
     return ", ".join(images[:NAMED]) + rest
@@ -54,7 +54,7 @@ def _first(images: Sequence[str]) -> str:
 @click.argument("dataset")
 @as_json
 def changes(dataset: str, as_json: bool) -> None:
-    """List the images that were left out of a dataset or put in another set since its import."""
+    """List the images that were left out of a dataset or moved to another set since its import."""
     from core.datasets import SUBSETS, check_known, edits, load, store
 
     check_known(dataset)
@@ -89,7 +89,7 @@ def leave_out(dataset: str, images: tuple[str, ...]) -> None:
 @click.argument("images", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Undo every change, of classes too.")
 def take_back(dataset: str, images: tuple[str, ...], everything: bool) -> None:
-    """Undo what was done to images: those left out come back, those moved go to their first set."""
+    """Undo edits of images: those left out are included again, those moved return to their first set."""
     from core.datasets import check_known, curate, edits, store
     from core.datasets.records import DatasetError
 
@@ -110,7 +110,10 @@ def take_back(dataset: str, images: tuple[str, ...], everything: bool) -> None:
 
 
 def _rows(dataset: str, images: Sequence[str]) -> list[int]:
-    """The rows of images by their names. Raises DatasetError for a name that no image has, or several."""
+    """Return the rows of images by their names.
+
+    Raises DatasetError for a name that no image has, or several.
+    """
     from core.datasets import load
     from core.datasets.records import DatasetError
 

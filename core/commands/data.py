@@ -1,4 +1,4 @@
-"""The command that brings images."""
+"""Commands that import and delete datasets."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def import_(
     replace: bool,
     dry_run: bool,
 ) -> None:
-    """Import a folder, zip or table of images: a folder a class, or a table of files and labels."""
+    """Import a folder, zip or table of images: a folder per class, or a table of files and labels."""
     from core.datasets.importer import check_name_free, import_images
     from core.datasets.preview_import import preview_import
     from core.datasets.request import check_classes, parse_columns
@@ -93,7 +93,7 @@ def import_(
         return
     if zipfile.is_zipfile(path) and encoding is None:
         guess = preview_import(path, columns=parse_columns(columns)).guess
-        if guess is not None:  # before minutes of decoding
+        if guess is not None:  # before decoding, which may take minutes
             click.echo(f"{guess.sentence} To read them otherwise: --encoding NAME.", err=True)
     shows = sys.stderr.isatty()
 

@@ -1,4 +1,4 @@
-"""The group of all commands, and how they print."""
+"""The group of all commands, and their output formats."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
     """Train, compare and demonstrate convolutional architectures."""
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # that it makes tables is no news
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # hide the log lines about creating tables
 
 
 def print_json(value: Any) -> None:
-    """JSON, which knows no infinity and no NaN: null stands for them."""
+    """Print JSON; null stands for infinity and NaN, which JSON does not have."""
     click.echo(json.dumps(_finite(value), allow_nan=False))
 
 
@@ -32,7 +32,7 @@ def _finite(value: Any) -> Any:
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
-    """A table with the keys of the first row above, or JSON."""
+    """Print a table with the keys of the first row as its header, or JSON."""
     if as_json:
         print_json(rows)
         return
@@ -52,4 +52,6 @@ def _cell(value: Any) -> str:
         return f"{value:.4f}"
     if isinstance(value, (list, tuple)):
         return "×".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)  # a year has no comma
+    return (
+        f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+    )  # a year is printed without a comma

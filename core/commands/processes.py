@@ -1,4 +1,4 @@
-"""Commands that are processes: the worker and the dashboard."""
+"""Commands that run a process: the worker and the dashboard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.system.settings import get_settings
     "--stop", is_flag=True, help="End worker and prediction process; a training under way ends as FAILED."
 )
 def worker(stop: bool) -> None:
-    """Train what is queued, until stopped. The dashboard starts one by itself."""
+    """Train queued runs until stopped. The dashboard starts a worker by itself."""
     from core.inference.client import inference_of
     from core.jobs.worker import serve, worker_of
     from core.system.daemon import DaemonExists

@@ -1,4 +1,4 @@
-"""Commands that end, delete, lock and unlock runs."""
+"""Commands that cancel, delete, lock and unlock runs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def run_title(store: RunStore, run_id: str) -> str:
-    """A run or group by its name and the beginning of its id."""
+    """Return the name of a run or group and the first digits of its id."""
     return f"'{store.state(run_id).name}' ({run_id[:8]})"
 
 
 @cli.command()
 @click.argument("runs", nargs=-1, required=True)
 def cancel(runs: tuple[str, ...]) -> None:
-    """End runs that are queued or training; a group by its id, with all its runs."""
+    """Cancel runs that are queued or training; a group by its id, with all its runs."""
     from core.launching.launch import cancel as ask
     from core.tracking.store import get_store
 

@@ -1,4 +1,4 @@
-"""Commands that list what exists and how runs are; and the check of the installation."""
+"""Commands that list architectures, datasets, recipes and runs; and the check of the installation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.system.settings import get_settings
 @click.argument("what", type=click.Choice(["architectures", "datasets", "groups", "recipes", "runs"]))
 @as_json
 def list_(what: str, as_json: bool) -> None:
-    """List what exists."""
+    """List architectures, datasets, groups, recipes or runs."""
     rows = {
         "architectures": _architectures,
         "datasets": _datasets,
@@ -44,7 +44,7 @@ def _architectures() -> list[dict[str, Any]]:
 
 
 def _groups() -> list[dict[str, Any]]:
-    """What was repeated over seeds and folds: means and deviations."""
+    """Return the groups of runs over seeds and folds, with means and standard deviations."""
     from core.analysis.repeats import repeats
     from core.tracking import frames
     from core.tracking.store import get_store
@@ -54,7 +54,7 @@ def _groups() -> list[dict[str, Any]]:
 
 
 def _in_percent(group: dict[str, Any]) -> dict[str, Any]:
-    """A row of `_groups` as people read it: accuracies and their deviations in per cent."""
+    """Format the accuracies of a row of `_groups`, and their deviations, in per cent."""
     from core.analysis.repeats import SCORES
     from core.analysis.values import percent
 
@@ -87,7 +87,7 @@ def _recipes() -> list[dict[str, Any]]:
 @click.argument("run", required=False)
 @as_json
 def status(run: str | None, as_json: bool) -> None:
-    """State of one run, of a group by its id, or of all runs."""
+    """Show the state of one run, of a group by its id, or of all runs."""
     from core.analysis.values import kept_accuracy, percent
     from core.tracking import schema
     from core.tracking.store import get_store
@@ -101,7 +101,7 @@ def status(run: str | None, as_json: bool) -> None:
         none = {"group": run_id, "name": get_store().state(run_id).name, "runs": 0, "finished": 0}
         group = next(
             (group for group in _groups() if group["group"] == run_id), none
-        )  # none: its launch died
+        )  # none: its launch failed
         shown = group if as_json else _in_percent(group)
         print_rows([shown | {"status": get_store().state(run_id).status}], as_json)
         return
@@ -124,7 +124,7 @@ def status(run: str | None, as_json: bool) -> None:
 
 
 def _runs() -> list[dict[str, Any]]:
-    """All runs, newest first, by the names of the schema, with remarks as Compare has them."""
+    """Return all runs, newest first, with the keys of the schema, and remarks as on the Compare page."""
     from core.analysis import health
     from core.analysis.values import is_final
     from core.tracking import frames
@@ -145,7 +145,10 @@ def _runs() -> list[dict[str, Any]]:
 
 
 def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:
-    """A run in one row. as_json: accuracies as fractions, null where that was not logged; else in words."""
+    """Return a run as one row.
+
+    as_json: accuracies as fractions, None where not logged; otherwise as text.
+    """
     from core.analysis.values import kept_accuracy, not_a_fraction, percent
 
     def accuracy(name: str) -> float | str | None:
@@ -167,7 +170,7 @@ def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:
 @cli.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    """Check what the program stands on."""
+    """Check the installation: packages, disk, store, GPU, cluster and worker."""
     from core.doctor import examine
 
     findings = examine(get_settings())

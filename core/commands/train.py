@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @click.option("--recipe", help="A recipe instead of a config.")
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
-@click.option("--foreground", is_flag=True, help="Train here and now, beside the queue.")
+@click.option("--foreground", is_flag=True, help="Train at once in this terminal, outside the queue.")
 @click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
 @click.option("--seeds", default=1, show_default=True, help="Number of seeds to repeat each run with.")
 @click.option("--folds", default=0, help="Number of folds; each validates once. 0: one split.")
@@ -34,10 +34,10 @@ def train(
     seeds: int,
     folds: int,
 ) -> None:
-    """Train a config or a recipe; prints the ids of its runs, one a line.
+    """Train a config or a recipe; prints the ids of its runs, one per line.
 
-    Repeated over seeds and folds, the runs of a config are a group under one parent. What happens while it
-    waits for their end is printed on stderr.
+    Repeated over seeds and folds, the runs of a config form a group under one parent. With --wait or
+    --foreground, their progress is printed on stderr.
     """
     from core import config as configs
     from core import recipes
@@ -57,7 +57,9 @@ def train(
     chosen = [one.with_values(changes) for one in chosen]
     groups = [repeated(one, seeds, folds) for one in chosen]
     firsts = (group.configs[0] for group in groups)
-    to_check = {(first.data, first.model.weights): first for first in firsts}  # what the sentences depend on
+    to_check = {
+        (first.data, first.model.weights): first for first in firsts
+    }  # the notes depend only on these
     for word, said in (("Note", notes), ("Warning", warnings)):
         for sentence in dict.fromkeys(one for each in to_check.values() for one in said(each)):
             click.echo(f"{word}: {sentence}", err=True)
@@ -75,7 +77,7 @@ def train(
 
 
 def _exit_with(states: list[str]) -> None:
-    """Exit with 1 when a run did not finish."""
+    """Exit with code 1 if a run did not finish."""
     from core.tracking import schema
 
     failed = sum(state != schema.FINISHED for state in states)
@@ -94,7 +96,10 @@ def _read(path: Path) -> str:
 
 
 def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
-    """Train here and now, one run after the other, and say how it goes; returns the final states."""
+    """Train in this process's place, one run after the other, and print the progress.
+
+    Returns the final states.
+    """
     from core.commands.watch import Background
     from core.launching.launch import train_group_here
     from core.tracking import schema
@@ -118,7 +123,7 @@ def _train_here(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
 
 
 def _report_groups(store: RunStore, run_ids: Sequence[str]) -> list[str]:
-    """Say on stderr of which groups some runs are, and how their means are seen; returns the groups' ids."""
+    """Print on stderr the groups of some runs, and how to see their means; returns the groups' ids."""
     from core.tracking import schema
 
     tags = [store.state(run_id).tags for run_id in run_ids]
@@ -134,7 +139,7 @@ def _report_groups(store: RunStore, run_ids: Sequence[str]) -> list[str]:
 
 
 def _wait(run_ids: Sequence[str]) -> list[str]:
-    """Wait until runs have ended, and say how it goes; returns their final states."""
+    """Wait until runs have ended, printing their progress; returns their final states."""
     from core.commands.watch import Watch
     from core.tracking.store import get_store
 
@@ -169,9 +174,9 @@ def resume(runs: tuple[str, ...], wait: bool) -> None:
 )
 @click.option("--wait", is_flag=True, help="Wait until the run has ended.")
 def extend(run: str, epochs: int, learning_rate: float | None, stretch: bool, wait: bool) -> None:
-    """Train a finished run further, as a new run with the epochs before in it; prints its id.
+    """Train a finished run for more epochs, as a new run that includes the earlier ones; prints its id.
 
-    A cosine or one cycle ended with the run, so one of --learning-rate and --stretch must be chosen for it.
+    A cosine or one cycle ended with the run, so it needs --learning-rate or --stretch.
     """
     from core.launching.launch import extend as longer
     from core.tracking.store import get_store

@@ -1,6 +1,6 @@
-"""Says on stderr what becomes of the runs that a command waits for: a line for each phase and each epoch.
+"""Print the progress of the runs that a command waits for on stderr: a line per phase and per epoch.
 
-stdout stays what a script reads: the ids of the runs.
+stdout has only what scripts read: the ids of the runs.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from core.tracking.run_state import RunState
 if TYPE_CHECKING:
     from core.tracking.store import RunStore
 
-LOOK_S, LOOK_FAR_S = 0.5, 2.0  # between two looks at a store: at a database, at a server
-SILENCE_S = 60.0  # a training whose epochs take longer says in between how far it is
+LOOK_S, LOOK_FAR_S = 0.5, 2.0  # between two reads of the store: of a database, of a server
+SILENCE_S = 60.0  # progress within an epoch is printed if it takes longer
 STATE_WORDS = {
     schema.SCHEDULED: "queued",
     schema.RUNNING: "running",
@@ -58,7 +58,7 @@ class Watch:
         }
 
     def look(self) -> bool:
-        """Print what is new; returns whether one of the runs has still to end."""
+        """Print what is new. Returns whether a run has not ended yet."""
         active = {state.run_id: state for state in self.store.active()}
         for run_id in self.run_ids:
             if run_id in self.states:
@@ -70,7 +70,10 @@ class Watch:
         return len(self.states) < len(self.run_ids)
 
     def until_ended(self, keep_worker: bool = True) -> list[str]:
-        """Look until all have ended; returns their final states. keep_worker: see that a worker runs."""
+        """Watch until all runs have ended.
+
+        Returns their final states. keep_worker: start a worker if none runs.
+        """
         while patiently(self.look):
             if keep_worker:
                 worker_of(self.store.settings).ensure()
@@ -101,7 +104,7 @@ class Watch:
             self._say(state, STATE_WORDS.get(state.status, state.status), *self._result(state))
 
     def _say(self, state: RunState, word: str, *more: str) -> None:
-        """Print a state or phase when it is not the one that was said last."""
+        """Print a state or phase unless it was the last one printed."""
         if self._seen[state.run_id].said != word:
             self._print(state, word, *more)
             self._seen[state.run_id].said = word
@@ -142,7 +145,7 @@ class Background:
 
 
 def _left(progress: dict[str, Any]) -> str:
-    """The remaining time in words; empty where it is not known."""
+    """Return the remaining time as text; empty where it is unknown."""
     if "remaining_s" not in progress:
         return ""
     return f"{duration(progress['remaining_s'])} left"

@@ -1,1 +1,1 @@
-"""The Data page: datasets, what is known of them, and imports."""
+"""The Data page: datasets, their findings and edits, and imports."""

@@ -1,4 +1,4 @@
-"""Which datasets there are: size, classes, counts, samples."""
+"""Choose a dataset; show its size, classes, counts and samples; delete it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MAX_CLASSES_SHOWN = 20
 
 
 def choose_dataset(store: RunStore) -> DatasetInfo | None:
-    """A select box over the datasets; the choice stands in the URL. None where none can be read.
+    """Draw a select box of the datasets; the choice is kept in the URL. Returns None if none is readable.
 
-    What is wrong with a damaged one is said first, with what can be done about it.
+    Damaged datasets are listed first, with remedies.
     """
     for name, sentence in reads.damaged_datasets().items():
         _damaged(store, name, sentence)
@@ -37,7 +37,7 @@ def choose_dataset(store: RunStore) -> DatasetInfo | None:
 
 
 def _damaged(store: RunStore, name: str, sentence: str) -> None:
-    """A dataset that cannot be read; a trainer may delete it, or undo edits that cannot be read."""
+    """Draw a dataset that cannot be read; a trainer may delete it, or undo edits that cannot be read."""
     st.error(words.plain(sentence), icon=":material/broken_image:")
     if store.settings.role != "trainer":
         return
@@ -53,7 +53,7 @@ def _damaged(store: RunStore, name: str, sentence: str) -> None:
 
 
 def facts(info: DatasetInfo) -> None:
-    """Size, classes, counts, and what was left out at the import."""
+    """Draw size, classes and counts, and what was left out at the import."""
     height, width, channels = info.shape
     images, classes, pixels, test = st.columns(4)
     images.metric("Images", f"{info.size:,}")
@@ -70,7 +70,7 @@ def facts(info: DatasetInfo) -> None:
 
 
 def deletion_panel(store: RunStore, info: DatasetInfo) -> None:
-    """Delete a dataset after a question that says which runs were trained on it."""
+    """Delete a dataset after a confirmation that names the runs that were trained on it."""
     if not may_change() or info.source.startswith("shipped"):
         return
     with st.popover("Delete this dataset", icon=":material/delete:"), guard.said():
@@ -90,7 +90,7 @@ def deletion_panel(store: RunStore, info: DatasetInfo) -> None:
 
 
 def samples(info: DatasetInfo) -> None:
-    """Some images of every class."""
+    """Draw some images of every class."""
     st.subheader("Samples")
     seed = st.session_state.setdefault("samples-seed", 0)
     if st.button("Shuffle", icon=":material/casino:"):

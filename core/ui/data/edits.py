@@ -1,4 +1,4 @@
-"""What a person changed about a dataset since its import, and how to undo it, one by one or all at once."""
+"""Show the edits of a dataset since its import, and undo them, one by one or all at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_TABLE_PX = 260
 
 
 def edits_panel(info: DatasetInfo) -> None:
-    """The changes made to a dataset, with buttons that undo the chosen ones; nothing where there are none."""
+    """Draw the edits of a dataset, with buttons that undo the chosen ones; nothing if there are none."""
     made = edits.read(store.folder_of(info.name)) if store.exists(info.name) else edits.Edits()
     if not made:
         return
@@ -51,7 +51,7 @@ def _images(
     label: str,
     undo: Callable[[Sequence[int]], object],
 ) -> None:
-    """A table of images, and a button that undoes what was done to those chosen in it."""
+    """Draw a table of images, and a button that undoes the edits of the selected ones."""
     st.markdown(f"**{title}: {words.count(rows, 'image')}**")
     names = imported.info.classes
     table = {

@@ -1,4 +1,4 @@
-"""What a person should know about a dataset, and what can be done; no file of theirs is ever touched."""
+"""Show the findings about a dataset, with their remedies; the user's files are never changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEAR = "near-duplicates"
 
 
 def findings_panel(info: DatasetInfo) -> None:
-    """Imbalance, problems, and every finding with its actions; near duplicates on demand."""
+    """Draw class imbalance, problems, and every finding with its actions; near duplicates on demand."""
     st.subheader("What is in it")
     dataset = reads.dataset(info.name)
     found = _look(get_settings(), info.name, info.fingerprint)
@@ -59,7 +59,7 @@ def _look_near(settings: Settings, name: str, fingerprint: str) -> list[Finding]
 
 
 def _near(info: DatasetInfo) -> list[Finding]:
-    """Findings about images that look the same, once somebody asked for them."""
+    """Draw findings about images that look the same, once they were requested."""
     wanted = st.session_state.setdefault(NEAR, set())
     if info.name not in wanted and st.button("Look for near duplicates", icon=":material/content_copy:"):
         wanted.add(info.name)
@@ -72,11 +72,11 @@ def _near(info: DatasetInfo) -> list[Finding]:
 
 
 def _default_split(info: DatasetInfo) -> None:
-    """What a run with the default validation fraction makes of the dataset, if there is something to say."""
+    """Describe the split of a run with the default validation fraction; None if there is nothing to say."""
     try:
         report = split_report.report_of(info.name, info.fingerprint, DataConfig(name=info.name))
     except ValueError:
-        return  # nothing to train on: the findings say so
+        return  # no image to train on, which is a finding
     for sentence in report.notes:
         st.caption(words.plain(f"With the default validation fraction: {sentence}"))
 
@@ -114,7 +114,7 @@ def _finding(info: DatasetInfo, dataset: ImageDataset, finding: Finding, positio
 
 
 def image_name(dataset: ImageDataset, row: int) -> str:
-    """An image of a dataset by its set, file and class."""
+    """Return an image's set, file and class as text."""
     label = dataset.labels[row]
     name = dataset.info.classes[label] if label >= 0 else "no class"
     subset = dataset.subsets[row]
@@ -126,10 +126,10 @@ def _is_copy(finding: Finding) -> bool:
 
 
 def _choose_kept(dataset: ImageDataset, finding: Finding, position: int) -> int | None:
-    """Let a person choose which of several copies stays; None as long as it is open.
+    """Let the user choose which of several copies is kept; None until one is chosen.
 
-    Where the labels agree, one of the test set is proposed; where they do not, nothing is: one of them is
-    wrong, and only a person can say which.
+    If the labels agree, one of the test set is the default. If not, there is no default: one label is wrong,
+    and only a person can decide which.
     """
     rows = list(finding.rows)
     proposed = None if finding.labels else rows.index(curate.kept_of(dataset, rows))
@@ -155,7 +155,7 @@ def _keep_one(info: DatasetInfo, finding: Finding, kept: int | None, key: str) -
 
 
 def _action(info: DatasetInfo, finding: Finding, action: str) -> tuple[str, Callable[[], object]]:
-    """The words on the button and what it does."""
+    """Return the label of a button and its action."""
     rows = list(finding.rows)
     if action == MERGE:
         one, other = finding.classes

@@ -1,4 +1,4 @@
-"""The imports that run or have ended, with how far they are."""
+"""Show the running and ended imports."""
 
 from __future__ import annotations
 

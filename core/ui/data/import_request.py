@@ -1,4 +1,4 @@
-"""An import as it was asked for in the form: its options, its checks, its source, its start."""
+"""The import that a filled form asks for: its options, its checks, its source, its start."""
 
 from __future__ import annotations
 

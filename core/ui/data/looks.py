@@ -1,4 +1,4 @@
-"""Looks at all images that take a moment: made when somebody asks, and kept."""
+"""Statistics of all images that take a moment to compute: drawn on request, and cached."""
 
 from __future__ import annotations
 
