@@ -6,10 +6,10 @@
 Trains heads on a frozen backbone in one process, and compares medians:
 
 - `one pass`: the backbone alone, predicting every image once, already traced.
-- `joined`: the whole net over the images, every epoch, as it is without bottleneck features.
-- `features, first head`: none are there; the backbone runs once over the images, tracing included.
+- `joined`: the whole model on the images, every epoch, without bottleneck features.
+- `features, first head`: nothing is cached; the backbone runs once over the images, tracing included.
 - `features, next head`: another head on the same backbone finds them in the cache.
-- `head`: the training of a head on features, tracing included; each head's own cost.
+- `head`: training a head on features, tracing included; the cost of each further head.
 
 Images are random, which changes no time. Every round has other images and an empty cache.
 """
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def one_round(backbone: str, epochs: int, dataset: ImageDataset, settings: Settings) -> dict[str, float]:
-    """Seconds of each way."""
+    """Return the seconds of each way."""
     model = ModelConfig(name=backbone, head="gap_dense", freeze="all")
     net, other = (assemble(model, dataset.info.shape, CLASSES) for _ in range(2))
     backbone_of(other).set_weights(backbone_of(net).get_weights())
@@ -97,7 +97,7 @@ def one_round(backbone: str, epochs: int, dataset: ImageDataset, settings: Setti
 
 
 def train(net: keras.Model, epochs: int, dataset: ImageDataset, features: np.ndarray | None = None) -> None:
-    """Train the net's head: on features where there are some, else with the whole net on images."""
+    """Train the head of a model: on features where there are some, else with the whole model on images."""
     config = ExperimentConfig().with_values({"training.epochs": epochs, "model.freeze": "all"})
     model = wrap(net, config)[0] if features is None else head_of(net)
     inputs = dataset.images if features is None else features

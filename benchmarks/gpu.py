@@ -37,7 +37,7 @@ from core.system.files import write_whole
 from core.system.settings import PROGRAM
 from core.tracking.store import get_store
 
-GRACE_S = 20.0  # between the limit of a part and its end: what it started is cancelled
+GRACE_S = 20.0  # between the time limit of a part and its end, in which its runs are cancelled
 
 
 def choose_backend() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def run_parts(names: list[str], rehearse: bool, out: Path, end: float) -> bool:
-    """Run parts one after the other and print their rows; returns whether anything went wrong."""
+    """Run parts one after the other and print their rows; returns whether any row failed."""
     rows: list[Row] = []
     began = time.monotonic()
     for name in [name for name in PARTS if name in names or name == "data"]:
@@ -96,7 +96,10 @@ def run_parts(names: list[str], rehearse: bool, out: Path, end: float) -> bool:
 
 
 def run_part(name: str, rehearse: bool, limit_s: float) -> Iterator[Row]:
-    """Run a part in a process of its own; what it had found before it failed or ran out of time is kept."""
+    """Run a part in a process of its own.
+
+    Rows that it printed before a failure or its time limit are kept.
+    """
     command = [sys.executable, "-m", "benchmarks.gpu", "--part", name, *(["--rehearse"] if rehearse else [])]
     process = subprocess.Popen(
         command,
@@ -136,7 +139,7 @@ def _end_after(process: subprocess.Popen, limit_s: float) -> None:
 
 
 def stop_worker() -> None:
-    """Cancel what a part left behind and end its worker: the next part may have other settings."""
+    """Cancel the runs that a part left, and stop its worker: the next part may have other settings."""
     settings = settings_module.get_settings()
     if not settings.database.exists():
         return
@@ -154,7 +157,7 @@ def stop_worker() -> None:
 
 
 def write(out: Path, rows: list[Row], rehearse: bool, seconds: float) -> None:
-    """Write all rows so far, whole or not at all."""
+    """Write all rows so far to the JSON file, atomically."""
     found = {
         "rehearsal": rehearse,
         "seconds": round(seconds, 1),

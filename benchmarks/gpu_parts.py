@@ -1,4 +1,4 @@
-"""The parts of the GPU benchmark, in order of importance: the last ones may find no time."""
+"""The parts of the GPU benchmark, in order of importance: there may be no time left for the last ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from core.tracking.store import get_store
 
 
 def machine(scale: Scale, rehearse: bool) -> Iterator[Row]:
-    """Is a GPU there, does the backend see it, does the program name it?"""
+    """Check that a GPU is present, and that the backend and the program see it."""
     found = devices.gpus()
     yield Row("machine", "the sidebar says", devices.summary(), None)
     code = (
@@ -76,7 +76,7 @@ def data(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 
 def fast(scale: Scale, rehearse: bool) -> Iterator[Row]:
-    """The recipe cifar10-fast, from the launch to its end, evaluation and saved model included."""
+    """Run the recipe cifar10-fast, from the launch to the end, with evaluation and saved model."""
     (config,) = recipes.get("cifar10-fast").configs
     with watched_gpu() as busiest:
         run = measure(config.with_values(scale.recipe))
@@ -101,7 +101,7 @@ def fast(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 
 def speed(scale: Scale, rehearse: bool) -> Iterator[Row]:
-    """Whole runs against bare `model.fit`: precision, images on the device or streamed, XLA."""
+    """Compare whole runs with bare `model.fit`: precision, images on the device or streamed, XLA."""
     for model in scale.models:
         rates: dict[str, float] = {}
         for way, changes in ways(scale):
@@ -133,7 +133,7 @@ def speed(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 
 def ways(scale: Scale) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is measured of each model: a name, and the settings that differ. Bare runs come first."""
+    """Yield what is measured of each model: a name, and the settings that differ. Bare runs come first."""
     tensorflow = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
     for precision in scale.precisions:
         set_ = {"training.precision": precision}
@@ -146,7 +146,7 @@ def ways(scale: Scale) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def sharing(scale: Scale, rehearse: bool) -> Iterator[Row]:
-    """Two trainings on one GPU at once: both end well, and neither takes all of its memory."""
+    """Train two runs on one GPU at once: both finish, and neither takes all of its memory."""
     os.environ["ARCHLAB_SLOTS"] = "2"
     settings_module.get_settings.cache_clear()
     config = speed_config("resnet_cifar", scale)
@@ -167,7 +167,7 @@ def sharing(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 
 def memory_limit(scale: Scale, rehearse: bool) -> Iterator[Row]:
-    """Too large a batch: foreseen by the estimate, explained afterwards with one that fits."""
+    """Train with too large a batch: the estimate predicts it, and the failure names a batch size that fits."""
     if scale.memory_mib:
         os.environ["ARCHLAB_MEMORY"] = str(scale.memory_mib)
         settings_module.get_settings.cache_clear()
@@ -191,7 +191,7 @@ def memory_limit(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 
 def idle(scale: Scale, rehearse: bool) -> Iterator[Row]:
-    """A training whose steps are long on the GPU and take no processor time is not ended as idle."""
+    """Train with long steps on the GPU that take no processor time: the run is not ended as idle."""
     os.environ["ARCHLAB_IDLE_MINUTES"] = str(scale.idle_minutes)
     settings_module.get_settings.cache_clear()
     config = speed_config("resnet50", scale).with_values({"training.epochs": scale.idle_epochs})
@@ -206,7 +206,7 @@ def idle(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the benchmark, and the seconds that it may take on a GPU."""
+    """A part of the benchmark, and its time limit in seconds on a GPU."""
 
     measure: Callable[[Scale, bool], Iterator[Row]]
     limit_s: float

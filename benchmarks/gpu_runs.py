@@ -32,7 +32,7 @@ from core.tracking.store import RunStore, get_store
 
 
 def predicted(run_id: str) -> str:
-    """The most probable class of a black image, as the prediction process answers."""
+    """Return the most probable class of a black image, by the prediction process."""
     import io
 
     from PIL import Image
@@ -45,7 +45,7 @@ def predicted(run_id: str) -> str:
 
 @dataclass(frozen=True)
 class Measured:
-    """One training. problem: empty where it ended well. rate: images/s of its best epoch after the first."""
+    """One training run. problem: empty if it finished. rate: images/s of its best epoch after the first."""
 
     problem: str = ""
     seconds: float = 0.0
@@ -57,7 +57,7 @@ class Measured:
 
     @property
     def peak(self) -> int:
-        """Bytes that it held on the GPU at most; 0 without one."""
+        """The peak of GPU memory in bytes; 0 without a GPU."""
         return int(self.metrics.get("gpu_peak_bytes", 0))
 
     def figures(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def random_images(name: str, count: int, side: int, test: int = 0) -> Any:
 
 
 def measure(config: ExperimentConfig) -> Measured:
-    """Train through the queue and wait for the end."""
+    """Train a config through the queue and wait until it has ended."""
     began = time.time()
     (run_id,) = launch([config])
     return finished(get_store(), run_id, began)
@@ -150,7 +150,7 @@ print("RESULT", json.dumps(len(images) / min(Watch.seconds[1:])))
 
 
 def bare_fit(config: ExperimentConfig) -> Measured:
-    """The shortest Keras script that trains the same: float32 images in memory, nothing else."""
+    """Train the same with the shortest Keras script: float32 images in memory, nothing else."""
     part = config.training
     asked = {
         "data": config.data.name,
@@ -171,7 +171,10 @@ def bare_fit(config: ExperimentConfig) -> Measured:
 
 @contextmanager
 def watched_gpu() -> Iterator[Callable[[], int]]:
-    """Look at the GPUs twice a second; the function gives the highest use in percent that was seen, or 0."""
+    """Poll the GPUs twice a second.
+
+    Yields a function that returns the highest use so far in percent, or 0.
+    """
     seen, ended = [0], Event()
 
     def watch() -> None:

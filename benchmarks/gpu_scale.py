@@ -10,7 +10,7 @@ CIFAR, LARGE, MANY = "cifar10", "gpu-large", "gpu-many"  # datasets of the bench
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ok: whether it meets its target; None: it has none."""
+    """One row of the table. ok: whether it meets its target; None: it has no target."""
 
     part: str
     what: str
@@ -21,7 +21,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Scale:
-    """How large everything is. The first values are for a GPU, `REHEARSAL` has those for a CPU."""
+    """The sizes of everything. The defaults are for a GPU, `REHEARSAL` is for a CPU."""
 
     recipe: dict[str, Any] = field(default_factory=dict)  # settings of cifar10-fast that are changed
     aim: float = 0.94
@@ -37,9 +37,9 @@ class Scale:
     models: tuple[str, ...] = ("resnet_cifar", "cuda_convnet", "resnet50")
     full_batch: int = 40_000  # of resnet_cifar 56 in float32: some 300 GiB
     full_depth: int = 56
-    memory_mib: int = 0  # of the machine's memory that a training may take; 0: no limit
+    memory_mib: int = 0  # of the machine's memory that a run may take; 0: no limit
     idle_minutes: float = 0.1
-    idle_epochs: int = 40  # of resnet50: long enough for several looks of the idle guard
+    idle_epochs: int = 40  # of resnet50: long enough for several measurements of the idle guard
 
 
 REHEARSAL = Scale(

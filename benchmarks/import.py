@@ -2,16 +2,17 @@
 
     python benchmarks/import.py ARCHIVE.zip [--rounds 5]
 
-Imports the archive of images in two ways, in turn, and compares medians:
+Imports the archive of images in two ways, alternating, and compares medians:
 
-- `loop`: one process opens every member with zipfile and Pillow, turns it by its EXIF tag, converts it,
-  resizes it where need be, writes it to a memory-mapped file, and notes size, digest, label and fingerprint.
-- `import`: `core.datasets.importer.import_images`, with one worker process a core.
+- `loop`: one process opens every member with zipfile and Pillow, rotates it as its EXIF tag says, converts
+it,
+  resizes it if necessary, writes it to a memory-mapped file, and notes size, digest, label and fingerprint.
+- `import`: `core.datasets.importer.import_images`, with one worker process per core.
 
 Both end with equal pixels, which is checked. Memory is what is anonymous (not backed by a file) in this
 process and its children together, read five times a second; pages of the map can be dropped at any time.
 Where other programs compete for the cores, wall time says little: processor time is printed beside it, and
-the ratio that it would give on an idle machine, whose cores share the children's part evenly.
+the ratio that it would give on an idle machine, whose cores share the children's work evenly.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from PIL import Image, ImageOps
 from core.datasets.digests import fingerprint, pixel_digest
 from core.datasets.store_write import write_index
 
-SAMPLE_S = 0.2  # looking for children goes through all processes: more often would be felt
+SAMPLE_S = 0.2  # finding children reads all processes: more often would slow the import
 
 
 def main() -> None:
@@ -81,7 +82,7 @@ def main() -> None:
 
 
 def measure(way: Callable[[Path, Path], np.ndarray], archive: Path) -> tuple[float, float, float, float, str]:
-    """Seconds of wall, own and children's processor time, peak memory in MB, and a digest of the pixels."""
+    """Return wall seconds, own and children's processor seconds, peak memory in MB, and a digest of the pixels."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ARCHLAB_HOME"] = folder
         watch = Watch()
@@ -104,7 +105,7 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> int:
-        """The peak in bytes."""
+        """Stop watching and return the peak in bytes."""
         self._over.set()
         self._thread.join()
         return self._peak
@@ -117,7 +118,7 @@ class Watch:
 
 
 def anonymous_bytes(pid: int) -> int:
-    """RssAnon of a process; 0 when it has ended."""
+    """Return RssAnon of a process; 0 if it has ended."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("RssAnon"):
@@ -128,7 +129,7 @@ def anonymous_bytes(pid: int) -> int:
 
 
 def run_import(archive: Path, folder: Path) -> np.ndarray:
-    """The program's own import."""
+    """Run the program's own import."""
     from core import datasets
     from core.datasets.importer import import_images
 
@@ -137,7 +138,7 @@ def run_import(archive: Path, folder: Path) -> np.ndarray:
 
 
 def loop(archive: Path, folder: Path) -> np.ndarray:
-    """The same work as a single-process loop over Pillow."""
+    """Do the same work in a single-process loop over Pillow."""
 
     with zipfile.ZipFile(archive) as file:
         names = sorted(

@@ -5,8 +5,8 @@
     python -m benchmarks.jobs queue [--runs 1000] [--rounds 10]
 
 `idle`: processor time and memory of a worker that has nothing to do, in a store with some runs. `start`: from
-the call of `launch` to RUNNING, with a free slot and a worker that was idle before. `queue`: with so many
-runs that wait, from the click on Queue in the navigation until the browser has the table.
+the call of `launch` to RUNNING, with a free slot and a worker that was idle before. `queue`: with this
+number of waiting runs, from the click on Queue in the navigation until the browser has the table.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def queue(store: RunStore, runs: int, rounds: int) -> None:
 
     from tests.support.dashboards import CHROMIUM, FLAGS, dashboard
 
-    os.environ["ARCHLAB_ROLE"] = "viewer"  # no worker: nothing starts
+    os.environ["ARCHLAB_ROLE"] = "viewer"  # no worker, so that nothing starts
     for number in range(runs):
         store.create(ExperimentConfig(seed=number))
     settings_module.get_settings.cache_clear()
@@ -106,7 +106,7 @@ def queue(store: RunStore, runs: int, rounds: int) -> None:
         page.goto(url)
         for _ in range(rounds + 1):
             page.get_by_role("heading", name="Overview").wait_for()
-            time.sleep(3)  # what was read is kept for a second, and the page before has come to rest
+            time.sleep(3)  # reads are cached for a second, and the page before is complete
             began = time.perf_counter()
             page.get_by_role("link", name="Queue", exact=True).click()
             page.locator(f"table[aria-rowcount='{runs + 1}'] td").first.wait_for(state="attached")

@@ -2,13 +2,12 @@
 
     python -m benchmarks.overhead [--rounds 5] [--nets lenet5 resnet_cifar conv6]
 
-In one process, in turn, the same net is trained on the same batches with the same steps an execution: `bare`
-by `model.fit` alone, `whole` as a run trains it, with a real store, system metrics, progress, the best
-weights kept and checkpoints. An epoch is counted from its beginning to the beginning of the next, its
-validation and all that happens at its end included; the first, which compiles, is not counted. Where others
-use the machine, their difference is lost in its noise, so the parts are added up too: the time that the
-callbacks keep the training waiting, and the processor time of the threads that write and that watch the
-machine, as if nothing of it went on beside the training.
+In one process, alternating, the same model is trained on the same batches with the same steps per execution:
+`bare` by `model.fit` alone, `whole` as a run trains it, with a real store, system metrics, progress, the best
+weights kept and checkpoints. An epoch lasts from its beginning to the beginning of the next, with its
+validation and everything at its end; the first, which compiles, is not counted. Where others use the machine,
+the difference is lost in noise, so the costs are also added up: the time in callbacks, and the processor time
+of the threads that write and that monitor the machine, as if none of it ran beside the training.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ CALLBACKS = (EpochLogger, ProgressReporter, KeepBest, Checkpoint)
 
 
 class Epochs(keras.callbacks.Callback):
-    """When each epoch began, and what threads and callbacks had taken then."""
+    """The beginning of each epoch, and the times of threads and callbacks until then."""
 
     waited = 0.0  # seconds in callbacks
 
@@ -62,23 +61,23 @@ class Epochs(keras.callbacks.Callback):
         self.taken.append(Epochs.waited + thread_seconds())
 
     def share(self) -> float:
-        """What the parts add up to, of the epochs without the first."""
+        """Return the share of the added costs, without the first epoch."""
         return (self.taken[-1] - self.taken[1]) / (self.times[-1] - self.times[1])
 
     def seconds(self) -> float:
-        """A typical epoch, without the first and the last."""
+        """Return the duration of a typical epoch, without the first and the last."""
         return statistics.median(np.diff(self.times)[1:])
 
 
 def thread_seconds() -> float:
-    """Processor time of the threads that write and watch."""
+    """Return the processor time of the threads that write and monitor."""
     wanted = {thread.native_id for thread in threading.enumerate() if thread.name in THREADS}
     found = psutil.Process().threads()
     return sum(one.user_time + one.system_time for one in found if one.id in wanted)
 
 
 def time_callbacks() -> None:
-    """Have every callback of ours count the time it keeps the training waiting."""
+    """Have each of the program's callbacks measure the time that it delays the training."""
 
     def timed(method: Callable[..., None]) -> Callable[..., None]:
         def call(*arguments: Any, **named: Any) -> None:
@@ -109,7 +108,7 @@ def main() -> None:
 
 
 def compare(case: Case, rounds: int, folder: Path) -> None:
-    """Train both ways in turn; print every round, and the median of their ratios."""
+    """Train both ways, alternating; print every round, and the median of their ratios."""
     task = prepared(case)
     found: dict[str, list[float]] = {"bare": [], "whole": []}
     shares = []
@@ -129,7 +128,10 @@ def compare(case: Case, rounds: int, folder: Path) -> None:
 
 
 def prepared(case: Case) -> Task:
-    """The training of a case; a tenth of its images validates, and each round has twelve epochs at least."""
+    """Return the training of a case.
+
+    A tenth of its images validates, and each round has at least twelve epochs.
+    """
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (case.images, *case.shape), dtype=np.uint8)
     labels = generator.integers(0, 10, case.images)

@@ -4,8 +4,8 @@
     python benchmarks/pipeline.py memory [--gigabytes 6] [--steps 400]
 
 `speed` trains lenet5 on 20,000 images of 32×32×3 through `Batches`, once from a memory-mapped file and once
-from arrays in memory, in turn in one process, and compares the medians of images a second; an epoch that
-warms up is not counted. `memory` trains on a sparse file of that many gigabytes and prints the peak of
+from arrays in memory, alternating in one process, and compares the medians of images per second; a
+warm-up epoch is not counted. `memory` trains on a sparse file of that many gigabytes and prints the peak of
 anonymous memory (RssAnon), which pages of the map are not part of.
 
 Where other programs compete for the cores, wall time says little: processor time is printed beside it.
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def speed(folder: Path, rounds: int) -> None:
-    """Train from the map and from memory in turn; print every round and the ratio of the medians."""
+    """Train from the map and from memory, alternating; print every round and the ratio of the medians."""
     generator = np.random.default_rng(0)
     in_memory = generator.integers(0, 256, (IMAGES, *SHAPE), dtype=np.uint8)
     np.save(folder / "images.npy", in_memory)
@@ -59,7 +59,7 @@ def speed(folder: Path, rounds: int) -> None:
     found: dict[str, list[float]] = {"memory": [], "map": []}
     cost: dict[str, list[float]] = {"memory": [], "map": []}
     for number in range(rounds + 1):
-        # Whoever comes second meets warmer caches, so the order changes with every round.
+        # The second one has warmer caches, so the order changes with every round.
         for way in sorted(found, reverse=number % 2 == 1):
             images = mapped if way == "map" else in_memory
             before = time.process_time()
@@ -80,7 +80,7 @@ def speed(folder: Path, rounds: int) -> None:
 
 
 def memory(folder: Path, gigabytes: float, steps: int) -> None:
-    """Train some steps over rows from the whole of a large file; print the peak of anonymous memory."""
+    """Train some steps on rows from all of a large file; print the peak of anonymous memory."""
     count = int(gigabytes * 1e9 / np.prod(LARGE_SHAPE))
     path = folder / "images.npy"
     np.lib.format.open_memmap(path, "w+", np.uint8, (count, *LARGE_SHAPE))  # sparse: zeros, hardly any disk
@@ -97,7 +97,7 @@ def memory(folder: Path, gigabytes: float, steps: int) -> None:
 
 
 def trainer(shape: tuple[int, int, int], images: int) -> Any:
-    """lenet5 with its training around it, compiled as a run compiles it."""
+    """Return lenet5 compiled as in a run."""
     from core.architectures import build_model
     from core.config import ExperimentConfig
     from core.schedules import length
@@ -111,7 +111,7 @@ def trainer(shape: tuple[int, int, int], images: int) -> Any:
 
 
 def images_per_second(model: Any, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> float:
-    """One epoch."""
+    """Measure one epoch."""
     from core.training.pipeline import Batches, fed
 
     batches = Batches(images, labels, rows, BATCH, seed=0)
@@ -121,7 +121,7 @@ def images_per_second(model: Any, images: np.ndarray, labels: np.ndarray, rows: 
 
 
 class Watch:
-    """Follows the anonymous memory of this process in a thread."""
+    """Watch the anonymous memory of this process in a thread."""
 
     def __init__(self) -> None:
         self._peak = 0

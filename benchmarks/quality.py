@@ -1,10 +1,10 @@
-"""Do the classic nets reach what they are known to reach? Each is trained for real, on two CPU cores.
+"""Do the classic models reach their published accuracy? Each is trained in full, on two CPU cores.
 
     python -m benchmarks.quality DATA [--only lenet5-mnist ...] [--home FOLDER]
 
-DATA holds mnist-png.zip and cifar10-images.zip, folders of images a class with train/ and test/ above them.
-The test set chooses nothing: the kept epoch is the best on images held out from the training set. The runs
-stay in the home (default: the one of the settings) and can be looked at there; their ids are printed.
+DATA holds mnist-png.zip and cifar10-images.zip, with a folder per class, train/ and test/ above them. The
+kept epoch is the best on a validation set held out from the training set; the test set is used once at the
+end. The runs stay in the home (default: the one of the settings); their ids are printed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ARCHIVES = {"mnist": "mnist-png.zip", "cifar10": "cifar10-images.zip"}
 
 @dataclass(frozen=True)
 class Aim:
-    """A training, and the test accuracy that it should reach."""
+    """A config, and the test accuracy that it should reach."""
 
     accuracy: float
     settings: dict[str, Any]

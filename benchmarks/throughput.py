@@ -2,11 +2,11 @@
 
     python -m benchmarks.throughput [--rounds 5] [--nets lenet5 resnet_cifar conv6]
 
-For each net, in turn, as often as there are rounds:
+For each model, in every round:
 - script: a process of its own, `model.fit` on float32 arrays in memory, nothing else;
 - run: through queue, worker, training process, tracking store and live progress, on the same images;
 - augmented: the same run with flip and pad-and-crop.
-Images a second are those of the training steps, without the first epoch, which compiles. A ratio is the
+Images per second are those of the training steps, without the first epoch, which compiles. A ratio is the
 median of the rounds' own ratios, for a machine's speed drifts; where others use the machine at times, the
 best epoch of all rounds says more. `first step` is the time from the script's start, or from the submission
 of the run, to its first step. What tracking, progress and checkpoints take beside the steps is measured by
@@ -70,7 +70,7 @@ print("RESULT", json.dumps({"rate": rate, "best": best, "first_step": Watch.firs
 
 @dataclass(frozen=True)
 class Case:
-    """A net on images of a size. options: the net's own."""
+    """A model on images of a size. options: of the model."""
 
     net: str
     shape: tuple[int, int, int]
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def compare(case: Case, rounds: int, folder: Path) -> None:
-    """Measure one net, round by round, and print medians and ratios."""
+    """Measure one model, round by round, and print medians and ratios."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (case.images, *case.shape), dtype=np.uint8)
     labels = generator.integers(0, 10, case.images)
@@ -143,7 +143,7 @@ def compare(case: Case, rounds: int, folder: Path) -> None:
 
 
 def script(case: Case, folder: Path) -> dict[str, float]:
-    """Train by the shortest script; returns rate, best and first_step."""
+    """Train with the shortest script; returns rate, best and first_step."""
     arguments = [case.net, str(case.batch), str(case.epochs), str(folder / f"{case.net}.npz")]
     command = [sys.executable, "-c", SCRIPT, *arguments, str(time.time()), json.dumps(case.options)]
     answer = subprocess.run(command, cwd=PROGRAM, capture_output=True, text=True, check=True)
