@@ -167,7 +167,7 @@ def sharing(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 
 def memory_limit(scale: Scale, rehearse: bool) -> Iterator[Row]:
-    """Train with too large a batch: the estimate predicts it, and the failure names a batch size that fits."""
+    """Train with too large a batch: the estimate predicts it, and the failure names one that fits."""
     if scale.memory_mib:
         os.environ["ARCHLAB_MEMORY"] = str(scale.memory_mib)
         settings_module.get_settings.cache_clear()

@@ -82,7 +82,10 @@ def main() -> None:
 
 
 def measure(way: Callable[[Path, Path], np.ndarray], archive: Path) -> tuple[float, float, float, float, str]:
-    """Return wall seconds, own and children's processor seconds, peak memory in MB, and a digest of the pixels."""
+    """Measure one way.
+
+    Returns wall seconds, own and children's processor seconds, peak memory in MB, and a digest of the pixels.
+    """
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ARCHLAB_HOME"] = folder
         watch = Watch()
