@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 
 from core.analysis import health
-from core.analysis.values import column, not_a_fraction, validation_accuracy
+from core.analysis.values import not_a_fraction, validation_accuracy
 from core.architectures import architectures
 from core.config import ExperimentConfig
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
+from core.tracking.tables import column
 
 # Settings in which repeats of one experiment may differ: they change its luck or its place, not its method.
 REPEATED = ("name", "seed", "data.fold", "training.device", "training.images_on_device")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from core.analysis.comparable import experiment_name
-from core.analysis.values import column, validation_accuracies
+from core.analysis.values import validation_accuracies
 from core.tracking import schema
+from core.tracking.tables import column
 
 PARENT, NUMBER = f"tags.{schema.PARENT}", f"tags.{schema.NUMBER}"
 SCORES = ("val_accuracy", "test_accuracy")  # the first of the weights that each run kept

@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.tracking import schema
 from core.tracking.run import Run
+from core.tracking.tables import column
 
 TOLERANCE = 1e-6  # accuracies are sums of float32
 
@@ -54,8 +55,3 @@ def percent(value: float | None) -> str:
 def is_final(metric: str, status: str) -> bool:
     """Whether the value of a metric counts: test metrics count only once a run has ended."""
     return status not in schema.ACTIVE or not metric.startswith("test_")
-
-
-def column(runs: pd.DataFrame, name: str, dtype: type = float) -> pd.Series:
-    """Return a column of `frames.runs`, empty values where no run has one."""
-    return runs.get(name, pd.Series(index=runs.index, dtype=dtype)).astype(dtype)

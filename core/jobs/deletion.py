@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,8 +13,10 @@ from core.config import ConfigError
 from core.datasets import importer
 from core.registry import UnknownName
 from core.tracking import deletion, frames, schema
+from core.tracking.run import Run, runs_of
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import RunStore
+from core.tracking.tables import column
 
 KEYS = (schema.EXTENDS, schema.NUMBER, schema.LOCKED, schema.PARENT, "model.weights", "data.name")
 
@@ -42,9 +44,9 @@ def delete(store: RunStore, run_ids: Sequence[str]) -> Deleted:
             stays extends it or starts from its weights.
     """
     store.settings.require_trainer("delete a run")
-    runs = frames.runs(store, KEYS).set_index("run_id", drop=False)
+    runs = {run.run_id: run for run in runs_of(frames.runs(store, KEYS))}
     chosen, groups = _expanded(store, run_ids, runs)
-    parents = _groups(store, {*groups, *runs.loc[chosen].get(f"tags.{schema.PARENT}", ())})
+    parents = _groups(store, {*groups, *(runs[run_id].parent for run_id in chosen)})
     for parent in parents:
         if schema.LOCKED in parent.tags:
             raise ConfigError(f"'{parent.name}' is locked: unlock it before deleting it or any of its runs.")
@@ -55,7 +57,7 @@ def delete(store: RunStore, run_ids: Sequence[str]) -> Deleted:
     for run_id in chosen:
         left += deletion.erase(store, run_id)
         shutil.rmtree(store.settings.jobs / run_id, ignore_errors=True)
-    stay = set(runs.drop(chosen).get(f"tags.{schema.PARENT}", ()))
+    stay = {run.parent for run_id, run in runs.items() if run_id not in chosen}
     for parent in parents:
         if parent.run_id not in stay:  # the group has no run any more
             left += deletion.erase(store, parent.run_id)
@@ -72,31 +74,30 @@ def _groups(store: RunStore, parents: Iterable[object]) -> list[RunState]:
     return [state for state in found if schema.GROUP in state.tags]
 
 
-def obstacle(store: RunStore, runs: pd.DataFrame, run_id: str, chosen: Sequence[str] = ()) -> str | None:
+def obstacle(store: RunStore, runs: Mapping[str, Run], run_id: str, chosen: Sequence[str] = ()) -> str | None:
     """Return why a run may not be deleted, in one sentence; None if it may.
 
     Args:
-        runs: All runs, indexed by id, with at least the columns of `KEYS`.
+        runs: All runs by id, with at least what `KEYS` names.
         chosen: Ids of the runs that are deleted with it.
     """
-    run = runs.loc[run_id]
-    if not isinstance(run.get(f"tags.{schema.NUMBER}"), str):
-        return f"'{run['name']}' was logged by another program, so it is not deleted here."
-    if run["status"] in schema.ACTIVE:
-        return f"'{run['name']}' is {run['status']}: cancel it before deleting it."
-    if isinstance(run.get(f"tags.{schema.LOCKED}"), str):
-        return f"'{run['name']}' is locked: unlock it before deleting it."
-    others = runs[~runs["run_id"].isin([*chosen, run_id])]
-    extended = others[others.get(f"tags.{schema.EXTENDS}", pd.Series(index=others.index)) == run_id]
-    weights = others.get("params.model.weights", pd.Series(index=others.index, dtype=object))
-    starting = others[weights.map(lambda value: starts_from(value, run_id)).astype(bool)]
+    run = runs[run_id]
+    if not run.is_ours:
+        return f"'{run.name}' was logged by another program, so it is not deleted here."
+    if run.active:
+        return f"'{run.name}' is {run.status}: cancel it before deleting it."
+    if run.locked:
+        return f"'{run.name}' is locked: unlock it before deleting it."
+    others = [other for other in runs.values() if other.run_id not in (*chosen, run_id)]
+    extended = [other for other in others if other.extends == run_id]
+    starting = [other for other in others if starts_from(other.params.get("model.weights"), run_id)]
     for needing, how in ((extended, "extends it"), (starting, "starts from its weights")):
-        if len(needing):
+        if needing:
             more = f" and {len(needing) - 1} more" if len(needing) > 1 else ""
-            return f"'{run['name']}' is needed: '{needing['name'].iloc[0]}'{more} {how}."
+            return f"'{run.name}' is needed: '{needing[0].name}'{more} {how}."
     names = store.models.registered_as(run_id)
     if names:
-        return f"'{run['name']}' is registered as {', '.join(names)}: delete that version first."
+        return f"'{run.name}' is registered as {', '.join(names)}: delete that version first."
     return None
 
 
@@ -124,8 +125,7 @@ def unlock(store: RunStore, run_ids: Sequence[str]) -> None:
 def users_of(store: RunStore, dataset: str) -> pd.DataFrame:
     """Return the runs that were launched on a dataset, newest first: run_id, name, status."""
     runs = frames.runs(store, ["data.name"])
-    names = runs.get("params.data.name", pd.Series(index=runs.index, dtype=object))
-    return runs[names == dataset]
+    return runs[column(runs, "params.data.name", object) == dataset]
 
 
 def delete_dataset(store: RunStore, name: str) -> pd.DataFrame:
@@ -154,11 +154,13 @@ def delete_dataset(store: RunStore, name: str) -> pd.DataFrame:
     return users
 
 
-def _expanded(store: RunStore, run_ids: Sequence[str], runs: pd.DataFrame) -> tuple[list[str], list[str]]:
+def _expanded(
+    store: RunStore, run_ids: Sequence[str], runs: Mapping[str, Run]
+) -> tuple[list[str], list[str]]:
     """Return the runs of some ids, with those of groups, each once; and the groups among the ids."""
     chosen, groups = [], []
     for run_id in dict.fromkeys(run_ids):
-        if run_id in runs.index:
+        if run_id in runs:
             chosen.append(run_id)
             continue
         state = store.state(run_id)  # raises UnknownRun
@@ -166,5 +168,5 @@ def _expanded(store: RunStore, run_ids: Sequence[str], runs: pd.DataFrame) -> tu
             raise ConfigError(f"The run '{state.name}' was deleted meanwhile.")
         groups.append(run_id)
         children = store.read.children(run_id)[run_id]
-        chosen += [child.run_id for child in children if child.run_id in runs.index]
+        chosen += [child.run_id for child in children if child.run_id in runs]
     return list(dict.fromkeys(chosen)), groups

@@ -9,28 +9,31 @@ import pandas as pd
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
-from core.tracking.tables import HISTORY_COLUMNS, RUN_COLUMNS
+from core.tracking.tables import HISTORY_COLUMNS, RUN_COLUMNS, column
 
 
 def runs(store: RunStore, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """Every run of the store that was not deleted, newest first; parents of groups are none.
+    """Read every run of the store that was not deleted, newest first, without the parents of groups.
 
-    Columns: run_id, name, status, started and ended (UTC), last_epoch (the step of the last `loss`), then
-    `params.*`, `metrics.*` (their last values, float) and `tags.*`. A value a run does not have is NaN.
+    Args:
+        keys: The parameters, metrics and tags that are wanted, which takes a fifth of the time where they are
+            few; a key that ends in a dot is a prefix. None: all.
 
-    keys: the parameters, metrics and tags that are wanted, which takes a fifth of the time where they are
-    few; one that ends with a dot stands for all that begin so. None: all there are.
+    Returns:
+        One row per run: run_id, name, status, started and ended (UTC), last_epoch (the step of the last
+        `loss`), then `params.*` (text), `metrics.*` (their last values, float) and `tags.*` (text). A value
+        that a run lacks is NaN. `core.tracking.run.runs_of` turns rows into `Run`s.
     """
     frame = store.read.runs(keys)
     if keys is not None:
-        frame = frame[[column for column in frame if _is_wanted(column, [*keys, schema.GROUP])]]
-    parents = frame.get(f"tags.{schema.GROUP}", pd.Series(index=frame.index, dtype=object)).notna()
+        frame = frame[[name for name in frame if _is_wanted(name, [*keys, schema.GROUP])]]
+    parents = column(frame, f"tags.{schema.GROUP}", object).notna()
     frame = frame[~parents].drop(columns=f"tags.{schema.GROUP}", errors="ignore")
     return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
 
 
 def run_ids(store: RunStore) -> list[str]:
-    """Ids of all runs and groups that were not deleted, in the order in which they were submitted."""
+    """Return the ids of all runs and groups that were not deleted, in the order of submission."""
     return store.read.run_ids()
 
 
@@ -40,9 +43,13 @@ def histories(
     metrics: Iterable[str] = schema.EPOCH_METRICS,
     after: int | None = None,
 ) -> pd.DataFrame:
-    """All logged values of some metrics of some runs: run_id, metric, step, value, time (UTC), in order.
+    """Read all logged values of some metrics of some runs.
 
-    after: only steps after this one.
+    Args:
+        after: Only steps after this one.
+
+    Returns:
+        Sorted rows of run_id, metric, step, value and time (UTC).
     """
     names = list(metrics)
     if not run_ids or not names:
@@ -52,9 +59,11 @@ def histories(
 
 
 def predictions(store: RunStore, run_id: str) -> pd.DataFrame:
-    """The test probabilities of a finished run.
+    """Read the test predictions of a finished run: index, label and a probability per class.
 
-    Raises FileNotFoundError when it has none, DamagedArtifact when they cannot be read.
+    Raises:
+        FileNotFoundError: When it has none.
+        DamagedArtifact: When they cannot be read.
     """
     path = store.artifact(run_id, schema.PREDICTIONS)
     try:

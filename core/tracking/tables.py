@@ -1,4 +1,4 @@
-"""The shape of the tables of runs and histories, which is the same whichever reader fills them."""
+"""Columns and types of the tables of runs and histories, the same for every reader."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ def table_of_runs(frame: pd.DataFrame, digests: Mapping[str, str]) -> pd.DataFra
             dataset there, not as a parameter.
     """
     if digests:
-        column = f"params.{schema.FINGERPRINT}"
-        logged = frame.get(column, pd.Series(index=frame.index, dtype=object))
-        frame = frame.assign(**{column: logged.where(logged.notna(), frame["run_id"].map(digests))})
-    for column in ("started", "ended"):
-        frame[column] = pd.to_datetime(frame[column].astype("Float64"), unit="ms", utc=True)
-    rest = sorted(column for column in frame.columns if column not in RUN_COLUMNS)
+        fingerprint = f"params.{schema.FINGERPRINT}"
+        logged = column(frame, fingerprint, object)
+        frame = frame.assign(**{fingerprint: logged.where(logged.notna(), frame["run_id"].map(digests))})
+    for name in ("started", "ended"):
+        frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="ms", utc=True)
+    rest = sorted(name for name in frame.columns if name not in RUN_COLUMNS)
     return frame[[*RUN_COLUMNS, *rest]]
+
+
+def column(runs: pd.DataFrame, name: str, dtype: type = float) -> pd.Series:
+    """Return a column of a table of runs; where no run has it, one without values."""
+    return runs.get(name, pd.Series(index=runs.index, dtype=dtype)).astype(dtype)
 
 
 def table_of_histories(frame: pd.DataFrame) -> pd.DataFrame:

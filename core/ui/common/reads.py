@@ -11,7 +11,6 @@ from core import datasets
 from core.analysis import comparable, expected
 from core.analysis.comparable import Basis, Comparison
 from core.analysis.epochs import from_zero, numbered_from_one
-from core.analysis.values import column
 from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored
 from core.figures import system_use
@@ -25,6 +24,7 @@ from core.tracking import frames, schema
 from core.tracking.run import Run, runs_of
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
+from core.tracking.tables import column
 from core.ui.common import words
 from core.ui.common.visitor import visitor
 

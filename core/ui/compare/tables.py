@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import health
-from core.analysis.values import column, fractions, is_final
+from core.analysis.values import fractions, is_final
 from core.tracking import schema
+from core.tracking.tables import column
 from core.ui.common import words
 
 # What a table of runs shows unless somebody chooses otherwise, in this order.
