@@ -16,8 +16,7 @@ from core.inference.client import describe_transfer
 from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
-from core.ui.common import words
-from core.ui.train.transfer import layer_table
+from core.ui.common import layer_table, words
 from tests.support.commands import run
 from tests.support.homes import Trained
 from tests.support.pages import opened
@@ -130,7 +129,7 @@ def test_the_command_line_counts_as_the_form_does(settings: Settings) -> None:
     facts = Description.from_dict(json.loads(answer.stdout))
     model = ModelConfig(name="resnet_cifar", options={"depth": 8}, head="gap", freeze="all")
     assert facts == describe_transfer(settings, model, (16, 16, 1), 4)
-    table = layer_table(facts)
+    table = layer_table.frame(facts)
     assert table[table["trainable"] > 0]["layer"].tolist() == ["head_predictions"]
     assert facts.trainable_parameters == 64 * 4 + 4
     refused = run("describe", "lenet5", "--set", "model.freeze=some")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,9 @@ from core.figures.block_diagram import compact
 from core.inference.descriptions import PROCESS_MEMORY
 from core.system.units import byte_size
 
-NUMBERS = ("parameters", "MACs", "activation bytes")
+NUMBERS = ("parameters", "MACs", "activation bytes", "trainable")
+COSTS = ("layer", "output", "parameters", "MACs", "type", "window", "activation bytes")
+TRANSFER = ("layer", "output", "parameters", "trainable", "frozen")
 
 
 def totals(description: Description) -> None:
@@ -43,9 +46,16 @@ def summary(description: Description) -> None:
     )
 
 
-def layers(description: Description, height: int = 420) -> None:
-    """One row a layer, in the order in which they compute."""
-    table = pd.DataFrame(
+def layers(description: Description, height: int = 420, columns: Sequence[str] = COSTS) -> None:
+    """Draw one row per layer, in the order of computation. columns: of `frame`."""
+    table = frame(description)[list(columns)]
+    numbers = {name: st.column_config.NumberColumn(format="localized") for name in NUMBERS if name in columns}
+    st.dataframe(table, hide_index=True, column_config=numbers, height=min(38 + 35 * len(table), height))
+
+
+def frame(description: Description) -> pd.DataFrame:
+    """Return one row per layer; `frozen` where it has parameters and none of them is trained."""
+    return pd.DataFrame(
         {
             "layer": [layer.name for layer in description.layers],
             "output": [times(layer.output_shape) for layer in description.layers],
@@ -54,10 +64,12 @@ def layers(description: Description, height: int = 420) -> None:
             "type": [layer.type for layer in description.layers],
             "window": [_window(layer) for layer in description.layers],
             "activation bytes": [layer.activation_bytes for layer in description.layers],
+            "trainable": [layer.trainable_parameters for layer in description.layers],
+            "frozen": [
+                bool(layer.parameters) and not layer.trainable_parameters for layer in description.layers
+            ],
         }
     )
-    numbers = {name: st.column_config.NumberColumn(format="localized") for name in NUMBERS}
-    st.dataframe(table, hide_index=True, column_config=numbers, height=min(38 + 35 * len(table), height))
 
 
 def _window(layer: LayerDescription) -> str:

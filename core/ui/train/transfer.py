@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core.architectures.description import Description
@@ -14,7 +13,7 @@ from core.experiment.pretrained import RUN, SUFFIXES
 from core.inference import client
 from core.inference.client import Caller
 from core.system.settings import Settings, get_settings
-from core.ui.common import reads, words
+from core.ui.common import layer_table, reads, words
 from core.ui.common.fields import URL
 from core.ui.common.visitor import visitor
 from core.ui.common.words import run_labels
@@ -150,7 +149,7 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
             f"{config.model.name}: {description.trainable_parameters:,} of {description.total_parameters:,} "
             "parameters are trainable"
         )
-        st.dataframe(layer_table(description), hide_index=True, height=300)
+        layer_table.layers(description, height=300, columns=layer_table.TRANSFER)
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={ModelConfig: ModelConfig.model_dump_json})
@@ -158,18 +157,3 @@ def _described(
     settings: Settings, model: ModelConfig, shape: tuple[int, int, int], num_classes: int, _caller: Caller
 ) -> Description:
     return client.describe_transfer(settings, model, shape, num_classes, caller=_caller)
-
-
-def layer_table(description: Description) -> pd.DataFrame:
-    """One row a layer; `frozen` where it has parameters and none of them learns."""
-    return pd.DataFrame(
-        {
-            "layer": [layer.name for layer in description.layers],
-            "output": ["×".join(map(str, layer.output_shape)) for layer in description.layers],
-            "parameters": [layer.parameters for layer in description.layers],
-            "trainable": [layer.trainable_parameters for layer in description.layers],
-            "frozen": [
-                bool(layer.parameters) and not layer.trainable_parameters for layer in description.layers
-            ],
-        }
-    )
