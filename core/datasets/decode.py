@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from core.datasets import deep, value_range
 from core.datasets.strips import image_strips, strips
-from core.datasets.value_range import Measured, Rule
+from core.datasets.target import Target
+from core.datasets.value_range import Measured
 
 # Named, because Pillow would also hand some formats to other programs (PostScript to Ghostscript).
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 65_535  # pixels, as in a JPEG; resizing a longer side takes memory whatever the other one is
 MAX_FILE_BYTES = 256 * 1024**2
-POLICIES = ("stretch", "pad", "crop")
 GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
 EXIF_ORIENTATION = 0x0112
 UPRIGHT = {  # what undoes each orientation; 1 is upright
@@ -45,54 +45,6 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 class Unreadable(ValueError):
     """The bytes are not a usable image; the message is the reason, without the image's name."""
-
-
-class Target(NamedTuple):
-    """The size, channels and value range that every image is converted to.
-
-    Args:
-        height: in pixels.
-        width: in pixels.
-        channels: 1 (grey) or 3 (RGB).
-        policy: `stretch` to the size, `pad` (fit inside, with a black border) or `crop` (cover and cut).
-        values: which values of images deeper than 8 bits become black and white.
-    """
-
-    height: int
-    width: int
-    channels: int
-    policy: str = "stretch"
-    values: Rule = value_range.FULL
-
-    @classmethod
-    def of_run(cls, facts: Mapping[str, Any]) -> Target:
-        """What the images of a run became. facts: what it wrote down of its data (`schema.DATA`)."""
-        height, width, channels = facts["shape"]
-        rule = value_range.rule_from_json(facts.get("value_range"))
-        return cls(height, width, channels, facts["policy"], rule)
-
-    @property
-    def sentences(self) -> str:
-        """What is done to every image, for whoever gives images to a model elsewhere."""
-        size = f"{self.height}×{self.width}"
-        fitted = {
-            "stretch": f"stretched to {size}, whatever its proportions",
-            "pad": f"fitted into {size} with black around it",
-            "crop": f"enlarged or reduced to cover {size}, of which the middle is kept",
-        }[self.policy]
-        match self.values:
-            case (low, high):
-                values = f"{value_range.number(low)} to {value_range.number(high)}"
-                deep = f"values of {values} become 0 to 255, and those outside are clipped"
-            case value_range.IMAGE:
-                deep = "the range of its own values becomes 0 to 255: the training images have 8 bits"
-            case _:
-                deep = value_range.FULL_RANGE
-        return (
-            "Before that, an image is turned upright by its EXIF tag, laid on white where it is transparent, "
-            f"made {'grey' if self.channels == 1 else 'RGB'}, and {fitted} (height×width, bicubic). "
-            f"Of an image deeper than 8 bits, {deep}."
-        )
 
 
 class Decoded(NamedTuple):

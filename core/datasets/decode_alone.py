@@ -10,8 +10,9 @@ import json
 import sys
 from typing import Any
 
-from core.datasets.decode import Decoded, Target, Unreadable, decode_image
+from core.datasets.decode import Decoded, Unreadable, decode_image
 from core.datasets.limits import limit_memory, limit_next_image, memory_used, write_no_file
+from core.datasets.target import Target
 from core.datasets.value_range import rule_from_json
 
 KEPT = 512 << 20  # bytes of memory, beyond which the process ends

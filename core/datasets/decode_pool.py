@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from core.datasets.decode import Target
 from core.datasets.reader import Where
+from core.datasets.target import Target
 from core.datasets.value_range import Measured
 from core.system.settings import PROGRAM
 

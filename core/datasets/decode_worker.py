@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.decode import TOO_LARGE, Target, Unreadable, decode_image, measure_image
+from core.datasets.decode import TOO_LARGE, Unreadable, decode_image, measure_image
 from core.datasets.digests import pixel_digest
 from core.datasets.images_file import HEADER_BYTES
 from core.datasets.limits import limit_memory, limit_next_image
 from core.datasets.reader import Reader, where_from_json
+from core.datasets.target import Target
 from core.datasets.value_range import rule_from_json
 
 MEMORY = 4 << 30  # bytes that a worker may take

@@ -136,23 +136,13 @@ def _import(
     problems = listing.problems + [Problem(listing.items[f.row].name, f.reason) for f in failures]
     items = [listing.items[result.row] for result in results]
     classes = _classes(listing, items, problems, request)
+    notes = listing.notes + choice.notes + values + image_notes(results, classes, listing, request)
     position = {label: i for i, label in enumerate(classes)}
     labels = np.array([position[request.label(item)] for item in items], dtype=np.int64)
-    # An image without a group is a group of its own.
-    groups = np.array([item.group or f"(image {row})" for row, item in enumerate(items)], dtype=object)
-    grouped = any(item.group for item in items)
-    subsets = np.array([SUBSETS.index(item.place.subset or "train") for item in items], dtype=np.int8)
-    notes = listing.notes + choice.notes + values + image_notes(results, classes, listing, request)
+    groups = _groups(items)
     digests = np.array([result.digest for result in results], dtype=object)
-    if not (subsets == TEST).any():
-        fraction = request.test_fraction or DEFAULT_TEST_FRACTION
-        pool = np.flatnonzero(subsets == TRAIN)
-        pairs = near_pairs_in(folder, digests) if request.keep_together == "near" else None
-        held_out, told = hold_out_test(
-            labels, groups if grouped else None, digests, pool, fraction, request.seed, pairs
-        )
-        subsets[held_out] = TEST
-        notes += told
+    subsets, more_notes = _subsets(items, labels, groups, digests, request, folder)
+    notes += more_notes
     if not (subsets == TRAIN).any():
         raise ImportRefused(f"{listing.title} has no readable image to train on.")
     write_index(
@@ -160,7 +150,7 @@ def _import(
         labels=labels,
         subsets=subsets,
         source_names=[item.name for item in items],
-        groups=groups.tolist() if grouped else None,
+        groups=None if groups is None else groups.tolist(),
         sizes=np.array([(result.height, result.width) for result in results], dtype=np.int32),
         digests=digests.tolist(),
     )
@@ -174,7 +164,7 @@ def _import(
         source=f"imported from {listing.title}",
         problems=first_problems(problems),
         notes=notes,
-        grouped=grouped,
+        grouped=groups is not None,
         value_range=target.values,
         options={
             "policy": request.policy,
@@ -184,6 +174,36 @@ def _import(
         },
     )
     return write_manifest(folder, info)
+
+
+def _groups(items: list[Item]) -> np.ndarray | None:
+    """Return the name of each image's group: `(N,)`.
+
+    An image without one is a group of its own. None: no groups.
+    """
+    if not any(item.group for item in items):
+        return None
+    return np.array([item.group or f"(image {row})" for row, item in enumerate(items)], dtype=object)
+
+
+def _subsets(
+    items: list[Item],
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    digests: np.ndarray,
+    request: Request,
+    folder: Path,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the set of each image, int8 `(N,)`, and notes; holds out a test set if the source has none."""
+    subsets = np.array([SUBSETS.index(item.place.subset or "train") for item in items], dtype=np.int8)
+    if (subsets == TEST).any():
+        return subsets, ()
+    fraction = request.test_fraction or DEFAULT_TEST_FRACTION
+    pool = np.flatnonzero(subsets == TRAIN)
+    pairs = near_pairs_in(folder, digests) if request.keep_together == "near" else None
+    held_out, notes = hold_out_test(labels, groups, digests, pool, fraction, request.seed, pairs)
+    subsets[held_out] = TEST
+    return subsets, notes
 
 
 def _classes(

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.decode import Decoded, Target, Unreadable
+from core.datasets.decode import Decoded, Unreadable
 from core.datasets.decode_pool import why_it_ended
+from core.datasets.target import Target
 from core.system.settings import PROGRAM
 
 PROGRAM_NAME = "core.datasets.decode_alone"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from core.config import KEEP_TOGETHER
 from core.config.text import shortened
-from core.datasets.decode import POLICIES
 from core.datasets.listing import Item, Listing, class_name, class_order, some
 from core.datasets.records import Problem
+from core.datasets.target import POLICIES
 from core.datasets.value_range import check_range
 
 MAX_SIDE = 1024

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.datasets.decode import Target, Unreadable, decode_image
+from core.datasets.decode import Unreadable, decode_image
 from core.datasets.decode_pool import Failure, Result
 from core.datasets.decode_worker import DEEP, GREY
 from core.datasets.listing import Listing
 from core.datasets.reader import Reader
+from core.datasets.target import Target
 from core.datasets.value_range import IMAGE, Rule
 
 DEFAULT_SIDE = 96

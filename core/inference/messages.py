@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from core.architectures import Shape
 from core.architectures.description import Description
 from core.config import ModelConfig
-from core.datasets.decode import Target
+from core.datasets.target import Target
 from core.system.records import from_json_values, to_json_values
 
 Answer = TypeVar("Answer")

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset, split_report
-from core.datasets.decode import Target
+from core.datasets.target import Target
 from core.experiment import lineage
 from core.experiment.views import averaged
 from core.system.settings import Settings

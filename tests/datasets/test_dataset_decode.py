@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.datasets.decode import MAX_PIXELS, Target, Unreadable, decode_image
+from core.datasets.decode import MAX_PIXELS, Unreadable, decode_image
+from core.datasets.target import Target
 from core.datasets.value_range import IMAGE
 
 

@@ -12,10 +12,11 @@ from PIL import Image
 
 from core import datasets
 from core.datasets import store, strips
-from core.datasets.decode import Target, Unreadable, decode_image, measure_image
+from core.datasets.decode import Unreadable, decode_image, measure_image
 from core.datasets.deep import Samples
 from core.datasets.importer import ImportRefused, import_images
 from core.datasets.request import parse_range
+from core.datasets.target import Target
 from core.datasets.value_range import FULL, IMAGE, INNER, check_range, measure
 from tests.support.deep_files import png, ppm, tiff
 

@@ -14,8 +14,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from core.datasets.decode import MAX_PIXELS, MAX_SIDE, Target, Unreadable, decode_image
+from core.datasets.decode import MAX_PIXELS, MAX_SIDE, Unreadable, decode_image
 from core.datasets.limited import Decoders, Gone
+from core.datasets.target import Target
 from core.datasets.value_range import Rule
 from core.system.settings import PROGRAM
 from tests.support.waiting import wait_for

@@ -20,7 +20,7 @@ from core.architectures import architectures, build_model, inference_model
 from core.architectures import layers as own_layers
 from core.architectures.classifier_output import ModelError
 from core.architectures.model_check import check_model
-from core.datasets.decode import Target
+from core.datasets.target import Target
 from core.datasets.value_range import FULL, IMAGE
 from core.system import settings as settings_module
 from core.system.settings import Settings
