@@ -19,9 +19,27 @@ def test_the_steepest_place_is_found() -> None:
     assert 1e-3 / 2 < found < 1e-3 * 3
 
 
+def test_the_suggestion_is_the_middle_of_the_ten_steps_over_which_the_loss_falls_fastest() -> None:
+    """The running mean nears a constant slope from below, so the last ten steps are the steepest."""
+    losses = np.append(np.full(100, 2.0), np.linspace(2, 1, 100))
+    assert suggestion(RATES, losses) == RATES[-1 - 5]
+    assert suggestion(np.append(0, RATES), np.append(9.0, losses)) == RATES[-1 - 5]  # 0 has no logarithm
+
+
+def test_the_slope_is_by_powers_of_ten_not_by_steps() -> None:
+    """The same fall at every step: steepest where the rates are dense."""
+    dense, sparse = np.logspace(-5, -4, 50), np.logspace(-4, 0, 50)[1:]
+    rates = np.append(dense, sparse)
+    found = suggestion(rates, np.linspace(2, 1, len(rates)))
+    assert found is not None
+    assert found <= dense[-1]
+
+
 def test_a_loss_that_only_rises_suggests_nothing() -> None:
     assert suggestion(RATES, 1 + RATES) is None
-    assert suggestion(RATES[:5], np.ones(5)) is None
+    assert suggestion(RATES, np.zeros(200)) is None
+    for few in (5, 10):
+        assert suggestion(RATES[:few], np.linspace(2, 1, few)) is None
 
 
 def test_what_ran_away_is_left_out() -> None:
