@@ -7,6 +7,7 @@ some of them, and less is known of those.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,17 @@ COLUMNS = (
     "metrics.test_macro_f1",
     "metrics.test_predicted_classes",
 )
+
+
+def set_metrics(counts: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Facts about the validation and test images, by their names in the schema. counts: images per class."""
+    found = {}
+    for subset in ("validation", "test"):
+        if total := sum(counts[subset]):
+            found[f"{subset}_images"] = float(total)
+            found[f"{subset}_classes"] = float(sum(count > 0 for count in counts[subset]))
+            found[f"{subset}_majority"] = max(counts[subset]) / total
+    return found
 
 
 @dataclass(frozen=True)

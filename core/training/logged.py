@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from core.analysis.health import set_metrics
 from core.analysis.scores import scores
 from core.config import DataConfig
 from core.datasets import ImageDataset, choices
@@ -85,17 +86,6 @@ def log_data(store: RunStore, run_id: str, config: DataConfig, data: Data) -> No
     store.log_json(run_id, facts, schema.DATA)
     sizes = {subset: int(sum(numbers)) for subset, numbers in counts.items()}
     store.log_dataset(run_id, info.name, info.fingerprint, info.source, sizes)
-
-
-def set_metrics(counts: Mapping[str, Sequence[int]]) -> dict[str, float]:
-    """Facts about the validation and test images, by their names in the schema. counts: images per class."""
-    found = {}
-    for subset in ("validation", "test"):
-        if total := sum(counts[subset]):
-            found[f"{subset}_images"] = float(total)
-            found[f"{subset}_classes"] = float(sum(count > 0 for count in counts[subset]))
-            found[f"{subset}_majority"] = max(counts[subset]) / total
-    return found
 
 
 def log_environment(store: RunStore, run_id: str) -> None:

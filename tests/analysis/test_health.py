@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.analysis.health import CHANCE, CONSTANT, EXPLODED, LEAK, TOO_FEW, UNUSABLE, of_predictions, troubles
+from core.analysis.health import (
+    CHANCE,
+    CONSTANT,
+    EXPLODED,
+    LEAK,
+    TOO_FEW,
+    UNUSABLE,
+    of_predictions,
+    set_metrics,
+    troubles,
+)
 from core.analysis.scores import scores
 from core.tracking import schema
-from core.training.logged import set_metrics
 from tests.support.runs import as_run
 
 LABELS = np.repeat(np.arange(10), 36)  # the test set of the digits: 360 images, about as many of each class
