@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -31,15 +32,28 @@ from core.tracking.store import RunStore, get_store
 from tests.support.dashboards import CHROMIUM, FLAGS
 from tests.support.waiting import wait_for
 
+ALL_MARKED = re.compile(r"^pytestmark = \[?pytest\.mark\.(\w+)", re.M)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import files of which `-m "not A and not B"` takes no test: most of them import TensorFlow."""
+    if collection_path.suffix != ".py" or not re.fullmatch(r"not \w+( and not \w+)*", config.option.markexpr):
+        return None
+    marked = ALL_MARKED.search(collection_path.read_text(encoding="utf-8"))
+    excluded = config.option.markexpr.removeprefix("not ").split(" and not ")
+    return True if marked and marked[1] in excluded else None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a trained run as `engine`, and what needs Chromium as `browser`."""
+    """Mark what needs a trained run as `engine`, Chromium as `browser`, a model that is built as `slow`."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "trained" in fixtures:
             item.add_marker(pytest.mark.engine)
         if "browser" in fixtures:
             item.add_marker(pytest.mark.browser)
+        if "described" in fixtures:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module", autouse=True)

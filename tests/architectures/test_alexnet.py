@@ -6,6 +6,8 @@ import pytest
 
 from core.architectures.layers import LocalResponseNormalization
 
+pytestmark = pytest.mark.slow
+
 
 def rows(description):
     return {layer.name: layer for layer in description.layers}

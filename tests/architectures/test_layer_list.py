@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import pytest
 
 from core.architectures import checked_choice
@@ -12,6 +11,9 @@ from core.architectures.declarative import EXAMPLE
 from core.architectures.describe import describe
 from core.architectures.layer_list import LAYERS, output_shape, parameter_count, read_layers
 from core.config import ConfigError, ExperimentConfig, from_yaml
+
+if TYPE_CHECKING:
+    import keras
 
 CATS_DOGS = """\
 - conv: {filters: 32, activation: relu}
@@ -103,6 +105,7 @@ def settings_of(model: keras.Model) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL_CNNS)
 def test_the_small_cnns_can_be_written_as_lists(name: str) -> None:
     """The same layers with the same settings: initialisers, penalties, paddings and all."""
@@ -186,6 +189,7 @@ def test_aliases_cannot_make_a_short_text_long() -> None:
         read_layers(bomb)
 
 
+@pytest.mark.slow
 def test_what_is_checked_without_keras_is_what_keras_builds() -> None:
     """Strides, both paddings and both pools at a size that none of them divides."""
     text = """\

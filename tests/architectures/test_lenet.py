@@ -9,6 +9,8 @@ from core.architectures.layers import EuclideanRBF, PartiallyConnectedConv2D, Sc
 from core.architectures.layers.euclidean_rbf import DIGITS, target_codes
 from core.architectures.lenet import C3_CONNECTIONS
 
+pytestmark = pytest.mark.slow
+
 
 def rows(description):
     return {layer.name: layer for layer in description.layers}

@@ -4,6 +4,8 @@ import pytest
 
 from core.architectures import build_model
 
+pytestmark = pytest.mark.slow
+
 # conv3 by layer: 96 → 94 → 47 → 45 → 22 → 20 → 10 pixels, so the hidden layer reads 10·10·128 values:
 # 896 + 18,496 + 73,856 (convolutions) + 819,264 (hidden) + 130 (predictions) = 912,642
 TOTALS = {"conv3": 912_642, "conv4": 793_922, "conv6": 811_490, "conv9": 775_874}

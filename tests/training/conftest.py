@@ -1,4 +1,4 @@
-"""Trainings in the process of the tests, which has imported Keras already."""
+"""Trainings in the process of the tests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from core.config import ExperimentConfig
 from core.launching.launch import chosen
 from core.tracking import schema
 from core.tracking.store import get_store
-from core.training.train import train_and_evaluate
 
 
 @pytest.fixture
 def train() -> Callable[[ExperimentConfig], str]:
     """`train(config)`: a finished run of this process; returns its id. What it prints is in no log."""
+
+    from core.training.train import train_and_evaluate  # imports TensorFlow
 
     def finish(config: ExperimentConfig) -> str:
         store = get_store()
