@@ -8,21 +8,18 @@ READY := .venv/ready$(if $(GPU),-gpu,)
 # The program is many short processes: what one of them compiles, the others find compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast coverage test-faults test-cluster test-gpu-rehearsal fuzz check format screenshots clean
+.PHONY: run test test-fast mutants test-faults test-cluster test-gpu-rehearsal fuzz check format screenshots clean
 
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
 
+# all tests, and which lines and branches of core they run in their own processes: pyproject.toml has the floor
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report term:skip-covered
 
-# for the edit loop: no process of the program, no browser, no training
+# for the edit loop: no process of the program, no browser, no model that is built
 test-fast: .venv/ready-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not engine and not browser and not slow"
-
-# which lines and branches of core the tests run, what their processes run not counted
-coverage: .venv/ready-dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report term:skip-covered
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
@@ -33,6 +30,12 @@ check: .venv/ready-dev
 format: .venv/ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# small changes to core.analysis and core.tracking that no test notices (docs/testing.md); takes hours, so name some:
+# make mutants OF='core.analysis.scores*'
+mutants: .venv/ready-mutants
+	$(BIN)/python -m mutmut run $(OF) || true
+	$(BIN)/python -m mutmut results
 
 # each accident twenty times, where `make test` has one
 test-faults: .venv/ready-dev
@@ -54,7 +57,7 @@ screenshots: .venv/ready-dev
 	$(BIN)/python docs/take_screenshots.py
 
 clean:
-	rm -rf .venv .venv-ray .venv-jax
+	rm -rf .venv .venv-ray .venv-jax mutants
 
 $(READY): requirements.txt constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
@@ -63,6 +66,10 @@ $(READY): requirements.txt constraints.txt
 
 .venv/ready-dev: $(READY) requirements-dev.txt requirements-postgres.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+.venv/ready-mutants: .venv/ready-dev requirements-mutants.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-mutants.txt -c constraints.txt
 	@touch $@
 
 .venv-ray/ready: requirements-ray.txt
