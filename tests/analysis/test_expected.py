@@ -104,15 +104,15 @@ def test_some_wait_for_a_device_of_their_choice_or_for_several() -> None:
 
 
 def test_nobody_passes_a_run_that_waits_for_one_device_unless_it_allows_it() -> None:
-    only_first = Wish(1.0, fits=lambda device: device == "0")
-    assert timetable([(5.0, ["0"])], [only_first, Wish(1.0)], ["0", "1"]) == [
+    only_first = ResourceRequest(1.0, fits=lambda device: device == "0")
+    assert timetable([(5.0, ["0"])], [only_first, ResourceRequest(1.0)], ["0", "1"]) == [
         Expected(5.0, 6.0),
         Expected(5.0, 6.0),
     ]
 
 
 def test_a_run_on_a_device_that_has_no_slot_any_more_takes_none() -> None:
-    assert timetable([(5.0, ["7"])], [Wish(1.0)], ["0"]) == [Expected(0.0, 1.0)]
+    assert timetable([(5.0, ["7"])], [ResourceRequest(1.0)], ["0"]) == [Expected(0.0, 1.0)]
 
 
 def test_nobody_passes_a_run_that_waits_for_several_devices() -> None:
