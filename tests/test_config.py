@@ -49,7 +49,7 @@ def test_config_is_frozen() -> None:
         ("data: {validation_fraction: 0.6}", "data.validation_fraction must be at most 0.5. Received: 0.6."),
         (
             "schedule: {name: magic}",
-            "schedule.name must be 'constant', 'step', 'piecewise', ",
+            "schedule.name must be 'constant', 'cosine', 'exponential', ",
         ),
         ("model: {name: ../../etc}", "model.name must be letters, digits and the signs _ . + -."),
         ("optimiser: {name: adam}", "Unknown setting 'optimiser'."),

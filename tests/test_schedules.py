@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from core.components.schedules import schedules
 from core.config import ConfigError, ExperimentConfig
 from core.schedules import Length, curve, learning_rate, length
 
@@ -56,6 +57,10 @@ CASES = {
     ),
     "range_test": (config("range_test"), lambda step: 0.5 * 10 ** (-6 * (1 - step / 99))),
 }
+
+
+def test_every_schedule_has_its_formula_here() -> None:
+    assert {settings.schedule.name for settings, _ in CASES.values()} == set(schedules.names())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -115,7 +120,7 @@ def test_the_curve_begins_and_ends_with_the_run() -> None:
             {"boundaries": "3", "factors": "1, 2"},
             "schedule.factors must be as many as schedule.boundaries",
         ),
-        ({}, "schedule.boundaries must name at least one place with schedule.name piecewise."),
+        ({}, "schedule.boundaries must not be empty with schedule.name piecewise."),
         ({"boundaries": "1", "factor": 0}, "schedule.factor must be greater than 0. Received: 0."),
     ],
 )

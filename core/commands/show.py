@@ -10,12 +10,20 @@ import click
 from core.commands.group import as_json, cli, print_json, print_rows
 from core.system.settings import get_settings
 
+COMPONENTS = ("losses", "optimizers", "preprocessings", "schedules")
+
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["architectures", "datasets", "groups", "recipes", "runs"]))
+@click.argument(
+    "what",
+    type=click.Choice(["architectures", "datasets", "groups", "recipes", "runs", *COMPONENTS]),
+)
 @as_json
 def list_(what: str, as_json: bool) -> None:
-    """List architectures, datasets, groups, recipes or runs."""
+    """List architectures, datasets, groups, recipes or runs, or what a config can choose from."""
+    if what in COMPONENTS:
+        print_rows(_components(what), as_json)
+        return
     rows = {
         "architectures": _architectures,
         "datasets": _datasets,
@@ -24,6 +32,13 @@ def list_(what: str, as_json: bool) -> None:
         "runs": lambda: [_summary(run, as_json) for run in _runs()],
     }[what]()
     print_rows(rows, as_json)
+
+
+def _components(kind: str) -> list[dict[str, str]]:
+    """What a config can choose, with the settings of each, their defaults and allowed values."""
+    from core.components import table
+
+    return table.rows(table.KINDS[kind])
 
 
 def _architectures() -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from core.config import yaml_text
 from core.config.learning import OptimizerConfig, RegularizationConfig, ScheduleConfig, TrainingConfig
-from core.config.parts import AugmentationConfig, DataConfig, ModelConfig, Part, Scalar
+from core.config.part import ComponentPart, Part
+from core.config.parts import AugmentationConfig, DataConfig, ModelConfig, Scalar
 from core.config.text import MAX_RECEIVED, Dumper, as_number, sentence, shortened
 
 
@@ -56,12 +57,20 @@ class ExperimentConfig(Part):
         """The run's name: the person's own, or net and dataset."""
         return self.name or f"{self.model.name} on {self.data.name}"
 
+    @property
+    def component_parts(self) -> tuple[ComponentPart, ...]:
+        """The parts that choose an entry of `core.components`."""
+        return self.data, self.optimizer, self.schedule, self.training
+
     def to_yaml(self) -> str:
         return yaml.dump(self.model_dump(), Dumper=Dumper, sort_keys=False, allow_unicode=True)
 
     def flat(self) -> dict[str, Scalar]:
-        """Every setting by its dotted name, with the momentum that is used where none is written down."""
-        return _flatten(self.model_dump(), "") | {"optimizer.momentum": self.optimizer.used_momentum}
+        """Every setting by its dotted name, with the value that is used where none is written down."""
+        found = _flatten(self.model_dump(), "")
+        for part in self.component_parts:
+            found |= {f"{part.part}.{name}": value for name, value in part.resolved.items()}
+        return found
 
     def with_values(self, changes: Mapping[str, Any]) -> ExperimentConfig:
         """A copy with dotted settings changed. Raises ConfigError as `from_mapping` does."""

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from core.config.text import as_text, is_layers, shortened
+from core.components.preprocessing import DEFAULT as DEFAULT_PREPROCESSING
+from core.components.preprocessing import preprocessings
+from core.config.part import ComponentPart, Part, with_components
+from core.config.text import as_text, is_layers
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.+-]+$")]
 Scalar = bool | int | float | str
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MAX_TEXT = 6000  # characters; MLflow keeps no longer parameter
 
 Head = Literal["own", "flatten_dense", "gap", "gap_dense"]
 Freeze = Literal["none", "all", "all_but_batchnorm", "first_n", "last_n", "names"]
 Imbalance = Literal["as_is", "class_weights", "balanced", "at_most"]
 KeepTogether = Literal["identical", "near"]
-Preprocessing = Literal["scale", "standardize", "mean", "mean_image", "caffe", "tf", "torch"]
 Fill = Literal["nearest", "black"]
 TestTime = Literal["none", "flip", "ten_crops"]
 
@@ -35,30 +32,18 @@ HEADS: tuple[Head, ...] = get_args(Head)
 FREEZES: tuple[Freeze, ...] = get_args(Freeze)
 IMBALANCE: tuple[Imbalance, ...] = get_args(Imbalance)
 KEEP_TOGETHER: tuple[KeepTogether, ...] = get_args(KeepTogether)
-PREPROCESSING: tuple[Preprocessing, ...] = get_args(Preprocessing)
-DEFAULT_PREPROCESSING: Preprocessing = "scale"  # where neither a person nor the weights choose
 FILLS: tuple[Fill, ...] = get_args(Fill)
 TEST_TIME: tuple[TestTime, ...] = get_args(TestTime)
 
 
-class Part(BaseModel):
-    """Frozen, and closed: a setting nobody knows is an error, not a silent default."""
+@with_components
+class DataConfig(ComponentPart):
+    """Which images, and which set of them chooses the best epoch."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _text_is_printable(cls, value: Any, info: ValidationInfo) -> Any:
-        for text in value.values() if isinstance(value, dict) else (value,):
-            if isinstance(text, str) and CONTROL_CHARACTERS.search(text):
-                raise ValueError(
-                    f"{info.field_name} must have no control characters. Received: {shortened(text)}."
-                )
-        return value
-
-
-class DataConfig(Part):
-    """Which images, and which part of them chooses the best epoch."""
+    registry = preprocessings
+    part = "data"
+    chooser = "preprocessing"
+    otherwise: ClassVar = {"auto": DEFAULT_PREPROCESSING}
 
     name: Word = "digits"
     validation_fraction: float = Field(0.1, ge=0, le=0.5)  # 0: nothing chooses, the last epoch is kept
@@ -70,7 +55,7 @@ class DataConfig(Part):
     imbalance: Imbalance = "as_is"
     at_most: int = Field(100, ge=1, le=1_000_000_000)  # training images a class, for imbalance at_most
     # 0-255 to what the model gets. auto: what the weights to start from expect, `scale` where they do not say
-    preprocessing: Literal["auto", Preprocessing] = "auto"
+    preprocessing: str = "auto"
 
     @model_validator(mode="after")
     def _fold_exists(self) -> DataConfig:

@@ -12,8 +12,6 @@ from core.datasets.records import DatasetInfo, ImageDataset, Shape
 from core.datasets.splits import Split, split
 from core.datasets.together import Rule
 
-COLOUR_ONLY = ("caffe", "torch")
-
 
 def choose(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) -> Split:
     """Return the split that a config asks for; its training rows are those of one epoch.
@@ -85,7 +83,7 @@ def check(config: ExperimentConfig, info: DatasetInfo) -> None:
             f"Received: {margin}."
         )
     # ImageNet's weights get grey images as three equal channels.
-    if config.data.preprocessing in COLOUR_ONLY and channels != 3 and config.model.weights != "imagenet":
+    if config.data.component.colour_only and channels != 3 and config.model.weights != "imagenet":
         raise ValueError(
             f"data.preprocessing '{config.data.preprocessing}' is made for images of 3 channels. "
             f"Received: {channels}."

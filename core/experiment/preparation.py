@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from core.architectures import Shape
+from core.components.preprocessing import Shape, Tensors
 from core.config import ExperimentConfig
-from core.experiment.preprocessing import Tensors, preprocessing
+from core.experiment.preprocessing import preprocessing_of
 
 
 def preparation(
@@ -21,7 +21,7 @@ def preparation(
     """
     height, width, channels = net_shape
     repeat = layers.Concatenate(name="grey_as_colour")
-    preprocess = preprocessing(config.data.preprocessing, (*image_shape[:2], channels), mean)
+    preprocess = preprocessing_of(config.data, (*image_shape[:2], channels), mean)
     resize = layers.Resizing(height, width, name="resize")
 
     def prepare(images: keras.KerasTensor) -> keras.KerasTensor:

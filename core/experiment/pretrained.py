@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.architectures.imagenet import KERAS_APPLICATIONS, NamedWeights, imagenet_weights
 from core.architectures.transfer import backbone_layers, backbone_of, named_layers
-from core.config import DEFAULT_PREPROCESSING, PREPROCESSING, ExperimentConfig, ModelConfig
+from core.components.preprocessing import preprocessings
+from core.config import DEFAULT_PREPROCESSING, ExperimentConfig, ModelConfig
 from core.datasets.keras_source import keras_home
 from core.lazy import LazyModule
 from core.system.settings import Settings, absolute
@@ -33,7 +34,6 @@ else:
 
 RUN = "run:"
 SUFFIXES = (".keras", ".weights.h5")
-PREPROCESSING_LAYERS = ("Rescaling", "Normalization", "Identity")  # each is named after it
 REACH_S = 10.0  # how long a launch waits for the server that has ImageNet's weights
 
 
@@ -70,7 +70,7 @@ def check_weights(config: ExperimentConfig, store: RunStore) -> str:
         if schema.NUMBER not in state.tags:
             raise WeightsError(f"'{state.name}' was logged by another program; it has no model to take from.")
         brought = logged(store, state.run_id)
-        if store.config(state.run_id).schedule.name == "range_test":
+        if store.config(state.run_id).schedule.component.tests_rates:
             raise WeightsError(f"'{state.name}' only tried learning rates; it has no model to take from.")
         return expected_preprocessing(config, brought)
     path = weights_file(model.weights, store.settings)
@@ -216,7 +216,7 @@ def preprocessing_layers(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         config = tree.get("config")
         name = config.get("name") if isinstance(config, dict) else None
-        if tree.get("class_name") in PREPROCESSING_LAYERS and name in PREPROCESSING:
+        if name in preprocessings and tree.get("class_name") == preprocessings.get(str(name)).layer:
             yield str(name)
         for branch in tree.values():
             yield from preprocessing_layers(branch)

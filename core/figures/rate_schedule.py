@@ -11,8 +11,6 @@ from core import schedules
 from core.config import ExperimentConfig
 from core.figures.style import finish
 
-BY_FACTORS = ("step", "piecewise", "exponential", "range_test")
-
 
 @dataclass(frozen=True)
 class RateCurve:
@@ -27,7 +25,7 @@ def collect(config: ExperimentConfig, images: int) -> RateCurve:
     """The curve of a run that trains on so many images an epoch."""
     run = schedules.length(config, images)
     steps, rates = schedules.curve(config, run)
-    return RateCurve(steps / run.steps_per_epoch, rates, config.schedule.name in BY_FACTORS)
+    return RateCurve(steps / run.steps_per_epoch, rates, config.schedule.component.multiplies)
 
 
 def draw(curve: RateCurve) -> go.Figure:

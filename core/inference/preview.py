@@ -60,7 +60,7 @@ def _model_input(config: ExperimentConfig, dataset: datasets.ImageDataset, reque
         rows = np.concatenate([rows, others])
     images = keras.ops.convert_to_tensor(dataset.images[rows].astype("float32"))
     images, *_ = augment(images, config.augmentation, seed, training=True)
-    mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(config.data.preprocessing) else None
+    mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(config.data) else None
     shape = choices.net_shape(config, dataset.info.shape)
     prepare = preparation(config, shape, model_input_shape(config.model, shape), mean)
     return keras.ops.convert_to_numpy(prepare(images[:count]))

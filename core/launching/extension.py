@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from core.config import ConfigError, ExperimentConfig
 from core.schedules import Length, rate_at
 
-OF_A_LENGTH = {"cosine": "cosine", "one_cycle": "one cycle"}  # schedules that end with the run, in words
-
 CHOOSE = (
     "Choose a constant learning rate or a stretched schedule: "
     "on the command line --learning-rate or --stretch, on the run's page under Train further."
@@ -43,12 +41,12 @@ class Extension:
     def needs_a_choice(self) -> bool:
         """Whether the schedule was made for another length than the run would have."""
         planned = self.config.training.epochs
-        return self.config.schedule.name in OF_A_LENGTH and self.done + self.epochs != planned
+        return self.config.schedule.component.ends_with_run and self.done + self.epochs != planned
 
     @property
     def happened(self) -> str:
         """What the schedule did until now, and what stretching it would do."""
-        name, planned = OF_A_LENGTH[self.config.schedule.name], self.config.training.epochs
+        name, planned = self.config.schedule.component.title, self.config.training.epochs
         return (
             f"The learning rate followed a {name} over {planned} epochs and was {self.last_rate:.3g} after "
             f"epoch {self.done}. Stretched over {self.done + self.epochs} epochs, it would continue at "
@@ -78,7 +76,7 @@ class Extension:
         staged = 0 < self.config.model.unfreeze_epoch < self.done
         rate = "model.unfreeze_learning_rate" if staged else "optimizer.learning_rate"
         constant = self.stretched.with_values({"schedule.name": "constant", rate: learning_rate})
-        before = OF_A_LENGTH.get(self.config.schedule.name, self.config.schedule.name.replace("_", " "))
+        before = self.config.schedule.component.title
         return constant, (
             f"Until epoch {self.done} the learning rate was that of the run which this one extends "
             f"({before}, {self.last_rate:.3g} at the end); from there it is constant at {learning_rate:.3g}."

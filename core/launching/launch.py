@@ -290,7 +290,7 @@ def extend(
         raise ConfigError(f"Only a finished run can be extended. '{state.name}' is {state.status}.")
     config = config_of(store, run_id)
     check(config)
-    if config.schedule.name == "range_test":
+    if config.schedule.component.tests_rates:
         raise ConfigError(f"A range test trains no model that could be extended. Received: '{state.name}'.")
     if config.training.steps:
         raise ConfigError(

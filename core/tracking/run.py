@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.components.schedules import tests_rates
 from core.tracking import schema
 from core.tracking.run_state import RunState, number_of
 
@@ -54,7 +55,7 @@ class Run(RunState):
     @property
     def is_range_test(self) -> bool:
         """Whether it only tried learning rates: it has no model to compare or to predict with."""
-        return self.params.get("schedule.name") == "range_test"
+        return tests_rates(self.params.get("schedule.name"))
 
     @property
     def keeps_last(self) -> bool:

@@ -107,7 +107,7 @@ def prepare_experiment(
     check_own_model(config.model.name, net, config.data.preprocessing)
     if (added := note(inference_model(net))) is not None:
         print(added)
-    mean = training_mean(dataset.images, split.train) if needs_mean(config.data.preprocessing) else None
+    mean = training_mean(dataset.images, split.train) if needs_mean(config.data) else None
     if config.model.weights == "none" and initializes:
         initialize(net, config, dataset.images, split.train, mean)
     cost = cost_of(net, config)
@@ -134,7 +134,7 @@ def prepare_experiment(
 def cost_of(net: keras.Model, config: ExperimentConfig) -> Cost:
     """Count what a network costs, and estimate the memory that training it takes on all its devices."""
     batch_size, devices = config.training.images_per_step, config.training.devices
-    facts = describe_model(inference_model(net), batch_size, config.optimizer.slots)
+    facts = describe_model(inference_model(net), batch_size, config.optimizer.state_per_weight)
     fixed = facts.memory.total - batch_size * facts.memory.per_image
     memory = Memory(fixed * devices, facts.memory.per_image, batch_size, devices)
     return Cost(facts.total_parameters, facts.trainable_parameters, facts.macs, memory)

@@ -148,7 +148,7 @@ def callbacks(
         logger,  # before the averages, whose measurement is no part of the speed of training
         *averages(config, batches),
         *reporters,
-        *([] if config.schedule.name == "range_test" else [StopOnNan()]),
+        *([] if config.schedule.component.tests_rates else [StopOnNan()]),
     ]
 
 
@@ -171,7 +171,7 @@ def compile_model(model: keras.Model, config: ExperimentConfig, run: Length, mac
         loss=make_loss(config.training, model.output_shape[-1]),
         metrics=[accuracy(model.output_shape[-1]), cross_entropy()],
         steps_per_execution=1
-        if config.schedule.name == "range_test" or config.training.devices > 1  # Keras cannot do both
+        if config.schedule.component.tests_rates or config.training.devices > 1  # Keras cannot do both
         else steps_per_execution(run.steps_per_epoch, macs_per_step, on_gpu()),
         jit_compile=compiles_with_xla(config.training),
     )

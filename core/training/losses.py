@@ -1,4 +1,4 @@
-"""What a training minimizes, and the cross-entropy that is logged beside it."""
+"""The loss of a config, and the cross-entropy that is logged beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from core.components import Values
+from core.components.losses import Loss, losses
 from core.config import TrainingConfig
 from core.tracking.schema import CROSS_ENTROPY
 
@@ -14,19 +16,23 @@ TINY = 1e-7  # probabilities are kept this far from 0 and 1, as Keras does
 
 
 class ClassLoss(keras.losses.Loss):
-    """Cross-entropy of whole-number labels with smoothed targets and focus, in nats an image.
+    """A loss of whole-number labels by its formula, with smoothed targets, in nats per image.
 
     Labels int `(N,)` or `(N, 1)`; probabilities `(N, k)` of a softmax, or `(N, 1)` of one sigmoid unit, the
-    probability of class 1. smoothing: the share of a target that is spread evenly over all classes
-    ("Rethinking the Inception Architecture", arXiv:1512.00567, section 7). gamma: the loss of a class of
-    probability p counts `(1 - p) ** gamma` times ("Focal Loss", arXiv:1708.02002, without its alpha, which
-    class weights are); 0 is cross-entropy.
+    probability of class 1.
+
+    Args:
+        smoothing: share of a target that is spread evenly over all classes ("Rethinking the Inception
+            Architecture", arXiv:1512.00567, section 7).
+        loss: has the formula.
+        values: the settings that the formula reads.
     """
 
-    def __init__(self, smoothing: float = 0.0, gamma: float = 0.0):
+    def __init__(self, smoothing: float = 0.0, loss: Loss | None = None, values: Values | None = None):
         super().__init__(name="class_loss")
         self.smoothing = smoothing
-        self.gamma = gamma
+        self.loss = loss or losses.get("cross_entropy")
+        self.values = values or {}
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         probabilities = ops.clip(y_pred, TINY, 1 - TINY)
@@ -36,16 +42,15 @@ class ClassLoss(keras.losses.Loss):
         labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         targets = ops.one_hot(labels, classes, dtype=probabilities.dtype)
         targets = targets * (1 - self.smoothing) + self.smoothing / classes
-        focus = (1 - probabilities) ** self.gamma if self.gamma else 1.0
-        return -ops.sum(targets * focus * ops.log(probabilities), axis=-1)
+        return self.loss.formula(self.values, targets, probabilities, ops)
 
 
 def make_loss(training: TrainingConfig, outputs: int) -> str | keras.losses.Loss:
-    """The loss of a config for a net of so many outputs; Keras' own where nothing special is asked for."""
-    gamma = training.focal_gamma if training.loss == "focal" else 0.0
-    if training.label_smoothing or gamma:
-        return ClassLoss(training.label_smoothing, gamma)
-    return "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+    """Return the loss of a config for a model's number of outputs; Keras' own where it has the same."""
+    loss = training.component
+    if loss.keras_names is None or training.label_smoothing:
+        return ClassLoss(training.label_smoothing, loss, training.values)
+    return loss.keras_names[outputs == 1]
 
 
 def accuracy(outputs: int) -> keras.metrics.Metric:

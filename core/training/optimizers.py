@@ -1,4 +1,4 @@
-"""Optimizers by their names in the config, with the learning rate that `core.schedules` gives."""
+"""The optimizer of a config, with the learning rate that `core.schedules` gives."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import keras
 from keras import ops, optimizers
 
 from core import schedules
-from core.config import ExperimentConfig, OptimizerConfig
-from core.schedules import Length
+from core.components.schedules import Length
+from core.config import ExperimentConfig
 
 
 class Scheduled(optimizers.schedules.LearningRateSchedule):
@@ -29,27 +29,17 @@ class Scheduled(optimizers.schedules.LearningRateSchedule):
 
 
 def make_optimizer(config: ExperimentConfig, run: Length) -> optimizers.Optimizer:
-    """The optimizer of a run; its learning rate follows the run's schedule, step by step."""
-    part: OptimizerConfig = config.optimizer
-    settings: dict[str, Any] = {
+    """Build the optimizer of a run, whose learning rate follows the schedule step by step."""
+    part = config.optimizer
+    common: dict[str, Any] = {
         "learning_rate": Scheduled(config, run),
-        "weight_decay": part.weight_decay if part.name == "adamw" else part.weight_decay or None,
+        "weight_decay": part.weight_decay or None,
         "global_clipnorm": part.clip_norm or None,
         "clipvalue": part.clip_value or None,
     }
     if part.ema:
-        settings |= {"use_ema": True, "ema_momentum": part.ema}
-    if part.name == "sgd":
-        return optimizers.SGD(momentum=part.used_momentum, nesterov=part.nesterov, **settings)
-    if part.name == "rmsprop":
-        return optimizers.RMSprop(momentum=part.used_momentum, **settings)
-    plain = {
-        "adam": optimizers.Adam,
-        "adamw": optimizers.AdamW,
-        "adagrad": optimizers.Adagrad,
-        "lion": optimizers.Lion,
-    }
-    return plain[part.name](**settings)
+        common |= {"use_ema": True, "ema_momentum": part.ema}
+    return part.component.build(part.values, **common)
 
 
 def lower_rate(model: keras.Model, factor: float) -> None:

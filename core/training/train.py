@@ -130,7 +130,7 @@ class Run:
         writer.tags(loss_tags(logger.logged, patiently(lambda: store.state(self.run_id)).tags))
         with system_metrics(store, self.run_id, writer):
             reporters: list[keras.callbacks.Callback] = [progress]
-            tests_rates = experiment.config.schedule.name == "range_test"
+            tests_rates = experiment.config.schedule.component.tests_rates
             if tests_rates:
                 steps = patiently(lambda: store.read.last_step(self.run_id, "range_loss"))
                 reporters.append(RangeTest(writer, task.training, steps))
@@ -187,7 +187,8 @@ def print_split(data: Data, config: ExperimentConfig) -> None:
 
 def require_disk(settings: Settings, net: keras.Model, config: ExperimentConfig) -> None:
     """Raise OSError when there is no room for what a training writes, rather than lose it half-way."""
-    copies = 2 * (2 + config.optimizer.slots) + 1  # a checkpoint beside the one before it, and the model
+    checkpoint = 2 + config.optimizer.state_per_weight  # with the best weights so far
+    copies = 2 * checkpoint + 1  # beside the one before it, and the model
     needed, free = 4 * net.count_params() * copies + SPARE, shutil.disk_usage(settings.home).free
     if free < needed:
         raise OSError(

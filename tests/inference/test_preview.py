@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.components.preprocessing.caffe import MEAN as CAFFE_MEAN
 from core.config import ExperimentConfig
 from core.datasets import load
-from core.experiment.preprocessing import CAFFE_MEAN, preprocessing
+from core.experiment.preprocessing import preprocessing
 from core.inference.client import InferenceError, preview
 from core.system.settings import Settings
 from tests.support.homes import Trained

@@ -11,8 +11,8 @@ import pytest
 
 from core.architectures import build_model
 from core.architectures.layers import AuxiliaryModel
+from core.components.optimizers import optimizers
 from core.config import ExperimentConfig
-from core.config.learning import OPTIMIZERS
 from core.schedules import Length, length, stages
 from core.tracking import frames
 from core.tracking.store import RunStore
@@ -153,7 +153,7 @@ def test_a_training_step_is_traced_once(units: int, steps_at_once: int) -> None:
     assert traced.times == 1
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", optimizers.names())
 def test_every_optimizer_moves_weights_at_its_defaults(name: str) -> None:
     weight = keras.Variable(np.ones(2, "float32"))
     config = ExperimentConfig().with_values({"optimizer.name": name})

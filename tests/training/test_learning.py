@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core.architectures import build_model, inference_model
+from core.components.losses import losses
 from core.config import ConfigError, DataConfig, ExperimentConfig, RegularizationConfig, TrainingConfig
 from core.datasets import choices, load
 from core.datasets.splits import Split
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
 LABELS = np.array([0, 1])
+FOCAL = losses.get("focal")
 
 
 def value(loss: keras.losses.Loss, labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -46,15 +48,18 @@ def test_smoothing_moves_its_share_to_all_classes() -> None:
 def test_focus_counts_less_what_is_sure() -> None:
     right = PROBABILITIES[[0, 1], LABELS]
     expected = (-((1 - right) ** 2) * np.log(right)).mean()
-    assert value(ClassLoss(gamma=2), LABELS, PROBABILITIES) == pytest.approx(expected, rel=1e-5)
+    assert value(ClassLoss(0, FOCAL, {"focal_gamma": 2}), LABELS, PROBABILITIES) == pytest.approx(
+        expected, rel=1e-5
+    )
     assert value(ClassLoss(), LABELS, PROBABILITIES) == pytest.approx(-np.log(right).mean(), rel=1e-5)
 
 
 def test_one_sigmoid_unit_is_two_classes() -> None:
     sigmoid = np.array([[0.8], [0.4]], "float32")
     labels = np.array([[1], [0]])
-    both = value(ClassLoss(0.2, 2), labels, np.concatenate([1 - sigmoid, sigmoid], axis=1))
-    assert value(ClassLoss(0.2, 2), labels, sigmoid) == pytest.approx(both)
+    focal = ClassLoss(0.2, FOCAL, {"focal_gamma": 2})
+    both = value(focal, labels, np.concatenate([1 - sigmoid, sigmoid], axis=1))
+    assert value(focal, labels, sigmoid) == pytest.approx(both)
     theirs = float(keras.losses.BinaryCrossentropy(label_smoothing=0.2)(labels, sigmoid))
     assert value(ClassLoss(0.2), labels, sigmoid) == pytest.approx(theirs, rel=1e-5)
 

@@ -14,7 +14,8 @@ from keras.applications import imagenet_utils
 
 from core.architectures import build_model
 from core.architectures.layers import AuxiliaryModel
-from core.config import PREPROCESSING, ExperimentConfig
+from core.components.preprocessing import preprocessings
+from core.config import ExperimentConfig
 from core.experiment.augmentation import MixingModel
 from core.experiment.preprocessing import preprocessing, training_mean
 from core.experiment.views import averaged
@@ -70,7 +71,7 @@ def test_pretrained_nets_get_what_keras_gives_them(mode: str) -> None:
     np.testing.assert_allclose(prepared(mode), expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", PREPROCESSING)
+@pytest.mark.parametrize("name", preprocessings.names())
 def test_the_kept_net_crops_and_preprocesses_the_pixels_itself(name: str) -> None:
     net, model, kept = net_and_kept(**{"data.preprocessing": name, "augmentation.random_crop": 16})
     given = preprocessing(name, (16, 16, 3), MEAN)(keras.ops.convert_to_tensor(PIXELS[:, 2:18, 2:18]))

@@ -15,8 +15,8 @@ import yaml
 from keras.src.legacy.saving import legacy_h5_format
 
 from core.architectures.transfer import assemble, backbone_layers
+from core.components.preprocessing import preprocessings
 from core.config import (
-    PREPROCESSING,
     ConfigError,
     ExperimentConfig,
     ModelConfig,
@@ -92,7 +92,7 @@ def test_a_file_fills_the_backbone_and_leaves_the_head_fresh(
     assert "head_predictions" not in names
 
 
-@pytest.mark.parametrize("name", PREPROCESSING)
+@pytest.mark.parametrize("name", preprocessings.names())
 def test_a_saved_net_tells_its_preprocessing(name: str, settings: Settings, store: RunStore) -> None:
     settings.weights.mkdir(parents=True)
     shape = (16, 16, 3)
@@ -181,7 +181,7 @@ def test_preprocessing_that_the_weights_do_not_expect_is_refused(saved: dict, st
     assert check_weights(ExperimentConfig(model=model), store) == "tf"
 
 
-@pytest.mark.parametrize("written", PREPROCESSING)
+@pytest.mark.parametrize("written", preprocessings.names())
 def test_a_preprocessing_that_is_written_down_is_never_overruled(store: RunStore, written: str) -> None:
     """From YAML, `--set` and for every run of a group; `scale`, once the default, as any other."""
     text = f"data: {{preprocessing: {written}}}\nmodel: {{name: vgg16, weights: imagenet, resize: 32}}"

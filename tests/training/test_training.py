@@ -11,6 +11,7 @@ import pytest
 
 from core.architectures import build_model
 from core.architectures.classifier_output import class_probabilities
+from core.components.optimizers import optimizers
 from core.config import AugmentationConfig, ExperimentConfig
 from core.config.experiment import from_yaml
 from core.datasets import choices, curate
@@ -182,7 +183,7 @@ def test_auxiliary_heads_train_and_are_not_kept() -> None:
     assert kept.count_params() < net.count_params()
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop", "adagrad", "lion"])
+@pytest.mark.parametrize("name", optimizers.names())
 def test_every_optimizer_of_the_config_exists(name: str) -> None:
     config = ExperimentConfig().with_values(
         {"optimizer.name": name, "optimizer.learning_rate": 0.02, "optimizer.weight_decay": 0.1}

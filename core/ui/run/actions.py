@@ -8,9 +8,9 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
+from core.components.schedules import schedules
 from core.jobs import deletion
 from core.jobs.groups import group_of
-from core.launching.extension import OF_A_LENGTH
 from core.launching.launch import cancel, extend, extension, launch, launch_groups, resume
 from core.tracking import schema
 from core.tracking.run import Run
@@ -66,7 +66,8 @@ def rate_choice(store: RunStore, run: Run, epochs: int) -> tuple[float | None, b
     Returns:
         A constant rate, or None; and whether the schedule is stretched instead.
     """
-    if run.params.get("schedule.name") not in OF_A_LENGTH:
+    schedule = run.params.get("schedule.name", "")
+    if schedule not in schedules or not schedules.get(schedule).ends_with_run:
         return None, False
     run_id = run.run_id
     with suppress(FileNotFoundError, ValueError):  # then the launch says what is missing

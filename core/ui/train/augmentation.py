@@ -6,10 +6,12 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
+from core.components.preprocessing import preprocessings
 from core.config import FILLS, AugmentationConfig, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.ui.common import words
 from core.ui.train.augmentation_preview import preview
+from core.ui.train.component_fields import component_fields
 
 URL: Final = "query-params"
 
@@ -18,16 +20,11 @@ TEST_TIME_WORDS = {
     "flip": "it and its mirror",
     "ten_crops": "ten crops",
 }
-PREPROCESSING_WORDS = {
-    "auto": "automatic",
-    "scale": "scale to 0–1",
-    "standardize": "standardise each image",
-    "mean": "subtract the training mean of each channel",
-    "mean_image": "subtract the training set's mean image",
-    "caffe": "as Caffe's models expect it (VGG, ResNet)",
-    "tf": "-1 to 1 (Inception, Xception, MobileNet)",
-    "torch": "as PyTorch's models expect it (DenseNet)",
-}
+
+
+def preprocessing_words() -> dict[str, str]:
+    """The choices of `data.preprocessing` in the words that the form and its address show."""
+    return {"auto": "automatic", **{entry.name: entry.label for entry in preprocessings}}
 
 
 class Slider(NamedTuple):
@@ -80,10 +77,11 @@ def augmentation_form(
 @st.fragment
 def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any]]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    first, second, third = st.columns([2, 1, 1])
+    columns = st.columns([2, 1, 1])
+    first, second, third = columns
+    labels = preprocessing_words()
     settings["data.preprocessing"] = first.selectbox(
-        "Preprocessing", PREPROCESSING_WORDS, format_func=PREPROCESSING_WORDS.__getitem__,
-        key="preprocessing", bind=URL,
+        "Preprocessing", labels, format_func=labels.__getitem__, key="preprocessing", bind=URL,
         help="How pixels of 0–255 are transformed; part of the model. Automatic: what the weights to start "
         "from expect, scaled to 0–1 without. Any other choice must be the one that the weights expect.",
     )  # fmt: skip
@@ -97,6 +95,8 @@ def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any
         "Test-time views", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
         bind=URL, help="Test-time augmentation: probabilities are averaged. Ten crops need a random crop.",
     )  # fmt: skip
+    if (chosen := settings["data.preprocessing"]) in preprocessings:
+        settings |= component_fields(columns, "data", preprocessings.get(chosen))
     with st.container(horizontal=True, gap="medium"):
         for name, label in (
             ("horizontal_flip", "Flip left and right"),

@@ -82,8 +82,8 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
 def estimate(description: Description, config: ExperimentConfig) -> Memory:
     """The memory of a training from a net's description, at the config's batch size and optimizer."""
     found = description.memory
-    others = found.optimizer // max(1, found.gradients)  # slots that the description counted
-    slots = (config.optimizer.slots - others) * found.gradients
-    fixed = found.total - found.batch_size * found.per_image + slots
+    others = found.optimizer // max(1, found.gradients)  # per weight, as the description counted
+    state = (config.optimizer.state_per_weight - others) * found.gradients
+    fixed = found.total - found.batch_size * found.per_image + state
     part = config.training
     return Memory(fixed * part.devices, found.per_image, part.images_per_step, part.devices)

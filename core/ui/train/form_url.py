@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from core.config import ExperimentConfig
-from core.config.learning import default_momentum
 from core.experiment.pretrained import RUN
 from core.ui.common.words import run_labels
-from core.ui.train.augmentation import PREPROCESSING_WORDS, TEST_TIME_WORDS
+from core.ui.train.augmentation import TEST_TIME_WORDS, preprocessing_words
+from core.ui.train.component_fields import setting_key
 from core.ui.train.data_choices import IMBALANCE_WORDS, KEEP_TOGETHER_WORDS
 
 # Settings that stand in the URL by another word than the last one of their path.
@@ -19,7 +19,6 @@ NAMES = {
     "schedule.name": "schedule",
     "schedule.warmup_epochs": "warmup",
 }
-MOMENTUM = {"sgd": "momentum", "rmsprop": "rmsprop_momentum"}  # by optimizer: their defaults differ
 ALWAYS = ("data.name", "model.name", "model.freeze_names")  # the form begins with others than the config
 
 
@@ -27,7 +26,7 @@ ALWAYS = ("data.name", "model.name", "model.freeze_names")  # the form begins wi
 SHOWN = {
     "data.imbalance": IMBALANCE_WORDS,
     "data.keep_together": KEEP_TOGETHER_WORDS,
-    "data.preprocessing": PREPROCESSING_WORDS,
+    "data.preprocessing": preprocessing_words(),
     "augmentation.test_time": TEST_TIME_WORDS,
 }
 
@@ -37,9 +36,12 @@ def query(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[st
 
     runs: as `reads.runs()` gives them; a run to start from is chosen by its name among them.
     """
-    default = ExperimentConfig().flat()
-    default["optimizer.momentum"] = default_momentum(config.optimizer.name)
-    names = NAMES | {"optimizer.momentum": MOMENTUM.get(config.optimizer.name, "momentum")}
+    default, names = ExperimentConfig().flat(), dict(NAMES)
+    for part in config.component_parts:
+        for setting in part.component.settings:
+            path = f"{part.part}.{setting.name}"
+            default[path] = part.component.default(setting)
+            names[path] = setting_key(part.component, setting)
     found: dict[str, str] = {}
     for path, value in config.flat().items():
         if path == "model.weights":

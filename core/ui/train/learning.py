@@ -6,16 +6,18 @@ from typing import Any
 
 import streamlit as st
 
-from core.config.learning import Optimizer, default_momentum
+from core.components.losses import losses
+from core.components.optimizers import optimizers
+from core.components.schedules import schedules
 from core.jobs.slots import choices
 from core.system.settings import get_settings
 from core.ui.common.fields import URL, field
-from core.ui.train.form_url import MOMENTUM
+from core.ui.train.component_fields import choices_help, component_fields
 
-Settings = dict[str, Any]
+Values = dict[str, Any]  # by dotted name
 
 
-def learning_settings() -> Settings:
+def learning_settings() -> Values:
     """Draw everything of optimizer, schedule, regularization and training; returns it by dotted names."""
     settings = common()
     with st.expander("Learning rate over the run", icon=":material/timeline:"):
@@ -29,11 +31,13 @@ def learning_settings() -> Settings:
     return settings
 
 
-def common() -> Settings:
+def common() -> Values:
     first, second, third = st.columns(3)
     fourth, fifth, sixth = st.columns(3)  # a row of its own: on a phone columns follow one another
     return {
-        "optimizer.name": field(first, "optimizer.name", "Optimizer", key="optimizer"),
+        "optimizer.name": field(
+            first, "optimizer.name", "Optimizer", choices_help(optimizers), key="optimizer"
+        ),
         "optimizer.learning_rate": field(second, "optimizer.learning_rate", "Learning rate"),
         "training.batch_size": field(third, "training.batch_size", "Batch size"),
         "training.epochs": field(fourth, "training.epochs", "Epochs"),
@@ -45,10 +49,11 @@ def common() -> Settings:
     }  # fmt: skip
 
 
-def schedule() -> Settings:
-    """The kind of schedule, and those of its settings that it reads."""
-    first, second, third = st.columns(3)
-    kind = field(first, "schedule.name", "Schedule", SCHEDULE_HELP, key="schedule")
+def schedule() -> Values:
+    """Draw the kind of schedule and the settings that it reads."""
+    columns = st.columns(3)
+    first, second, third = columns
+    kind = field(first, "schedule.name", "Schedule", choices_help(schedules), key="schedule")
     settings = {
         "schedule.name": kind,
         "schedule.warmup_epochs": field(
@@ -60,57 +65,22 @@ def schedule() -> Settings:
             "Epochs without a better validation loss before the rate is lowered. 0: never.",
         ),
     }  # fmt: skip
-    shown = [*OF_SCHEDULE.get(kind, ())]
+    read = component_fields(columns, "schedule", schedules.get(kind))
     if settings["schedule.plateau_patience"]:
-        shown.append(("plateau_factor", "Plateau factor", "The rate is multiplied by it."))
-    for position, (name, label, help_text) in enumerate(shown):
-        column = (first, second, third)[position % 3]
-        settings[f"schedule.{name}"] = field(column, f"schedule.{name}", label, help_text)
-    return settings
+        read["schedule.plateau_factor"] = field(
+            columns[len(read) % 3],
+            "schedule.plateau_factor",
+            "Plateau factor",
+            "The rate is multiplied by it.",
+        )
+    return settings | read
 
 
-SCHEDULE_HELP = (
-    "Step, exponential: times a factor at a fixed interval of epochs. Inverse time: rate / (1 + decay · "
-    "step). Range test: rises from a millionth to the rate, to see where the loss falls fastest."
-)
-EVERY = ("every_epochs", "Interval, epochs", None)
-FACTOR = ("factor", "Factor", "The rate is multiplied by it.")
-OF_SCHEDULE: dict[str, tuple[tuple[str, str, str | None], ...]] = {
-    "step": (EVERY, FACTOR),
-    "exponential": (EVERY, FACTOR),
-    "piecewise": (
-        ("boundaries", "Boundaries", "Where the rate changes, with commas: 80, 120, 160."),
-        ("boundaries_in", "Unit of the boundaries", None),
-        (
-            "factors",
-            "Factors",
-            "Multipliers of the first rate, one for each boundary. Empty: the factor, once more at each.",
-        ),
-        FACTOR,
-    ),
-    "inverse_time": (("decay", "Decay", None),),
-    "cosine": (
-        ("final", "Final share", "The share of the rate at the end of each cycle."),
-        ("restarts", "Restarts", "How often the cosine begins again."),
-        ("restart_growth", "Growth of cycles", "Length of each cycle as a multiple of the one before."),
-    ),
-    "one_cycle": (("rise", "Rise", "The share of the run in which the rate rises."),),
-}
-
-
-def regularization(optimizer: Optimizer) -> Settings:
-    first, second, third = st.columns(3)
-    settings: Settings = {}
-    if optimizer in ("sgd", "rmsprop"):
-        settings["optimizer.momentum"] = field(
-            first,
-            "optimizer.momentum",
-            "Momentum",
-            key=MOMENTUM[optimizer],
-            default=default_momentum(optimizer),
-        )  # a key of its own for each: what was shown for one is no choice for the other
-    if optimizer == "sgd":
-        settings["optimizer.nesterov"] = field(second, "optimizer.nesterov", "Nesterov momentum")
+def regularization(optimizer: str) -> Values:
+    """Draw what an optimizer reads, and what every optimizer does with gradients and weights."""
+    columns = st.columns(3)
+    first, second, third = columns
+    settings = component_fields(columns, "optimizer", optimizers.get(optimizer))
     rows = (
         (first, "optimizer.weight_decay", "Weight decay", "Decoupled from the gradient, as in AdamW."),
         (second, "optimizer.clip_norm", "Clip gradient norm", "Of all gradients together. 0: no limit."),
@@ -129,13 +99,11 @@ def regularization(optimizer: Optimizer) -> Settings:
     return settings | {path: field(column, path, label, text) for column, path, label, text in rows}
 
 
-def stopping() -> Settings:
-    first, second, third = st.columns(3)
-    settings: Settings = {
-        "training.loss": field(
-            first, "training.loss", "Loss",
-            "Categorical after a softmax, binary after one sigmoid unit, as the model ends.",
-        ),
+def stopping() -> Values:
+    columns = st.columns(3)
+    first, second, third = columns
+    settings: Values = {
+        "training.loss": field(first, "training.loss", "Loss", choices_help(losses)),
         "training.label_smoothing": field(
             second, "training.label_smoothing", "Label smoothing", "The share spread over all classes."
         ),
@@ -149,15 +117,13 @@ def stopping() -> Settings:
             second, "training.early_stopping_watches", "Early stopping watches"
         ),
     }  # fmt: skip
-    if settings["training.loss"] == "focal":
-        settings["training.focal_gamma"] = field(third, "training.focal_gamma", "Focal gamma")
-    return settings
+    return settings | component_fields(columns, "training", losses.get(settings["training.loss"]), begin=2)
 
 
 DEVICE_HELP = "A GPU by its number. Auto: the first that is free, a GPU where there is one."
 
 
-def computing() -> Settings:
+def computing() -> Values:
     first, second, third = st.columns(3)
     rows: tuple[tuple[Any, str, str, str | None], ...] = (
         (first, "training.precision", "Precision", "Of activations; auto: what the device is fastest in."),
