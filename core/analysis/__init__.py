@@ -1,1 +1,1 @@
-"""Pure functions on the frames that runs left behind."""
+"""Statistics on what runs logged: pure functions on frames and `Run`s."""

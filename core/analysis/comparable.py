@@ -26,7 +26,7 @@ from core.tracking import schema
 from core.tracking.run import Run, runs_of
 from core.tracking.tables import column
 
-# Settings in which repeats of one experiment may differ: they change its luck or its place, not its method.
+# Settings in which repeats of one experiment may differ.
 REPEATED = ("name", "seed", "data.fold", "training.device", "training.images_on_device")
 SPLIT_SETTINGS = ("data.validation_fraction", "data.split_seed", "data.folds", "data.fold")
 OPTIONS = "model.options."
@@ -48,9 +48,11 @@ DEFAULTS = {name: str(value) for name, value in ExperimentConfig().flat().items(
 class Basis:
     """The images that a score was measured on. Scores are ranked only within one basis.
 
-    fingerprint: of the dataset's version; empty when it was not logged. splits: the fingerprints of the
-    validation and test images of all runs that a score is the mean of, several for folds; of runs that did
-    not log it that of their whole split, or its settings. how: the split in words.
+    Attributes:
+        fingerprint: Of the dataset's version; empty when it was not logged.
+        splits: The fingerprints of the validation and test images of all runs that a score is the mean of,
+            several for folds; of runs that did not log it that of their whole split, or its settings.
+        how: The split in words.
     """
 
     dataset: str
@@ -63,10 +65,15 @@ class Basis:
 class Competitor:
     """One run, or all finished repeats of one experiment.
 
-    run_ids: newest first. validation, test: mean accuracies from 0 to 1; NaN without a test set. The `_std`
-    are sample standard deviations, NaN for one run. learned_nothing: how many of `run_ids` predict one class
-    only or are at chance level; they count in the means. Repeats that do not: unfinished failed or were
-    cancelled, unranked finished but are excluded for another reason, waiting have still to end.
+    Attributes:
+        run_ids: Newest first.
+        validation: Mean accuracy from 0 to 1, as is `test`, which is NaN without a test set. The `_std` are
+            sample standard deviations, NaN for one run.
+        learned_nothing: How many of `run_ids` predict one class only or are at chance level. They count in
+            the means; the repeats below do not.
+        unfinished: How many repeats failed or were cancelled.
+        unranked: How many finished and are excluded for another reason.
+        waiting: How many have still to end.
     """
 
     name: str
@@ -84,7 +91,12 @@ class Competitor:
 
 @dataclass(frozen=True)
 class Comparison:
-    """competitors: the newest first. excluded: finished runs that do not compete, and why."""
+    """Who competes with whom.
+
+    Attributes:
+        competitors: The newest first.
+        excluded: Why finished runs do not compete, by id.
+    """
 
     competitors: tuple[Competitor, ...]
     excluded: Mapping[str, str]
@@ -270,16 +282,17 @@ def default_of(setting: str, runs: pd.DataFrame) -> str | pd.Series:
 
 
 def default_options(model: str) -> dict[str, str]:
-    """The options of a registered architecture by their dotted setting; none for an unknown one."""
+    """Return the default options of an architecture by dotted setting; none for an unknown one."""
     if model not in architectures.names():
         return {}
     return {f"{OPTIONS}{option.name}": str(option.default) for option in architectures.get(model).options}
 
 
 def differences(runs: pd.DataFrame) -> list[str]:
-    """Why some runs cannot be ranked against each other, in sentences; none when they can.
+    """Say why runs cannot be ranked against each other, in sentences; none when they can.
 
-    runs: rows of `frames.runs` that somebody looks at together, whatever their state.
+    Args:
+        runs: Rows of `frames.runs` that are shown together, in any state.
     """
     given = _deciding(runs)
     rows = [run for run in given if run.status == schema.FINISHED or not _images_unknown(run)]
@@ -365,12 +378,12 @@ def _mean(splits: Sequence[str], scores: Iterable[float | None]) -> tuple[float,
 
 
 def experiment_name(run_name: str) -> str:
-    """The name of an experiment, from that of one of its repeats."""
+    """Return the name of an experiment, given that of one of its repeats."""
     return PER_REPEAT.sub("", run_name)
 
 
 def repeat_name(run_name: str) -> str:
-    """Which repeat of its experiment a run is, by its name: `fold 1 of 5 · seed 0`; empty for none."""
+    """Return which repeat of its experiment a run is, by its name: `fold 1 of 5 · seed 0`; empty for none."""
     found = PER_REPEAT.search(run_name)
     return found.group().removeprefix(" · ") if found else ""
 

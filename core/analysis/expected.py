@@ -34,7 +34,7 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Expected:
-    """Seconds from now until a run starts and ends; None: nobody can say."""
+    """Seconds from now until a run starts and ends; None where it is not known."""
 
     starts: float | None
     ends: float | None
@@ -147,10 +147,14 @@ def remaining(run: Run, speeds: SpeedModel, now: float) -> float | None:
 
 @dataclass(frozen=True)
 class ResourceRequest:
-    """What a run that waits takes.
+    """What a queued run needs.
 
-    seconds: None: nobody knows. devices: how many. fits: which may serve. passable: whether others start
-    before it where it has to wait. passes: whether it starts before others that have to.
+    Attributes:
+        seconds: From its start to its end; None where it is not known.
+        devices: How many.
+        fits: Whether a device may be one of them.
+        passable: Whether later runs may start before it while its devices are busy.
+        passes: Whether it may start before earlier runs whose devices are busy.
     """
 
     seconds: float | None
@@ -165,16 +169,18 @@ def timetable(
     waiting: Sequence[ResourceRequest],
     slots: Sequence[str],
 ) -> list[Expected]:
-    """When those that wait start and end, in their order.
+    """Forecast when queued runs start and end, in their order.
 
-    running: what is left of those that run, None where that is unknown, and the devices they have. slots: the
-    devices there are, one entry for each training at once. What comes after something unknown on the same
-    devices is unknown too.
+    What follows a run of unknown length on the same devices is unknown too.
+
+    Args:
+        running: The seconds that each running run still takes, None where unknown, and its devices.
+        slots: The devices, one entry for each run that may train at once.
     """
     free = [(0.0, device) for device in slots]
     for left, devices in running:
         for device in devices:
-            with suppress(ValueError):  # a slot that is no more
+            with suppress(ValueError):  # a slot that was removed
                 free.remove((0.0, device))
                 free.append((math.inf if left is None else left, device))
     found, nobody_before = [], 0.0

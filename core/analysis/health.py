@@ -1,7 +1,7 @@
-"""What is wrong with a run that finished: it learned nothing, diverged, or its scores cannot be trusted.
+"""Detects what is wrong with a run: it learned nothing, diverged, or its scores cannot be trusted.
 
-Everything is told by metrics that the run logged, so it is known in every table; runs of older versions lack
-some of them, and less is known of those.
+Decided by logged metrics alone, so that every table can show it; runs of older versions lack some of them,
+and less is known of those.
 """
 
 from __future__ import annotations
@@ -87,9 +87,11 @@ def of_all(runs: pd.DataFrame) -> list[list[Trouble]]:
 
 
 def of_predictions(probabilities: np.ndarray, labels: np.ndarray) -> list[Trouble]:
-    """What test predictions tell of a run that logged none of the metrics for it.
+    """Detect by test predictions whether a run that logged no metrics for it learned nothing.
 
-    probabilities: float `(n, k)`; labels: int `(n,)`.
+    Args:
+        probabilities: float `(n, k)`.
+        labels: int `(n,)`.
     """
     if not len(labels):
         return []
@@ -167,18 +169,20 @@ def _by_luck(share: float, images: float) -> float:
     return share + Z * math.sqrt(share * (1 - share) / images)
 
 
-def _no_better(part: str, accuracy: float, majority: float, images: float, skilled: bool = False) -> Trouble:
+def _no_better(
+    subset: str, accuracy: float, majority: float, images: float, skilled: bool = False
+) -> Trouble:
     """An accuracy that luck explains: many images show that nothing was learned, few show nothing."""
     if _by_luck(majority, images) - majority > RESOLVED and (skilled or accuracy > majority):
         return Trouble(
             TOO_FEW,
-            f"{images:,.0f} {part} image{'' if images == 1 else 's'} cannot tell its {part} accuracy, "
+            f"{images:,.0f} {subset} image{'' if images == 1 else 's'} cannot tell its {subset} accuracy, "
             f"{accuracy:.1%}, from chance: always answering the most frequent class gives {majority:.1%}.",
         )
     return Trouble(
         CHANCE,
-        f"Its {part} accuracy, {accuracy:.1%}, is no better than chance: always answering the most frequent "
-        f"class gives {majority:.1%}.",
+        f"Its {subset} accuracy, {accuracy:.1%}, is no better than chance: always answering the most "
+        f"frequent class gives {majority:.1%}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a net got wrong, from the probabilities it gave (`evaluation/predictions.parquet`)."""
+"""The mistakes of a model, from its test predictions (`evaluation/predictions.parquet`)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pandas as pd
 
 
 def probabilities(predictions: pd.DataFrame) -> np.ndarray:
-    """The columns `p0` to `pk` of a run's predictions: float `(n, num_classes)`."""
+    """Return the columns `p0` to `pk` of a run's predictions: float `(n, num_classes)`."""
     count = sum(column.startswith("p") and column[1:].isdigit() for column in predictions.columns)
     return predictions[[f"p{index}" for index in range(count)]].to_numpy()
 
 
 def confusion_matrix(predictions: pd.DataFrame) -> np.ndarray:
-    """Counts of images, int64 `(num_classes, num_classes)`: rows are true classes, columns predicted."""
+    """Count images, int64 `(num_classes, num_classes)`: rows are true classes, columns predicted."""
     given = probabilities(predictions)
     classes = given.shape[1]
     cells = predictions["label"].to_numpy() * classes + given.argmax(axis=1)
@@ -21,10 +21,11 @@ def confusion_matrix(predictions: pd.DataFrame) -> np.ndarray:
 
 
 def worst_mistakes(predictions: pd.DataFrame, count: int = 24) -> pd.DataFrame:
-    """The images on which the net was most sure of a wrong class, the surest first.
+    """Return the most confident wrong predictions, the most confident first.
 
-    Columns: index, label, source_name, predicted, confidence (probability of the predicted class) and
-    probability_of_label.
+    Returns:
+        Rows of index, label, source_name, predicted, confidence (probability of the predicted class) and
+        probability_of_label.
     """
     given = probabilities(predictions)
     labels = predictions["label"].to_numpy()

@@ -10,7 +10,7 @@ WINDOW = 10  # steps over which the slope is taken
 
 
 def smoothed(losses: np.ndarray) -> np.ndarray:
-    """Running mean of losses, float64 `(n,)`, corrected for its beginning as Adam corrects its moments."""
+    """Return the exponential mean of losses, float64 `(n,)`, bias-corrected as Adam corrects its moments."""
     means, mean = np.empty(len(losses)), 0.0
     for step, loss in enumerate(losses):
         mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
@@ -19,9 +19,11 @@ def smoothed(losses: np.ndarray) -> np.ndarray:
 
 
 def suggestion(rates: np.ndarray, losses: np.ndarray) -> float | None:
-    """The rate at which the smoothed loss falls fastest, by powers of ten; None where it never falls.
+    """Return the rate at which the smoothed loss falls fastest over its logarithm; None where it never falls.
 
-    rates: ascending, above 0; losses: one a rate, both `(n,)`.
+    Args:
+        rates: float `(n,)`, ascending, above 0.
+        losses: float `(n,)`, one per rate.
     """
     usable = np.isfinite(losses) & (rates > 0)
     rates, losses = rates[usable], losses[usable]
@@ -34,7 +36,7 @@ def suggestion(rates: np.ndarray, losses: np.ndarray) -> float | None:
 
 
 def points(history: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Rates and losses of a run's range test, in order; both empty when it made none."""
+    """Return rates and losses `(n,)` of a run's range test, in order; both empty when it made none."""
     table = history.pivot_table(index="step", columns="metric", values="value")
     if not {"range_rate", "range_loss"} <= set(table.columns):
         return np.empty(0), np.empty(0)

@@ -1,1 +1,1 @@
-"""One plot a file: a collector that gathers the data into a small record, and a drawer."""
+"""One plot per file: `collect` gathers the data into a small record, `draw` draws it."""

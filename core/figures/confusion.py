@@ -1,4 +1,4 @@
-"""Which classes does a net mix up?"""
+"""Which classes does a model confuse?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does accuracy cost? Parameters against multiply-accumulates, a point a net."""
+"""What does accuracy cost? Parameters against multiply-accumulates, one point per model."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def comparable_on(comparison: Comparison, dataset: str, fingerprint: str = "") -
 
 
 def draw(costs: Sequence[Cost], where: str) -> go.Figure:
-    """Both axes logarithmic. Coloured by test accuracy where nets were trained, else by family.
+    """Both axes logarithmic. Coloured by test accuracy where models were trained, else by family.
 
     where: of which input the counts are. No point gives empty axes.
     """

@@ -1,4 +1,4 @@
-"""How large were the images before they were made alike?"""
+"""How large were the images before they were resized?"""
 
 from __future__ import annotations
 

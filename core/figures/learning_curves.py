@@ -1,4 +1,4 @@
-"""How did training go? One metric over the epochs, one line a run."""
+"""How did training go? One metric over the epochs, one line per run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Curve:
 
 
 def collect(history: pd.DataFrame, names: Mapping[str, str], metric: str) -> list[Curve]:
-    """The curves of one metric, in the order of `names` (run id to name); runs without one are left out."""
+    """Collect the curves of one metric, in the order of `names` (run id to name), of runs that logged it."""
     chosen = history[history["metric"] == metric]
     curves = []
     for run_id, name in names.items():
@@ -63,7 +63,7 @@ def draw(curves: Sequence[Curve], styles: Mapping[str, LineStyle], metric: str) 
 
 
 def draw_run(history: pd.DataFrame, style: LineStyle, metric: str) -> go.Figure:
-    """Training (dotted) and validation (solid) of one run in one plot. metric: `loss` or `accuracy`."""
+    """Draw training (dotted) and validation (solid) of one run. metric: `loss` or `accuracy`."""
     figure = go.Figure()
     for name, label, dash in ((metric, "training", "dot"), (f"val_{metric}", "validation", "solid")):
         points = history[history["metric"] == name].sort_values("step")

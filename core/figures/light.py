@@ -1,4 +1,4 @@
-"""How bright are the images, and how much contrast have they?"""
+"""How bright are the images, and how much contrast do they have?"""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class LineStyle:
 
 
 def run_style(run_id: str, number: Any = None) -> LineStyle:
-    """Colour and dash of a run, from the number it got in its store; from its id when it has none.
+    """Return colour and dash of a run by its number in the store; by its id when it has none.
 
     The eight colours repeat with another dash, so 32 runs in a row differ.
     """
@@ -39,7 +39,7 @@ def run_style(run_id: str, number: Any = None) -> LineStyle:
 
 
 def foreign_style(place: int) -> LineStyle:
-    """Colour and dash of a run that another program logged, the `place`-th of these in the store."""
+    """Return colour and dash of a run that another program logged, the `place`-th of these in the store."""
     return _style(place, FOREIGN_DASHES)
 
 
@@ -48,14 +48,16 @@ def _style(place: int, dashes: Sequence[str]) -> LineStyle:
 
 
 def plain(text: str) -> str:
-    """Text from outside (a name of a run or a class): Plotly would read it as HTML."""
+    """Escape text of users (a name of a run or a class), which Plotly would read as HTML."""
     return html.escape(str(text), quote=False)
 
 
 def finish(figure: go.Figure, title: str, x: str, y: str, height: int = HEIGHT) -> go.Figure:
-    """Give a figure its question, the names of its axes, and the margins of the house.
+    """Set the title of a figure, the names of its axes and the margins that all figures share.
 
-    height: of the figure without its legend, in pixels. `core.ui.common.chart` adds the legend's height.
+    Args:
+        title: The question that the figure answers.
+        height: Of the figure without its legend, in pixels; `core.ui.common.chart` adds the legend's.
     """
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},

@@ -1,4 +1,4 @@
-"""What does a net see in an image? Its most probable classes."""
+"""Which classes does a model predict for an image? The most probable ones."""
 
 from __future__ import annotations
 

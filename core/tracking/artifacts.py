@@ -14,7 +14,7 @@ from core.tracking.patience import once_more
 
 
 class Downloads:
-    """The local copies of what a store keeps elsewhere."""
+    """The local copies of artifacts that a store keeps elsewhere."""
 
     def __init__(self, store: StoreClient):
         self.store = store

@@ -1,4 +1,4 @@
-"""Takes a run out of the store for good, with all files that it logged."""
+"""Deletes a run for good, with all files that it logged."""
 
 from __future__ import annotations
 

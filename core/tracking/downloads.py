@@ -1,4 +1,4 @@
-"""Artifacts of a store elsewhere, kept on this machine: each is downloaded once, and the oldest go."""
+"""Local copies of artifacts of a remote store: each is downloaded once, and the oldest are deleted."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from filelock import FileLock, Timeout
 
 from core.system.settings import SettingsError
 
-LIMIT_BYTES = 4 << 30  # of all that is kept
-ABANDONED_S = 24 * 3600.0  # no download takes so long: its process was killed
-# What a disk takes no more of; and what it may fail with for a file that is read as well
+LIMIT_BYTES = 4 << 30  # of all copies together
+ABANDONED_S = 24 * 3600.0  # a download older than this was abandoned: its process was killed
+# Errors of a disk that cannot be written, and those that reading may raise as well
 FULL = {errno.EDQUOT, errno.EFBIG, errno.ENOSPC}
 CLOSED = {errno.EACCES, errno.EEXIST, errno.EIO, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 
@@ -84,7 +84,7 @@ def _lock(cache: Path, entry: Path, timeout_s: float = -1) -> FileLock:
 
 
 def _make_room(cache: Path, newest: Path, limit: int) -> None:
-    """Delete what exceeds the limit, the oldest first; what somebody else downloads just now stays."""
+    """Delete the oldest copies beyond the limit; those that another process is downloading stay."""
     ages = {path: _changed(path) for path in cache.glob("[!.]*/*")}
     entries = sorted(ages, key=lambda path: (path != newest, -ages[path]))
     used = 0

@@ -33,7 +33,7 @@ class Models:
         self._with_keras_file: dict[str, bool] = {}  # by the id of a logged model, where it lies elsewhere
 
     def log(self, run_id: str, model: keras.Model, classes: Sequence[str] = (), images: str = "") -> int:
-        """Save a model as the run's, however long the store is busy; returns its size in bytes.
+        """Log a model with a run, retrying while the store is busy, and return its size in bytes.
 
         It takes the place of the one that an earlier attempt saved: a run has one model. classes: their
         names in the order of its answers, images: how its images are made, for the README beside the model.
@@ -91,7 +91,7 @@ class Models:
         )
 
     def logged_by(self, run_id: str) -> list[LoggedModel]:
-        """The models that a run has logged and that were not deleted, the newest last."""
+        """Return the models that a run has logged and that were not deleted, the newest last."""
         run, found = self.store.run(run_id), []  # first: it imports MLflow, one thread at a time
         from mlflow.exceptions import MlflowException
 
@@ -104,7 +104,7 @@ class Models:
         return sorted(found, key=lambda logged: logged.creation_timestamp)
 
     def registered_as(self, run_id: str) -> list[str]:
-        """Names and versions of the registered models that were made of a run."""
+        """Return names and versions of the registered models that were made from a run."""
         found = self.store.client.search_model_versions(f"run_id = '{run_id}'")
         return [f"{version.name} (version {version.version})" for version in found]
 
@@ -121,7 +121,7 @@ class Models:
         return self.downloads.model_file(newest.model_id, f"{newest.artifact_location}/{KERAS_FILE}")
 
     def with_keras_model(self, run_ids: Collection[str]) -> list[str]:
-        """Those of some runs, whoever logged them, that have a Keras model."""
+        """Return the ids of those runs, of any program, that have a Keras model."""
         if not run_ids:
             return []
         wanted, found = set(run_ids), set[str | None]()
@@ -141,7 +141,7 @@ class Models:
     def _is_keras(self, model: LoggedModel) -> bool:
         """Whether a logged model has the file that Keras loads: other libraries log others."""
         place = urlsplit(model.artifact_location)
-        if place.scheme == "file":  # MLflow remembers where a model was before its home was moved
+        if place.scheme == "file":  # MLflow keeps the place that a model had before its home was moved
             return Path(url2pathname(place.path), KERAS_FILE).exists()
         if model.model_id not in self._with_keras_file:
             folder = KERAS_FILE.partition("/")[0]

@@ -1,4 +1,4 @@
-"""Where files lie stands in MLflow's tables in full, so a home that was moved is written down there anew."""
+"""Follows a home that was moved: MLflow's tables hold absolute paths of artifacts."""
 
 from __future__ import annotations
 

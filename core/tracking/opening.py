@@ -1,4 +1,4 @@
-"""Makes a store where none is, and tells installations apart that share one."""
+"""Creates a missing store, and gives each installation that shares one an id of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ensure_store(settings: Settings) -> None:
 
         client = MlflowClient(settings.tracking_uri)
         if client.get_experiment_by_name(schema.EXPERIMENT) is None:
-            # a server knows its own place
+            # a server keeps its own paths
             location = settings.artifacts.as_uri() if is_database(settings.tracking_uri) else None
             client.create_experiment(schema.EXPERIMENT, artifact_location=location)
         if is_own_database(settings):
@@ -50,7 +50,7 @@ def _store_lock(settings: Settings) -> FileLock:
 
 
 def database_identity(settings: Settings) -> tuple[int, int] | None:
-    """What tells the file of our own database from another one at its place; None where there is none."""
+    """Return what identifies the file of our own database; None where there is none."""
     if not is_own_database(settings):
         return None
     try:
@@ -65,7 +65,7 @@ def is_own_database(settings: Settings) -> bool:
 
 
 def _is_ready(settings: Settings) -> bool:
-    """Whether our own database is complete and knows where it lies; MLflow, if asked, would create it."""
+    """Whether our own database is complete and has its present path; asking MLflow would create it."""
     if not is_own_database(settings) or not settings.database.exists():
         return False
     try:
@@ -82,7 +82,7 @@ def _is_ready(settings: Settings) -> bool:
 
 
 def home_id(settings: Settings) -> str:
-    """The id of an installation, to tell it from others that share a store; it moves with its folder."""
+    """Return the id of an installation, which others that share its store lack; it moves with its folder."""
     path = settings.home / "home.id"
 
     def known() -> str:

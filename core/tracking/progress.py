@@ -1,6 +1,6 @@
-"""How far a run is: in a file of its job's folder at once, and in a tag once the store takes it.
+"""The progress of a run: in a file of its job's folder at once, and in a tag once the store accepts it.
 
-A training's first words to the store wait until MLflow is imported, which takes seconds; on the machine where
+The first writes of a training wait until MLflow is imported, which takes seconds; on the machine where
 it trains the file has them before. `latest` reads whichever is newer.
 """
 
@@ -19,7 +19,7 @@ from core.tracking.run_state import number_of, progress_of
 
 
 def report(settings: Settings, run_id: str, progress: Mapping[str, Any]) -> None:
-    """Write down how far a run is. A disk that takes nothing costs the word, not the training."""
+    """Write the progress of a run to its file. A full disk loses the report, never the training."""
     path = settings.progress(run_id)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def report(settings: Settings, run_id: str, progress: Mapping[str, Any]) -> None
 
 
 def latest(settings: Settings, run_id: str, tags: Mapping[str, Any]) -> dict[str, Any]:
-    """The last thing that this attempt to train a run said of itself; empty when it said nothing yet.
+    """Return the last progress that the present attempt of a run reported; empty before the first.
 
     tags: of the run, by the names of `core.tracking.schema`.
     """
@@ -38,11 +38,11 @@ def latest(settings: Settings, run_id: str, tags: Mapping[str, Any]) -> dict[str
         return tag
     started = started_at(tags)
     if "at" not in said or started is None or said["at"] < started or said["at"] < tag.get("at", 0):
-        return tag  # the file is of an attempt before this one, or the training goes on elsewhere
+        return tag  # the file is of an earlier attempt, or the run trains on another machine
     return said
 
 
 def started_at(tags: Mapping[str, Any]) -> float | None:
-    """When the run's present attempt began, in seconds since 1970; None where nothing says so."""
+    """Return when the present attempt of a run began, in seconds since 1970; None where it is not known."""
     moment = number_of(tags.get(schema.STARTED))
     return None if moment is None else moment / 1000

@@ -1,4 +1,4 @@
-"""What is read of a tracking store many times a minute. A store has one reader, chosen when it is opened."""
+"""The interface of both readers of a tracking store: SQL, or MLflow's client. Chosen when it is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removes the files of a run or of a saved model, wherever MLflow keeps them."""
+"""Removes the files of a run or of a saved model, local or remote."""
 
 from __future__ import annotations
 

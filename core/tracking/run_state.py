@@ -1,4 +1,4 @@
-"""Status and tags of a run, as watchers read them many times a minute."""
+"""Status and tags of a run, which watchers read many times a minute."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RunState:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """The last thing the training said of itself, or an empty mapping."""
+        """The last progress that its training reported in its tag, or an empty mapping."""
         return progress_of(self.tags.get(schema.PROGRESS))
 
 
@@ -64,7 +64,7 @@ class Child(NamedTuple):
 
 
 def progress_of(tag: object) -> dict[str, Any]:
-    """What a tag of a run says about its progress; an empty mapping for whatever the training did not write.
+    """Parse the progress in a tag of a run; an empty mapping for a tag that no training wrote.
 
     Any client may set a tag: one that is not JSON, or has something else where a number belongs, is ignored.
     """
@@ -80,10 +80,10 @@ def progress_of(tag: object) -> dict[str, Any]:
 
 
 def number_of(tag: object) -> int | None:
-    """The number that a tag is; None where it is something else, since any client may set a tag."""
+    """Parse a tag as a whole number; None where it is none, since any client may set a tag."""
     return int(tag) if isinstance(tag, str) and tag.isdecimal() and len(tag) <= LONGEST_NUMBER else None
 
 
 def highest_number(tags: Iterable[object]) -> int:
-    """The highest number among the values of a tag; 0 when none is a number."""
+    """Return the highest number among the values of a tag; 0 when none is a number."""
     return max((number for tag in tags if (number := number_of(tag)) is not None), default=0)

@@ -56,7 +56,7 @@ SET_METRICS = tuple(
     f"{subset}_{fact}" for subset in ("validation", "test") for fact in ("images", "classes", "majority")
 )
 
-TOP = 5  # of test_top5_accuracy; with so many classes or fewer it is always 1, and not logged
+TOP = 5  # k of test_top5_accuracy; with k classes or fewer it is always 1, and not logged
 
 # Parameters that a run logs beside its config, when it begins to train.
 FINGERPRINT = "data.fingerprint"  # of the dataset with its edits: changes with any pixel, label or class
@@ -73,52 +73,52 @@ PREDICTIONS = "evaluation/predictions.parquet"
 MODEL = "model"
 
 # Tags.
-CANCEL = "archlab.cancel"  # set by whoever cancels; the worker sees it
+CANCEL = "archlab.cancel"  # set to cancel the run; the worker reads it
 FAILURE = "archlab.failure"  # one line: why a run ended FAILED
-OWNER = "archlab.owner"  # host, process id and its start time: who answers for a RUNNING run
+OWNER = "archlab.owner"  # host, process id and its start time: the process responsible for a RUNNING run
 PROGRESS = "archlab.progress"  # JSON, see core.training.callbacks; rewritten about once a second
 HOME = "archlab.home"  # id of the installation in whose queue a run was put
 PRIORITY = "archlab.priority"  # a number, 0 where there is none; higher ones start first
-HELD = "archlab.held"  # it waits until it is released
+HELD = "archlab.held"  # it stays in the queue until it is released
 WANTS = "archlab.wants"  # how many devices, and which: "1 auto", "2 auto", "1 cpu"
 DEVICE = "archlab.device"  # what it trains on: CUDA_VISIBLE_DEVICES, or cpu
 STARTED = "archlab.started"  # when it became RUNNING, milliseconds since 1970; the launch was before
-PACE = "archlab.pace"  # JSON: seconds whatever the length, and an epoch or step, as a few steps told
-NOT_TAKEN = "archlab.not_taken"  # one line: why a cluster could not take it yet
+PACE = "archlab.pace"  # JSON: fixed seconds, and seconds per epoch or step, as a few steps measured
+NOT_TAKEN = "archlab.not_taken"  # one line: why a cluster could not accept it yet
 JOB = "archlab.job"  # its job on a cluster
-MEASURE = "archlab.measure"  # a few steps of it are to tell how long it would take
-UNMEASURED = "archlab.unmeasured"  # one line: why these told nothing
+MEASURE = "archlab.measure"  # its speed is to be measured by a few steps
+UNMEASURED = "archlab.unmeasured"  # one line: why its speed could not be measured
 FOREGROUND = "archlab.foreground"  # launched outside the queue, by a command that waits for it
 NUMBER = "archlab.number"  # counts the runs of a store; decides the run's colour
-LOSS = "archlab.loss"  # what every `loss` and `val_loss` of the run is: CROSS_ENTROPY; absent on older runs
-LOSS_FROM = "archlab.loss.from"  # of an older run that was resumed: the first epoch of which that is true
+LOSS = "archlab.loss"  # what each `loss` and `val_loss` is: CROSS_ENTROPY; absent on older runs
+LOSS_FROM = "archlab.loss.from"  # of an older run that was resumed: the first epoch for which LOSS holds
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
 RECIPE = "archlab.recipe"
 USER = "mlflow.user"
 PARENT = "mlflow.parentRunId"  # of a run in a group
-GROUP = "archlab.group"  # on a parent, which trains nothing: of how many runs
+GROUP = "archlab.group"  # on the parent of a group, which trains nothing: the number of runs
 REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 LOCKED = "archlab.locked"  # it may not be deleted
-EXTENDS = "archlab.extends"  # the run whose training this one goes on with
+EXTENDS = "archlab.extends"  # the run whose training this one continues
 LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on
-LEAK_CHECKED = "archlab.leak.checked"  # "yes" when all that its ancestors were trained on is known
-LEAK_UNCHECKED = "archlab.leak.unchecked"  # sentences: what of it is not known
-WEIGHTS = "archlab.weights"  # digest of the weights of the saved model, by which files are known again
-TOUCHED = "archlab.touched"  # milliseconds since 1970: when it was last tried whether the store takes writes
-NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to take, and why
-RATES = "archlab.rates"  # a sentence: learning rates of a run that extends another, as its config lacks them
-FITS = "archlab.fits"  # after memory ran out: the batch size that would fit
+LEAK_CHECKED = "archlab.leak.checked"  # "yes" when all images that its ancestors were trained on are known
+LEAK_UNCHECKED = "archlab.leak.unchecked"  # sentences: which of them are not known
+WEIGHTS = "archlab.weights"  # digest of the weights of the saved model, which identifies files of it
+TOUCHED = "archlab.touched"  # milliseconds since 1970: when a write to the store was last probed
+NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to log, and why
+RATES = "archlab.rates"  # a sentence: learning rates of a run that extends another; its config lacks them
+FITS = "archlab.fits"  # of a run that ran out of memory: the batch size that would fit
 
-# Sentences for a person, which may quote an error: no secret of the environment is written into them.
+# Sentences that may quote an error: secrets of the environment are redacted in them.
 SENTENCES = (FAILURE, NOT_TAKEN, UNMEASURED, NOT_LOGGED)
 
 CROSS_ENTROPY = "cross_entropy"  # the value of LOSS; also the metric that Keras computes it as
 
-SAVED = "result saved, ending"  # the last phase of its progress: there is nothing left to cancel
-PENDING = "waiting on the cluster"  # a phase of its progress, before the training's own
+SAVED = "result saved, ending"  # the last phase of progress: there is nothing left to cancel
+PENDING = "waiting on the cluster"  # a phase of progress, before those of the training
 
-# What a run says of one attempt to train it; forgotten when it is resumed.
+# Tags of one attempt to train a run, deleted when it is resumed.
 OF_AN_ATTEMPT = (
     *(
         CANCEL,

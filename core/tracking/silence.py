@@ -1,4 +1,4 @@
-"""A PostgreSQL server that accepts connections and says nothing is given up, by MLflow's engine too.
+"""Time limits for PostgreSQL servers that accept connections and do not answer, in MLflow's engine too.
 
 Neither libpq nor TCP has a limit for that: the kernel of a server that is stopped, or whose disk hangs, still
 acknowledges packets, and a pooled connection waits for its answer for ever. Imported, this module limits
@@ -22,9 +22,9 @@ from sqlalchemy.engine.interfaces import Dialect
 if TYPE_CHECKING:
     import psycopg
 
-LIMIT = "MLFLOW_HTTP_REQUEST_TIMEOUT"  # how long MLflow waits for a server, and both for a database
+LIMIT = "MLFLOW_HTTP_REQUEST_TIMEOUT"  # the wait for a server, and for a database
 MLFLOW_LIMIT_S = 120.0  # where that is not set
-AFTER_SILENCE_S = 2.0  # for so long no other connection is tried, as SQLAlchemy does when its ping fails
+AFTER_SILENCE_S = 2.0  # without a new connection, which SQLAlchemy tries when its ping fails
 
 _limit_s: ContextVar[float | None] = ContextVar("limit_s", default=None)
 _silent: dict[tuple[str, str], tuple[float, str]] = {}  # when hosts and ports last gave no answer; in words
@@ -32,7 +32,7 @@ _silent: dict[tuple[str, str], tuple[float, str]] = {}  # when hosts and ports l
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Wait no longer than this for any answer of a database that is asked for within."""
+    """Limit the wait for every answer of a database inside this context."""
     token = _limit_s.set(seconds)
     try:
         yield
@@ -41,7 +41,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def limit_s() -> float:
-    """How many seconds a database may say nothing before its connection is given up."""
+    """Return after how many seconds without an answer a connection to a database is closed."""
     general = float(os.environ.get(LIMIT) or MLFLOW_LIMIT_S)
     return min(general, _limit_s.get() or general)
 

@@ -36,7 +36,10 @@ from core.tracking.sql_reader import SqlReader
 class RunStore(StoreClient):
     """One tracking store. Safe to use from several threads and processes.
 
-    read: what is asked for many times a minute. models: of its runs. downloads: of what it keeps elsewhere.
+    Attributes:
+        read: Reads of many runs, and those that are made many times a minute.
+        models: The models that its runs logged.
+        downloads: Local copies of artifacts that the store keeps elsewhere.
     """
 
     def __init__(self, settings: Settings):
@@ -53,12 +56,13 @@ class RunStore(StoreClient):
         tags: Mapping[str, str] | None = None,
         chosen: Mapping[str, Any] | None = None,
     ) -> str:
-        """A new run with its config attached, SCHEDULED; returns its id.
-
-        chosen: values, by dotted name, of settings that the config leaves to be chosen. Params have these, so
-        that runs can be compared; the config keeps what the person wrote.
+        """Create a SCHEDULED run with its config attached, and return its id.
 
         Until it is scheduled this process is its owner: should it die in between, the run ends FAILED.
+
+        Args:
+            chosen: Values, by dotted name, of settings that the config leaves to be chosen. They are logged
+                as parameters, so that runs can be compared; the config keeps what was written.
         """
         number = FileLock(self.settings.home / "number.lock")  # two launches at once would take the same one
         with number:
@@ -88,7 +92,7 @@ class RunStore(StoreClient):
         return run_id
 
     def create_group(self, name: str, size: int, tags: Mapping[str, str] | None = None) -> str:
-        """A parent for so many runs, RUNNING until these have ended; returns its id."""
+        """Create the parent of `size` runs, RUNNING until these have ended, and return its id."""
         run = self.client.create_run(
             self.experiment_id,
             run_name=name,
@@ -102,9 +106,9 @@ class RunStore(StoreClient):
         return run.info.run_id
 
     def reopen(self, run_id: str) -> None:
-        """Make a run that has ended SCHEDULED again; what it said of its end is forgotten.
+        """Make a run that has ended SCHEDULED again, without the tags of its last attempt.
 
-        Its group is open again too.
+        Its group is RUNNING again too.
         """
         tags = self.state(run_id).tags
         for tag in schema.OF_AN_ATTEMPT:
@@ -117,18 +121,18 @@ class RunStore(StoreClient):
             self.set_status(parent, schema.RUNNING)
 
     def set_status(self, run_id: str, status: str) -> None:
-        """Move a run to a state; the final ones also set its end time."""
+        """Set the state of a run; a final one also sets its end time."""
         if status in schema.ENDED:
             self.client.set_terminated(run_id, status=status)
         else:
             self.client.update_run(run_id, status=status)
 
     def own(self, run_id: str) -> None:
-        """Write this process down as the one that answers for the run."""
+        """Log this process as the owner of a run."""
         self.set_tags(run_id, {schema.OWNER: this_process()})
 
     def request_cancel(self, run_id: str) -> None:
-        """Ask for a run to end. One still in the queue ends at once; the worker sees to a running one."""
+        """Cancel a run: a queued one ends at once, a running one is ended by the worker."""
         state = self.state(run_id)
         if not state.active:
             return
@@ -137,11 +141,11 @@ class RunStore(StoreClient):
             self.set_status(run_id, schema.KILLED)
 
     def fail(self, run_id: str, reason: str) -> None:
-        """End a run FAILED and say why in one line."""
+        """End a run FAILED. reason: one line."""
         self.set_tags(run_id, {schema.FAILURE: reason})
         self.set_status(run_id, schema.FAILED)
 
-    # What a run says
+    # What a run logs
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
         client = self.client  # first: it imports MLflow, one thread at a time
@@ -159,8 +163,9 @@ class RunStore(StoreClient):
     ) -> None:
         """Log values at a step, and tags.
 
-        when: milliseconds since 1970, default: now. A write that is tried again with the same moment does not
-        stand twice, whatever of it the store had taken already.
+        Args:
+            when: Milliseconds since 1970, default: now. A write repeated with the same time is stored once,
+                whatever part of it the store had accepted before.
         """
         client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.entities import Metric, RunTag
@@ -179,7 +184,7 @@ class RunStore(StoreClient):
         self.log_metrics(run_id, {}, tags=tags)
 
     def delete_tag(self, run_id: str, tag: str) -> None:
-        """Forget a tag; one that is not there is no error."""
+        """Delete a tag; one that does not exist is no error."""
         if tag not in self.state(run_id).tags:
             return
         client = self.client  # first: it imports MLflow, one thread at a time
@@ -198,7 +203,7 @@ class RunStore(StoreClient):
         self.client.log_artifact(run_id, str(path), folder)
 
     def log_dataset(self, run_id: str, name: str, digest: str, source: str, profile: Mapping) -> None:
-        """Note which data the run saw, as an MLflow dataset input."""
+        """Log the dataset of a run as an MLflow dataset input."""
         from mlflow.entities import Dataset, DatasetInput
 
         dataset = Dataset(
@@ -213,15 +218,15 @@ class RunStore(StoreClient):
     # Reading
 
     def state(self, run_id: str) -> RunState:
-        """Status and tags of a run. Raises UnknownRun."""
+        """Read status and tags of a run. Raises UnknownRun."""
         return self.read.state(run_id)
 
     def active(self) -> list[RunState]:
-        """Runs that are SCHEDULED or RUNNING, in the order in which they were submitted."""
+        """Read the runs that are SCHEDULED or RUNNING, in the order of submission."""
         return self.read.active()
 
     def resolve(self, prefix: str) -> str:
-        """The id of the run that `prefix` begins. Raises UnknownRun when there is none or several."""
+        """Return the id that begins with `prefix`. Raises UnknownRun when there is none or several."""
         ids = [run_id for run_id in self.read.run_ids() if run_id.startswith(prefix)]
         if len(ids) != 1 or not prefix:
             found = "No run has" if not ids else f"{len(ids)} runs have ids that begin with"
@@ -229,13 +234,15 @@ class RunStore(StoreClient):
         return ids[0]
 
     def config(self, run_id: str) -> ExperimentConfig:
-        """The config that a run was launched with.
+        """Read the config that a run was launched with.
 
-        Raises FileNotFoundError when its files are gone, DamagedArtifact when they cannot be read.
-
-        Older versions had no `data.preprocessing: auto`: weights overruled the default, which then stands in
-        the config although the run used another preprocessing. It is read as `auto`, also where the run has
+        Older versions had no `data.preprocessing: auto`: weights overruled the default, which the config
+        then names although the run used another preprocessing. It is read as `auto`, also where the run has
         not begun and so has not logged what it uses.
+
+        Raises:
+            FileNotFoundError: When its files are gone.
+            DamagedArtifact: When they cannot be read.
         """
         try:
             config = configs.from_yaml(self.read_text(run_id, schema.CONFIG))
@@ -252,9 +259,14 @@ class RunStore(StoreClient):
         return config.with_values({"data.preprocessing": "auto"})
 
     def read_json(self, run_id: str, name: str, needed: Collection[str] = ()) -> dict[str, Any]:
-        """A JSON object that was logged with a run.
+        """Read a JSON object that was logged with a run.
 
-        needed: keys that it must have. Raises FileNotFoundError, and DamagedArtifact for anything else.
+        Args:
+            needed: Keys that it must have.
+
+        Raises:
+            FileNotFoundError: When the run has no such artifact.
+            DamagedArtifact: When it cannot be read or lacks a key.
         """
         try:
             found = parse_object(self.read_text(run_id, name))
@@ -268,10 +280,11 @@ class RunStore(StoreClient):
         return self.artifact(run_id, name).read_text(encoding="utf-8", errors="replace")
 
     def artifact(self, run_id: str, name: str) -> Path:
-        """A local path of one artifact; downloaded when the store is elsewhere.
+        """Return a local path of one artifact, downloaded when the store is elsewhere.
 
-        Raises FileNotFoundError when the run has none of that name, SettingsError when the store is away or
-        this machine's disk takes no download.
+        Raises:
+            FileNotFoundError: When the run has none of that name.
+            SettingsError: When the store is away, or a download cannot be written on this machine.
         """
         folder = self.read.local_artifacts(run_id)
         if folder is None:
@@ -281,9 +294,9 @@ class RunStore(StoreClient):
         return folder / name
 
     def _settle_number(self, run_id: str, number: str) -> None:
-        """Take another number while a run of another installation that shares the store has the same."""
+        """Choose another number while a run of another installation that shares the store has the same."""
         while not self.is_own_database and self.read.count_numbered(number) > 1:
-            # the other one may be looking for a number as well
+            # the other installation may be choosing a number as well
             number = str(self.read.last_number() + 1 + randrange(8))
             self.set_tags(run_id, {schema.NUMBER: number})
 
@@ -294,5 +307,5 @@ def _store_for(settings: Settings) -> RunStore:
 
 
 def get_store() -> RunStore:
-    """The store of this process' settings, opened once."""
+    """Return the store of this process' settings, opened once."""
     return _store_for(get_settings())

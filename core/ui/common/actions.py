@@ -1,6 +1,6 @@
-"""Buttons that change something. A visitor of a read-only server is shown none: each would refuse.
+"""Buttons that change something, which a read-only server does not show.
 
-That it refuses is decided where the action happens, whatever is drawn here.
+The role is checked again where the action happens, whatever is drawn here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def may_change() -> bool:
 
 
 def train_first(sentence: str) -> None:
-    """Say that there is no run yet, and lead whoever may start one to the Train page."""
+    """Say that there is no run yet, with a link to the Train page for those who may start one."""
     if not may_change():
         st.info(f"{sentence}.", icon=":material/info:")
         return
@@ -27,8 +27,10 @@ def train_first(sentence: str) -> None:
 
 
 def action_button(label: str, place: Any = st, **options: Any) -> bool:
-    """Draw a button whose click changes something; returns whether it was clicked.
+    """Draw a button whose click changes something, and return whether it was clicked.
 
-    place: the column or container that it is drawn in. options: as of `st.button`.
+    Args:
+        place: The column or container that it is drawn in.
+        options: Those of `st.button`.
     """
     return may_change() and place.button(label, **options)

@@ -17,13 +17,13 @@ from core.ui.common.actions import train_first
 def choose_run(
     runs: pd.DataFrame, label: str = "Run", missing: Callable[[str], str | None] | None = None
 ) -> str | None:
-    """A select box over runs; None, with a word of what to do, when there is none.
+    """Draw a select box over runs and return the id of the chosen one; None when there is no run.
 
-    Begins with the newest run that is running, else with the newest.
+    It begins with the newest run that trains, else with the newest. The id stands in the URL as `run`; one
+    that does not exist is reported and replaced by the newest.
 
-    The id stands in the URL as `run`; one that does not exist (any more) is said and replaced by the newest.
-
-    missing: why the run of an id is not among `runs`; None where it does not exist.
+    Args:
+        missing: Returns why the run of an id is not among `runs`; None where it does not exist.
     """
     if runs.empty:
         wanted = st.query_params.get("run")
@@ -51,9 +51,9 @@ def choose_run(
 
 
 def say_unknown(name: str, options: Collection[str], label: str) -> None:
-    """Say in one sentence which values of a parameter of the address are not among the options.
+    """Warn of values of a parameter of the address that are not among the options.
 
-    To be called before the widget is drawn, which replaces them.
+    Call it before the widget is drawn, which replaces them.
     """
     unknown = [value for value in st.query_params.get_all(name) if value and value not in options]
     if unknown:
@@ -66,13 +66,13 @@ def say_unknown(name: str, options: Collection[str], label: str) -> None:
         )
 
 
-NAMED = 3  # unknown values of an address that are named
+NAMED = 3  # unknown values of an address that a warning names
 
 
 def choose(column: Any, label: str, options: Sequence[str], name: str, default: str) -> str:
-    """A select box whose choice stands in the URL as `name`, also when a link to this page sets it there.
+    """Draw a select box whose choice stands in the URL as `name`, also when a link to this page sets it.
 
-    A widget bound to the URL forgets the address of a link from the page to itself.
+    A widget bound to the URL ignores the address of a link from the page to itself.
     """
     say_unknown(name, options, label)
     wanted = st.query_params.get(name, default)

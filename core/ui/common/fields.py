@@ -1,4 +1,4 @@
-"""A setting of the config as the widget that fits its type; what is chosen stands in the URL."""
+"""Draws a setting of the config as the widget that fits its type, with its value in the URL."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ def field(
     key: str | None = None,
     default: bool | float | str | None = None,
 ) -> Any:
-    """Draw the widget of a dotted setting with its default; returns what is chosen.
+    """Draw the widget of a dotted setting with its default, and return the chosen value.
 
-    Values out of range may be typed: the config refuses them in words. key: in the URL; default: the last
-    word of the path. default: where it is not the config's.
+    Values out of range may be entered: the config refuses them with a sentence.
+
+    Args:
+        key: The parameter in the URL; by default the last word of the path.
+        default: Where it is not the config's.
     """
     part, name = path.rsplit(".", 1) if "." in path else ("", path)
     owner = getattr(ExperimentConfig(), part) if part else ExperimentConfig()

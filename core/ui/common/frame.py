@@ -24,16 +24,16 @@ from core.ui.common import guard, reads, uploads
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
 STYLE = Path(__file__).with_name("style.css")
-ICON = str(Path(__file__).with_name("icon.svg"))  # a named icon would be fetched from the web
+ICON = str(Path(__file__).with_name("icon.svg"))  # a named icon would be fetched from the internet
 
 
 @contextmanager
 def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     """Draw the frame and yield the store; everything else of a page is inside this context.
 
-    It is the page's error boundary: a store that does not answer is a sentence, and the page comes back by
-    itself. Sees to it that the prediction process runs, and a worker where training is allowed. When nothing
-    can be written the page ends here with a sentence.
+    It is the page's error boundary: while the store does not answer a sentence says so, and the page runs
+    again once it does. Starts the prediction process, and a worker where training is allowed. When the home
+    cannot be written the page ends here with a sentence.
     """
     redact_logs()
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=ICON, layout="wide")
@@ -69,21 +69,21 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
 
 
 def _keep_processes(settings: Settings) -> None:
-    """Raises SettingsError, or an OSError of the disk, where the home cannot be written now."""
+    """Start the processes. Raises SettingsError, or an OSError of the disk, when the home is not writable."""
     settings.check_writable()
     _keep_worker(settings)
     ensure_inference(settings)
 
 
 def _keep_worker(settings: Settings) -> None:
-    """A read-only server trains nothing."""
+    """Start the worker unless it runs; not on a read-only server, which trains nothing."""
     if settings.role == "trainer":
         worker_of(settings).ensure()
 
 
 @cache
 def navigation() -> list[tuple[str, str, str]]:
-    """Path, label and icon of every page. A new file in pages/ is in it by its name and its `ICON`."""
+    """Return path, label and icon of every page: a file in pages/ by its name and its `ICON`."""
     entries = [OVERVIEW]
     for path in sorted((PROGRAM / "pages").glob("[0-9]*_*.py")):
         label = path.stem.partition("_")[2].replace("_", " ")
@@ -101,7 +101,7 @@ def _icon(path: Path) -> str:
 
 @guard.fragment(run_every=LIVE_S)
 def _machine_state(settings: Settings) -> None:
-    """What runs and what waits, and how busy the machine is; renews itself, and the worker should it die."""
+    """Draw how many runs train and wait, and how busy the machine is; restart the worker should it die."""
     _keep_worker(settings)
     try:
         states = [run.status for run in reads.active() if run.is_ours]
@@ -135,6 +135,6 @@ ELSEWHERE_HELP = "Live runs that another program logs into this store. They are 
 
 @st.cache_data(ttl=LIVE_S, show_spinner=False)
 def _machine() -> tuple[str, str | None]:
-    """Asked once for all visitors: it starts a process where there is a GPU."""
+    """Read once for all visitors: it starts a process where there is a GPU."""
     wrong = nvidia.problem() or gpu_check.known(get_settings())
     return devices.summary(), wrong

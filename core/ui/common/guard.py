@@ -1,4 +1,4 @@
-"""What goes wrong with the store or by a refusal is one sentence on the page, and the rest is shown."""
+"""Shows errors of the store, of the disk and of refused actions as sentences; the rest of the page stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.tracking.run_state import UnknownRun
 from core.tracking.store import get_store
 from core.ui.common import words
 
-# Errors whose message is a sentence for the person at the page; every other one is a bug.
+# Errors whose message is a sentence for the user; every other one is a bug.
 IN_WORDS = (
     ConfigError,
     DamagedArtifact,
@@ -28,15 +28,16 @@ IN_WORDS = (
     SettingsError,
     UnknownRun,
 )
-RETRY_S = 3.0  # how often a store that is away is looked for again
+RETRY_S = 3.0  # seconds between checks of a store that is away
 
 
 @contextmanager
 def said(*, returns: bool = False) -> Iterator[None]:
-    """Show an error that a person can do something about, or wait for; others are bugs and are raised.
+    """Show errors that the user can mend or wait for as a sentence; others are bugs and are raised.
 
-    returns: the page runs again by itself once the store answers; for what only reads, and does not renew
-    itself anyway.
+    Args:
+        returns: Run the page again once the store answers: for code that only reads, outside fragments that
+            renew themselves.
     """
     try:
         yield
@@ -62,12 +63,12 @@ def fragment(run_every: float | None) -> Callable[[Callable[..., None]], Callabl
 
 
 def is_unusable(error: Exception) -> bool:
-    """Whether an error says that the home cannot be used now: it is read-only, or its disk is full."""
+    """Whether an error means that the home cannot be used now: it is read-only, or its disk is full."""
     return isinstance(error, SettingsError) or is_of_the_disk(error)
 
 
 def wait_for_disk(error: Exception, check: Callable[[], object]) -> None:
-    """Say what is wrong with the home; run the page again once `check` passes."""
+    """Show what is wrong with the home, and run the page again once `check` passes."""
     _show(error)
     _return_when(check, is_unusable)
 
@@ -94,9 +95,10 @@ def _show(error: Exception) -> bool:
 
 
 def _return_when(check: Callable[[], object], expected: Callable[[Exception], bool]) -> None:
-    """Run the page again once `check` passes; tried every few seconds, first after some.
+    """Run the page again once `check` passes, tried every few seconds.
 
-    expected: whether what `check` raises is what is waited for; anything else is a bug.
+    Args:
+        expected: Whether an error of `check` is the one that is waited for; any other is a bug.
     """
     looked = False
 

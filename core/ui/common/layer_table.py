@@ -1,4 +1,4 @@
-"""What a model costs, in total and layer by layer."""
+"""The cost of a model, in total and layer by layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRANSFER = ("layer", "output", "parameters", "trainable", "frozen")
 
 
 def totals(description: Description) -> None:
-    """The counts of the whole net, in one row."""
+    """Draw the counts of the whole model, in one row."""
     memory = description.memory
     parts = ("weights", "gradients", "optimizer", "activations", "workspace", "graph")
     shares = ", ".join(f"{part} {byte_size(getattr(memory, part))}" for part in parts)
@@ -39,7 +39,7 @@ def totals(description: Description) -> None:
 
 
 def summary(description: Description) -> None:
-    """The counts of the whole net in one line, for a narrow column."""
+    """Draw the counts of the whole model in one line, for a narrow column."""
     st.caption(
         f"{description.total_parameters:,} parameters · {description.macs:,} multiply-accumulates · "
         f"receptive field {description.receptive_field} px"

@@ -1,4 +1,4 @@
-"""Reads of the store that pages share, kept for a moment: several fragments ask the same every second."""
+"""Cached reads of the store that pages share: several fragments read the same every second."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ QUEUE_KEYS = (
 
 
 def runs() -> pd.DataFrame:
-    """All runs, newest first, at most a second old (`core.tracking.frames.runs`)."""
+    """Return all runs, newest first, at most a second old (`core.tracking.frames.runs`)."""
     return _runs(get_settings())
 
 
@@ -61,10 +61,10 @@ def _runs(settings: Settings) -> pd.DataFrame:
 
 @st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
 def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
-    """Which of some runs that another program logged number their epochs from 0."""
+    """Which of some runs of other programs number their epochs from 0."""
     loss = frames.histories(get_store(), run_ids, ["loss"])
     steps = loss.groupby("run_id")["step"].nunique()
-    undecided = [run_id for run_id in run_ids if steps.get(run_id, 0) < 2]  # most need no second question
+    undecided = [run_id for run_id in run_ids if steps.get(run_id, 0) < 2]  # most need no second read
     others = [name for name in schema.EPOCH_METRICS if name != "loss"]
     return from_zero(pd.concat([loss, frames.histories(get_store(), undecided, others)]))
 
@@ -82,9 +82,9 @@ def _find(run_id: str) -> Run | None:
 
 
 def compared() -> tuple[pd.DataFrame, Comparison]:
-    """The runs, and which of them compete with which (`core.analysis.comparable`), at most a second old.
+    """Return the runs, and which of them compete (`core.analysis.comparable`), at most a second old.
 
-    Both are of one moment: every run of the comparison is among the runs.
+    Both are read at one time: every run of the comparison is among the runs.
     """
     return _compared(get_settings())
 
@@ -96,7 +96,7 @@ def _compared(settings: Settings) -> tuple[pd.DataFrame, Comparison]:
 
 
 def words_of_bases(bases: Sequence[Basis]) -> list[str]:
-    """`basis_words` of each; those that would read alike are told apart by the fingerprint of their split."""
+    """Return `basis_words` of each, with the fingerprint of its split where two would read alike."""
     told = [basis_words(basis) for basis in bases]
     return [
         f"{said}, split {min(basis.splits)[:8]}" if told.count(said) > 1 else said
@@ -105,7 +105,7 @@ def words_of_bases(bases: Sequence[Basis]) -> list[str]:
 
 
 def basis_words(basis: Basis) -> str:
-    """The version and the split of a dataset that runs were measured on, for people."""
+    """Describe the version and the split of a dataset that runs were measured on."""
     info = next((info for info in dataset_infos() if info.name == basis.dataset), None)
     if not basis.fingerprint:
         version = "dataset version not logged"
@@ -120,7 +120,7 @@ def basis_words(basis: Basis) -> str:
 
 
 def queue_runs() -> tuple[Run, ...]:
-    """All runs, newest first, with what the queue shows of them (`QUEUE_KEYS`), at most a second old.
+    """Return all runs, newest first, with what the queue shows of them (`QUEUE_KEYS`), at most a second old.
 
     They are read far faster than all that runs have logged.
     """
@@ -133,7 +133,7 @@ def _queue_runs(settings: Settings) -> tuple[Run, ...]:
 
 
 def active() -> list[RunState]:
-    """The runs that wait or run, at most a second old."""
+    """Return the queued and running runs, at most a second old."""
     return _active(get_settings())
 
 
@@ -143,7 +143,7 @@ def _active(settings: Settings) -> list[RunState]:
 
 
 def live_elsewhere() -> list[RunState]:
-    """The runs of other programs that are live in this store, at most two seconds old."""
+    """Return the live runs of other programs in this store, at most two seconds old."""
     return _live_elsewhere(get_settings())
 
 
@@ -153,14 +153,14 @@ def _live_elsewhere(settings: Settings) -> list[RunState]:
 
 
 def finished_runs() -> pd.DataFrame:
-    """The finished runs of ArchLab, which have a model and say how its images are prepared."""
+    """Return the finished runs of ArchLab: they have a model, and its preprocessing is known."""
     found = runs()
     range_tests = column(found, "params.schedule.name", object) == "range_test"
     return found[(found["status"] == schema.FINISHED) & are_ours(found) & ~range_tests]
 
 
 def predicting_runs() -> pd.DataFrame:
-    """The runs that can predict: `finished_runs`, and those of other programs that logged a Keras model."""
+    """Return the runs that can predict: `finished_runs`, and those of other programs with a Keras model."""
     found, ours = runs(), finished_runs()["run_id"]
     foreign = found.loc[~are_ours(found) & (found["status"] == schema.FINISHED), "run_id"]
     also = _with_keras_model(get_settings(), tuple(foreign)) if len(foreign) else []
@@ -186,7 +186,7 @@ def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> ModelImag
 
 
 def why_it_cannot_predict(run_id: str) -> str | None:
-    """Why a run is not among `predicting_runs`, in a sentence; None for a run that does not exist."""
+    """Say in a sentence why a run is not among `predicting_runs`; None for a run that does not exist."""
     if (run := _find(run_id)) is None:
         return None
     if not run.is_ours and run.status == schema.FINISHED:
@@ -198,13 +198,13 @@ def why_it_cannot_predict(run_id: str) -> str | None:
 
 
 def forget_runs() -> None:
-    """Read the runs anew at the next question: something was just changed from here."""
+    """Clear the cached runs after a change made by this process."""
     for read in (_runs, _compared, _queue_runs, _active):
         read.clear()
 
 
 def history(run_ids: list[str]) -> pd.DataFrame:
-    """The epochs of some runs, at most a second old."""
+    """Return the epoch metrics of some runs, at most a second old."""
     return _history(get_settings(), tuple(run_ids))
 
 
@@ -214,7 +214,7 @@ def _history(settings: Settings, run_ids: tuple[str, ...]) -> pd.DataFrame:
 
 
 def system_history(run_id: str) -> pd.DataFrame:
-    """What MLflow noted of the machine while a run trained, at most five seconds old."""
+    """Return the system metrics of a run, at most five seconds old."""
     return _system_history(get_settings(), run_id)
 
 
@@ -224,7 +224,7 @@ def _system_history(settings: Settings, run_id: str) -> pd.DataFrame:
 
 
 def predictions(run_id: str) -> pd.DataFrame:
-    """The test probabilities of a finished run. Raises FileNotFoundError, DamagedArtifact."""
+    """Return the test predictions of a finished run. Raises FileNotFoundError, DamagedArtifact."""
     return _predictions(get_settings(), run_id)
 
 
@@ -239,12 +239,12 @@ def _dataset(settings: Settings, name: str, fingerprint: str) -> ImageDataset:
 
 
 def dataset(name: str) -> ImageDataset:
-    """A dataset with its images mapped from disk."""
+    """Return a dataset with its images mapped from disk."""
     return _dataset(get_settings(), name, datasets.info(name).fingerprint)
 
 
 def same_dataset(name: str, fingerprint: str) -> ImageDataset | None:
-    """The dataset of this name, if it is still the version that has the fingerprint."""
+    """Return the dataset of this name; None where it is removed, or no longer of that fingerprint."""
     try:
         found = dataset(name)
     except ValueError:
@@ -253,19 +253,19 @@ def same_dataset(name: str, fingerprint: str) -> ImageDataset | None:
 
 
 def dataset_infos() -> list[DatasetInfo]:
-    """The datasets that can be used now: imported, or shipped and prepared."""
+    """Return the datasets that can be used now: imported, or shipped and prepared."""
     return [info for info in _catalogue().infos if info.prepared]
 
 
 def damaged_datasets() -> dict[str, str]:
-    """A sentence for each dataset that cannot be read, by its name."""
+    """Return why datasets cannot be read, by name."""
     return _catalogue().damaged
 
 
 def _catalogue() -> Catalogue:
-    """All datasets as they are now. They are read again when a file of one has changed."""
+    """All datasets, read again when a file of one has changed."""
     found = _catalogue_of(get_settings(), stored.files_state())
-    if found.damaged:  # what was wrong may pass without a change, as a full disk does
+    if found.damaged:  # the reason may pass without a change of a file, as a full disk does
         _catalogue_of.clear()
     return found
 
@@ -276,12 +276,12 @@ def _catalogue_of(settings: Settings, state: tuple[tuple[str, str, int, int, int
 
 
 def datasets_of_few_classes() -> list[str]:
-    """The datasets of which a top-5 accuracy says nothing."""
+    """Return the datasets with so few classes that a top-5 accuracy is always 1."""
     return [info.name for info in dataset_infos() if info.num_classes <= schema.TOP]
 
 
 def unprepared() -> list[DatasetInfo]:
-    """The datasets that the program knows and that nobody has downloaded yet."""
+    """Return the built-in datasets that were not downloaded yet."""
     return [info for info in _catalogue().infos if not info.prepared]
 
 
@@ -290,7 +290,7 @@ def style_of(run: Run) -> LineStyle:
     if run.is_ours:
         return run_style(run.run_id, run.tags[schema.NUMBER])
     every = runs()
-    foreign = every.loc[~are_ours(every), "run_id"].tolist()[::-1]  # the oldest first: they keep their places
+    foreign = every.loc[~are_ours(every), "run_id"].tolist()[::-1]  # the oldest first, so that places stay
     if run.run_id not in foreign:
         return run_style(run.run_id)
     return foreign_style(foreign.index(run.run_id))

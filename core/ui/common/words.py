@@ -1,4 +1,4 @@
-"""Numbers, times and states as people read them."""
+"""Numbers, times, states and names as pages show them."""
 
 from __future__ import annotations
 
@@ -54,22 +54,19 @@ def ago(moment: datetime | None) -> str:
 
 
 def count(things: Sized, one: str = "run") -> str:
-    """`3 runs`, `1 run`."""
+    """Count things: `3 runs`, `1 run`."""
     return f"{len(things):,} {one}{'' if len(things) == 1 else 's'}"
 
 
 def spread(mean: float, deviation: float) -> str:
-    """A mean of fractions with its deviation: "98.12 ± 0.34 %"; a dash where there is none."""
+    """Write a mean of fractions with its deviation: "98.12 ± 0.34 %"; a dash where there is none."""
     if pd.isna(mean):
         return "–"
     return percent(mean) if pd.isna(deviation) else f"{100 * mean:.2f} ± {100 * deviation:.2f} %"
 
 
 def plain(text: str) -> str:
-    """Text from outside (a run's or a class' name), so that Markdown shows it and does not read it.
-
-    Without secrets of the environment, which errors may quote.
-    """
+    """Escape text of users (a name of a run or a class) for Markdown, and redact secrets in it."""
     escaped = html.escape(redact(str(text)), quote=False)
     for sign in "\\`*_{}[]()#+!|~$:":
         escaped = escaped.replace(sign, f"\\{sign}")
@@ -77,7 +74,7 @@ def plain(text: str) -> str:
 
 
 def device_name(device: str) -> str:
-    """What a training runs on: `0,1` as "GPU 0, 1"."""
+    """Write the devices of a run: `0,1` as "GPU 0, 1"."""
     names = {"auto": "auto", "cpu": "CPU", "cluster": "cluster"}
     return names.get(device) or f"GPU {device.replace(',', ', ')}"
 
