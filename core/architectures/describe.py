@@ -86,7 +86,7 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
         kept += kept_outputs(operation) * layer.activation_bytes
         seen.add(id(operation))
         layers.append(layer)
-    answer = paths[id(model.outputs[0])]
+    whole = paths[id(model.outputs[0])]
     return Description(
         name=model.name,
         input_shape=tuple(images.shape[1:]),
@@ -94,8 +94,8 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
         total_parameters=model.count_params(),
         trainable_parameters=number_of_values(model.trainable_weights),
         macs=sum(layer.macs for layer in layers),
-        receptive_field=ceil(max(answer.field)),
-        depth=answer.depth,
+        receptive_field=ceil(max(whole.field)),
+        depth=whole.depth,
         layers=tuple(layers),
         memory=training_memory(model, layers, kept, batch_size, optimizer_slots),
     )
@@ -217,7 +217,7 @@ def per_axis(value: Any, axis: int) -> int:
 def layer_calls(model: keras.Model, known: dict[int, Any]) -> Iterator[tuple[Any, list[Any], Any]]:
     """Yield every call of a layer in the order of the graph: the layer, its input tensors, its output tensor.
 
-    Nested models are unfolded. known: facts by the id of a tensor; a nested model's inputs and outputs get
+    Nested models are unfolded. known: values by the id of a tensor; a nested model's inputs and outputs get
     those of the tensors that they stand for.
     """
     graph = model._functional if isinstance(model, keras.Sequential) else model

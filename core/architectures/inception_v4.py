@@ -1,4 +1,4 @@
-"""Inception v4: inception modules alone, drawn anew without the constraints of earlier releases.
+"""Inception v4: inception modules only, redesigned without the constraints of earlier versions.
 
 Source: Szegedy, Ioffe, Vanhoucke, Alemi, "Inception-v4, Inception-ResNet and the Impact of Residual
 Connections on Learning", arXiv:1602.07261; the figures named are the paper's.

@@ -47,7 +47,7 @@ def main() -> None:
     except DaemonExists:
         return
     give_up = time.monotonic() + ANSWER_S
-    while server.is_answering() and time.monotonic() < give_up:  # the next process serves already
+    while server.is_responding() and time.monotonic() < give_up:  # the next process serves already
         server.waiting.sweep()
         time.sleep(LOOK_S)
 

@@ -17,16 +17,16 @@ from core.architectures import Shape, architectures
 from core.architectures.description import Description
 from core.config import ExperimentConfig, ModelConfig
 from core.inference.messages import (
-    Answer,
     CheckModel,
     Describe,
     DescribeTransfer,
     Failure,
     ModelImages,
     Predict,
-    PredictionAnswer,
+    PredictionResult,
     Preview,
     Request,
+    Response,
     Takes,
     to_message,
 )
@@ -51,7 +51,7 @@ class Unreachable(InferenceError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who waits for an answer.
+    """Who waits for a response.
 
     visit: names a visit of the dashboard, which has one model built at a time; empty for other callers.
     has_left: called every second; True cancels the request.
@@ -65,8 +65,8 @@ ANYBODY = Caller()  # waits for as long as the connection lasts
 
 
 @dataclass(frozen=True)
-class Prediction(PredictionAnswer):
-    """What a model answers for one image. pixels: what the model got of it, uint8 `(H, W, C)`."""
+class Prediction(PredictionResult):
+    """What a model predicts for one image. pixels: what the model got of it, uint8 `(H, W, C)`."""
 
     pixels: np.ndarray | None = field(default=None, compare=False, repr=False)
 
@@ -85,10 +85,10 @@ def predict(
     images: the files' bytes, of any format that an import reads. invert: exchange dark and light first.
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
-    answers, blobs = _exchange(settings, Predict(run_id, top_k, invert), images, caller)
+    found, blobs = _exchange(settings, Predict(run_id, top_k, invert), images, caller)
     return [
         Prediction(**vars(one), pixels=np.frombuffer(pixels, np.uint8).reshape(one.shape))
-        for one, pixels in zip(answers, blobs, strict=True)
+        for one, pixels in zip(found, blobs, strict=True)
     ]
 
 
@@ -183,14 +183,14 @@ def ensure_inference(settings: Settings) -> None:
     daemon.ensure()
 
 
-def _ask(settings: Settings, request: Request[Answer], caller: Caller = ANYBODY) -> Answer:
+def _ask(settings: Settings, request: Request[Response], caller: Caller = ANYBODY) -> Response:
     return _exchange(settings, request, (), caller)[0]
 
 
 def _exchange(
-    settings: Settings, request: Request[Answer], blobs: Sequence[bytes], caller: Caller
-) -> tuple[Answer, list[bytes]]:
-    """Send a request; return the answer, and the blobs that came with it. Raises InferenceError."""
+    settings: Settings, request: Request[Response], blobs: Sequence[bytes], caller: Caller
+) -> tuple[Response, list[bytes]]:
+    """Send a request; return the response, and the blobs that came with it. Raises InferenceError."""
     give_up = time.monotonic() + ANSWER_S
     with _connect(settings) as connection:
         try:
@@ -199,7 +199,7 @@ def _exchange(
                 if caller.has_left():
                     raise InferenceError("The request was cancelled.")
                 if time.monotonic() > give_up:
-                    raise InferenceError(f"The prediction process gave no answer within {ANSWER_S:.0f} s.")
+                    raise InferenceError(f"The prediction process did not respond within {ANSWER_S:.0f} s.")
             message, received = receive(connection)
         except (EOFError, OSError) as error:
             raise Unreachable("The prediction process ended while it was asked. Try again.") from error
@@ -208,9 +208,9 @@ def _exchange(
         hint = OTHER_FOLDER if failure.unknown and _names_own_model(request) else ""
         raise InferenceError(failure.error + hint)
     try:
-        return from_json_values(request.answer, message.get("value")), received
+        return from_json_values(request.response, message.get("value")), received
     except ValueError as error:
-        raise InferenceError(f"The answer of the prediction process cannot be read: {error}") from error
+        raise InferenceError(f"The response of the prediction process cannot be read: {error}") from error
 
 
 OTHER_FOLDER = (

@@ -11,7 +11,7 @@ from core.tracking.store import get_store
 
 
 def handle(request: Request) -> Any:
-    """Return the answer to a request, of the type `request.answer`; `Predict` is left to the server."""
+    """Return the response to a request, of the type `request.response`; `Predict` is left to the server."""
     match request:
         case Takes():
             from core.inference.predictor import takes

@@ -1,7 +1,7 @@
-"""What is sent between the prediction process and its clients: a dataclass for each request and each answer.
+"""The requests to the prediction process and its responses, each a dataclass.
 
-A request travels as `{"do": ..., "visit": ..., **fields}`, its answer as `{"value": ...}` or as a `Failure`;
-see `core.inference.protocol`. Imports no Keras.
+A request is sent as `{"do": ..., "visit": ..., **fields}`, its response as `{"value": ...}` or a `Failure`
+(`core.inference.protocol`). Imports no Keras.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from core.config import ModelConfig
 from core.datasets.target import Target
 from core.system.records import from_json_values, to_json_values
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True)
 class ModelImages:
-    """The images that the model of a run takes, and the classes that it answers.
+    """The images that the model of a run takes, and its classes.
 
     A run of ArchLab logs it (`schema.DATA`); of a run of another program the model file gives shape and
     number of classes.
@@ -49,13 +49,13 @@ class ModelImages:
 
 
 @dataclass(frozen=True)
-class PredictionAnswer:
-    """What a model answers for one image: the most probable classes first.
+class PredictionResult:
+    """What a model predicts for one image: the most probable classes first.
 
     shape: `(H, W, C)` of the pixels that the model got, which are sent as a blob. notes: sentences on how the
     image was read, where a person should know. inversion: a sentence where the image looks like a negative of
-    the training images. views: what the answer is averaged over. preprocessing: a sentence where it is not
-    known how the model's images were preprocessed.
+    the training images. views: what the prediction is averaged over. preprocessing: a sentence where the
+    preprocessing of the model's images is not known.
     """
 
     classes: tuple[str, ...]
@@ -76,25 +76,25 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Request(Generic[Answer]):
+class Request(Generic[Response]):
     """A request to the prediction process.
 
-    do: its name in messages. answer: the type of its answer.
+    do: its name in messages. response: the type of its response.
     """
 
     do: ClassVar[str]
-    answer: ClassVar[Any]
+    response: ClassVar[Any]
 
 
 @dataclass(frozen=True)
-class Predict(Request[tuple[PredictionAnswer, ...]]):
+class Predict(Request[tuple[PredictionResult, ...]]):
     """Classify images, sent as blobs, with the model of a finished run.
 
-    top_k: classes to answer. invert: exchange dark and light first.
+    top_k: number of classes to return. invert: exchange dark and light first.
     """
 
     do: ClassVar[str] = "predict"
-    answer: ClassVar[Any] = tuple[PredictionAnswer, ...]
+    response: ClassVar[Any] = tuple[PredictionResult, ...]
 
     run_id: str
     top_k: int = 5
@@ -106,7 +106,7 @@ class Takes(Request[ModelImages]):
     """Which images the model of another program's run takes."""
 
     do: ClassVar[str] = "takes"
-    answer: ClassVar[Any] = ModelImages
+    response: ClassVar[Any] = ModelImages
 
     run_id: str
 
@@ -116,7 +116,7 @@ class Describe(Request[Description]):
     """Describe a registered architecture, at its own input and number of classes where these are None."""
 
     do: ClassVar[str] = "describe"
-    answer: ClassVar[Any] = Description
+    response: ClassVar[Any] = Description
 
     name: str
     input_shape: Shape | None = None
@@ -130,7 +130,7 @@ class DescribeTransfer(Request[Description]):
     """Describe the model of a config with its head, as it is frozen at first."""
 
     do: ClassVar[str] = "describe_transfer"
-    answer: ClassVar[Any] = Description
+    response: ClassVar[Any] = Description
 
     model: ModelConfig
     image_shape: Shape | None = None
@@ -140,10 +140,10 @@ class DescribeTransfer(Request[Description]):
 
 @dataclass(frozen=True)
 class CheckModel(Request[str]):
-    """Build a user's own model; the answer says why it must not be trained, and is empty where it may."""
+    """Check a user-defined model; the response says why it must not be trained, and is empty where it may."""
 
     do: ClassVar[str] = "check_model"
-    answer: ClassVar[Any] = str
+    response: ClassVar[Any] = str
 
     model: ModelConfig
     image_shape: Shape
@@ -153,13 +153,13 @@ class CheckModel(Request[str]):
 
 @dataclass(frozen=True)
 class Preview(Request[tuple[str, ...]]):
-    """Show one image `count` times as the model gets it in training; answers PNG files in base64.
+    """Show one image `count` times as the model gets it in training; the response has PNG files in base64.
 
     tree: a whole config as a mapping. row: of its dataset. The same seed draws the same changes.
     """
 
     do: ClassVar[str] = "preview"
-    answer: ClassVar[Any] = tuple[str, ...]
+    response: ClassVar[Any] = tuple[str, ...]
 
     tree: dict[str, Any]
     row: int

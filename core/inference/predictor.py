@@ -20,7 +20,7 @@ from core.datasets.value_range import FULL_RANGE
 from core.experiment.views import averaged
 from core.inference.foreign import check_probabilities, foreign_classifier
 from core.inference.logged_images import logged_images
-from core.inference.messages import ModelImages, PredictionAnswer
+from core.inference.messages import ModelImages, PredictionResult
 from core.inference.notes import inversion_note, value_notes, views_note
 from core.registry import UnknownName
 from core.tracking import schema
@@ -58,8 +58,8 @@ def load(path: Path, views: str = "none") -> keras.Model:
 class Opened(NamedTuple):
     """A run's model, and the images that it takes.
 
-    views: what the answer is averaged over, as in `core.experiment.views`. foreign: whether another program
-    logged it.
+    views: what the prediction is averaged over, as in `core.experiment.views`. foreign: whether another
+    program logged it.
     """
 
     model: keras.Model
@@ -91,12 +91,12 @@ def open_model(store: RunStore, run_id: str) -> Opened:
         ) from error
 
 
-def answers(
+def predictions(
     opened: Opened, decoded: Sequence[Decoded], top_k: int = 5, invert: bool = False
-) -> tuple[PredictionAnswer, ...]:
+) -> tuple[PredictionResult, ...]:
     """Return the `top_k` most probable classes of images that were decoded for the model.
 
-    decoded: by `opened.images.target`. Raises ValueError where another program's model answers no
+    decoded: by `opened.images.target`. Raises ValueError where another program's model outputs no
     probabilities.
     """
     pixels = shown_to_model(decoded, invert)
@@ -109,7 +109,7 @@ def answers(
     for probabilities, image, one in zip(class_probabilities(outputs), decoded, pixels, strict=True):
         order = np.argsort(-probabilities, kind="stable")[:top_k]
         height, width, channels = one.shape
-        answer = PredictionAnswer(
+        result = PredictionResult(
             classes=tuple(opened.images.classes[index] for index in order),
             probabilities=tuple(float(probabilities[index]) for index in order),
             shape=(height, width, channels),
@@ -118,7 +118,7 @@ def answers(
             views=views_note(opened.views),
             preprocessing=opened.images.note,
         )
-        found.append(answer)
+        found.append(result)
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""The server of the prediction process: it answers one request per connection."""
+"""The server of the prediction process: it responds to one request per connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.inference.messages import (
     DescribeTransfer,
     Failure,
     Predict,
-    PredictionAnswer,
+    PredictionResult,
     Preview,
     Request,
     from_message,
@@ -57,7 +57,7 @@ class Server:
         self._visits: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._naming = Lock()  # guards _visits
         self._refused, self._said_at = 0, -SAY_S
-        self._answering: set[Thread] = set()
+        self._open: set[Thread] = set()
         self._closed = False
 
     def serve(self, listener: Listener) -> None:
@@ -71,20 +71,20 @@ class Server:
                 time.sleep(RETRY_S)
                 continue
             self.waiting.enter(connection)
-            thread = Thread(target=self._answer, args=(connection,), daemon=True)
-            self._answering = {one for one in self._answering if one.is_alive()} | {thread}
+            thread = Thread(target=self._respond_to, args=(connection,), daemon=True)
+            self._open = {one for one in self._open if one.is_alive()} | {thread}
             thread.start()
 
     def close(self) -> None:
         """Accept no more connections: the listener is about to be closed."""
         self._closed = True
 
-    def is_answering(self) -> bool:
-        """Whether a connection has not been answered yet."""
-        return any(thread.is_alive() for thread in list(self._answering))
+    def is_responding(self) -> bool:
+        """Whether a connection is still open."""
+        return any(thread.is_alive() for thread in list(self._open))
 
-    def _answer(self, connection: Connection) -> None:
-        """Answer one request. A caller that sends nothing, or something else, blocks only its own thread."""
+    def _respond_to(self, connection: Connection) -> None:
+        """Respond to one request. A caller that sends nothing, or no request, blocks only its own thread."""
         with connection:
             try:
                 deliver_challenge(connection, self.key)
@@ -100,35 +100,35 @@ class Server:
             seen: list[bytes] = []
             try:
                 visit = str(header.pop("visit", ""))
-                value, seen = self._respond(from_message(header), visit, blobs, lambda: connection.poll(0))
-                answer = {"value": value}
+                value, seen = self._handle(from_message(header), visit, blobs, lambda: connection.poll(0))
+                message = {"value": value}
             except Gone:
                 return
             except Exception as error:  # the client shows it
                 logger.exception("A request failed.")
-                message = redact(str(error)) or type(error).__name__
-                answer = to_json_values(Failure, Failure(message, isinstance(error, UnknownName)))
+                reason = redact(str(error)) or type(error).__name__
+                message = to_json_values(Failure, Failure(reason, isinstance(error, UnknownName)))
             self.last_request = time.monotonic()
             with suppress(OSError):  # the client has gone
-                send(connection, answer, tuple(seen))
+                send(connection, message, tuple(seen))
 
-    def _respond(
+    def _handle(
         self, request: Request, visit: str, blobs: list[bytes], gone: Callable[[], bool]
     ) -> tuple[Any, list[bytes]]:
-        """Return the answer as JSON values, and the blobs that go with it.
+        """Return the response as JSON values, and the blobs that go with it.
 
         gone: whether the caller has disconnected; it sends nothing after its request. Raises Gone then.
         """
         seen: list[bytes] = []
         if isinstance(request, Predict):
-            answer, seen = self._predict(request, blobs, gone)
+            response, seen = self._predict(request, blobs, gone)
         elif isinstance(request, BUILDS):
             with self._turn(self._of_visit(visit), gone), self._turn(self._building, gone):
-                answer = handle(request)
+                response = handle(request)
         else:
             with self._turn(self._working, gone):
-                answer = handle(request)
-        return to_json_values(request.answer, answer), seen
+                response = handle(request)
+        return to_json_values(request.response, response), seen
 
     def _of_visit(self, visit: str) -> Lock:
         """Return the lock of a visit, kept while it is in use; a new one for a request without a visit."""
@@ -137,12 +137,12 @@ class Server:
 
     def _predict(
         self, request: Predict, blobs: list[bytes], gone: Callable[[], bool]
-    ) -> tuple[tuple[PredictionAnswer, ...], list[bytes]]:
-        """Return the answers, and the pixels that the model got of each image.
+    ) -> tuple[tuple[PredictionResult, ...], list[bytes]]:
+        """Return the predictions, and the pixels that the model got of each image.
 
         The images are decoded before the request's turn, so that a slow one delays nobody else.
         """
-        from core.inference.predictor import answers, open_model, shown_to_model
+        from core.inference.predictor import open_model, predictions, shown_to_model
 
         with self._turn(self._working, gone):
             opened = open_model(get_store(), request.run_id)
@@ -154,7 +154,7 @@ class Server:
                 name = f"Image {number}" if len(blobs) > 1 else "The image"
                 raise ValueError(f"{name} {error}.") from error
         with self._turn(self._working, gone):
-            found = answers(opened, decoded, request.top_k, request.invert)
+            found = predictions(opened, decoded, request.top_k, request.invert)
         return found, [one.tobytes() for one in shown_to_model(decoded, request.invert)]
 
     @contextmanager

@@ -20,7 +20,7 @@ from core.inference.messages import (
     Failure,
     ModelImages,
     Predict,
-    PredictionAnswer,
+    PredictionResult,
     Preview,
     Request,
     Takes,
@@ -53,8 +53,8 @@ EXAMPLES: dict[type[Request], tuple[Request, list[Any]]] = {  # a request, and a
         [
             (),
             (
-                PredictionAnswer(("cat", "dog"), (0.75, 0.25), (28, 28, 1)),
-                PredictionAnswer(("dog",), (1.0,), (5, 4, 3), ("a note", "another"), "inv", "views", "prep"),
+                PredictionResult(("cat", "dog"), (0.75, 0.25), (28, 28, 1)),
+                PredictionResult(("dog",), (1.0,), (5, 4, 3), ("a note", "another"), "inv", "views", "prep"),
             ),
         ],
     ),
@@ -88,7 +88,7 @@ def test_every_request_and_every_answer_arrives_as_it_was_sent(kind: type[Reques
     request, answers = EXAMPLES[kind]
     assert from_message(sent(to_message(request, "a visit"))) == request
     for answer in answers:
-        assert from_json_values(kind.answer, sent(to_json_values(kind.answer, answer))) == answer
+        assert from_json_values(kind.response, sent(to_json_values(kind.response, answer))) == answer
     failure = Failure("No such model.", True)
     assert from_json_values(Failure, sent(to_json_values(Failure, failure))) == failure
 
@@ -126,8 +126,8 @@ def test_what_is_no_description_is_one_sentence(changes: Mapping[str, Any], reas
 
 def test_a_probability_that_is_not_a_number_stays_one() -> None:
     (answer,) = from_json_values(
-        Predict.answer,
-        sent(to_json_values(Predict.answer, (PredictionAnswer(("a",), (math.nan,), (1, 1, 1)),))),
+        Predict.response,
+        sent(to_json_values(Predict.response, (PredictionResult(("a",), (math.nan,), (1, 1, 1)),))),
     )
     assert math.isnan(answer.probabilities[0])
     options = {"rate": math.inf}

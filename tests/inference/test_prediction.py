@@ -111,7 +111,7 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
     import pandas as pd
 
     from core.experiment.views import averaged
-    from core.inference.predictor import answers, open_model
+    from core.inference.predictor import open_model, predictions
     from core.tracking.writer import MetricWriter
     from core.training.evaluation import predict_probabilities
     from core.training.experiment import load_data
@@ -136,7 +136,7 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
     table = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
     opened = open_model(store, run_id)
     decoded = [decode_image(png(dataset.images[index]), opened.images.target) for index in table["index"]]
-    found = answers(opened, decoded, top_k=10)
+    found = predictions(opened, decoded, top_k=10)
     for one, (_, row) in zip(found, table.iterrows(), strict=True):
         np.testing.assert_allclose(one.probabilities, [row[f"p{name}"] for name in one.classes], atol=1e-5)
         assert sentence in one.views

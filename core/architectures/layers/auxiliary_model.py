@@ -10,7 +10,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="archlab")
 class AuxiliaryModel(keras.Model):
-    """A functional model of several heads on one set of labels; the first head is the model's answer.
+    """A functional model of several heads on one set of labels; the first head is the model's output.
 
     Built like any functional model, from `inputs` and the list `outputs` of the heads' probabilities. In
     training the loss of every further head is added with the weight `AUXILIARY_WEIGHT`; metrics, evaluation
