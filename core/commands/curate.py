@@ -21,7 +21,7 @@ def findings(dataset: str, near: bool, as_json: bool) -> None:
     from core.datasets import findings as checks
 
     loaded = load(dataset)
-    found = checks.look(loaded)
+    found = checks.find_all(loaded)
     if near:
         alike = checks.duplicate_findings(loaded, duplicates.near_duplicates(dataset))
         found = sorted([*found, *alike], key=lambda one: not one.serious)

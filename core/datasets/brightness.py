@@ -8,7 +8,7 @@ import numpy as np
 
 from core.datasets.records import ImageDataset
 
-LOOKED_AT = 2000  # training images, spread over all of them
+SAMPLE_SIZE = 2000  # training images, spread over all of them
 CHUNK_BYTES = 2**22  # of images that are measured at once; their grey levels take up to 8 times as much
 NEARLY_ALL = (1, 99)  # percentiles
 MARGIN = 50  # grey levels that an image may lie beyond nearly all training images before it is reported
@@ -31,7 +31,7 @@ def usual_brightness(dataset: ImageDataset, rows: np.ndarray) -> dict[str, list[
     """Return the ranges that hold nearly all images of these rows, for `mean` and `edge` of `measured`."""
     if not len(rows):
         return {}
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT, dtype=int))]
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLE_SIZE, dtype=int))]
     size = max(1, CHUNK_BYTES // max(1, dataset.images[0].nbytes))
     chunks = [measured(dataset.images[chosen[start : start + size]]) for start in range(0, len(chosen), size)]
     return {

@@ -13,7 +13,7 @@ from core.datasets.splits import Split, split
 from core.datasets.together import Rule
 
 
-def choose(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) -> Split:
+def split_for(dataset: ImageDataset, data: DataConfig, rule: Rule | None = None) -> Split:
     """Return the split that a config asks for; its training rows are those of one epoch.
 
     With even sampling, images of small classes occur several times. Validation and test set do not change.
@@ -61,7 +61,7 @@ def image_shape(shape: Shape, data: DataConfig) -> Shape:
     return height, width, 1 if data.grey else channels
 
 
-def net_shape(config: ExperimentConfig, shape: Shape) -> Shape:
+def cropped_shape(config: ExperimentConfig, shape: Shape) -> Shape:
     """Return the shape that the model gets for images stored as `shape`."""
     height, width, channels = image_shape(shape, config.data)
     crop = config.augmentation.random_crop

@@ -67,7 +67,7 @@ class Light:
         return self.rows[np.argsort(self.contrast, kind="stable")[:count]]
 
 
-def look(dataset: ImageDataset) -> list[Finding]:
+def find_all(dataset: ImageDataset) -> list[Finding]:
     """Return all findings that need no comparison of images, the serious ones first."""
     copies = exact_duplicates(dataset)
     found = [

@@ -17,7 +17,7 @@ from core.datasets.decode_pool import (
 from core.datasets.images_file import allocate_images
 from core.datasets.listing import Listing
 from core.datasets.request import Request
-from core.datasets.sizing import Choice, NotAlike, NotGrey, NotShallow, choose, look
+from core.datasets.sizing import NotAlike, NotGrey, NotShallow, Sizing, sample_images, sizing_for
 from core.datasets.value_range import IMAGE, Measured, Rule, Spread, find_range, spread
 
 REPORT_EVERY_S = 0.2
@@ -27,23 +27,23 @@ Progress = Callable[[int, int, float], None]
 
 def decode_listing(
     listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
-) -> tuple[Choice, Spread | None, list[Result], list[Failure]]:
+) -> tuple[Sizing, Spread | None, list[Result], list[Failure]]:
     """Decode all images into the draft, rows in the order of the listing.
 
     Once, unless an image contradicts the sample by which the format was chosen. Images deeper than 8 bits are
     read
     twice: first for the range of values that all of them share.
     """
-    common, grey, deep = look(listing)
+    common, grey, deep = sample_images(listing)
     found: Spread | None = None
     values: Rule = request.value_range or IMAGE
     while True:
         if deep and values == IMAGE:
             found = _measured(listing, folder, workers, report)
             values = find_range(found)
-        choice = choose(request.size, request.channels, request.policy, common, grey, values)
+        sizing = sizing_for(request.size, request.channels, request.policy, common, grey, values)
         try:
-            return choice, found, *_decode_as(choice, listing, request, folder, workers, report)
+            return sizing, found, *_decode_as(sizing, listing, request, folder, workers, report)
         except NotAlike:
             common = None
         except NotGrey:
@@ -73,9 +73,9 @@ def _measured(listing: Listing, folder: Path, workers: int, report: Reporter) ->
 
 
 def _decode_as(
-    choice: Choice, listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
+    sizing: Sizing, listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
 ) -> tuple[list[Result], list[Failure]]:
-    target, images = choice.target, folder / store.IMAGES
+    target, images = sizing.target, folder / store.IMAGES
     allocate_images(images, len(listing.items), (target.height, target.width, target.channels))
     chunks = decode_all(
         listing.root,
@@ -91,7 +91,7 @@ def _decode_as(
     report.start()
     with closing(chunks):
         for chunk in chunks:
-            choice.check(chunk)
+            sizing.check(chunk)
             found.extend(chunk)
             report.tell(len(found))
     found.sort(key=lambda one: one.row)

@@ -127,8 +127,8 @@ def _import(
     name: str, listing: Listing, request: Request, folder: Path, workers: int, report: Reporter
 ) -> DatasetInfo:
     """Decode, drop unreadable images, hold out a test set; index and manifest are written last."""
-    choice, found, results, failures = decode_listing(listing, request, folder, workers, report)
-    target = choice.target
+    sizing, found, results, failures = decode_listing(listing, request, folder, workers, report)
+    target = sizing.target
     values = value_range_notes(target.values, found, results, listing, request)
     shape = (target.height, target.width, target.channels)
     if failures:
@@ -136,7 +136,7 @@ def _import(
     problems = listing.problems + [Problem(listing.items[f.row].name, f.reason) for f in failures]
     items = [listing.items[result.row] for result in results]
     classes = _classes(listing, items, problems, request)
-    notes = listing.notes + choice.notes + values + image_notes(results, classes, listing, request)
+    notes = listing.notes + sizing.notes + values + image_notes(results, classes, listing, request)
     position = {label: i for i, label in enumerate(classes)}
     labels = np.array([position[request.label(item)] for item in items], dtype=np.int64)
     groups = _groups(items)

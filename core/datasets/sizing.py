@@ -18,7 +18,7 @@ from core.datasets.value_range import IMAGE, Rule
 
 DEFAULT_SIDE = 96
 LARGEST_KEPT_SIDE = 256  # images of one size keep it up to this many pixels
-LOOKED_AT = 64
+SAMPLE_SIZE = 64
 
 Size = tuple[int, int]
 
@@ -35,7 +35,7 @@ class NotShallow(Exception):
     """An image is deeper than 8 bits, unlike the sampled ones."""
 
 
-class Look(NamedTuple):
+class Common(NamedTuple):
     """What the sampled images of a source have in common.
 
     Args:
@@ -50,7 +50,7 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Choice:
+class Sizing:
     """The target format of every image, and why.
 
     common, grey: must hold for all images, else it is chosen again.
@@ -62,7 +62,7 @@ class Choice:
     notes: tuple[str, ...]
 
     def check(self, results: list[Result | Failure]) -> None:
-        """Raise NotAlike, NotGrey or NotShallow when an image contradicts the choice."""
+        """Raise NotAlike, NotGrey or NotShallow when an image contradicts the sizing."""
         for result in results:
             if isinstance(result, Failure):
                 continue
@@ -74,12 +74,12 @@ class Choice:
                 raise NotShallow
 
 
-def look(listing: Listing) -> Look:
+def sample_images(listing: Listing) -> Common:
     """Sample some images, spread over the source."""
     sizes: set[Size] = set()
     grey, deep = True, False
     with closing(Reader(listing.root)) as reader:
-        for row in np.unique(np.linspace(0, len(listing.items) - 1, LOOKED_AT, dtype=int)):
+        for row in np.unique(np.linspace(0, len(listing.items) - 1, SAMPLE_SIZE, dtype=int)):
             try:
                 decoded = decode_image(reader.read(listing.items[row].where), Target(32, 32, 1, values=IMAGE))
             except Unreadable:
@@ -87,12 +87,12 @@ def look(listing: Listing) -> Look:
             sizes.add((decoded.height, decoded.width))
             grey, deep = grey and decoded.grey, deep or decoded.deep
     common = sizes.pop() if len(sizes) == 1 else None
-    return Look(common if common and max(common) <= LARGEST_KEPT_SIDE else None, grey, deep)
+    return Common(common if common and max(common) <= LARGEST_KEPT_SIDE else None, grey, deep)
 
 
-def choose(
+def sizing_for(
     size: Size | None, channels: int | None, policy: str, common: Size | None, grey: bool, values: Rule
-) -> Choice:
+) -> Sizing:
     """Complete a request by what the images have in common; the notes say what was chosen and why.
 
     values: the rule for images deeper than 8 bits.
@@ -109,7 +109,7 @@ def choose(
     if channels is None:
         notes.append("No image has colour: one channel is kept." if grey else "Images are kept in RGB.")
     height, width = size or common or (DEFAULT_SIDE, DEFAULT_SIDE)
-    return Choice(
+    return Sizing(
         target=Target(height, width, channels or (1 if grey else 3), policy, values),
         common=None if size else common,
         grey=grey and channels is None,

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.config import DataConfig
 from core.datasets import load, store
-from core.datasets.choices import choose, rule_of
+from core.datasets.choices import rule_of, split_for
 from core.datasets.records import SUBSETS, DatasetInfo, ImageDataset, digest_keys
 from core.datasets.splits import hold_out
 from core.datasets.together import Rule, linked
@@ -59,7 +59,7 @@ def sentences(dataset: ImageDataset, data: DataConfig) -> tuple[str, ...]:
 def report(dataset: ImageDataset, data: DataConfig) -> SplitReport:
     """Split a dataset as a config asks for, and report on it."""
     info, rule = dataset.info, rule_of(dataset.info, data)
-    split = choose(dataset, data)
+    split = split_for(dataset, data)
     counts = {
         subset: tuple(np.bincount(dataset.labels[rows], minlength=info.num_classes).tolist())
         for subset, rows in vars(split).items()
@@ -67,8 +67,8 @@ def report(dataset: ImageDataset, data: DataConfig) -> SplitReport:
     sets = np.full(len(dataset), -1)
     for code, subset in enumerate(SUBSETS):
         sets[getattr(split, subset)] = code
-    moved = choose(dataset, data.model_copy(update={"imbalance": "as_is"}))
-    before = choose(dataset, data.model_copy(update={"imbalance": "as_is"}), "groups")
+    moved = split_for(dataset, data.model_copy(update={"imbalance": "as_is"}))
+    before = split_for(dataset, data.model_copy(update={"imbalance": "as_is"}), "groups")
     count = len(np.setxor1d(moved.validation, before.validation))
     notes = _overruled(info, data)
     notes += [moved_sentence(count, rule)] if count else []

@@ -134,7 +134,7 @@ def _sets(dataset: ImageDataset, split: Split) -> Sets:
 def stored_sets(folder: Path, fingerprint: str, data: DataConfig) -> Sets:
     """The sets of a stored dataset, kept for the next question. fingerprint: of the dataset as it is."""
     dataset = datasets.load(data.name)
-    return _sets(dataset, choices.choose(dataset, data))
+    return _sets(dataset, choices.split_for(dataset, data))
 
 
 def require_unseen(config: ExperimentConfig, store: RunStore) -> None:
@@ -198,9 +198,9 @@ def seen_by(store: RunStore, run_id: str) -> Seen:
         dataset = datasets.load(config.data.name)
         if dataset.info.fingerprint != data["fingerprint"]:
             return Seen(NOTHING.keys, unknown=(f"{unknown}: its dataset '{data['name']}' has changed.",))
-        split = choices.choose(dataset, config.data)
+        split = choices.split_for(dataset, config.data)
         if split_fingerprint(split) != data.get("split_fingerprint"):
-            split = choices.choose(dataset, config.data, "legacy")
+            split = choices.split_for(dataset, config.data, "legacy")
         parents = [seen for _, seen in ancestors(config, store, tags)]
     except (FileNotFoundError, KeyError, ValueError):
         return Seen(NOTHING.keys, unknown=(f"{unknown}: its files or its dataset are gone.",))

@@ -61,7 +61,7 @@ def _model_input(config: ExperimentConfig, dataset: datasets.ImageDataset, reque
     images = keras.ops.convert_to_tensor(dataset.images[rows].astype("float32"))
     images, *_ = augment(images, config.augmentation, seed, training=True)
     mean = _mean(config.data, dataset.info.fingerprint) if needs_mean(config.data) else None
-    shape = choices.net_shape(config, dataset.info.shape)
+    shape = choices.cropped_shape(config, dataset.info.shape)
     prepare = preparation(config, shape, model_input_shape(config.model, shape), mean)
     return keras.ops.convert_to_numpy(prepare(images[:count]))
 
@@ -70,4 +70,4 @@ def _model_input(config: ExperimentConfig, dataset: datasets.ImageDataset, reque
 def _mean(data: DataConfig, fingerprint: str) -> np.ndarray:
     """Return the mean image of the training set; cached, since computing it reads every image."""
     dataset = datasets.load(data.name, grey=data.grey)
-    return training_mean(dataset.images, choices.choose(dataset, data).train)
+    return training_mean(dataset.images, choices.split_for(dataset, data).train)

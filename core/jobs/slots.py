@@ -70,7 +70,7 @@ def slots_of(settings: Settings) -> list[str]:
     return found if CPU in found else found + [CPU] * devices.cpu_slots()
 
 
-def choices(settings: Settings) -> list[str]:
+def device_options(settings: Settings) -> list[str]:
     """Return the values that `training.device` may have on this installation."""
     return [AUTO, CPU] if settings.executor == "ray" else [AUTO, *dict.fromkeys(slots_of(settings))]
 

@@ -18,8 +18,7 @@ from core.experiment.pretrained import check_weights, require_obtainable
 from core.inference.client import InferenceError
 from core.inference.own_models import problem
 from core.jobs.groups import Group, conclude_groups, named_repeat, places
-from core.jobs.slots import AUTO, limit, slots_of
-from core.jobs.slots import choices as choices_of_device
+from core.jobs.slots import AUTO, device_options, limit, slots_of
 from core.jobs.supervise import interrupted, supervise
 from core.jobs.worker import worker_of
 from core.launching.extension import Extension
@@ -34,10 +33,10 @@ def check(config: ExperimentConfig) -> None:
     try:
         info = datasets.info(config.data.name)
         choices.check(config, info)
-        shape = model_input_shape(config.model, choices.net_shape(config, info.shape))
+        shape = model_input_shape(config.model, choices.cropped_shape(config, info.shape))
         checked_choice(config.model.name, shape, info.num_classes, config.model.options)
         preprocessing = check_weights(config, get_store())
-        images = choices.net_shape(config, info.shape)
+        images = choices.cropped_shape(config, info.shape)
         found = problem(get_store().settings, config.model, images, info.num_classes, preprocessing)
     except (ValueError, InferenceError) as error:
         raise ConfigError(str(error)) from error
@@ -50,9 +49,9 @@ def check(config: ExperimentConfig) -> None:
             f"'{info.name}'. Received: {config.training.images_per_step}."
         )
     settings = get_store().settings
-    if config.training.device not in choices_of_device(settings):
+    if config.training.device not in device_options(settings):
         raise ConfigError(
-            f"training.device must be one of {', '.join(choices_of_device(settings))} here. "
+            f"training.device must be one of {', '.join(device_options(settings))} here. "
             f"Received: '{config.training.device}'."
         )
     most = limit(slots_of(settings))

@@ -75,7 +75,7 @@ class Experiment:
 def load_data(config: ExperimentConfig) -> Data:
     """Load a config's dataset and split it."""
     dataset = datasets.load(config.data.name, grey=config.data.grey)
-    split = choices.choose(dataset, config.data)
+    split = choices.split_for(dataset, config.data)
     return Data(dataset, split, length(config, len(split.train)))
 
 
@@ -101,7 +101,7 @@ def prepare_experiment(
         ModelError, ValueError: the model cannot be trained on these images.
     """
     dataset, split = data.dataset, data.split
-    net = assemble(config.model, choices.net_shape(config, dataset.info.shape), dataset.info.num_classes)
+    net = assemble(config.model, choices.cropped_shape(config, dataset.info.shape), dataset.info.num_classes)
     net = regularized(net, config.regularization)
     config = start_from(net, config, store)
     check_own_model(config.model.name, net, config.data.preprocessing)

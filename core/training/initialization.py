@@ -40,7 +40,7 @@ def prepared(
     images: np.ndarray, config: ExperimentConfig, net_shape: tuple[int, int, int], mean: np.ndarray | None
 ) -> np.ndarray:
     """Crop, preprocess and resize images without augmentation, float32 `(N, H, W, C)` of `net_shape`."""
-    cut = choices.net_shape(config, images.shape[1:])
+    cut = choices.cropped_shape(config, images.shape[1:])
     with float32_layers():
         prepare = preparation(config, cut, net_shape, mean)
         return keras.ops.convert_to_numpy(

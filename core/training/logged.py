@@ -50,7 +50,7 @@ def require_same_data(store: RunStore, run_id: str, config: DataConfig, data: Da
         return
     info = data.dataset.info
     if before.get("fingerprint") == info.fingerprint and "split_fingerprint" not in before:
-        before["split_fingerprint"] = split_fingerprint(choices.choose(data.dataset, config, "legacy"))
+        before["split_fingerprint"] = split_fingerprint(choices.split_for(data.dataset, config, "legacy"))
     now = {"fingerprint": info.fingerprint, "split_fingerprint": split_fingerprint(data.split)}
     if any(key in before and before[key] != value for key, value in now.items()):
         raise ValueError(

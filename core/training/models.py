@@ -46,7 +46,7 @@ def _wrapped(
     held: Resident | None,
 ) -> tuple[keras.Model, keras.Model]:
     images = keras.Input(shape or net.input_shape[1:], name="images")
-    cut = choices.net_shape(config, images.shape[1:])
+    cut = choices.cropped_shape(config, images.shape[1:])
     prepare = preparation(config, cut, net.input_shape[1:], mean)
     answer = inference_model(net)
     deployable = keras.Model(images, answer(prepare(cropped(images, cut))), name=net.name)

@@ -37,7 +37,7 @@ def counts(dataset: datasets.ImageDataset, rows: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("values", CHOICES)
 def test_the_test_set_is_never_trained_on_nor_changed(uneven, values):
-    parts = choices.choose(uneven, DataConfig(name="uneven", **values))
+    parts = choices.split_for(uneven, DataConfig(name="uneven", **values))
     np.testing.assert_array_equal(parts.test, uneven.indices("test"))
     assert counts(uneven, parts.test) == [4, 1]
     for one, other in (
@@ -50,7 +50,8 @@ def test_the_test_set_is_never_trained_on_nor_changed(uneven, values):
 
 def test_folds_validate_every_image_once(uneven):
     validated = [
-        choices.choose(uneven, DataConfig(name="uneven", folds=4, fold=fold)).validation for fold in range(4)
+        choices.split_for(uneven, DataConfig(name="uneven", folds=4, fold=fold)).validation
+        for fold in range(4)
     ]
     together = np.concatenate(validated)
     assert len(together) == len(np.unique(together)) == 20
@@ -60,7 +61,7 @@ def test_folds_validate_every_image_once(uneven):
 def test_imbalance_in_counts(uneven):
     def train(**values) -> list[int]:
         data = DataConfig(name="uneven", validation_fraction=0, **values)
-        return counts(uneven, choices.choose(uneven, data).train)
+        return counts(uneven, choices.split_for(uneven, data).train)
 
     assert train() == [16, 4]
     assert train(imbalance="balanced") == [16, 16]
@@ -71,7 +72,7 @@ def test_imbalance_in_counts(uneven):
 
 def test_weights_make_classes_count_alike(uneven):
     data = DataConfig(name="uneven", validation_fraction=0, imbalance="class_weights")
-    rows = choices.choose(uneven, data).train
+    rows = choices.split_for(uneven, data).train
     weights = choices.weights(uneven, rows, data)
     assert weights == {0: 0.625, 1: 2.5}  # 16 times 0.625 and 4 times 2.5 are 10 each
     assert choices.weights(uneven, rows, DataConfig(name="uneven")) is None
@@ -80,15 +81,15 @@ def test_weights_make_classes_count_alike(uneven):
 @pytest.mark.parametrize("values", CHOICES)
 def test_sizes_are_told_without_reading_the_dataset(uneven, values):
     data = DataConfig(name="uneven", **values)
-    parts = choices.choose(uneven, data)
+    parts = choices.split_for(uneven, data)
     told = choices.sizes(datasets.info("uneven"), data)
     assert np.abs(np.subtract(told, (len(parts.train), len(parts.validation)))).max() <= 2
 
 
 def test_shapes_that_nets_get():
     config = ExperimentConfig().with_values({"data.grey": True, "augmentation.random_crop": 24})
-    assert choices.net_shape(config, (32, 32, 3)) == (24, 24, 1)
-    assert choices.net_shape(ExperimentConfig(), (32, 30, 3)) == (32, 30, 3)
+    assert choices.cropped_shape(config, (32, 32, 3)) == (24, 24, 1)
+    assert choices.cropped_shape(ExperimentConfig(), (32, 30, 3)) == (32, 30, 3)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def row_of(name: str, source: str) -> int:
 
 
 def kinds(name: str) -> list[str]:
-    return [finding.kind for finding in findings.look(datasets.load(name))]
+    return [finding.kind for finding in findings.find_all(datasets.load(name))]
 
 
 def test_a_clean_dataset_has_nothing_but_its_balance(pets):
@@ -50,7 +50,7 @@ def test_the_same_image_in_train_and_test_is_the_first_finding(pets):
     picture(2).save(pets.root / "test" / "cat" / "copy.png")
     picture(4).save(pets.root / "train" / "cat" / "again.png")
     import_images("x", pets.root)
-    summary, first, second, _ = findings.look(datasets.load("x"))
+    summary, first, second, _ = findings.find_all(datasets.load("x"))
     assert (
         summary.sentence == "2 images occur more than once, 4 times in all; 1 of them in more than one set."
     )
@@ -66,7 +66,7 @@ def test_the_same_image_in_train_and_test_is_the_first_finding(pets):
 def test_the_same_image_under_two_labels_is_serious(pets):
     picture(2).save(pets.root / "train" / "dog" / "copy.png")
     import_images("x", pets.root)
-    finding = findings.look(datasets.load("x"))[0]
+    finding = findings.find_all(datasets.load("x"))[0]
     assert finding.sentence == "2 images are the same, under different labels: cat, dog."
     assert finding.serious
 
@@ -98,7 +98,7 @@ def test_class_folders_that_look_like_a_mistake_are_found(pets):
             path.parent.mkdir(exist_ok=True)
             picture(100 + number + len(label) * 10).save(path)
     import_images("x", pets.root)
-    by_kind = {finding.kind: finding for finding in findings.look(datasets.load("x"))}
+    by_kind = {finding.kind: finding for finding in findings.find_all(datasets.load("x"))}
     assert by_kind["similar names"].classes == ("Cat", "cat")
     assert by_kind["similar names"].actions == (findings.MERGE,)
     assert by_kind["lone image"].sentence == "Class 'bird' has a single image."
@@ -109,7 +109,7 @@ def test_strips_and_enlarged_dots_are_found(pets):
     Image.new("RGB", (400, 20), "red").save(pets.root / "train" / "cat" / "strip.png")
     Image.new("RGB", (2, 2), "blue").save(pets.root / "train" / "cat" / "dot.png")
     import_images("x", pets.root, size=32)
-    by_kind = {finding.kind: finding for finding in findings.look(datasets.load("x"))}
+    by_kind = {finding.kind: finding for finding in findings.find_all(datasets.load("x"))}
     assert by_kind["aspect ratio"].rows == (row_of("x", "train/cat/strip.png"),)
     assert by_kind["tiny"].rows == (row_of("x", "train/cat/dot.png"),)
     assert findings.original_sizes(datasets.load("x"))[0] == (32, 32, 20)
@@ -118,7 +118,7 @@ def test_strips_and_enlarged_dots_are_found(pets):
 def test_files_that_were_not_imported_are_findings(pets):
     pets.write("train/cat/bad.png", b"x")
     import_images("x", pets.root)
-    found = [one.sentence for one in findings.look(datasets.load("x")) if one.kind == "not imported"]
+    found = [one.sentence for one in findings.find_all(datasets.load("x")) if one.kind == "not imported"]
     assert found == ["train/cat/bad.png: is not an image of a format that is read here."]
 
 
@@ -199,11 +199,11 @@ def test_one_changed_image_is_one_image():
 def test_a_leaking_group_goes_into_the_test_set(pets):
     picture(2).save(pets.root / "test" / "cat" / "copy.png")
     import_images("x", pets.root)
-    finding = findings.look(datasets.load("x"))[0]
+    finding = findings.find_all(datasets.load("x"))[0]
     info = curate.put_in_one_set("x", finding.rows)
     assert info.subset_size("test") == 6
     assert "1 images" not in " ".join(info.notes)
-    assert not findings.look(datasets.load("x"))[0].serious
+    assert not findings.find_all(datasets.load("x"))[0].serious
     assert curate.put_in_one_set("x", finding.rows, "train").subset_size("test") == 4
 
 

@@ -103,7 +103,7 @@ def test_large_images_that_are_alike_do_not_keep_their_size(photos):
 
 
 def test_one_odd_image_that_the_first_look_missed_is_seen(photos, monkeypatch):
-    monkeypatch.setattr("core.datasets.sizing.LOOKED_AT", 2)  # the first and the last
+    monkeypatch.setattr("core.datasets.sizing.SAMPLE_SIZE", 2)  # the first and the last
     photos.add(*(f"{label}/{i}.png" for label in "ab" for i in range(4)), mode="L")
     photos.add("a/3.png", size=(8, 9), mode="L")
     assert import_images("sizes", photos.root).shape == (96, 96, 1)

@@ -12,7 +12,7 @@ from PIL import Image
 from core import datasets
 from core.config import DataConfig, ExperimentConfig
 from core.datasets import curate, duplicates, findings
-from core.datasets.choices import choose
+from core.datasets.choices import split_for
 from core.datasets.importer import import_images
 from core.datasets.request import ImportRefused
 from core.datasets.split_report import report, report_of, sentences
@@ -83,7 +83,7 @@ def test_what_copies_do_to_a_validation_split_is_said(doubled):
     import_images("x", doubled.root, test_fraction=0.2)
     notes, warned = said("x")
     dataset = datasets.load("x")
-    parts, before = (choose(dataset, DataConfig(name="x"), rule) for rule in ("identical", "groups"))
+    parts, before = (split_for(dataset, DataConfig(name="x"), rule) for rule in ("identical", "groups"))
     count = len(np.setxor1d(parts.validation, before.validation))
     assert notes == (
         f"{count:,} images are in another set than by chance alone, so that identical images stay together.",
@@ -132,7 +132,7 @@ def patients(photos):
 
 def test_a_group_across_given_sets_is_a_serious_finding_with_its_action(patients):
     import_images("x", patients.root)
-    first = findings.look(datasets.load("x"))[0]
+    first = findings.find_all(datasets.load("x"))[0]
     assert first.sentence == "Group 'p1' lies in more than one set: 2 in train and 4 in test."
     assert (first.serious, first.actions) == (True, (findings.GATHER,))
     assert len(first.rows) == 6
@@ -141,7 +141,7 @@ def test_a_group_across_given_sets_is_a_serious_finding_with_its_action(patients
         "page can put a group in one set.",
     )
     curate.gather("x")
-    assert not [one for one in findings.look(datasets.load("x")) if one.serious]
+    assert not [one for one in findings.find_all(datasets.load("x")) if one.serious]
     assert datasets.info("x").subset_size("test") == 6
     rows = np.flatnonzero(datasets.load("x").groups == "p1")[:1]
     curate.move_back("x", rows)  # a single one goes back
@@ -196,8 +196,8 @@ def test_near_duplicates_stay_together_where_a_person_asks_for_it(lookalikes):
     import_images("x", lookalikes.root, test_fraction=0.2)
     dataset = datasets.load("x")
     assert alike_across("x", dataset.indices("train"), dataset.indices("test")) > 5
-    plain = choose(dataset, DataConfig(name="x"))
-    near = choose(dataset, DataConfig(name="x", keep_together="near"))
+    plain = split_for(dataset, DataConfig(name="x"))
+    near = split_for(dataset, DataConfig(name="x", keep_together="near"))
     assert alike_across("x", plain.train, plain.validation) > 2
     assert alike_across("x", near.train, near.validation) == 0
     notes, warned = said("x", keep_together="near")
@@ -228,9 +228,9 @@ def test_an_import_that_was_asked_to_keeps_near_duplicates_together_ever_after(l
     dataset = datasets.load("x")
     assert len(duplicates.near_pairs(dataset)) >= 35  # nearly every picture has its brighter version
     assert alike_across("x", dataset.indices("train"), dataset.indices("test")) == 0
-    parts = choose(dataset, DataConfig(name="x"))
+    parts = split_for(dataset, DataConfig(name="x"))
     assert alike_across("x", parts.train, parts.validation) == 0
-    grey = choose(datasets.load("x", grey=True), DataConfig(name="x"))
+    grey = split_for(datasets.load("x", grey=True), DataConfig(name="x"))
     assert grey.validation.tolist() == parts.validation.tolist()
     with pytest.raises(ImportRefused, match="`keep_together` must be one of identical, near"):
         import_images("y", lookalikes.root, keep_together="far")
@@ -262,7 +262,7 @@ def test_one_of_each_stays_and_labels_are_never_chosen_between(photos):
     dataset = datasets.load("x")
     left_out = dataset.source_names[dataset.subsets == datasets.LEFT_OUT].tolist()
     assert left_out == ["train/a/0.png"]
-    (open_case,) = [one for one in findings.look(dataset) if one.labels]
+    (open_case,) = [one for one in findings.find_all(dataset) if one.labels]
     assert open_case.labels == ("a", "b")
     assert split(dataset).train.tolist()  # the pair of two labels stays together until a person decides
     curate.take_back("x", np.flatnonzero(dataset.subsets == datasets.LEFT_OUT))

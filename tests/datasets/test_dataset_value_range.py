@@ -247,7 +247,7 @@ def pixels_of(name: str, dataset: datasets.ImageDataset) -> np.ndarray:
 
 
 def test_one_range_is_found_over_all_images_also_those_that_the_first_look_missed(photos, monkeypatch):
-    monkeypatch.setattr("core.datasets.sizing.LOOKED_AT", 2)  # the first and the last, which have 8 bits
+    monkeypatch.setattr("core.datasets.sizing.SAMPLE_SIZE", 2)  # the first and the last, which have 8 bits
     photos.pair()
     stored = {"cat/1.png": values(3, top=500), "cat/2.png": values(3), "dog/1.png": values(3, top=2000)}
     for name, image in stored.items():

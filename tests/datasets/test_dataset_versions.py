@@ -49,8 +49,8 @@ def test_fractions_seeds_and_folds_of_a_real_dataset_differ(settings: Settings) 
         DataConfig(folds=4, fold=0),
         DataConfig(imbalance="at_most", at_most=20),
     ]
-    found = [split_fingerprint(choices.choose(digits, config)) for config in configs]
+    found = [split_fingerprint(choices.split_for(digits, config)) for config in configs]
     assert len(set(found)) == len(configs)
     assert split_fingerprint(split(digits)) == found[0]
     for same in ("class_weights", "balanced"):  # how often an image is drawn, not which images there are
-        assert split_fingerprint(choices.choose(digits, DataConfig(imbalance=same))) == found[0]
+        assert split_fingerprint(choices.split_for(digits, DataConfig(imbalance=same))) == found[0]

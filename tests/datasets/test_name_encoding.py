@@ -269,5 +269,5 @@ def test_a_dataset_imported_before_says_that_two_classes_are_one(photos) -> None
     manifest = store.folder_of("x") / store.MANIFEST
     text = manifest.read_text(encoding="utf-8")
     manifest.write_text(text.replace("cafe2", "cafe\\u0301"), encoding="utf-8")
-    said = [found.sentence for found in findings.look(datasets.load("x"))]
+    said = [found.sentence for found in findings.find_all(datasets.load("x"))]
     assert any("differ only in their Unicode form" in sentence for sentence in said)

@@ -53,7 +53,7 @@ def test_the_model_that_is_evaluated_answers_as_after_loading(
     images = load("digits").images[:64]
     keras.config.set_dtype_policy(precision)
     try:
-        model = assemble(config.model, choices.net_shape(config, images.shape[1:]), 10)
+        model = assemble(config.model, choices.cropped_shape(config, images.shape[1:]), 10)
         mean = training_mean(images, np.arange(64))
         _, deployable = wrap(model, config, images.shape[1:], mean)
         saved = portable(in_float32(deployable))

@@ -43,7 +43,7 @@ def test_a_sample_is_prepared_as_the_model_receives_its_images() -> None:
     config = CONFIG.with_values({"augmentation.random_crop": 10, "augmentation.horizontal_flip": True})
     images = np.random.default_rng(0).integers(0, 256, (4, 14, 14, 1), dtype=np.uint8)
     mean = images.mean(axis=0, dtype="float32")
-    net = assemble(config.model, choices.net_shape(config, images.shape[1:]), 3)
+    net = assemble(config.model, choices.cropped_shape(config, images.shape[1:]), 3)
     _, deployable = wrap(net, config, images.shape[1:], mean)
     received = keras.Model(deployable.input, deployable.layers[-2].output)(images.astype("float32"))
     found = prepared(images, config, net.input_shape[1:], mean)
@@ -58,7 +58,7 @@ def test_a_run_initializes_its_model_and_weights_to_start_from_stay_as_they_are(
     trained = from_model(store.models.file(run_id), "the run").weights
 
     dataset = datasets.load("digits")
-    parts = choices.choose(dataset, CONFIG.data)
+    parts = choices.split_for(dataset, CONFIG.data)
     keras.utils.set_random_seed(CONFIG.seed)
     net = assemble(CONFIG.model, dataset.info.shape, 10)
     mean = dataset.images[parts.train].mean(axis=0, dtype="float32")

@@ -272,7 +272,7 @@ def test_what_a_fold_trains_on_is_in_no_other_set(settings: Settings) -> None:
     """Told by the images themselves, as the training reads them."""
     dataset = load("digits")
     for fold in range(3):
-        parts = choices.choose(dataset, DataConfig(folds=3, fold=fold))
+        parts = choices.split_for(dataset, DataConfig(folds=3, fold=fold))
         training, _ = batches(dataset.images, dataset.labels, parts, 64, 0)
         seen = {image.tobytes() for index in range(len(training)) for image in training[index][0]}
         assert len(seen) == len(parts.train)

@@ -48,7 +48,7 @@ def begun(store: RunStore, config: ExperimentConfig, record: bool = True, **tags
 
 
 def validation(config: ExperimentConfig) -> int:
-    return len(choices.choose(datasets.load("digits"), config.data).validation)
+    return len(choices.split_for(datasets.load("digits"), config.data).validation)
 
 
 def test_the_validation_images_of_another_fold_were_seen(store: RunStore) -> None:
@@ -124,7 +124,7 @@ def test_a_trained_run_has_written_down_what_it_saw(trained: Trained) -> None:
     assert tags[schema.WEIGHTS] == lineage.weights_digest(store.models.file(trained.run_id))
     seen = lineage.read(store.artifact(trained.run_id, schema.SEEN))
     dataset = datasets.load("digits")
-    parts = choices.choose(dataset, SMALL.data)
+    parts = choices.split_for(dataset, SMALL.data)
     assert seen.kinds == {lineage.kind_of(dataset)}
     assert np.isin(lineage.digest_keys(dataset.digests[parts.train]), seen.keys).all()
     assert not np.isin(lineage.digest_keys(dataset.digests[parts.test]), seen.keys).any()
@@ -230,7 +230,7 @@ def test_the_images_of_a_split_are_read_once_while_their_dataset_stays(store: Ru
     assert lineage.overlap(config, store, {}) == found
     assert lineage.overlap(fold(1, model__weights=f"run:{other}"), store, {}).leak
     assert lineage.stored_sets.cache_info().misses == before + 1
-    rows = choices.choose(datasets.load("digits"), config.data).validation
+    rows = choices.split_for(datasets.load("digits"), config.data).validation
     curate.leave_out("digits", rows[:50].tolist())
     changed = lineage.overlap(config, store, {})
     assert changed.leak

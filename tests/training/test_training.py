@@ -265,7 +265,7 @@ def test_a_run_is_not_continued_on_a_dataset_that_changed(store: RunStore) -> No
     changed = "has changed since this run began"
     with pytest.raises(ValueError, match=changed):
         require_same_data(store, run_id, config.data, load_data(config))
-    split = choices.choose(data.dataset, config.with_values({"data.validation_fraction": 0.2}).data)
+    split = choices.split_for(data.dataset, config.with_values({"data.validation_fraction": 0.2}).data)
     with pytest.raises(ValueError, match=changed):
         require_same_data(store, run_id, config.data, replace(data, split=split))
 

@@ -45,7 +45,7 @@ def findings_panel(info: DatasetInfo) -> None:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _look(settings: Settings, name: str, fingerprint: str) -> list[Finding]:
-    return findings.look(reads.dataset(name))
+    return findings.find_all(reads.dataset(name))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -44,7 +44,7 @@ def request(config: ExperimentConfig, info: DatasetInfo) -> ModelRequest:
     """The net of a config as it is described; a head of another kind takes about as much."""
     from core.architectures.transfer import model_input_shape
 
-    shape = model_input_shape(config.model, choices.net_shape(config, info.shape))
+    shape = model_input_shape(config.model, choices.cropped_shape(config, info.shape))
     return ModelRequest(config.model.name, shape, info.num_classes, dict(config.model.options))
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core.components.losses import losses
 from core.components.optimizers import optimizers
 from core.components.schedules import schedules
-from core.jobs.slots import choices
+from core.jobs.slots import device_options
 from core.system.settings import get_settings
 from core.ui.common.fields import URL, field
 from core.ui.train.component_fields import choices_help, component_fields
@@ -134,7 +134,7 @@ def computing() -> Values:
     )
     settings = {path: field(column, path, label, text) for column, path, label, text in rows}
     settings["training.device"] = first.selectbox(
-        "Device", choices(get_settings()), key="device", bind=URL, help=DEVICE_HELP
+        "Device", device_options(get_settings()), key="device", bind=URL, help=DEVICE_HELP
     )
     help_text = "The same bits from the same seed, at the price of speed on a GPU."
     settings["training.deterministic"] = field(st, "training.deterministic", "Deterministic", help_text)

@@ -140,7 +140,7 @@ def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     for config in configs:
         with st.spinner(f"Building {config.model.name} …"):
             try:
-                shape = choices.net_shape(config, info.shape)
+                shape = choices.cropped_shape(config, info.shape)
                 description = _described(get_settings(), config.model, shape, info.num_classes, visitor())
             except client.InferenceError as error:
                 st.error(words.plain(str(error)), icon=":material/block:")
