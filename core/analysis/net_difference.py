@@ -21,16 +21,16 @@ MEASURES = {
 
 
 def difference(first: Description, second: Description) -> pd.DataFrame:
-    """A row a measure: measure, first, second, difference (second - first), ratio (second / first).
+    """Return rows of measure, first, second, difference (second - first), ratio (second / first).
 
-    The measures of both nets, the training memory in MiB, then how many layers of each type; the ratio is NaN
-    where the first has none.
+    The measures of both models, the training memory in MiB, then how many layers of each type; the ratio is
+    NaN where the first has none.
     """
     rows = {measure: (getattr(first, key), getattr(second, key)) for measure, key in MEASURES.items()}
     memory = f"training memory at batch {first.memory.batch_size}, MiB"
     rows[memory] = (round(first.memory.total / 2**20), round(second.memory.total / 2**20))
     rows["layers"] = (len(first.layers), len(second.layers))
-    types = [Counter(layer.type for layer in net.layers) for net in (first, second)]
+    types = [Counter(layer.type for layer in model.layers) for model in (first, second)]
     for kind, _ in (types[0] + types[1]).most_common():
         rows[f"{kind} layers"] = (types[0][kind], types[1][kind])
     frame = pd.DataFrame(
@@ -42,12 +42,12 @@ def difference(first: Description, second: Description) -> pd.DataFrame:
 
 
 def aligned_layers(first: Description, second: Description) -> pd.DataFrame:
-    """The layers of both nets beside each other, a row a layer: first, second, same.
+    """Return the layers of both models side by side, one row per layer: first, second, same.
 
-    Layers correspond when they do the same and give the same shape; a layer of one net alone has an empty
+    Layers correspond when they do the same and give the same shape; a layer of one model alone has an empty
     cell beside it.
     """
-    words = [[_words(layer) for layer in net.layers] for net in (first, second)]
+    words = [[_words(layer) for layer in model.layers] for model in (first, second)]
     rows: list[tuple[str, str, bool]] = []
     for kind, a, b, c, d in SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
         left, right = words[0][a:b], words[1][c:d]

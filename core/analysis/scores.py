@@ -22,8 +22,8 @@ BINS = 15  # of confidence; "On Calibration of Modern Neural Networks", arXiv:17
 
 
 def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Balanced accuracy, macro F1, ROC AUC, calibration error and the number of classes that were predicted,
-    under their names in the schema.
+    """Compute scores under their names in the schema: balanced accuracy, macro F1, ROC AUC, calibration and
+    the number of predicted classes.
 
     Classes without test images count in none of them; a score that cannot be had is left out.
     """
@@ -48,7 +48,7 @@ def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
-    """By how much confidence misses accuracy: the mean over bins of equal width, weighted by their images.
+    """Return by how much confidence misses accuracy: the mean over bins of equal width, weighted by images.
 
     Confidence is the probability of the class that was answered. Biased: a perfectly calibrated model reads
     some hundredths on a few hundred images; `core.analysis.calibration` says what that noise is. Source:
@@ -65,7 +65,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def per_class(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> pd.DataFrame:
-    """One row a class: class, precision, recall, f1 (NaN where nothing can be said) and images."""
+    """Return one row per class: class, precision, recall, f1 (NaN where undefined) and images."""
     precision, recall, f1, images = metrics.precision_recall_fscore_support(
         labels,
         probabilities.argmax(axis=1),

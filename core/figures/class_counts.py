@@ -1,4 +1,4 @@
-"""How many images has each class?"""
+"""How many images does each class have?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLOURS = {"train": PALETTE[0], "validation": PALETTE[1], "test": PALETTE[2]}
 
 
 def draw(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> go.Figure:
-    """Stacked bars, one a class, one colour a set. counts: set to images a class."""
+    """Draw stacked bars, one per class, one colour per set. counts: images per class, by set."""
     figure = go.Figure()
     for subset, numbers in counts.items():
         if sum(numbers):

@@ -14,7 +14,7 @@ DARK_CELL = 0.85  # share of a row from which a cell is so blue that white is ea
 
 
 def draw(matrix: np.ndarray, classes: Sequence[str]) -> go.Figure:
-    """A confusion matrix: rows are true classes, columns predicted ones, colour is the share of the row.
+    """Draw a confusion matrix: rows are true classes, columns predicted ones, colour is the share of the row.
 
     matrix: counts, int `(k, k)`. The number in a cell is the count; empty cells stay empty.
     """

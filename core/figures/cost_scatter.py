@@ -44,7 +44,7 @@ def collect(
     runs: pd.DataFrame,
     competitors: Sequence[Competitor] = (),
 ) -> list[Cost]:
-    """Trained models first, then described ones that no run trained.
+    """Collect the points: trained models first, then described ones that no run trained.
 
     descriptions: by name. runs: `core.tracking.frames.runs`. competitors: experiments that may be compared
     with each other; of those with the same model the one with the best validation accuracy counts.
@@ -60,7 +60,7 @@ def collect(
 
 
 def comparable_on(comparison: Comparison, dataset: str, fingerprint: str = "") -> list[Competitor]:
-    """The competitors on a dataset that may be compared with each other, the best first.
+    """Return the competitors on a dataset that may be compared with each other, the best first.
 
     Of several versions and splits: the version `fingerprint` where there is one, then the one with the most
     experiments, then the newest.
@@ -72,7 +72,7 @@ def comparable_on(comparison: Comparison, dataset: str, fingerprint: str = "") -
 
 
 def draw(costs: Sequence[Cost], where: str) -> go.Figure:
-    """Both axes logarithmic. Coloured by test accuracy where models were trained, else by family.
+    """Draw parameters over multiply-accumulates, coloured by test accuracy, or by family before a training.
 
     where: of which input the counts are. No point gives empty axes.
     """

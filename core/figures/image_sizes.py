@@ -10,7 +10,7 @@ from core.figures.style import PALETTE, finish
 
 
 def draw(sizes: Sequence[tuple[int, int, int]]) -> go.Figure:
-    """A dot a size, its area the number of images. sizes: height, width and number of images each."""
+    """Draw a dot per size, its area the number of images. sizes: height, width and number of images each."""
     most = max((count for _, _, count in sizes), default=1)
     figure = go.Figure(
         go.Scatter(

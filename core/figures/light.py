@@ -11,7 +11,7 @@ BINS = 64
 
 
 def draw(brightness: np.ndarray, contrast: np.ndarray) -> go.Figure:
-    """Two histograms over 0-255. brightness: mean, contrast: deviation of the grey values of each image."""
+    """Draw histograms over 0-255. brightness, contrast: mean and deviation of the grey values per image."""
     figure = go.Figure()
     for name, values, colour in (
         ("brightness (mean)", brightness, PALETTE[1]),

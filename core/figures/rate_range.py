@@ -12,7 +12,7 @@ from core.figures.style import finish
 
 
 def draw(rates: np.ndarray, losses: np.ndarray, suggested: float | None) -> go.Figure:
-    """Loss of each step (points) and its running mean (line) by rate; rates and losses `(n,)`."""
+    """Draw the loss of each step (points) and its running mean (line) by rate; rates and losses `(n,)`."""
     figure = go.Figure()
     figure.add_scatter(
         x=rates, y=losses, mode="markers", name="loss of a step", marker={"size": 4, "opacity": 0.4}

@@ -22,14 +22,14 @@ class RateCurve:
 
 
 def collect(config: ExperimentConfig, images: int) -> RateCurve:
-    """The curve of a run that trains on so many images an epoch."""
+    """Compute the curve of a run that trains on `images` images per epoch."""
     run = schedules.length(config, images)
     steps, rates = schedules.curve(config, run)
     return RateCurve(steps / run.steps_per_epoch, rates, config.schedule.component.multiplies)
 
 
 def draw(curve: RateCurve) -> go.Figure:
-    """One line; a rate that falls or rises by factors, over two powers of ten, on a logarithmic axis."""
+    """Draw the rate; one that changes by factors over two powers of ten on a logarithmic axis."""
     figure = go.Figure()
     figure.add_scatter(x=curve.epochs, y=curve.rates, mode="lines", line={"width": 2})
     finish(figure, "Learning rate by epoch", "epoch", "learning rate")

@@ -29,7 +29,7 @@ class Use:
 
 
 def collect(history: pd.DataFrame) -> list[Use]:
-    """history: of one run and the metrics in `LABELS`, as `frames.histories` gives it."""
+    """Collect the lines. history: of one run and the metrics in `LABELS`, as `frames.histories` gives it."""
     found = []
     for name, label in LABELS.items():
         points = history[history["metric"] == name].sort_values("time")
@@ -40,7 +40,7 @@ def collect(history: pd.DataFrame) -> list[Use]:
 
 
 def draw(uses: Sequence[Use]) -> go.Figure:
-    """One line each, on an axis from 0 to a little above 100 %."""
+    """Draw the lines on an axis from 0 to a little above 100 %."""
     figure = go.Figure()
     for use in uses:
         mode = "lines+markers" if len(use.minutes) < 30 else "lines"

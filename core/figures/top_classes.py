@@ -10,7 +10,7 @@ from core.figures.style import GREY, PALETTE, finish, plain
 
 
 def draw(classes: Sequence[str], probabilities: Sequence[float]) -> go.Figure:
-    """Horizontal bars, the most probable class on top and in colour."""
+    """Draw horizontal bars, the most probable class on top and in colour."""
     colours = [PALETTE[0], *[GREY] * (len(classes) - 1)]
     figure = go.Figure(
         go.Bar(

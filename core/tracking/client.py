@@ -39,7 +39,7 @@ class StoreClient:
 
     @property
     def client(self) -> MlflowClient:
-        """The MLflow client, made when it is first asked for: what SQL alone reads never waits for it.
+        """The MLflow client, made on first use: what SQL alone reads never waits for it.
 
         Raises StoreError, within seconds, when the store is a server or a database that does not answer.
         """
@@ -77,7 +77,7 @@ class StoreClient:
         return is_own_database(self.settings)
 
     def run(self, run_id: str) -> Run:
-        """The MLflow run. Raises UnknownRun, and SettingsError for a store that does not answer."""
+        """Read an MLflow run. Raises UnknownRun, and SettingsError for a store that does not answer."""
         client = self.client  # first: it imports MLflow, one thread at a time
         from mlflow.exceptions import MlflowException
 
@@ -90,5 +90,5 @@ class StoreClient:
                 raise UnknownRun(f"No run has the id '{run_id}'.") from error
 
     def touch(self, run_id: str) -> None:
-        """Write a tag of no meaning: it works exactly when the store takes writes to this run."""
+        """Write a tag without meaning, to test whether the store accepts writes to this run."""
         self.client.set_tag(run_id, schema.TOUCHED, str(int(time.time() * 1000)))

@@ -1,4 +1,4 @@
-"""Reads a store by MLflow's client: all that a server answers."""
+"""Reads a store by MLflow's client, as a tracking server requires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How this process reaches the tracking store, and how it finds out within seconds that it cannot.
+"""Connections of this process to the tracking store, which fail within seconds when it is unreachable.
 
 MLflow itself tries for minutes before it says that a server or a database is away.
 """
@@ -57,14 +57,14 @@ def is_database(uri: str) -> bool:
 
 @contextmanager
 def connected(uri: str) -> Iterator[Connection]:
-    """A connection to a store that is a database. Raises StoreError when it cannot be used."""
+    """Connect to a store that is a database. Raises StoreError when it cannot be used."""
     with asking(uri), _connection(uri) as connection:
         yield connection
 
 
 @contextmanager
 def asking(uri: str) -> Iterator[None]:
-    """Around requests by MLflow's client: raises StoreError, and others at once for a moment after."""
+    """Wrap requests by MLflow's client: raises StoreError, for a moment after a failure at once."""
     try:
         with store_errors(uri):
             yield
@@ -116,7 +116,7 @@ def _connection(uri: str) -> Iterator[Connection]:
 
 
 def _ask_server(uri: str) -> None:
-    """Any answer will do, but that of a proxy which cannot reach the server."""
+    """Whether the server answers at all; the answer of a proxy that cannot reach it does not count."""
     import requests
 
     try:

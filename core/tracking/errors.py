@@ -1,4 +1,4 @@
-"""What a failure of the tracking store means: it is away for a while, or it refuses.
+"""What a failure of the tracking store means: it is away for a while, or it refuses a request.
 
 The one place that decides it; writers, watchers, pages and commands ask here. The classes of MLflow and
 requests are recognised by name, because importing them takes seconds.
@@ -66,7 +66,7 @@ class Refused(RuntimeError):
 
 
 def fault_of(error: BaseException | None) -> Fault | None:
-    """What a failure means for the store; None where the store is not to blame.
+    """Classify an error; None where the store did not cause it.
 
     A `ConnectionError`, and a disk that takes no write, count as the store's: call this around requests to
     it only.
@@ -96,13 +96,13 @@ def fault_of(error: BaseException | None) -> Fault | None:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether it is worth asking the store again."""
+    """Whether the same request may succeed later."""
     return fault_of(error) is Fault.AWAY
 
 
 @contextmanager
 def store_errors(uri: str) -> Iterator[None]:
-    """Raises StoreError for whatever the store at `uri` fails with; other errors pass."""
+    """Raise StoreError for every failure of the store at `uri`; other errors pass."""
     try:
         yield
     except StoreError:
@@ -115,7 +115,7 @@ def store_errors(uri: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message without secrets, or the name of its class where it has none."""
+    """Return the first line of an error's message without secrets, or the name of its class without one."""
     if type(error).__name__ == "DatabaseError" and isinstance(error.__cause__, exc.DBAPIError):
         return first_line(error.__cause__)  # pandas adds the query to it
     own = isinstance(error, exc.DBAPIError) and error.orig  # and so does SQLAlchemy
@@ -138,7 +138,7 @@ def _innermost(cause: str) -> str:
 
 
 def shown(uri: str) -> str:
-    """The address of a store without its password."""
+    """Return the address of a store without its password."""
     try:
         return redact(make_url(uri).render_as_string(hide_password=True))
     except (exc.SQLAlchemyError, ValueError):  # a path, which has none

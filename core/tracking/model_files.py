@@ -1,4 +1,4 @@
-"""What is saved beside a model, so that it can be loaded without this program: packages, layers, a README.
+"""Files beside a saved model, by which it can be loaded without this program: packages, layers, a README.
 
 MLflow's Keras flavor can add no code to a model. The source of layers that Keras lacks is therefore copied
 into the model's folder `code`, as a package that registers them when it is imported.
@@ -71,7 +71,7 @@ classes = [
 
 
 def requirements() -> list[str]:
-    """The packages that a saved model needs, pinned; MLflow adds itself."""
+    """Return the pinned packages that a saved model needs; MLflow adds itself."""
     import keras
 
     return [f"{package}=={version(package)}" for package in ("keras", keras.backend.backend(), "numpy")]
@@ -80,7 +80,7 @@ def requirements() -> list[str]:
 def save_model(
     path: str, model: keras.Model, classes: Sequence[str] = (), images: str = "", **given: Any
 ) -> None:
-    """Save a model as `mlflow.keras.save_model` does, with what it needs beside it.
+    """Save a model as `mlflow.keras.save_model` does, with the files that it needs beside it.
 
     classes: their names, in the order of the probabilities. images: sentences on how its images are made.
     """

@@ -1,4 +1,4 @@
-"""A store that is busy or away for a while must cost no training its result; one that refuses is believed."""
+"""Retries requests while the store is busy or away, so that no training loses its result; refusals count."""
 
 from __future__ import annotations
 
@@ -158,17 +158,17 @@ def accepts(write: Callable[[], object]) -> bool:
 
 
 def retry_here() -> None:
-    """Have MLflow leave retries to this training; what the user has set counts."""
+    """Make MLflow leave retries to this process; settings of the user have precedence."""
     for name, value in RETRIES.items():
         os.environ.setdefault(name, value)
 
 
 def be_impatient() -> None:
-    """Have this process wait seconds for a store that is away, not minutes; what the user has set counts."""
+    """Let this process wait seconds for a store that is away, not minutes; settings of the user win."""
     for name, value in IMPATIENT.items():
         os.environ.setdefault(name, value)
 
 
 def without_impatience(environment: dict[str, str]) -> dict[str, str]:
-    """An environment as it was before `be_impatient`, for a training."""
+    """Return an environment as it was before `be_impatient`, for a training."""
     return {name: value for name, value in environment.items() if IMPATIENT.get(name) != value}

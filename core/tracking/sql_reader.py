@@ -187,7 +187,7 @@ def _numbers() -> Select:
 
 
 def _digests(connection: Connection) -> dict[str, str]:
-    """The digest of the dataset that each run noted as its input."""
+    """The digest of the dataset that each run logged as its input."""
     query = (
         select(INPUTS.destination_id, func.max(DATASETS.digest))
         .where(DATASETS.dataset_uuid == INPUTS.source_id)
@@ -198,7 +198,7 @@ def _digests(connection: Connection) -> dict[str, str]:
 
 
 def _is_one_of(key: ColumnElement, wanted: set[str]) -> ColumnElement[bool]:
-    """Whether a key is one of those wanted, or begins as one that ends with a dot."""
+    """Whether a key is wanted by itself, or by a prefix that ends in a dot."""
     prefixes = sorted(one for one in wanted if one.endswith("."))
     names = sorted(wanted.difference(prefixes))
     # LIKE would ignore case in SQLite

@@ -1,4 +1,4 @@
-"""An SQLite database whose file is deleted, replaced or made read-only while processes have it open.
+"""Detects that the file of an SQLite database was deleted, replaced or made read-only while it is open.
 
 SQLite goes on with the file that it opened: writes into a deleted one succeed and are lost, and a connection
 that was opened while a disk was read-only stays so. Here every connection of this process, MLflow's too, is
@@ -36,7 +36,7 @@ def watch() -> None:
 
 
 def _before_connect(dialect: Any, record: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
-    """Let no connection make an empty database in the place of one that is gone."""
+    """Keep connections from creating an empty database in place of a deleted one."""
     if dialect.name == "sqlite" and arguments and arguments[0] in _opened:
         _require(arguments[0])
 
@@ -67,7 +67,7 @@ def _after_error(context: Any) -> None:
 
 
 def require_own_journal(path: str) -> None:
-    """Refuse a database that is missing or was replaced while its journal lies there.
+    """Refuse a database that is missing, or was replaced while its journal still exists.
 
     SQLite would write that journal into whatever file is at the path, which breaks a backup that was put
     there, and would remove it with an empty database, which loses what is not in the file yet. The file

@@ -58,7 +58,7 @@ def system_metrics(
 
 
 class Samples:
-    """Samples that the store has not taken yet. The writer writes them; nothing waits for it."""
+    """Samples that were not written yet. The writer writes them; nothing waits for it."""
 
     def __init__(self, store: RunStore, run_id: str, writer: MetricWriter):
         self.store = store
@@ -72,7 +72,7 @@ class Samples:
         self._lock = Lock()
 
     def add(self, values: Mapping[str, float]) -> None:
-        """Keep the values of one moment and have them written."""
+        """Keep the values of one time and have them written."""
         now = int(time.time() * 1000)
         with self._lock:
             self._taken += 1
@@ -134,7 +134,7 @@ def _sample(samples: Samples, ended: Event, pause: float, longest_s: float) -> N
 
 
 def _values(monitor: SystemMetricsMonitor) -> dict[str, float]:
-    """What was measured since the call before, by name without a prefix."""
+    """Return what was measured since the previous call, by name without a prefix."""
     monitor.collect_metrics()
     values = monitor.aggregate_metrics()
     for part in monitor.monitors:

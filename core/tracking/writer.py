@@ -1,4 +1,4 @@
-"""MetricWriter: what a training says reaches the store from a thread of its own, about once a second."""
+"""MetricWriter: writes the metrics and tags of a training from a thread of its own, about once a second."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class MetricWriter:
             self._tags.update(values)
 
     def call(self, write: Callable[[], object], name: str = "an artifact") -> None:
-        """Have something else written, before the metrics, by the writer's thread.
+        """Queue another write, which the writer's thread makes before the metrics.
 
         write: idempotent. name: what it writes, for a note in case that fails.
         """
@@ -134,7 +134,7 @@ class MetricWriter:
                 time.sleep(self.interval_s)  # the condition no longer waits
 
     def _carry_out_calls(self) -> dict[str, Exception]:
-        """Try every call once. Returns the errors of those that stay because the store is away."""
+        """Try every call once, and return the errors of those that stay because the store is away."""
         away = {}
         for call in list(self._calls):
             try:
@@ -149,7 +149,7 @@ class MetricWriter:
         return away
 
     def _count_tries(self, away: Mapping[str, Exception]) -> None:
-        """Leave out a call that keeps failing while the store takes everything else: it is not away."""
+        """Drop a call that keeps failing while the store accepts other writes: the store is not away."""
         try:
             if not accepts(lambda: self.store.touch(self.run_id)):
                 return
@@ -162,7 +162,7 @@ class MetricWriter:
                 self._calls.remove(call)
 
     def _write(self, steps: dict[int, dict[str, float]], tags: dict[str, str]) -> bool:
-        """Write metrics and tags. False when the store is away; nothing is lost then."""
+        """Write metrics and tags, and return whether the store accepted them; else they are kept."""
         try:
             while len(steps) > 1:
                 self._write_step(min(steps), steps[min(steps)], {})
@@ -186,7 +186,7 @@ class MetricWriter:
         return True
 
     def _written(self, step: int) -> None:
-        """Forget when a step came, unless it got further values meanwhile."""
+        """Delete the time of a step, unless it got further values meanwhile."""
         with self._condition:
             if step not in self._steps:
                 self._moments.pop(step, None)
@@ -208,7 +208,7 @@ class MetricWriter:
                 self._write_step(step, {}, {name: tag})
 
     def _leave_out(self, name: str, error: Exception) -> None:
-        """Note with the run, once, that something is not logged and why."""
+        """Log with the run, once, that something is not logged and why."""
         if name in self._left_out:
             return
         logger.warning("Not logged, the tracking store refused: %s. %s", name, error, exc_info=error)

@@ -11,6 +11,7 @@ import pytest
 from core.analysis import health
 from core.analysis.values import (
     fractions,
+    is_final,
     not_a_fraction,
     percent,
     validation_accuracies,
@@ -18,7 +19,9 @@ from core.analysis.values import (
 )
 from core.tracking import schema
 from core.tracking.run import runs_of
+from core.ui.common.reads import are_ours
 from core.ui.common.words import run_label, run_labels
+from core.ui.compare.tables import runs_table
 from tests.support.runs import OURS, run
 
 LAST = {"training.keep": "last", "metrics.val_accuracy": 0.6}
@@ -41,6 +44,19 @@ def test_all_at_once_is_the_same_as_one_by_one(count: int) -> None:
     ]
     assert run_labels(frame) == {run.run_id: run_label(run) for run in runs}
     assert health.of_all(frame) == [health.troubles(run) for run in runs]
+    assert are_ours(frame).tolist() == [run.is_ours for run in runs]
+
+
+def test_the_table_of_runs_has_what_each_run_logged() -> None:
+    rows = [{**row, "started": pd.Timestamp("2026-01-01", tz="UTC"), "last_epoch": 1.0} for row in ROWS]
+    frame = pd.DataFrame(rows)
+    table = runs_table(frame)
+    assert table["run"].tolist() == [run_label(run) for run in runs_of(frame)]
+    for metric in ("test_accuracy", "best_val_accuracy"):
+        for logged, shown in zip(runs_of(frame), table[metric], strict=True):
+            value = logged.metrics.get(metric)
+            counts = is_final(metric, logged.status) and not_a_fraction("", value) is None
+            assert shown == value if counts and value is not None else math.isnan(shown)
 
 
 def test_a_label_has_the_fold_first_and_a_run_without_a_name_is_unnamed() -> None:

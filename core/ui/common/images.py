@@ -1,4 +1,4 @@
-"""Small images, shown large enough to look at."""
+"""Small images, enlarged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN_PX = 96
 
 
 def enlarged(pixels: np.ndarray, size: int = SHOWN_PX) -> Image.Image:
-    """An image `(H, W, C)`, uint8, with its pixels kept square when it is enlarged."""
+    """Enlarge an image, uint8 `(H, W, C)`, to `size` pixels, keeping its pixels sharp."""
     image = to_image(pixels)
     factor = size / max(image.size)
     shape = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
@@ -24,7 +24,7 @@ def enlarged(pixels: np.ndarray, size: int = SHOWN_PX) -> Image.Image:
 
 
 def image_grid_png(images: Sequence[bytes], size: int = SHOWN_PX) -> None:
-    """Images that are PNG files already, in rows that wrap."""
+    """Draw PNG files in rows that wrap."""
     decoded = [np.asarray(Image.open(io.BytesIO(png))) for png in images]
     with st.container(horizontal=True, gap="small"):
         for pixels in decoded:
@@ -32,7 +32,7 @@ def image_grid_png(images: Sequence[bytes], size: int = SHOWN_PX) -> None:
 
 
 def image_grid(images: Sequence[np.ndarray], captions: Sequence[str], size: int = SHOWN_PX) -> None:
-    """Images in rows that wrap, each with its caption below, as text."""
+    """Draw images in rows that wrap, each with its caption below, as text."""
     with st.container(horizontal=True, gap="medium"):
         for pixels, caption in zip(images, captions, strict=True):
             with st.container(width=size + 24, gap="xxsmall"):

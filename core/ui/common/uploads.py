@@ -1,7 +1,7 @@
-"""What visitors may upload: only where a page asks for a file, and so much for each and for all together.
+"""Limits uploads: only where a page asks for a file, and by size for each visitor and all together.
 
-Streamlit takes a file whenever a browser sends one, and holds it in memory until the visit ends. Here a file
-is forgotten with the page that asked for it, and as soon as the uploader that held it is gone.
+Streamlit accepts a file whenever a browser sends one, and keeps it in memory until the visit ends. Here a
+file is deleted with the page that asked for it, and as soon as the uploader that held it is gone.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ _visits: dict[str, Visit] = {}  # by Streamlit's id of the session
 class Visit:
     """What one visitor may upload on the page that is open.
 
-    page: Streamlit's hash of it. limit: bytes of all its files together, 0 where it asks for none.
-    held: ids of files that its uploaders have held; a file in a form that was not submitted yet is in none.
-    asked, holds: the limit, and the files held, of the page as far as it is drawn now.
+    Attributes:
+        page: Streamlit's hash of the page.
+        limit: Bytes of all its files together, 0 where it asks for none.
+        held: Ids of files that its uploaders have held; a file in a form that was not submitted is in none.
+        asked: The limit of the page as far as it is drawn now.
+        holds: The ids of the files held by the page as far as it is drawn now.
     """
 
     page: str = ""
@@ -37,7 +40,7 @@ class Visit:
 
 
 def begin_page() -> None:
-    """A page begins to be drawn. Where it is another one than before, the visitor's files are forgotten."""
+    """Begin to draw a page. Where it is another one than before, delete the visitor's files."""
     context = get_script_run_ctx()
     if context is None:
         return
@@ -68,7 +71,7 @@ def uploader(container: Any, label: str, megabytes: int, **options: Any) -> Uplo
 
 
 def end_page() -> None:
-    """A page was drawn to its end: files that no uploader holds any more are forgotten."""
+    """End the drawing of a page: delete files that no uploader holds any more."""
     context = get_script_run_ctx()
     if context is None:
         return
@@ -89,9 +92,10 @@ def end_page() -> None:
 
 
 def why_not(storage: dict[str, dict[str, Any]], session: str, file: Any) -> tuple[int, str] | None:
-    """Why a file is not taken, as an HTTP status and a sentence; None where it is.
+    """Return why a file is refused, as an HTTP status and a sentence; None where it is accepted.
 
-    storage: the files of each visit, by their ids.
+    Args:
+        storage: The files of each visit, by their ids.
     """
     visit = _visits.get(session)
     if visit is None or not visit.limit:
@@ -106,7 +110,7 @@ def why_not(storage: dict[str, dict[str, Any]], session: str, file: Any) -> tupl
 
 
 def _limit(manager: Any) -> None:
-    """Have Streamlit's store of uploads refuse files; once for a server."""
+    """Make Streamlit's store of uploads refuse files; once per server."""
     with _lock:
         if getattr(manager, "limited", False) or not hasattr(manager, "file_storage"):
             return

@@ -1,4 +1,4 @@
-"""Who looks at the page that is drawn."""
+"""The visitor of the page that is drawn."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from core.inference.background import Latest
 from core.inference.client import Caller
 from core.system.settings import get_settings
 
-LEFT_S = 10.0  # a connection that is lost for a moment comes back
-LATEST = "described"  # in the session: what it has described in the background
+LEFT_S = 10.0  # seconds: a connection that is lost for a moment comes back
+LATEST = "described"  # session key of the descriptions made in the background
 
 
 def visitor() -> Caller:
-    """The visitor for whom this page is drawn, as one who asks the prediction process.
+    """Return the visitor of this page, as a caller of the prediction process.
 
-    The visitor has left once the browser has had no connection for some seconds. A page that waits is given
-    up at once when its visitor goes to another one, or changes something on it.
+    The visitor has left once the browser has had no connection for some seconds. A request of a page ends at
+    once when its visitor opens another page, or changes something on it.
     """
     context = get_script_run_ctx()
     if context is None or not runtime.exists():  # no server: a test
@@ -40,7 +40,7 @@ def visitor() -> Caller:
 
 
 def latest() -> Latest:
-    """What this visitor has described in the background."""
+    """Return the models that this visitor has described in the background."""
     if LATEST not in st.session_state:
         st.session_state[LATEST] = Latest(get_settings(), visitor())
     return st.session_state[LATEST]

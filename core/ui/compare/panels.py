@@ -41,20 +41,7 @@ def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
         that are shown: only what a person sees may be deleted.
     """
     everything = tables.runs_table(runs, reads.datasets_of_few_classes())
-    words_box, columns_box = st.columns([1, 2])
-    wanted = words_box.text_input(
-        "Filter", key="filter", bind=URL, placeholder="text in any column", icon=":material/search:"
-    )
-    available = [column for column in everything.columns if column != "run"]
-    columns = columns_box.multiselect(
-        "Columns",
-        available,
-        default=[column for column in tables.DEFAULT_COLUMNS if column in available],
-        format_func=tables.label,
-        key="columns",
-        bind=URL,
-    )
-    keep = tables.matches(everything, wanted or "")
+    keep, columns = _filter(everything)
     shown, ids = everything[keep][["run", *columns]], runs.loc[keep, "run_id"].tolist()
     known = set(runs["run_id"])
     say_unknown("runs", known, "Runs")
@@ -82,6 +69,24 @@ def table(runs: pd.DataFrame) -> tuple[list[str], list[str]]:
     if len(newest) < len(ids):
         st.caption(f"No run is ticked: the curves are those of the newest {len(newest)} of {len(ids):,}.")
     return newest, chosen
+
+
+def _filter(everything: pd.DataFrame) -> tuple[pd.Series, list[str]]:
+    """Draw the filter and the choice of columns; return which rows are shown, and the columns."""
+    filter_box, columns_box = st.columns([1, 2])
+    wanted = filter_box.text_input(
+        "Filter", key="filter", bind=URL, placeholder="text in any column", icon=":material/search:"
+    )
+    available = [column for column in everything.columns if column != "run"]
+    columns = columns_box.multiselect(
+        "Columns",
+        available,
+        default=[column for column in tables.DEFAULT_COLUMNS if column in available],
+        format_func=tables.label,
+        key="columns",
+        bind=URL,
+    )
+    return tables.matches(everything, wanted or ""), columns
 
 
 def newest_with_curves(runs: pd.DataFrame, ids: list[str]) -> list[str]:

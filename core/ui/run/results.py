@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -121,7 +122,12 @@ def mistakes(store: RunStore, run: Run) -> None:
                 for name in ("precision", "recall", "f1")
             },
         )
-    wrong = worst_mistakes(predictions, SHOWN_MISTAKES)
+    _worst_mistakes(predictions, data)
+
+
+def _worst_mistakes(predictions: pd.DataFrame, data: dict[str, Any]) -> None:
+    """Draw the images of the most confident wrong predictions. data: `data.json` of the run."""
+    wrong, classes = worst_mistakes(predictions, SHOWN_MISTAKES), data["classes"]
     st.subheader("Worst mistakes")
     if wrong.empty:
         st.success("Every test image was recognised.", icon=":material/check_circle:")
