@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from core.analysis.blocks import MAX_BLOCKS, Block, fold
-from core.analysis.net_difference import aligned_layers, difference
+from core.analysis.model_difference import aligned_layers, difference
 from core.architectures.description import Description, LayerDescription
 
 

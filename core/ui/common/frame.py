@@ -59,11 +59,11 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     st.title(title)
     st.caption(subtitle)
     store: RunStore | None = None
-    with guard.said(returns=True):
+    with guard.show_errors(returns=True):
         store = get_store()
     if store is None:
         st.stop()
-    with guard.said(returns=True):
+    with guard.show_errors(returns=True):
         yield store
     uploads.end_page()
 

@@ -32,7 +32,7 @@ RETRY_S = 3.0  # seconds between checks of a store that is away
 
 
 @contextmanager
-def said(*, returns: bool = False) -> Iterator[None]:
+def show_errors(*, returns: bool = False) -> Iterator[None]:
     """Show errors that the user can mend or wait for as a sentence; others are bugs and are raised.
 
     Args:
@@ -49,12 +49,12 @@ def said(*, returns: bool = False) -> Iterator[None]:
 
 
 def fragment(run_every: float | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """`st.fragment` that shows errors as `said` does: those inside a fragment reach no guard around it."""
+    """`st.fragment` that shows errors as `show_errors` does: no context around a fragment catches them."""
 
     def decorate(draw: Callable[..., None]) -> Callable[..., None]:
         @wraps(draw)
         def guarded(*arguments: Any, **settings: Any) -> None:
-            with said(returns=run_every is None):
+            with show_errors(returns=run_every is None):
                 draw(*arguments, **settings)
 
         return st.fragment(guarded, run_every=run_every)

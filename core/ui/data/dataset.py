@@ -41,7 +41,7 @@ def _damaged(store: RunStore, name: str, sentence: str) -> None:
     st.error(words.plain(sentence), icon=":material/broken_image:")
     if store.settings.role != "trainer":
         return
-    with st.container(horizontal=True), guard.said():
+    with st.container(horizontal=True), guard.show_errors():
         if stored.has_edits(name) and st.button(
             f"Undo all changes of {words.plain(name)}", key=f"undo-damaged-{name}", icon=":material/undo:"
         ):
@@ -73,7 +73,7 @@ def deletion_panel(store: RunStore, info: DatasetInfo) -> None:
     """Delete a dataset after a confirmation that names the runs that were trained on it."""
     if not may_change() or info.source.startswith("shipped"):
         return
-    with st.popover("Delete this dataset", icon=":material/delete:"), guard.said():
+    with st.popover("Delete this dataset", icon=":material/delete:"), guard.show_errors():
         users = deletion.users_of(store, info.name)
         st.markdown(f"Delete **{words.plain(info.name)}** from disk? Its source files stay where they are.")
         if len(users):

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.analysis.blocks import fold
-from core.analysis.net_difference import aligned_layers, difference
+from core.analysis.model_difference import aligned_layers, difference
 from core.architectures import Architecture, architectures
 from core.architectures.description import Description
 from core.figures import block_diagram

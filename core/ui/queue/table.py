@@ -32,7 +32,7 @@ FROZEN = "queue-frozen"  # ids in the order in which they were shown when some w
 @st.fragment(run_every=LIVE_S)
 def queue_table(store: RunStore) -> None:
     """Draw the whole queue, renewed every 2 s; while rows are selected they keep their places."""
-    with guard.said():
+    with guard.show_errors():
         _queue_table(store)
 
 
@@ -190,7 +190,7 @@ def measurements(store: RunStore, waiting: Sequence[Run], speeds: SpeedModel) ->
         return
     label = f"Measure {words.count(wanted)}"
     if action_button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
-        with guard.said():
+        with guard.show_errors():
             speed_probe.ask(store, wanted)
             reads.forget_runs()
             st.rerun(scope="fragment")
@@ -226,7 +226,7 @@ def _button(label: str, chosen: Sequence[str], icon: str, action: Callable[[], N
     count = f" {words.count(chosen)}" if chosen else ""
     if not st.button(label + count, key=f"queue-{label}", icon=icon, disabled=not chosen):
         return
-    with guard.said():
+    with guard.show_errors():
         action()
         # The order may have changed: in a table of a new name nothing is selected.
         st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1

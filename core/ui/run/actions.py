@@ -121,7 +121,7 @@ def delete_many(store: RunStore, runs: pd.DataFrame) -> None:
 
 def delete(store: RunStore, run_ids: list[str]) -> None:
     """Delete runs or groups. Where one may not be deleted, say why and delete nothing."""
-    with guard.said():
+    with guard.show_errors():
         found = deletion.delete(store, run_ids)
         st.toast(f"Deleted {words.count(found.run_ids)}.", icon=":material/check:")
         for place in found.left:
@@ -162,7 +162,7 @@ RESUME_HELP = "It continues from its last checkpoint, or starts again where it h
 
 def attempt(action: Callable[[], object], done: str) -> None:
     """Act on runs and say that it is done, or why it was refused."""
-    with guard.said():
+    with guard.show_errors():
         action()
         st.toast(done, icon=":material/check:")
         reads.forget_runs()
@@ -178,7 +178,7 @@ def cancel_button(store: RunStore, run: Run) -> None:
     asked = run.cancel_requested
     label = "Cancelling" if asked else "Cancel"
     if action_button(label, key=f"cancel-{run.run_id}", icon=":material/stop_circle:", disabled=asked):
-        with guard.said():
+        with guard.show_errors():
             cancel(store, run.run_id)
             st.toast(f"Asked {words.plain(run.name)} to end.")
             reads.forget_runs()

@@ -78,7 +78,7 @@ def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) 
         follow: Run the whole page again when a run changes its state, for pages that show more of it; never
             for one with a form.
     """
-    with guard.said():
+    with guard.show_errors():
         _queue_panel(store, narrow, follow)
 
 
@@ -131,7 +131,7 @@ def run_panel(store: RunStore, run_id: str) -> None:
 
 
 def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
-    with guard.said(returns=not was_active):
+    with guard.show_errors(returns=not was_active):
         _draw_run(store, run_id, was_active)
 
 
@@ -219,6 +219,6 @@ def group_line(run: Run) -> None:
 
 def launch_all(groups: list[Group], tags: dict[str, str] | None = None) -> list[str]:
     """Launch runs and return their ids; where they are refused, say why, write nothing and return []."""
-    with guard.said():
+    with guard.show_errors():
         return launch_groups(groups, tags)
     return []
