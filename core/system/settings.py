@@ -31,9 +31,9 @@ from urllib.parse import urlsplit
 from core.system.containment import contain
 
 PROGRAM = Path(__file__).resolve().parents[2]
-ROLES = ("trainer", "viewer")
+ROLES = ("trainer", "viewer")  # the default first
 PRIVATE = 0o700  # permissions of the home
-EXECUTORS = ("local", "ray")
+EXECUTORS = ("local", "ray")  # the default first
 HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 MOST_MIB = 1 << 30  # a PiB: more is a typing error
 
@@ -141,50 +141,62 @@ class Settings:
 def from_environment() -> Settings:
     """Read the settings. Raises SettingsError for an unusable value."""
     home = absolute(os.environ.get("ARCHLAB_HOME") or PROGRAM / "mlruns")
-    role = os.environ.get("ARCHLAB_ROLE", "trainer")
-    if role not in ROLES:
-        raise SettingsError(f"ARCHLAB_ROLE must be one of {', '.join(ROLES)}. Received: {role!r}.")
-    slots = _whole_number("ARCHLAB_SLOTS", 64, "")
-    memory = _whole_number("ARCHLAB_MEMORY", MOST_MIB, " of MiB")
-    gpu_memory = _whole_number("ARCHLAB_GPU_MEMORY", MOST_MIB, " of MiB")
-    idle = os.environ.get("ARCHLAB_IDLE_MINUTES") or "60"
+    executor = _one_of("ARCHLAB_EXECUTOR", EXECUTORS)
+    models = os.environ.get("ARCHLAB_ARCHITECTURES")
+    return Settings(
+        home=home,
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
+        role=_one_of("ARCHLAB_ROLE", ROLES),
+        slots=_whole_number("ARCHLAB_SLOTS", 64, ""),
+        memory=_whole_number("ARCHLAB_MEMORY", MOST_MIB, " of MiB"),
+        gpu_memory=_whole_number("ARCHLAB_GPU_MEMORY", MOST_MIB, " of MiB"),
+        idle_minutes=_idle_minutes(),
+        executor=executor,
+        ray_address=_ray_address(executor),
+        ray_token=os.environ.get("ARCHLAB_RAY_TOKEN", ""),
+        ray_gpus=_ray_gpus(),
+        hosts=_hosts(),
+        architectures=absolute(models) if models else None,
+    )
+
+
+def _one_of(variable: str, allowed: tuple[str, ...]) -> str:
+    """Return the value of a variable, by default the first that is allowed. Raises SettingsError."""
+    value = os.environ.get(variable, allowed[0])
+    if value not in allowed:
+        raise SettingsError(f"{variable} must be one of {', '.join(allowed)}. Received: {value!r}.")
+    return value
+
+
+def _idle_minutes() -> float:
+    """Return the value of ARCHLAB_IDLE_MINUTES. Raises SettingsError."""
+    text = os.environ.get("ARCHLAB_IDLE_MINUTES") or "60"
     try:
-        idle_minutes = float(idle)
+        minutes = float(text)
     except ValueError:
-        idle_minutes = -1.0
-    if not 0 <= idle_minutes < math.inf:
-        raise SettingsError(f"ARCHLAB_IDLE_MINUTES must be a number of minutes. Received: {idle!r}.")
-    executor = os.environ.get("ARCHLAB_EXECUTOR", "local")
-    if executor not in EXECUTORS:
-        raise SettingsError(
-            f"ARCHLAB_EXECUTOR must be one of {', '.join(EXECUTORS)}. Received: {executor!r}."
-        )
+        minutes = -1.0
+    if not 0 <= minutes < math.inf:
+        raise SettingsError(f"ARCHLAB_IDLE_MINUTES must be a number of minutes. Received: {text!r}.")
+    return minutes
+
+
+def _ray_address(executor: str) -> str:
+    """Return the value of ARCHLAB_RAY_ADDRESS, which only a cluster needs. Raises SettingsError."""
     address = os.environ.get("ARCHLAB_RAY_ADDRESS", "")
     if executor == "ray" and not _is_web_address(address):
         raise SettingsError(
             "ARCHLAB_RAY_ADDRESS must be the address of the Ray head's dashboard, http://host:8265. "
             f"Received: {address!r}."
         )
+    return address
+
+
+def _ray_gpus() -> int:
+    """Return the value of ARCHLAB_RAY_GPUS. Raises SettingsError."""
     gpus = os.environ.get("ARCHLAB_RAY_GPUS", "1")
     if gpus not in ("0", "1"):
         raise SettingsError(f"ARCHLAB_RAY_GPUS must be 1 or, on a cluster without, 0. Received: {gpus!r}.")
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
-    models = os.environ.get("ARCHLAB_ARCHITECTURES")
-    return Settings(
-        home=home,
-        tracking_uri=uri,
-        role=role,
-        slots=slots,
-        memory=memory,
-        gpu_memory=gpu_memory,
-        idle_minutes=idle_minutes,
-        executor=executor,
-        ray_address=address,
-        ray_token=os.environ.get("ARCHLAB_RAY_TOKEN", ""),
-        ray_gpus=int(gpus),
-        hosts=_hosts(),
-        architectures=absolute(models) if models else None,
-    )
+    return int(gpus)
 
 
 def absolute(path: str | Path) -> Path:
