@@ -75,31 +75,31 @@ def main() -> None:
 
 def one_round(backbone: str, epochs: int, dataset: ImageDataset, settings: Settings) -> dict[str, float]:
     """Return the seconds of each way."""
-    model = ModelConfig(name=backbone, head="gap_dense", freeze="all")
-    net, other = (assemble(model, dataset.info.shape, CLASSES) for _ in range(2))
-    backbone_of(other).set_weights(backbone_of(net).get_weights())
-    extractor = backbone_of(net)
+    settings_of_model = ModelConfig(name=backbone, head="gap_dense", freeze="all")
+    first, other = (assemble(settings_of_model, dataset.info.shape, CLASSES) for _ in range(2))
+    backbone_of(other).set_weights(backbone_of(first).get_weights())
+    extractor = backbone_of(first)
     batches = Batches(dataset.images, dataset.labels, np.arange(len(dataset)), 32)
     extractor.predict(batches, verbose=0)  # traced
     measured = {"one pass": timed(lambda: extractor.predict(batches, verbose=0))}
-    measured["joined"] = timed(lambda: train(net, epochs, dataset))
+    measured["joined"] = timed(lambda: train(first, epochs, dataset))
 
-    config = ExperimentConfig(model=model)
+    config = ExperimentConfig(model=settings_of_model)
 
     def features_of(each: keras.Model) -> np.ndarray:
         return bottleneck_features(each, config, dataset, None, settings)
 
-    measured["features, first head"] = timed(lambda: features_of(net))
+    measured["features, first head"] = timed(lambda: features_of(first))
     measured["features, next head"] = timed(lambda: features_of(other))
     features = features_of(other)
     measured["head"] = timed(lambda: train(other, epochs, dataset, features))
     return measured
 
 
-def train(net: keras.Model, epochs: int, dataset: ImageDataset, features: np.ndarray | None = None) -> None:
+def train(base: keras.Model, epochs: int, dataset: ImageDataset, features: np.ndarray | None = None) -> None:
     """Train the head of a model: on features where there are some, else with the whole model on images."""
     config = ExperimentConfig().with_values({"training.epochs": epochs, "model.freeze": "all"})
-    model = wrap(net, config)[0] if features is None else head_of(net)
+    model = wrap(base, config)[0] if features is None else head_of(base)
     inputs = dataset.images if features is None else features
     batches = Batches(inputs, dataset.labels, np.arange(len(dataset)), 32, seed=0)
     compile_model(model, config, Length(len(batches), len(batches)), 0)

@@ -1,6 +1,6 @@
 """Write a dataset in a hidden folder and rename it at the end, so that no reader meets half a dataset.
 
-The next import removes a draft that a killed process left: nobody holds the lock in its folder.
+The next import removes a draft that a killed process left: no process holds the lock in its folder.
 """
 
 from __future__ import annotations

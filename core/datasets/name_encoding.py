@@ -89,7 +89,7 @@ class Guess(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What a person should know, with the other readings to compare."""
+        """Describe the guess, with the other readings to compare."""
         others = "; ".join(f"{encoding}: {', '.join(examples)}" for encoding, examples in self.others[:3])
         return (
             f"The archive does not say how its names are encoded; they were read as {self.encoding}: "

@@ -1,4 +1,4 @@
-"""What is known about a dataset, and the dataset itself as training and the pages read it."""
+"""The records of a dataset: its manifest, its images, and the sources that ship with the program."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class DatasetError(ValueError):
 
 
 class DatasetDamaged(DatasetError):
-    """A file that the import or the preparation of a dataset wrote cannot be read."""
+    """A stored file of a dataset cannot be read."""
 
 
 class Problem(NamedTuple):
-    """Something that was not imported, by its name in the source, and the reason."""
+    """A file that was not imported: its name in the source, and the reason."""
 
     name: str
     reason: str
@@ -35,12 +35,15 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What the manifest of a dataset says.
+    """The manifest of a dataset.
 
-    shape: `(H, W, C)` in pixels. counts: images a class, for every set.
-    fingerprint: changes with any pixel, label or set; empty while the dataset is not `prepared`.
-    notes: sentences about choices that the import made. options: what it was asked for.
-    value_range: what became of images deeper than 8 bits, and becomes of later ones (the demo's).
+    Args:
+        shape: `(H, W, C)` in pixels.
+        counts: images per class of each set.
+        fingerprint: changes with any pixel, label or set; empty while the dataset is not `prepared`.
+        notes: sentences about choices that the import made.
+        options: of the import.
+        value_range: the rule by which images deeper than 8 bits were converted, also for later predictions.
     """
 
     name: str
@@ -58,11 +61,11 @@ class DatasetInfo:
     grouped: bool = False
     created: str = ""
     prepared: bool = True
-    value_range: Rule = FULL  # of a manifest that says nothing
+    value_range: Rule = FULL  # of a manifest without one
 
     @property
     def size(self) -> int:
-        """How many images there are in all sets together."""
+        """The number of images in all sets."""
         return sum(sum(counts) for counts in self.counts.values())
 
     @property
@@ -70,11 +73,11 @@ class DatasetInfo:
         return len(self.classes)
 
     def subset_size(self, subset: str) -> int:
-        """How many images the set holds."""
+        """Return how many images a set has."""
         return sum(self.counts.get(subset, ()))
 
     def to_dict(self) -> dict[str, Any]:
-        """The info as JSON takes it: lists, strings and numbers."""
+        """Return the info in JSON's types: lists, strings and numbers."""
         values = asdict(self)
         values["problems"] = [{"name": p.name, "reason": p.reason} for p in self.problems]
         values["counts"] = {subset: list(counts) for subset, counts in self.counts.items()}
@@ -84,9 +87,9 @@ class DatasetInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DatasetInfo:
-        """The inverse of `to_dict`.
+        """Restore an info from `to_dict`.
 
-        Raises KeyError, TypeError or ValueError where something is missing or is not what it must be.
+        Raises KeyError, TypeError or ValueError where a value is missing or has the wrong type.
         """
         known = {key: value for key, value in values.items() if key not in ("size", "num_classes")}
         height, width, channels = values["shape"]
@@ -108,17 +111,18 @@ class DatasetInfo:
 
 @cache
 def _fields() -> TypeAdapter[DatasetInfo]:
-    """Makes an info of its fields where these have its types."""
+    """Create an info from its fields if these have the right types."""
     return TypeAdapter(DatasetInfo)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset that the program knows by name.
+    """A dataset that ships with the program or that it can download.
 
-    classes, shape and counts are what `read` will deliver, so that it can be shown before it is prepared.
-    read: gives the images; may download. embedded: needs no network and takes seconds at most, so it is
-        prepared the first time somebody asks for it.
+    Args:
+        classes: that `read` will return, so that they can be shown before; likewise shape and counts.
+        read: returns the images; may download.
+        embedded: needs no network and takes seconds at most, so it is prepared at its first use.
     """
 
     name: str
@@ -133,7 +137,10 @@ class Source:
 
 
 class Arrays(NamedTuple):
-    """A dataset in memory. images: uint8 `(N, H, W, C)`; labels: int `(N,)`; subsets: codes into SUBSETS."""
+    """A dataset in memory. images: uint8 `(N, H, W, C)`.
+
+    Labels: int `(N,)`; subsets: positions in SUBSETS.
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -143,15 +150,16 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """A dataset to train on or to look at; row i of every array is the same image.
+    """A dataset; row i of every array belongs to the same image.
 
-    images: uint8 `(N, H, W, C)`, 0-255, mapped from disk: index it with the rows of a batch.
-    labels: int64 `(N,)`, positions in `info.classes`.
-    subsets: int8 `(N,)`, positions in SUBSETS, or LEFT_OUT.
-    source_names: str `(N,)`, the image's name where it came from.
-    groups: str `(N,)` or None: images of one group (a patient, a scene) belong in one set.
-    sizes: int32 `(N, 2)`, height and width in pixels before the import resized them.
-    digests: bytes `(N,)`, equal where the pixels are.
+    Args:
+        images: uint8 `(N, H, W, C)`, 0-255, memory-mapped: index it with the rows of a batch.
+        labels: int64 `(N,)`, positions in `info.classes`.
+        subsets: int8 `(N,)`, positions in SUBSETS, or LEFT_OUT.
+        source_names: str `(N,)`, the image's name in its source.
+        groups: str `(N,)` or None: images of one group (a patient, a scene) belong in one set.
+        sizes: int32 `(N, 2)`, height and width in pixels before resizing.
+        digests: bytes `(N,)`, equal where the pixels are equal.
     """
 
     info: DatasetInfo
@@ -167,7 +175,7 @@ class ImageDataset:
         return len(self.labels)
 
     def indices(self, subset: str | None = None) -> np.ndarray:
-        """Rows of one set, or of all sets, ascending, without those left out: int64 `(n,)`."""
+        """Return the rows of one set, or of all sets, ascending, without those left out: int64 `(n,)`."""
         if subset is None:
             return np.flatnonzero(self.subsets != LEFT_OUT)
         if subset not in SUBSETS:
@@ -176,7 +184,7 @@ class ImageDataset:
 
 
 def count_subsets(labels: np.ndarray, subsets: np.ndarray, num_classes: int) -> dict[str, tuple[int, ...]]:
-    """Images a class, for every set."""
+    """Return the images per class of each set."""
     return {
         subset: tuple(np.bincount(labels[subsets == code], minlength=num_classes).tolist())
         for code, subset in enumerate(SUBSETS)
@@ -184,7 +192,7 @@ def count_subsets(labels: np.ndarray, subsets: np.ndarray, num_classes: int) -> 
 
 
 def digest_keys(digests: np.ndarray) -> np.ndarray:
-    """The first eight bytes of every digest, to compare by: uint64 `(N,)`, equal where the pixels are."""
+    """Return the first eight bytes of every digest: uint64 `(N,)`, equal where the pixels are equal."""
     if not len(digests):
         return np.empty(0, np.uint64)
     return np.frombuffer(b"".join(digest[:8] for digest in digests.tolist()), dtype="<u8")

@@ -1,6 +1,6 @@
 """Find which columns of a table name the image, the label, the set and the group.
 
-By the names that a person gave, by usual names, or by content: the image's column is the one that names files
+By the names that the user gave, by usual names, or by content: the image's column is the one that names files
 of the source, and the label is the only column left beside it.
 """
 
