@@ -9,56 +9,30 @@ collapsed counts in it.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
-import numpy as np
 import pandas as pd
 
-from core.analysis import health
+from core.analysis import basis, health
+from core.analysis.basis import (
+    Basis,
+    basis_of,
+    evaluations_of,
+    fingerprint_of,
+    images_unknown,
+    split_in_words,
+    split_of,
+)
+from core.analysis.experiments import experiment_keys, experiment_name
 from core.analysis.values import not_a_fraction, validation_accuracy
-from core.architectures import architectures
-from core.config import ExperimentConfig
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
-from core.tracking.tables import column
-
-# Settings in which repeats of one experiment may differ.
-REPEATED = ("name", "seed", "data.fold", "training.device", "training.images_on_device")
-SPLIT_SETTINGS = ("data.validation_fraction", "data.split_seed", "data.folds", "data.fold")
-OPTIONS = "model.options."
-PER_REPEAT = re.compile(r"( · fold \d+ of \d+)?( · seed \d+)?$")  # what a group adds to the names of its runs
 
 # The columns of the runs by which it is decided.
-DECIDING = (
-    "run_id",
-    "name",
-    *(f"params.{name}" for name in ("data.name", "data.keep_together", *SPLIT_SETTINGS)),
-    *(f"params.{name}" for name in (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)),
-    *health.COLUMNS,
-)
-
-DEFAULTS = {name: str(value) for name, value in ExperimentConfig().flat().items()}
-
-
-@dataclass(frozen=True)
-class Basis:
-    """The images that a score was measured on. Scores are ranked only within one basis.
-
-    Attributes:
-        fingerprint: Of the dataset's version; empty when it was not logged.
-        splits: The fingerprints of the validation and test images of all runs that a score is the mean of,
-            several for folds; of runs that did not log it that of their whole split, or its settings.
-        how: The split in words.
-    """
-
-    dataset: str
-    fingerprint: str
-    splits: frozenset[str]
-    how: str = field(compare=False, default="")
+DECIDING = ("name", *dict.fromkeys((*basis.COLUMNS, *health.COLUMNS)))
 
 
 @dataclass(frozen=True)
@@ -125,15 +99,15 @@ def compare(runs: pd.DataFrame) -> Comparison:
     early, beginning = Counter[Hashable](), Counter[Hashable]()
     on_any_images: dict[Hashable, Hashable] = {}
     rows = _deciding(runs)
-    for run, (key, other) in zip(rows, _keys(runs), strict=True):
+    for run, (key, other) in zip(rows, experiment_keys(runs), strict=True):
         on_any_images[key] = other
         if run.active:
-            if _images_unknown(run):
+            if images_unknown(run):
                 beginning[other] += 1
             else:
                 waiting[key] += 1
         elif run.status != schema.FINISHED:
-            if _images_unknown(run):
+            if images_unknown(run):
                 early[other] += 1
             else:
                 unfinished[key] += 1
@@ -173,7 +147,7 @@ def _unfit(run: Run) -> str | None:
         return "It tried learning rates only and has no result."
     if run.dataset is None:
         return "It does not say which dataset it used."
-    if not run.is_ours and not (_fingerprint(run) and _split(run)):
+    if not run.is_ours and not (fingerprint_of(run) and split_of(run)):
         return "Another program logged it, without saying which images it was trained and validated on."
     accuracy = validation_accuracy(run)
     if accuracy is None:
@@ -189,152 +163,6 @@ def _learned_nothing(run: Run) -> str | None:
 
 def _trouble(run: Run, kinds: Collection[str]) -> str | None:
     return next((one.sentence for one in health.troubles(run) if one.kind in kinds), None)
-
-
-def _fingerprint(run: Run) -> str:
-    """The fingerprint of the dataset's version; empty where it was not logged."""
-    return run.params.get(schema.FINGERPRINT, "")
-
-
-def _split(run: Run) -> str:
-    """The fingerprint of the split; empty where it was not logged."""
-    return run.params.get(schema.SPLIT, "")
-
-
-def evaluations_of(runs: Iterable[Run]) -> dict[tuple[str, str], str]:
-    """Return the evaluation fingerprint of every version and split of which a run logged it.
-
-    By it an older run, which logged only its split, is known to have the images of a newer one.
-    """
-    return {
-        (_fingerprint(run), _split(run)): evaluation
-        for run in runs
-        if _split(run) and (evaluation := run.params.get(schema.EVALUATION))
-    }
-
-
-def basis_of(run: Run, evaluations: Mapping[tuple[str, str], str]) -> Basis:
-    """Return the images that one run was measured on, by the most exact thing that is known of them.
-
-    Args:
-        evaluations: Of the runs that it is compared with (`evaluations_of`).
-    """
-    fingerprint, split = _fingerprint(run), _split(run)
-    if split:
-        split = run.params.get(schema.EVALUATION) or evaluations.get((fingerprint, split), split)
-    else:
-        split = " ".join(normal(run.params.get(name, DEFAULTS[name])) for name in SPLIT_SETTINGS)
-    return Basis(run.dataset or "", fingerprint, frozenset([split]), split_in_words([run]))
-
-
-def split_in_words(runs: Sequence[Run]) -> str:
-    """Describe the split of repeats of one experiment by their settings."""
-    first = runs[0]
-    together = ", near duplicates together" if first.params.get("data.keep_together") == "near" else ""
-    folds = first.whole_setting("data.folds")
-    seed = normal(first.params.get("data.split_seed", DEFAULTS["data.split_seed"]))
-    if folds:
-        used = sorted({run.whole_setting("data.fold") + 1 for run in runs})
-        every = "both folds" if folds == 2 else f"all {folds} folds"
-        which = every if len(used) == folds else f"fold {_listed(used)} of {folds}"
-        return f"{which}, split seed {seed}{together}"
-    fraction = first.setting("data.validation_fraction")
-    if fraction is None:
-        fraction = float(DEFAULTS["data.validation_fraction"])
-    return f"{fraction:.0%} held out, split seed {seed}{together}"
-
-
-def _keys(runs: pd.DataFrame) -> list[tuple[Hashable, Hashable]]:
-    """Two keys per run that repeats of one experiment share: on the same images, and on any.
-
-    They stand for all settings but those in `REPEATED`, with defaults filled in and numbers in one spelling.
-    The same images are the same version of the dataset and, without folds, the same split.
-    """
-    images = (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
-    settings = []
-    for name in (name.removeprefix("params.") for name in runs.columns if name.startswith("params.")):
-        if name not in (*REPEATED, *images):
-            codes, found = _codes(column(runs, f"params.{name}", object).fillna(default_of(name, runs)))
-            spelled, _ = _codes(pd.Series([normal(value) for value in found], dtype=object))
-            settings.append(spelled[codes].tolist())
-    for tag in (schema.NUMBER, schema.EXTENDS):
-        settings.append(column(runs, f"tags.{tag}", object).notna().tolist())
-    fingerprints, splits = (column(runs, f"params.{name}", object) for name in images[:2])
-    folds = column(runs, "params.data.folds", object).fillna("0")
-    # Folds are repeats. Where no split was logged, an older version ran: those runs are averaged apart.
-    splits = splits.where((folds == "0") | splits.isna(), "logged")
-    on_any = list(zip(*settings, strict=True))
-    same = zip(on_any, *(_codes(values)[0].tolist() for values in (fingerprints, splits)), strict=True)
-    return list(zip(same, on_any, strict=True))
-
-
-def _codes(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Number the distinct texts of a column, absent ones as empty: int codes `(n,)`, and the texts."""
-    return pd.factorize(values.fillna("").to_numpy(dtype=object))
-
-
-def default_of(setting: str, runs: pd.DataFrame) -> str | pd.Series:
-    """Return the default of a setting that runs did not log: one value, or one per run's architecture."""
-    if not setting.startswith(OPTIONS):
-        return DEFAULTS.get(setting, "")
-    models = column(runs, "params.model.name", object)
-    return models.map({model: default_options(model).get(setting, "") for model in models.dropna().unique()})
-
-
-def default_options(model: str) -> dict[str, str]:
-    """Return the default options of an architecture by dotted setting; none for an unknown one."""
-    if model not in architectures.names():
-        return {}
-    return {f"{OPTIONS}{option.name}": str(option.default) for option in architectures.get(model).options}
-
-
-def differences(runs: pd.DataFrame) -> list[str]:
-    """Say why runs cannot be ranked against each other, in sentences; none when they can.
-
-    Args:
-        runs: Rows of `frames.runs` that are shown together, in any state.
-    """
-    given = _deciding(runs)
-    rows = [run for run in given if run.status == schema.FINISHED or not _images_unknown(run)]
-    silent = sum(run.dataset is None for run in rows)
-    evaluations = evaluations_of(rows)
-    known = [basis_of(run, evaluations) for run in rows if run.dataset is not None]
-    exact = {basis for basis in known if basis.splits <= set(evaluations.values())}
-    found = []
-    datasets = Counter(basis.dataset for basis in known)
-    if len(datasets) > 1:
-        found.append(f"They used different datasets: {_counted(datasets)}.")
-    for dataset in datasets:
-        of_this = [basis for basis in known if basis.dataset == dataset]
-        versions = Counter(basis.fingerprint for basis in of_this)
-        if len(versions) > 1:
-            short = {one[:8] or "not logged": count for one, count in versions.items()}
-            found.append(f"They used different versions of the dataset '{dataset}': {_counted(short)}.")
-        splits = {basis.splits for basis in of_this}
-        if len(splits) > 1 and len(versions) == 1:
-            hows = Counter(basis.how for basis in of_this)
-            how = f": {_counted(hows)}" if len(hows) > 1 else ""
-            certain = len(hows) > 1 or exact.issuperset(of_this)
-            what = "validated" if certain else "were trained or validated"
-            found.append(f"They {what} on different images of '{dataset}'{how}.")
-    if silent and len(rows) > 1:
-        found.append(f"The dataset of {silent} of them was not logged.")
-    if (unknown := len(given) - len(rows)) and len(given) > 1:
-        found.append(f"{unknown} of them {'has' if unknown == 1 else 'have'} not begun to train.")
-    return found
-
-
-def _images_unknown(run: Run) -> bool:
-    """Whether a run of ours has not logged its images: it waits, or ended before it began to train."""
-    return run.is_ours and not _fingerprint(run)
-
-
-def normal(value: str) -> str:
-    """Write a setting's value in one spelling: `1e-3` and `0.0010` alike, `True` and `true` too."""
-    try:
-        return f"{float(value):.12g}"
-    except ValueError:
-        return value.lower() if value.lower() in ("true", "false") else value
 
 
 def _competitor(
@@ -377,25 +205,6 @@ def _mean(splits: Sequence[str], scores: Iterable[float | None]) -> tuple[float,
     return mean, stdev(every) if len(every) > 1 else math.nan
 
 
-def experiment_name(run_name: str) -> str:
-    """Return the name of an experiment, given that of one of its repeats."""
-    return PER_REPEAT.sub("", run_name)
-
-
-def repeat_name(run_name: str) -> str:
-    """Return which repeat of its experiment a run is, by its name: `fold 1 of 5 · seed 0`; empty for none."""
-    found = PER_REPEAT.search(run_name)
-    return found.group().removeprefix(" · ") if found else ""
-
-
 def _test_accuracy(run: Run) -> float | None:
     accuracy = run.metrics.get("test_accuracy")
     return None if not_a_fraction("", accuracy) else accuracy
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers))
-
-
-def _counted(things: Mapping[str, int]) -> str:
-    return ", ".join(f"{thing} ({count} run{'' if count == 1 else 's'})" for thing, count in things.items())

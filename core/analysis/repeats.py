@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from core.analysis.comparable import experiment_name
+from core.analysis.experiments import experiment_name
 from core.analysis.values import validation_accuracies
 from core.tracking import schema
 from core.tracking.tables import column

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis.comparable import DEFAULTS, OPTIONS, Comparison, Competitor, default_options, normal
+from core.analysis.comparable import Comparison, Competitor
+from core.analysis.experiments import DEFAULTS, OPTIONS, default_options, normal
 from core.architectures.description import Description
 from core.figures.style import GREY, PALETTE, finish, plain
 from core.tracking.run import Run, runs_of

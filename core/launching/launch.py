@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from core import datasets
-from core.analysis.comparable import experiment_name, repeat_name
+from core.analysis.experiments import experiment_name, repeat_name
 from core.architectures import checked_choice
 from core.architectures.transfer import model_input_shape
 from core.config import ConfigError, ExperimentConfig

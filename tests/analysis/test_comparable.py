@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.analysis.comparable import Competitor, compare, differences, experiment_name, repeat_name
+from core.analysis.basis import differences
+from core.analysis.comparable import Competitor, compare
+from core.analysis.experiments import experiment_name, repeat_name
 from core.tracking import schema
 from tests.support.runs import FINGERPRINT, OURS, SPLIT, run
 

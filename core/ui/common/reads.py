@@ -9,7 +9,8 @@ import streamlit as st
 
 from core import datasets
 from core.analysis import comparable, expected
-from core.analysis.comparable import Basis, Comparison
+from core.analysis.basis import Basis
+from core.analysis.comparable import Comparison
 from core.analysis.epochs import from_zero, numbered_from_one
 from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored

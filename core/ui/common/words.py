@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.analysis.comparable import experiment_name, repeat_name
+from core.analysis.experiments import experiment_name, repeat_name
 from core.analysis.values import percent as percent
 from core.system.redaction import redact
 from core.system.settings import get_settings

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from core.analysis import comparable, losses
+from core.analysis import basis, losses
 from core.analysis.repeats import repeats
 from core.figures import learning_curves
 from core.tracking import schema
@@ -103,7 +103,7 @@ def curves(runs: pd.DataFrame, run_ids: list[str]) -> None:
         return
     if len(run_ids) > MAX_CURVES:
         st.caption(f"The newest {MAX_CURVES} of the {len(run_ids)} chosen runs.")
-    if reasons := comparable.differences(chosen):
+    if reasons := basis.differences(chosen):
         st.caption(
             ":material/info: Validation accuracy and loss do not rank these runs against each other. "
             + words.plain(" ".join(reasons))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.analysis.comparable import Basis, Comparison, Competitor
+from core.analysis.basis import Basis
+from core.analysis.comparable import Comparison, Competitor
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
 from core.ui.common import guard, reads, words

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
-from core.analysis.comparable import Basis
+from core.analysis.basis import Basis
 from core.commands import cli
 from core.config import ExperimentConfig
 from core.datasets import load
