@@ -28,7 +28,7 @@ from threading import Thread
 
 from benchmarks.gpu_parts import PARTS
 from benchmarks.gpu_scale import REHEARSAL, Row, Scale
-from core.inference.client import inference_of
+from core.inference.process import inference_of
 from core.jobs.worker import worker_of
 from core.launching.launch import cancel
 from core.system import devices

@@ -18,7 +18,7 @@ from core.system.settings import get_settings
 )
 def worker(stop: bool) -> None:
     """Train queued runs until stopped. The dashboard starts a worker by itself."""
-    from core.inference.client import inference_of
+    from core.inference.process import inference_of
     from core.jobs.worker import serve, worker_of
     from core.system.daemon import DaemonExists
 

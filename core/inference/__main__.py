@@ -14,8 +14,9 @@ if os.environ["CUDA_VISIBLE_DEVICES"] == "-1":
     os.environ["JAX_PLATFORMS"] = "cpu"  # JAX fails where it was promised a GPU that it does not see
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core.inference.client import ANSWER_S, inference_code, inference_of
+from core.inference.client import ANSWER_S
 from core.inference.handlers import warm_up
+from core.inference.process import inference_code, inference_of
 from core.inference.protocol import Address, write_address
 from core.inference.server import Server
 from core.system.daemon import DaemonExists

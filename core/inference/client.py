@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
@@ -30,9 +29,8 @@ from core.inference.messages import (
     Takes,
     to_message,
 )
-from core.inference.protocol import address_file, read_address, receive, send
-from core.system.code_version import process_version
-from core.system.daemon import Daemon
+from core.inference.process import ensure_inference, inference_code
+from core.inference.protocol import read_address, receive, send
 from core.system.records import from_json_values
 from core.system.settings import Settings
 
@@ -151,36 +149,6 @@ def preview(
     """
     request = Preview(config.model_dump(), int(row), count, seed)
     return [base64.b64decode(image) for image in _ask(settings, request, caller)]
-
-
-def inference_of(settings: Settings) -> Daemon:
-    """The prediction process of an installation."""
-    return Daemon(settings, "inference", ("-m", "core.inference"))
-
-
-def inference_code() -> str:
-    """The version of the code that a prediction process started now would run."""
-    return process_version(NOT_IMPORTED)
-
-
-NOT_IMPORTED = ("commands", "jobs", "launching", "training", "ui")  # by the prediction process
-
-
-def ensure_inference(settings: Settings) -> None:
-    """Have a prediction process run with the code as it is now, without waiting for it.
-
-    One that was started before an update of the program finishes its requests and ends. Raises
-    SettingsError or OSError where the home cannot be written.
-    """
-    daemon, address = inference_of(settings), read_address(settings)
-    if address is not None and address.code != inference_code():
-        if address.process:
-            daemon.retire(address.process)
-        else:  # of a version that cannot be retired
-            with suppress(FileNotFoundError):
-                address_file(settings).unlink()  # for one client alone: it stops no other process later
-                daemon.stop()
-    daemon.ensure()
 
 
 def _ask(settings: Settings, request: Request[Response], caller: Caller = ANYBODY) -> Response:

@@ -13,8 +13,9 @@ import pytest
 
 from core.architectures import architectures
 from core.inference import background, client, descriptions
-from core.inference.client import Caller, InferenceError, inference_of
+from core.inference.client import Caller, InferenceError
 from core.inference.descriptions import ModelRequest
+from core.inference.process import inference_of
 from core.inference.protocol import address_file
 from core.system import settings as settings_module
 from core.system.settings import Settings

@@ -15,7 +15,7 @@ import pytest
 
 from core.architectures.description import Description
 from core.inference import client
-from core.inference.client import inference_code, inference_of
+from core.inference.process import inference_code, inference_of
 from core.inference.protocol import address_file, read_address, write_address
 from core.jobs.worker import CodeWatch, WorkerSettings, worker_of
 from core.system import code_version

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.config import ExperimentConfig
-from core.inference.client import inference_of
+from core.inference.process import inference_of
 from core.jobs.worker import worker_of
 from core.system import settings as settings_module
 from core.system.daemon import Daemon

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.analysis.mistakes import worst_mistakes
 from core.config import ConfigError, ExperimentConfig
-from core.inference.client import inference_of
+from core.inference.process import inference_of
 from core.inference.protocol import Address, address_file, read_address, write_address
 from core.jobs import imports
 from core.jobs.worker import WorkerSettings, worker_of

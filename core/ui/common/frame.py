@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.inference.client import ensure_inference
+from core.inference.process import ensure_inference
 from core.jobs.worker import worker_of
 from core.system import devices, gpu_check, nvidia
 from core.system.redaction import redact, redact_logs

@@ -9,8 +9,8 @@ from core.config import ExperimentConfig
 from core.datasets import DatasetInfo, choices
 from core.figures import rate_schedule
 from core.inference import descriptions
-from core.inference.client import inference_of
 from core.inference.descriptions import ModelRequest
+from core.inference.process import inference_of
 from core.jobs.slots import Slots, slots_of
 from core.system import devices
 from core.system.memory import MARGIN, Memory
