@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def set_aside() -> None:
     """Keep the collector from what earlier modules left: Streamlit and Keras collect garbage all the time.
 
-    With TensorFlow and its nets in the process a collection takes 0.1 s, and a page makes forty.
+    With TensorFlow and its models in the process a collection takes 0.1 s, and a page makes forty.
     """
     gc.collect()
     gc.freeze()
@@ -77,9 +77,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def described(shared: Path) -> Callable[..., Description]:
-    """`described(name, **options)`: the net at its native input and class count.
+    """`described(name, **options)`: the model at its native input and class count.
 
-    Built once for all test processes together: building the large nets is what takes the time.
+    Built once for all test processes together: building the large models is what takes the time.
     """
 
     @cache

@@ -130,7 +130,7 @@ def test_what_is_no_schedule_is_refused(settings: dict, sentence: str) -> None:
     assert str(error.value).startswith(sentence)
 
 
-def test_the_curve_of_a_net_that_is_unfrozen_begins_anew_with_its_own_rate() -> None:
+def test_the_curve_of_a_model_that_is_unfrozen_begins_anew_with_its_own_rate() -> None:
     chosen = config("cosine").with_values(
         {"model.freeze": "all", "model.unfreeze_epoch": 2, "model.unfreeze_learning_rate": 1e-4}
     )

@@ -111,12 +111,12 @@ def test_what_does_not_repeat_becomes_a_box_a_map_size() -> None:
     assert sum(block.parameters for block in blocks) == MAX_BLOCKS + 3
 
 
-def test_a_net_of_one_layer_is_one_block() -> None:
+def test_a_model_of_one_layer_is_one_block() -> None:
     assert titles(fold(chain(1))) == [(1, "conv 3×3, 1")]
 
 
-def test_difference_of_a_net_and_the_same_without_shortcuts(facts: Callable[..., Description]) -> None:
-    """Counts of the paper's nets at 224×224: 16 sums, three projections with their normalisations."""
+def test_difference_of_a_model_and_the_same_without_shortcuts(facts: Callable[..., Description]) -> None:
+    """Counts of the paper's models at 224×224: 16 sums, three projections with their normalisations."""
     table = difference(facts("resnet34"), facts("plain34")).set_index("measure")
     assert table.loc["parameters", ["first", "second", "difference"]].tolist() == [
         21_814_696,
@@ -134,7 +134,7 @@ def test_difference_of_a_net_and_the_same_without_shortcuts(facts: Callable[...,
     assert (layers.loc[layers["same"], "first"] == layers.loc[layers["same"], "second"]).all()
 
 
-def test_a_net_differs_from_itself_in_nothing(facts: Callable[..., Description]) -> None:
+def test_a_model_differs_from_itself_in_nothing(facts: Callable[..., Description]) -> None:
     table = difference(facts("conv9"), facts("conv9"))
     assert (table["difference"] == 0).all()
     assert aligned_layers(facts("conv9"), facts("conv9")).same.all()

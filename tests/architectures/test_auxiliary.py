@@ -74,12 +74,12 @@ def test_inference_model_leaves_the_heads_behind_and_shares_the_weights(name):
     assert answering.get_layer("predictions") is trained.get_layer("predictions")
 
 
-def test_inference_model_of_an_ordinary_net_is_itself():
+def test_inference_model_of_an_ordinary_model_is_itself():
     model = build_model("conv3")
     assert inference_model(model) is model
 
 
-def test_saved_net_loads_in_a_process_that_imports_the_layers_only(tmp_path):
+def test_saved_model_loads_in_a_process_that_imports_the_layers_only(tmp_path):
     net = inference_model(build_model("googlenet", (40, 40, 3), 3))
     net.save(tmp_path / "net.keras")
     code = (

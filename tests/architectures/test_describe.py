@@ -176,7 +176,7 @@ def test_memory_estimate_is_within_30_percent_oftraining_processes():
     assert {name: estimated[name] for name in others} == pytest.approx(others, rel=0.3)
 
 
-def test_a_net_that_looks_at_its_weights_while_it_is_built_is_described_too():
+def test_a_model_that_looks_at_its_weights_while_it_is_built_is_described_too():
     def build():
         images = keras.Input((8, 8, 1))
         layer = keras.layers.Conv2D(2, 3)

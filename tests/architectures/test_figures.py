@@ -1,4 +1,4 @@
-"""Every published figure of every net at its native input, to the last digit."""
+"""Every published figure of every model at its native input, to the last digit."""
 
 import pytest
 
@@ -78,7 +78,7 @@ DEPTHS = {
 }
 
 # Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019, table of
-# published nets
+# published models
 RECEPTIVE_FIELDS = {
     "alexnet": 195,
     "vgg16": 212,
@@ -96,7 +96,7 @@ RECEPTIVE_FIELDS = {
 MACS = {"vgg19": 19.6, "plain34": 3.6, "resnet18": 1.8}
 
 
-def test_every_net_of_the_registry_has_its_figure():
+def test_every_model_of_the_registry_has_its_figure():
     written_by_a_person = {"declarative"}  # it is whatever its list of layers says
     assert set(architectures.names()) - set(PARAMETERS) == written_by_a_person
 
@@ -125,7 +125,7 @@ def test_multiply_accumulates_are_the_papers(name, described):
 
 def test_googlenet_without_auxiliary_heads(described):
     # The head at 4a: 512·128 + 128, 4·4·128·1024 + 1024, 1024·1000 + 1000 = 3,188,840; at 4d with 528 maps
-    # 3,190,888; together with the net 13,378,280.
+    # 3,190,888; together with the model 13,378,280.
     assert described("googlenet", auxiliary=False).total_parameters == 6_998_552
     assert PARAMETERS["googlenet"][1] == 6_998_552 + 3_188_840 + 3_190_888
 

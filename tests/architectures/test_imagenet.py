@@ -1,4 +1,4 @@
-"""ImageNet weights in our nets answer as in keras.applications: on the same pixels, to a thousandth.
+"""ImageNet weights in our models answer as in keras.applications: on the same pixels, to a thousandth.
 
 The weights are random, with every normalisation and bias shown; the wiring is what is under test.
 """
@@ -15,7 +15,7 @@ from tests.support.models import randomized
 
 pytestmark = pytest.mark.slow
 
-# Nets of more layers of the same table are wired by the same functions and named by the same rule.
+# Models of more layers of the same table are wired by the same functions and named by the same rule.
 NAMES = ["vgg16", "resnet50", "resnet50_v2", "inception_v3", "inception_resnet_v2"]
 MODULES = {
     "vgg16": "vgg16",
@@ -28,7 +28,7 @@ MODULES = {
 
 @pytest.mark.usefixtures("values_of_our_own")
 @pytest.mark.parametrize("name", NAMES)
-def test_our_net_sees_in_pixels_what_theirs_sees(name):
+def test_our_model_sees_in_pixels_what_theirs_sees(name):
     twin, size = KERAS_APPLICATIONS[name], 75
     theirs = getattr(keras.applications, twin.builder)(
         weights=None, include_top=False, input_shape=(size, size, 3)
@@ -60,5 +60,5 @@ def test_our_net_sees_in_pixels_what_theirs_sees(name):
         ("resnet152_v2", "post_bn", "last_bn"),
     ],
 )
-def test_the_rule_of_names_reaches_the_deeper_nets(name, theirs, ours):
+def test_the_rule_of_names_reaches_the_deeper_models(name, theirs, ours):
     assert KERAS_APPLICATIONS[name].rename(theirs) == ours

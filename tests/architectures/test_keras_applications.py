@@ -1,4 +1,4 @@
-"""An independent check: with the weights of keras.applications our nets give its answers.
+"""An independent check: with the weights of keras.applications our models give its answers.
 
 Inputs are smaller than the native ones, which is cheaper and leaves the wiring as it is.
 """

@@ -1,4 +1,4 @@
-"""A list of layers builds the net that it says, or is refused with line, layer, rule and value."""
+"""A list of layers builds the model that it says, or is refused with line, layer, rule and value."""
 
 from __future__ import annotations
 

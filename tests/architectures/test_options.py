@@ -1,4 +1,4 @@
-"""What an option or an input may be, and how a net refuses anything else."""
+"""What an option or an input may be, and how a model refuses anything else."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_bad_inputs_are_refused_with_the_rule(shape, num_classes, rule):
         build_model("vgg16", shape, num_classes)
 
 
-def test_option_changes_the_net():
+def test_option_changes_the_model():
     assert build_model("vgg11", (32, 32, 3), 10, dense_units=64).get_layer("fc2").units == 64
     scaled = build_model("inception_resnet_v1", (75, 75, 3), 2, scale_b=0.3)
     assert scaled.get_layer("b1_add").scale == 0.3

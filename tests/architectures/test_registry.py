@@ -1,4 +1,4 @@
-"""What holds for every net of the registry: a new one is tested by being there."""
+"""What holds for every model of the registry: a new one is tested by being there."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 NAMES = architectures.names()
 
-# The nets of any depth are trained at a depth that has two blocks a stage.
+# Models of any depth are trained at a depth that has two blocks a stage.
 OPTIONS = {"resnet_cifar_v2": {"depth": 20}}
 
 
@@ -23,7 +23,7 @@ STEP_LENGTH = 2e-4  # of all weights together
 
 
 def builder(name):
-    """The function that builds a net; nets that share one differ in a row of its table."""
+    """The function that builds a model; models that share one differ in a row of its table."""
     build = architectures.get(name).build
     return getattr(build, "func", build)
 
@@ -33,7 +33,7 @@ BUILDERS = {build.__name__: build for build in map(builder, NAMES)}
 
 @pytest.fixture(params=BUILDERS)
 def smallest(request, described):
-    """Of the nets that one function builds, the one with the fewest parameters."""
+    """Of the models that one function builds, the one with the fewest parameters."""
     variants = [name for name in NAMES if builder(name) is BUILDERS[request.param]]
     return min(variants, key=lambda name: described(name).total_parameters)
 
@@ -123,7 +123,7 @@ def test_at_min_size_kernels_start_apart_a_step_lowers_the_loss_and_the_saved_mo
     with values:
         model = at_min_size(name, num_classes)
         for variable in model.variables:
-            variable.assign(variable.value)  # drawn by the net's own initializers
+            variable.assign(variable.value)  # drawn by the model's own initializers
         assert kernels_that_start_alike(model) == []
     size, units = model.inputs[0].shape[1], model.output_shape[-1]
     assert units == num_classes or (units, num_classes, name) == (1, 2, "cats_dogs_cnn")
@@ -177,8 +177,8 @@ def test_kernels_from_one_initializer_are_told():
 def descends(model, images, labels):
     """Whether a step down the gradient lowers the loss; the weights are then those after the step.
 
-    In eager mode, because tracing a net of 700 layers costs more; a short step, because at maps of one pixel
-    the normalised nets are very curved, and a tenth of it for those where that is too long.
+    In eager mode, because tracing a model of 700 layers costs more; a short step, because at maps of one
+    pixel the normalised models are very curved, and a tenth of it for those where that is too long.
     """
     weights = [variable.value for variable in model.trainable_variables]
     with tf.GradientTape() as tape:
@@ -228,7 +228,7 @@ def test_card_and_options_are_filled_in(name):
         assert option.help.endswith(".")
 
 
-def test_listing_the_nets_does_not_import_keras():
+def test_listing_the_models_does_not_import_keras():
     code = (
         "import sys; from core.architectures import architectures; import core.architectures.describe; "
         "architectures.names(); print([name for name in ('keras', 'tensorflow') if name in sys.modules])"

@@ -1,4 +1,4 @@
-"""The CIFAR nets: every published count, shortcut kinds, and depths."""
+"""The CIFAR models: every published count, shortcut kinds, and depths."""
 
 import keras
 import numpy as np
@@ -42,7 +42,7 @@ def test_resnet_1202_has_the_papers_19_4_million():
     assert round((COUNTS[20][0] + (1202 - 20) // 6 * six_layers) / 1e6, 1) == 19.4
 
 
-def test_nets_deeper_than_pythons_recursion_limit_are_built():
+def test_models_deeper_than_pythons_recursion_limit_are_built():
     x = images = keras.Input((4, 4, 1))  # a chain as long as that of a ResNet of 302 layers, without its cost
     for _ in range(1_056):
         x = keras.layers.Activation("linear")(x)

@@ -1,4 +1,4 @@
-"""A net as backbone and head: what is counted, what is frozen, and what a step moves."""
+"""A model as backbone and head: what is counted, what is frozen, and what a step moves."""
 
 import keras
 import numpy as np
@@ -131,10 +131,10 @@ def test_heads_end_in_probabilities_and_keep_their_layers_names(head):
 
 @pytest.mark.parametrize(
     "name",
-    # one net a file of the registry, the smallest; variants are wired by the same function
+    # one model a file of the registry, the smallest; variants are wired by the same function
     ["lenet5", "lenet5_1998", "conv3", "cifar_cnn", "alexnet_bn", "resnet_cifar", "googlenet"],
 )
-def test_backbone_and_head_together_are_the_net(name):
+def test_backbone_and_head_together_are_the_model(name):
     size = architectures.get(name).min_size
     net = build_model(name, (size, size, 3), 3)
     images = np.random.default_rng(1).uniform(size=(2, size, size, 3)).astype("float32")
@@ -152,7 +152,7 @@ def test_a_new_head_leaves_the_old_one_behind():
     assert [node.operation.name for node in pool._outbound_nodes] == ["head_average"]
 
 
-def test_images_are_resized_before_they_reach_the_net():
+def test_images_are_resized_before_they_reach_the_model():
     net = assemble(ModelConfig(name="vgg11", resize=64, head="gap"), (8, 8, 1), 2)
     assert net.input_shape == (None, 64, 64, 1)
 
@@ -170,6 +170,6 @@ def test_images_are_resized_before_they_reach_the_net():
         ),
     ],
 )
-def test_a_policy_that_the_net_cannot_have_is_refused(settings, sentence):
+def test_a_policy_that_the_model_cannot_have_is_refused(settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         tiny(**settings)

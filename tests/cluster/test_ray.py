@@ -209,7 +209,7 @@ def test_a_head_that_is_away_is_said_and_waited_for(store: RunStore, monkeypatch
 def test_a_job_that_computes_nothing_ends_itself(
     store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its net is a user's own: the cluster's machines are told where these lie."""
+    """Its model is a user's own: the cluster's machines are told where these lie."""
     write_net(tmp_path, "waiting", "threading.Event().wait()")
     monkeypatch.setenv("ARCHLAB_ARCHITECTURES", str(tmp_path))
     monkeypatch.setenv("ARCHLAB_IDLE_MINUTES", "0.1")

@@ -86,7 +86,7 @@ def test_sizes_are_told_without_reading_the_dataset(uneven, values):
     assert np.abs(np.subtract(told, (len(parts.train), len(parts.validation)))).max() <= 2
 
 
-def test_shapes_that_nets_get():
+def test_shapes_that_models_get():
     config = ExperimentConfig().with_values({"data.grey": True, "augmentation.random_crop": 24})
     assert choices.cropped_shape(config, (32, 32, 3)) == (24, 24, 1)
     assert choices.cropped_shape(ExperimentConfig(), (32, 30, 3)) == (32, 30, 3)

@@ -62,7 +62,7 @@ def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address:
     expect(plots.nth(1)).to_be_visible()  # loss and accuracy; the machine's chart comes after them
     expect(plots.first.locator(".scatterlayer .trace")).to_have_count(3)
 
-    # The digit: an image of the test set that the best net got right, written to a file of its own.
+    # The digit: an image of the test set that the best model got right, written to a file of its own.
     best = runs.sort_values("metrics.best_val_accuracy").iloc[-1]
     image, label = _recognised_image(best["run_id"], tmp_path)
     page.goto(f"{address}/Predict?run={best['run_id']}")

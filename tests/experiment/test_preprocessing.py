@@ -38,7 +38,7 @@ def prepared(name: str) -> np.ndarray:
 
 
 def net_and_kept(**changes: object) -> tuple[keras.Model, keras.Model, keras.Model]:
-    """A small net for this config, the model that trains it, and the one that is kept."""
+    """A small model for this config, the one that trains it, and the one that is kept."""
     config = ExperimentConfig().with_values(changes)
     side = config.augmentation.random_crop or SHAPE[0]
     net = build_model("lenet5", (side, side, 3), 4)
@@ -66,13 +66,13 @@ def test_the_mean_is_that_of_the_training_set() -> None:
 
 
 @pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
-def test_pretrained_nets_get_what_keras_gives_them(mode: str) -> None:
+def test_pretrained_models_get_what_keras_gives_them(mode: str) -> None:
     expected = imagenet_utils.preprocess_input(PIXELS.copy(), mode=mode)
     np.testing.assert_allclose(prepared(mode), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", preprocessings.names())
-def test_the_kept_net_crops_and_preprocesses_the_pixels_itself(name: str) -> None:
+def test_the_kept_model_crops_and_preprocesses_the_pixels_itself(name: str) -> None:
     net, model, kept = net_and_kept(**{"data.preprocessing": name, "augmentation.random_crop": 16})
     given = preprocessing(name, (16, 16, 3), MEAN)(keras.ops.convert_to_tensor(PIXELS[:, 2:18, 2:18]))
     expected = net.predict(np.asarray(given), verbose=0)
@@ -80,7 +80,7 @@ def test_the_kept_net_crops_and_preprocesses_the_pixels_itself(name: str) -> Non
     np.testing.assert_allclose(model.predict(PIXELS, verbose=0), expected, atol=1e-5)
 
 
-def test_saved_nets_answer_the_same_where_only_keras_is_known(tmp_path: Path) -> None:
+def test_saved_models_answer_the_same_where_only_keras_is_known(tmp_path: Path) -> None:
     """In another process, in Keras' safe mode, without a line of this program."""
     expected = {}
     for name in ("mean", "mean_image", "standardize", "caffe"):

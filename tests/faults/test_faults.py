@@ -317,7 +317,7 @@ MISBEHAVING = {
 
 @pytest.fixture
 def misbehaving(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nets that do what no training should."""
+    """Models that do what no training should."""
     own = tmp_path / "nets"
     own.mkdir()
     for name, does in MISBEHAVING.items():

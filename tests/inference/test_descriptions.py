@@ -1,4 +1,4 @@
-"""A net is described once: the second read asks nobody, and whatever it depends on makes it another."""
+"""A model is described once: the second read asks nobody, and whatever it depends on makes it another."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_changed_file_makes_another(
     (tmp_path / "mine.py").unlink()
 
 
-def test_what_a_net_cannot_take_is_said_before_anybody_is_asked(settings: Settings) -> None:
+def test_what_a_model_cannot_take_is_said_before_anybody_is_asked(settings: Settings) -> None:
     with pytest.raises(ValueError, match="vgg16 needs images of at least"):
         descriptions.describe(settings, ModelRequest("vgg16", (8, 8, 3)))
     assert not address_file(settings).exists()

@@ -44,12 +44,12 @@ def test_every_one_of_the_eight_is_changed_on_its_own_and_a_seed_repeats(trained
     assert not np.array_equal(images, other)
 
 
-def test_the_preview_has_the_size_that_the_net_gets(trained: Trained) -> None:
+def test_the_preview_has_the_size_that_the_model_gets(trained: Trained) -> None:
     assert shown(trained.settings, augmentation__random_crop=20).shape == (8, 20, 20)
 
 
-def test_what_a_net_gets_very_large_is_shown_smaller(trained: Trained) -> None:
-    """Eight noisy images as large as the net gets them can be more than one message holds."""
+def test_what_a_model_gets_very_large_is_shown_smaller(trained: Trained) -> None:
+    """Eight noisy images as large as the model gets them can be more than one message holds."""
     images = shown(trained.settings, model__resize=1024, augmentation__noise=0.5)
     assert images.shape == (8, 384, 384)
 

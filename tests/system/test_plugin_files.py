@@ -1,4 +1,4 @@
-"""Files in a folder of one's own register nets like a family file; a broken one harms no other."""
+"""Files in a folder of one's own register models like a family file; a broken one harms no other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Doubling(keras.layers.Layer):
 
 @pytest.fixture
 def folder(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with one net that uses a layer of its own, named by the setting."""
+    """A folder with one model that uses a layer of its own, named by the setting."""
     own = tmp_path / "nets"
     own.mkdir()
     (own / "tiny.py").write_text(NET.replace("NAME", "tiny"))
@@ -50,7 +50,7 @@ def folder(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     yield own
     monkeypatch.undo()
     settings_module.get_settings.cache_clear()
-    assert "tiny" not in architectures  # with the setting its nets go
+    assert "tiny" not in architectures  # with the setting its models go
 
 
 def test_a_file_is_found_and_told_from_those_of_the_program(folder: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_helper_that_breaks_or_goes_is_not_there_any_more(
     assert not {"own_architectures._asking", "own_architectures._changing"} & set(sys.modules)
 
 
-def test_with_a_helper_its_nets_change(folder: Path) -> None:
+def test_with_a_helper_its_models_change(folder: Path) -> None:
     (folder / "_base.py").write_text("NAME = 'first'")
     (folder / "named.py").write_text("from ._base import NAME\n" + NET.replace('"NAME"', "NAME"))
     assert "first" in architectures
@@ -196,7 +196,7 @@ def test_a_layer_of_a_helper_that_is_run_again_can_be_saved_and_loaded(folder: P
         assert float(layer(keras.ops.ones(()))) == factor
 
 
-def test_a_net_says_that_its_helper_broke(folder: Path) -> None:
+def test_a_model_says_that_its_helper_broke(folder: Path) -> None:
     build_model("tiny")
     (folder / "_doubling.py").write_text("1 / 0")
     with pytest.raises(ZeroDivisionError):

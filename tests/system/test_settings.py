@@ -34,7 +34,7 @@ def test_read_only_folder_is_refused_and_left_alone(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == [blocked]
 
 
-def test_a_folder_of_own_nets_is_named_absolutely(
+def test_a_folder_of_own_models_is_named_absolutely(
     empty_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert from_environment().architectures is None

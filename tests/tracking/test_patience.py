@@ -26,7 +26,7 @@ def rename(store: RunStore, name: str, to: str) -> None:
         connection.execute(f"ALTER TABLE {name} RENAME TO {to}")
 
 
-def test_a_net_is_saved_when_the_store_is_back(store: RunStore) -> None:
+def test_a_model_is_saved_when_the_store_is_back(store: RunStore) -> None:
     run_id = store.create(SMALL)
     rename(store, "logged_models", "away")
     back = Timer(1.5, lambda: rename(store, "away", "logged_models"))

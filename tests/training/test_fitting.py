@@ -34,7 +34,7 @@ LABELS = np.arange(42) % 4
 
 
 def task(settings: dict) -> Task:
-    """A small net, 30 images in four batches that train, the last of 6, and 12 that validate."""
+    """A small model, 30 images in four batches that train, the last of 6, and 12 that validate."""
     config = ExperimentConfig().with_values(settings)
     keras.utils.set_random_seed(config.seed)
     net = build_model("lenet5", (16, 16, 1), 4)

@@ -226,7 +226,7 @@ CLASSES = np.arange(48) % 4
 
 
 def trained(config: ExperimentConfig, class_weight: dict[int, float] | None = None) -> list[np.ndarray]:
-    """Weights of a small net after two epochs in batches of 8, of which some rows validate."""
+    """Weights of a small model after two epochs in batches of 8, of which some rows validate."""
     keras.utils.set_random_seed(5)
     net = build_model("declarative", (16, 16, 1), 4)
     random = np.random.default_rng(1).permutation(48)
@@ -243,7 +243,7 @@ def trained(config: ExperimentConfig, class_weight: dict[int, float] | None = No
 
 
 @pytest.mark.parametrize("augmentation", [{}, {"pad_and_crop": 2, "mixup": 0.3}])
-def test_images_on_the_device_train_the_same_net(augmentation: dict) -> None:
+def test_images_on_the_device_train_the_same_model(augmentation: dict) -> None:
     settings = {f"augmentation.{name}": value for name, value in augmentation.items()}
     away = ExperimentConfig().with_values({**settings, "training.images_on_device": "off"})
     there = away.with_values({"training.images_on_device": "on"})

@@ -1,4 +1,4 @@
-"""What a net starts from, and how it is told when that cannot be had."""
+"""What a model starts from, and how it is told when that cannot be had."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_file_fills_the_backbone_and_leaves_the_head_fresh(
 
 
 @pytest.mark.parametrize("name", preprocessings.names())
-def test_a_saved_net_tells_its_preprocessing(name: str, settings: Settings, store: RunStore) -> None:
+def test_a_saved_model_tells_its_preprocessing(name: str, settings: Settings, store: RunStore) -> None:
     settings.weights.mkdir(parents=True)
     shape = (16, 16, 3)
     config = ExperimentConfig().with_values({"data.preprocessing": name})
@@ -111,7 +111,7 @@ def test_named_layers_take_weights_wherever_they_are(saved: dict, store: RunStor
 
 
 def test_vgg_starts_warm_from_vgg11_as_in_the_paper(settings: Settings, store: RunStore) -> None:
-    """Net A's first four convolutions and three dense layers; what lies between is fresh."""
+    """Model A's first four convolutions and three dense layers; what lies between is fresh."""
     small = {"dense_units": 16}
     eleven = assemble(ModelConfig(name="vgg11", options=small), (32, 32, 1), 3)
     settings.weights.mkdir(parents=True)
@@ -124,7 +124,7 @@ def test_vgg_starts_warm_from_vgg11_as_in_the_paper(settings: Settings, store: R
     assert equal(arrays(sixteen), arrays(eleven)) == expected
 
 
-def test_weights_of_another_net_are_refused_in_one_sentence(saved: dict, store: RunStore) -> None:
+def test_weights_of_another_model_are_refused_in_one_sentence(saved: dict, store: RunStore) -> None:
     model = ModelConfig(name="mnist_cnn", weights="lenet.keras")
     with pytest.raises(WeightsError, match=r"do not fit mnist_cnn: its layer \w+ holds 5×5×1×16, 16\. Rec"):
         start_from(assemble(model, (28, 28, 1), 4), ExperimentConfig(model=model), store)

@@ -109,7 +109,7 @@ def test_pad_and_crop_moves_the_image_and_fills_with_zeros() -> None:
     assert len(places) == 25  # each shift of -2 to 2 comes up among eighty draws of twenty-five
 
 
-def test_the_kept_net_takes_pixels_and_shares_its_weights() -> None:
+def test_the_kept_model_takes_pixels_and_shares_its_weights() -> None:
     config = ExperimentConfig().with_values({"augmentation.horizontal_flip": True})
     net = build_model("lenet5", (16, 16, 1), 4)
     model, kept = wrap(net, config)
@@ -152,7 +152,7 @@ def test_best_weights_are_those_of_the_best_epoch() -> None:
         np.testing.assert_array_equal(kept, expected)
 
 
-def test_the_same_seed_trains_the_same_net() -> None:
+def test_the_same_seed_trains_the_same_model() -> None:
     def train() -> list[float]:
         keras.utils.set_random_seed(5)
         config = ExperimentConfig().with_values({"augmentation.pad_and_crop": 1})
@@ -219,7 +219,7 @@ def test_evaluation_counts_what_it_says() -> None:
 
 
 def test_equal_probabilities_do_not_flatter() -> None:
-    """A net that is sure of class 0 whatever it sees has five classes among its first five, not ten."""
+    """A model that is sure of class 0 whatever it sees has five classes among its first five, not ten."""
     always_first = np.zeros((10, 10), "float32")
     always_first[:, 0] = 1
     metrics = evaluation.test_metrics(always_first, np.arange(10))

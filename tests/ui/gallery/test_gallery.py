@@ -34,7 +34,7 @@ PAGE = "pages/7_Architectures.py"
 DIAGRAM = "graphviz_chart"
 
 
-def test_every_net_has_a_card_and_a_way_to_train_it(settings: Settings) -> None:
+def test_every_model_has_a_card_and_a_way_to_train_it(settings: Settings) -> None:
     app = opened(PAGE)
     shown = {text.value.replace("\\", "").strip("*") for text in app.markdown}
     assert set(architectures.names()) <= shown
@@ -46,7 +46,7 @@ def test_cards_of_chosen_families(settings: Settings) -> None:
     assert [heading.value for heading in app.subheader] == ["LeNet · 1998"]
 
 
-def test_one_net_in_full(trained: Trained) -> None:
+def test_one_model_in_full(trained: Trained) -> None:
     app = opened(PAGE, view=ONE, net="lenet5")
     assert not app.exception
     assert app.metric[0].value == "44.4 k"
@@ -90,14 +90,14 @@ def test_what_an_address_names_and_nobody_knows_is_said(
     assert said[0].startswith(sentence)
 
 
-def test_a_net_on_a_dataset_too_small_for_it_is_said(trained: Trained) -> None:
+def test_a_model_on_a_dataset_too_small_for_it_is_said(trained: Trained) -> None:
     app = opened(PAGE, view=ONE, net="conv9", data="digits")
     assert [error.value.replace("\\", "") for error in app.error] == [
         "conv9 needs images of at least 50×50 pixels. Received: 28×28."
     ]
 
 
-def test_two_nets_side_by_side(trained: Trained) -> None:
+def test_two_models_side_by_side(trained: Trained) -> None:
     app = opened(PAGE, view=TWO, net="conv3", other="conv4")
     assert not app.exception
     table = app.dataframe[0].value.set_index("measure")
@@ -148,7 +148,7 @@ def costing(name: str, validation: float, test: float, macs: float = 281_640.0, 
     return run(name, validation, test, **{"model.name": "lenet5", **costs, **changes})
 
 
-def test_scatter_takes_of_each_net_the_run_that_validated_best() -> None:
+def test_scatter_takes_of_each_model_the_run_that_validated_best() -> None:
     runs = pd.DataFrame(
         [
             costing("a", 0.90, 0.99),
@@ -244,7 +244,7 @@ def test_the_name_of_a_layer_stays_inside_its_quotes() -> None:
 LIST = "- conv: {filters: 4, strides: 3, activation: relu}\n- flatten\n- dropout: 0.1\n- softmax\n"
 
 
-def test_a_written_net_shows_its_layers_then_trains(trained: Trained) -> None:
+def test_a_written_model_shows_its_layers_then_trains(trained: Trained) -> None:
     app = opened("pages/2_Train.py", architectures="declarative", epochs="1")
     area = app.text_area(key="declarative.layers")
     area.set_value("- conv: 0\n").run()
@@ -272,7 +272,7 @@ def test_a_written_net_shows_its_layers_then_trains(trained: Trained) -> None:
     get_store().client.delete_run(run_id)
 
 
-def test_a_broken_file_of_ones_own_is_told_where_nets_are_listed(
+def test_a_broken_file_of_ones_own_is_told_where_models_are_listed(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.system import settings as settings_module

@@ -61,7 +61,7 @@ def test_a_run_to_start_from_is_chosen_by_name(trained: Trained) -> None:
     assert any("lenet5 on digits" in label for label in app.selectbox(key="weights_run").options)
 
 
-def test_the_preview_shows_each_net_with_what_its_weights_want(trained: Trained) -> None:
+def test_the_preview_shows_each_model_with_what_its_weights_want(trained: Trained) -> None:
     nets = ["vgg16", "inception_v3"]
     app = opened("pages/2_Train.py", architectures=nets, weights="imagenet", preview="true")
     assert not app.exception
