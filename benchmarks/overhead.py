@@ -36,11 +36,13 @@ from core.system import settings as settings_module
 from core.tracking.store import get_store
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
-from core.training.callbacks import EpochLogger, KeepBest, ProgressReporter
+from core.training.best import KeepBest
 from core.training.checkpoint import Checkpoint
+from core.training.epoch_logger import EpochLogger
 from core.training.fitting import Task, compile_stage, fit
 from core.training.models import wrap
 from core.training.pipeline import Batches, OrderOfEpoch, fed
+from core.training.progress_reporter import ProgressReporter
 
 THREADS = ("metric-writer", "SystemMetricsMonitor")
 CALLBACKS = (EpochLogger, ProgressReporter, KeepBest, Checkpoint)

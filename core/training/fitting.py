@@ -13,12 +13,14 @@ from core.architectures.transfer import unfreeze
 from core.config import ExperimentConfig
 from core.schedules import Length, Stage, of_stage, stages
 from core.training.batch_statistics import MeasureStatistics, limit_momentum, measure_statistics
-from core.training.callbacks import EpochLogger, KeepBest, LossNames, RangeTest
+from core.training.best import KeepBest
 from core.training.checkpoint import Checkpoint, Remembers
 from core.training.device import compiles_with_xla, on_gpu
+from core.training.epoch_logger import EpochLogger, LossNames
 from core.training.losses import accuracy, cross_entropy, make_loss
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, OrderOfEpoch, fed, steps_per_execution
+from core.training.range_test import RangeTest
 from core.training.stopping import LowerOnPlateau, Patience, StopEarly, StopOnNan
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from core.tracking.schema import CROSS_ENTROPY
+from core.training.best import Best
 from core.training.optimizers import lower_rate
 
 DOWN, UP = "val_loss", "val_accuracy"  # what may be watched: cross-entropy should fall, accuracy rise
@@ -23,7 +24,7 @@ class Patience(keras.callbacks.Callback):
         super().__init__()
         self.epochs = epochs
         self.watched = watched
-        self.best = -math.inf
+        self.best: Best[float] = Best(-math.inf)
         self.waited = 0
 
     def run_out(self, epoch: int) -> None:
@@ -31,8 +32,8 @@ class Patience(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         value = (logs or {})[self.watched] * (-1 if self.watched == DOWN else 1)
-        if value > self.best:
-            self.best, self.waited = value, 0
+        if self.best.improves(value, epoch + 1):
+            self.waited = 0
             return
         self.waited += 1
         if self.waited >= self.epochs:
@@ -40,12 +41,12 @@ class Patience(keras.callbacks.Callback):
             self.run_out(epoch)
 
     def state(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited, "loss": CROSS_ENTROPY}
+        return {"best": self.best.value, "waited": self.waited, "loss": CROSS_ENTROPY}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.best, self.waited = state["best"], state["waited"]
+        self.best, self.waited = Best(state["best"]), state["waited"]
         if self.watched == DOWN and state.get("loss") != CROSS_ENTROPY:
-            self.best = -math.inf  # an older checkpoint: its loss had penalties and cannot be compared
+            self.best = Best(-math.inf)  # an older checkpoint: its loss had penalties and cannot be compared
 
 
 class StopEarly(Patience):

@@ -24,9 +24,9 @@ from core.tracking.store import RunStore
 from core.tracking.system import system_metrics
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
-from core.training.callbacks import EpochLogger, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
 from core.training.device import across_devices, peak_bytes, set_up_device
+from core.training.epoch_logger import EpochLogger
 from core.training.experiment import Cost, Data, Experiment, load_data, prepare_experiment
 from core.training.fitting import fit
 from core.training.logged import (
@@ -39,6 +39,8 @@ from core.training.logged import (
 )
 from core.training.models import in_float32
 from core.training.portable import portable
+from core.training.progress_reporter import ProgressReporter
+from core.training.range_test import RangeTest
 
 SPARE = 64 << 20  # bytes that a training takes besides its weights: predictions, metrics, its log
 

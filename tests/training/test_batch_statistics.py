@@ -18,8 +18,8 @@ from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
 from core.training.batch_statistics import limited_momentum, measure_statistics, statistics_layers
-from core.training.callbacks import EpochLogger
 from core.training.checkpoint import Checkpoint
+from core.training.epoch_logger import EpochLogger
 from core.training.experiment import batches
 from core.training.fitting import Task, fit
 from core.training.models import wrap

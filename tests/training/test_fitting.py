@@ -18,12 +18,14 @@ from core.tracking import frames
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
-from core.training.callbacks import EpochLogger, LossNames, ProgressReporter, RangeTest
 from core.training.checkpoint import Checkpoint
+from core.training.epoch_logger import EpochLogger, LossNames
 from core.training.fitting import Source, Task, compile_model, fit, plan
 from core.training.models import wrap
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, OrderOfEpoch
+from core.training.progress_reporter import ProgressReporter
+from core.training.range_test import RangeTest
 from core.training.regularization import regularized
 from core.training.stopping import StopEarly
 
@@ -239,9 +241,9 @@ def test_an_older_checkpoint_compares_no_loss_with_another_quantity(store: RunSt
     stopping = StopEarly(2, "val_loss")
     stopping.restore({"best": -0.01, "waited": 1, "stopped": False})
     stopping.on_epoch_end(0, {"val_loss": 0.9})
-    assert (stopping.best, stopping.waited) == (-0.9, 0)
+    assert (stopping.best.value, stopping.waited) == (-0.9, 0)
     stopping.restore(stopping.state())
-    assert stopping.best == -0.9
+    assert stopping.best.value == -0.9
     run_id = store.create(ExperimentConfig())
     with MetricWriter(store, run_id) as writer:
         EpochLogger(writer, 30, 5).restore(

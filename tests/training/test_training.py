@@ -22,13 +22,14 @@ from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.writer import MetricWriter
 from core.training import evaluation
-from core.training.callbacks import KeepBest, ProgressReporter
+from core.training.best import KeepBest
 from core.training.experiment import load_data
 from core.training.fitting import compile_model
 from core.training.logged import log_data, loss_tags, require_same_data
 from core.training.models import wrap
 from core.training.optimizers import make_optimizer
 from core.training.pipeline import Batches, fed, steps_per_execution
+from core.training.progress_reporter import ProgressReporter
 
 pytestmark = pytest.mark.slow
 
