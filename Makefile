@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
 
-# all tests, and which lines and branches of core they run in their own processes: pyproject.toml has the floor
+# all tests; fails below the coverage that pyproject.toml requires of core
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report term:skip-covered
 
