@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 import streamlit as st
 
@@ -15,9 +13,9 @@ from core.tracking.run import runs_of
 from core.ui.common import guard, reads, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
+from core.ui.common.fields import URL
 from core.ui.compare import tables
 
-URL: Final = "query-params"
 CHOSEN_AT_FIRST = 8
 MAX_CURVES = 30  # past that a chart can neither be read nor redrawn quickly
 METRICS = (
