@@ -30,7 +30,7 @@ from benchmarks.gpu_parts import PARTS
 from benchmarks.gpu_scale import REHEARSAL, Row, Scale
 from core.inference.process import inference_of
 from core.jobs.worker import worker_of
-from core.launching.launch import cancel
+from core.launching.continuing import cancel
 from core.system import devices
 from core.system import settings as settings_module
 from core.system.files import write_whole

@@ -21,7 +21,8 @@ import psutil
 
 from core.config import ExperimentConfig
 from core.jobs.worker import worker_of
-from core.launching.launch import cancel, launch
+from core.launching.continuing import cancel
+from core.launching.launch import launch
 from core.system import settings as settings_module
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store

@@ -12,7 +12,7 @@ import pytest
 from core import datasets
 from core.analysis.comparable import compare
 from core.inference.client import predict
-from core.launching.launch import resume
+from core.launching.continuing import resume
 from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store

@@ -21,7 +21,7 @@ def run_title(store: RunStore, run_id: str) -> str:
 @click.argument("runs", nargs=-1, required=True)
 def cancel(runs: tuple[str, ...]) -> None:
     """Cancel runs that are queued or training; a group by its id, with all its runs."""
-    from core.launching.launch import cancel as ask
+    from core.launching.continuing import cancel as ask
     from core.tracking.store import get_store
 
     store = get_store()

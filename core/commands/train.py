@@ -42,7 +42,8 @@ def train(
     from core import config as configs
     from core import recipes
     from core.jobs.groups import repeated
-    from core.launching.launch import launch_groups, notes, warnings
+    from core.launching.checks import notes, warnings
+    from core.launching.launch import launch_groups
     from core.tracking import schema
     from core.tracking.store import get_store
 
@@ -151,7 +152,7 @@ def _wait(run_ids: Sequence[str]) -> list[str]:
 @click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
 def resume(runs: tuple[str, ...], wait: bool) -> None:
     """Resume runs that failed or were cancelled from their last checkpoint."""
-    from core.launching.launch import resume as put_back
+    from core.launching.continuing import resume as put_back
     from core.tracking.store import get_store
 
     store = get_store()
@@ -178,7 +179,7 @@ def extend(run: str, epochs: int, learning_rate: float | None, stretch: bool, wa
 
     A cosine or one cycle ended with the run, so it needs --learning-rate or --stretch.
     """
-    from core.launching.launch import extend as longer
+    from core.launching.continuing import extend as longer
     from core.tracking.store import get_store
 
     store = get_store()

@@ -13,7 +13,7 @@ from keras import layers
 from core.architectures.classifier_output import ModelError, note, with_probabilities
 from core.architectures.model_check import check_model
 from core.config import ConfigError
-from core.launching.launch import check
+from core.launching.checks import check
 from core.system import settings as settings_module
 from core.system.settings import Settings
 from tests.support.homes import SMALL

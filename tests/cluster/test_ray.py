@@ -20,7 +20,8 @@ import pytest
 from core.jobs.executors.ray_head import Cluster, cluster_of
 from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
-from core.launching.launch import cancel, launch
+from core.launching.continuing import cancel
+from core.launching.launch import launch
 from core.system import settings as settings_module
 from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema

@@ -81,7 +81,7 @@ except ConfigError as error:
 from core.components import table
 print([row["settings"] for row in table.rows(table.KINDS["optimizers"]) if row["name"] == "my_adam"])
 
-from core.launching.launch import chosen
+from core.launching.checks import chosen
 from core.tracking.store import get_store
 from core.training.train import train_and_evaluate
 store = get_store()

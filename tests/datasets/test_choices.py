@@ -10,7 +10,7 @@ from core.config import ConfigError, DataConfig, ExperimentConfig
 from core.datasets import choices
 from core.datasets.importer import import_images
 from core.datasets.request import ImportRefused, parse_columns
-from core.launching.launch import check
+from core.launching.checks import check
 
 CHOICES = [
     {},

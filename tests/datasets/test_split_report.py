@@ -17,7 +17,7 @@ from core.datasets.importer import import_images
 from core.datasets.request import ImportRefused
 from core.datasets.split_report import report, report_of, sentences
 from core.datasets.splits import split
-from core.launching.launch import notes, warnings
+from core.launching.checks import notes, warnings
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,8 @@ from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices, curate
 from core.datasets.importer import import_images
 from core.experiment import lineage
-from core.launching.launch import launch, overlap_warnings
+from core.launching.checks import overlap_warnings
+from core.launching.launch import launch
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
 from core.training.experiment import load_data

@@ -25,7 +25,8 @@ from core.jobs import queue
 from core.jobs.logs import log_path, read_log
 from core.jobs.recovery import recover
 from core.jobs.worker import worker_of
-from core.launching.launch import cancel, launch, resume
+from core.launching.continuing import cancel, resume
+from core.launching.launch import launch
 from core.system import settings as settings_module
 from core.system.log_limit import CUT, LOG_LIMIT
 from core.system.parent_watch import STARTED

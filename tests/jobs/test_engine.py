@@ -23,7 +23,8 @@ from core.jobs.logs import read_log
 from core.jobs.queue import waiting as in_the_queue
 from core.jobs.recovery import recover
 from core.jobs.worker import worker_of
-from core.launching.launch import cancel, launch, launch_groups
+from core.launching.continuing import cancel
+from core.launching.launch import launch, launch_groups
 from core.system import settings as settings_module
 from core.system.process_ids import this_process
 from core.system.settings import PROGRAM, NotAllowed, Settings

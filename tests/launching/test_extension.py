@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.config import ConfigError, ExperimentConfig
+from core.launching.continuing import extend, extended_name
 from core.launching.extension import Extension
-from core.launching.launch import extend, extended_name
 from core.schedules import Length, curve, rate_at
 from core.tracking import schema
 from core.tracking.store import RunStore

@@ -26,7 +26,8 @@ import pytest
 
 from core.config import ExperimentConfig
 from core.jobs.groups import repeated
-from core.launching.launch import cancel, launch, launch_groups
+from core.launching.continuing import cancel
+from core.launching.launch import launch, launch_groups
 from core.system.settings import PROGRAM, Settings, get_settings
 from core.tracking import schema
 from core.tracking.store import get_store

@@ -13,7 +13,7 @@ from core.inference.process import inference_of
 from core.inference.protocol import Address, address_file, read_address, write_address
 from core.jobs import imports
 from core.jobs.worker import WorkerSettings, worker_of
-from core.launching.launch import config_of, require_same_images
+from core.launching.continuing import config_of, require_same_images
 from core.system.memory import Memory
 from core.system.settings import Settings
 from core.tracking import frames, schema

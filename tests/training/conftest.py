@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from core.config import ExperimentConfig
-from core.launching.launch import chosen
+from core.launching.checks import chosen
 from core.tracking import schema
 from core.tracking.store import get_store
 

@@ -33,7 +33,8 @@ from core.experiment.pretrained import (
     weights_file,
 )
 from core.jobs.groups import repeated
-from core.launching.launch import check, launch
+from core.launching.checks import check
+from core.launching.launch import launch
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store

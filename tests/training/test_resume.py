@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from core.config import ConfigError, ExperimentConfig
-from core.launching.launch import extend, launch, resume, train_here
+from core.launching.continuing import extend, resume
+from core.launching.launch import launch, train_here
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore

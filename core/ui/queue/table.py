@@ -13,7 +13,7 @@ from core.jobs import queue, speed_probe
 from core.jobs.executors.ray_head import cluster_of
 from core.jobs.slots import AUTO
 from core.jobs.worker import WorkerSettings, worker_of
-from core.launching.launch import cancel
+from core.launching.continuing import cancel
 from core.system.settings import Settings
 from core.system.units import duration
 from core.tracking import schema

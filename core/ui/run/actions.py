@@ -11,7 +11,8 @@ import streamlit as st
 from core.components.schedules import schedules
 from core.jobs import deletion
 from core.jobs.groups import group_of
-from core.launching.launch import cancel, extend, extension, launch, launch_groups, resume
+from core.launching.continuing import cancel, extend, extension, resume
+from core.launching.launch import launch, launch_groups
 from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.run_state import number_of

@@ -8,7 +8,7 @@ from core.architectures import architectures
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.groups import Group, repeated
-from core.launching.launch import check, check_overlap, overlap_warnings
+from core.launching.checks import check, check_overlap, overlap_warnings
 from core.ui.common import reads, words
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL

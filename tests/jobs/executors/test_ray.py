@@ -16,7 +16,7 @@ from core.jobs.executors import ray
 from core.jobs.executors.ray_head import Cluster
 from core.jobs.slots import CLUSTER
 from core.jobs.supervise import supervise
-from core.launching.launch import cancel
+from core.launching.continuing import cancel
 from core.system import settings as settings_module
 from core.system.settings import Settings, SettingsError, from_environment
 from core.tracking import schema
