@@ -52,6 +52,12 @@ def test_an_old_loss_includes_what_its_settings_say(settings: dict, parts: list[
     assert included({**old, OURS: None}) == []
 
 
+def test_settings_that_a_run_of_an_older_version_lacks_add_nothing() -> None:
+    kinds = ("params.regularization.", "params.training.label_smoothing")
+    older = {name: value for name, value in run("old", 0.9).items() if not name.startswith(kinds)}
+    assert included(older) == []
+
+
 def test_of_a_run_that_was_resumed_since_only_the_older_epochs_are_said() -> None:
     resumed = run("r", 0.9, **{"regularization.l2_dense": 0.01, f"tags.{schema.LOSS_FROM}": "4"})
     assert sentence(resumed) == (
