@@ -164,7 +164,9 @@ def test_an_unreadable_image_is_one_sentence(trained: Trained) -> None:
 
 
 def test_a_run_without_a_model_is_one_sentence(trained: Trained) -> None:
-    waiting = get_store().create(ExperimentConfig())
+    waiting = get_store().create(
+        ExperimentConfig(), {schema.HELD: "true"}
+    )  # a worker would begin to train it
     get_store().request_cancel(waiting)
     with pytest.raises(InferenceError, match="is KILLED and has no saved model"):
         predict(trained.settings, waiting, [b""])

@@ -42,6 +42,7 @@ def two_gpus(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     driver.write_text("#!/bin/sh\nprintf '0, GPU-a, Card, 8000, 0, 0\\n1, GPU-b, Card, 8000, 0, 0\\n'\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{driver.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("ARCHLAB_SLOTS", "0")
     get_settings.cache_clear()
     devices.gpu_numbers.cache_clear()
