@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.tables import (
     HISTORY_COLUMNS,
     RUN_COLUMNS,
+    finished_table,
     table_of_histories,
     table_of_runs,
     with_infinity,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PAGE = 1000  # runs per request
+AGE_S = 1.0  # how long an answer of a server may be shown
 
 
 class ClientReader:
@@ -34,6 +36,7 @@ class ClientReader:
 
     def __init__(self, store: StoreClient):
         self.store = store
+        self._changes = 0  # that this process announced
 
     def state(self, run_id: str) -> RunState:
         return _state(self.store.run(run_id))
@@ -82,7 +85,13 @@ class ClientReader:
         frame = pd.DataFrame(rows, columns=None if rows else RUN_COLUMNS)
         for column in frame.columns[frame.columns.str.startswith("metrics.")]:
             frame[column] = with_infinity(frame[column])
-        return table_of_runs(frame, digests)
+        return finished_table(table_of_runs(frame, digests), keys)
+
+    def runs_version(self) -> Hashable:
+        return int(time.monotonic() / AGE_S), self._changes
+
+    def expect_changes(self) -> None:
+        self._changes += 1
 
     def histories(
         self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None

@@ -9,7 +9,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
 
@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from core.system.settings import SettingsError
 from core.tracking.errors import Fault, StoreError, first_line, shown, store_errors
 from core.tracking.silence import at_most
-from core.tracking.sqlite_files import watch
+from core.tracking.sqlite_files import is_current, watch
 
 DATABASES = ("sqlite", "postgresql")
 UNTESTED = {
@@ -60,6 +60,58 @@ def connected(uri: str) -> Iterator[Connection]:
     """Connect to a store that is a database. Raises StoreError when it cannot be used."""
     with asking(uri), _connection(uri) as connection:
         yield connection
+
+
+class KeptConnection:
+    """A connection to a database that is kept open between uses, for one thread at a time.
+
+    SQLite counts the commits of others only for a connection that stays the same.
+    """
+
+    def __init__(self, uri: str):
+        self.uri = uri
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[tuple[Connection, bool]]:
+        """Yield the connection, and whether it is another one than the last time.
+
+        It is opened anew when it is lost, or its file was replaced. Raises StoreError.
+        """
+        with asking(self.uri):
+            is_new = not self._still_works()
+            if is_new:
+                self._connection = _open(self.uri)
+            assert self._connection is not None
+            try:
+                yield self._connection, is_new
+            except BaseException:
+                self._drop()
+                raise
+
+    def _still_works(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            if self.uri.startswith("sqlite"):
+                works = is_current(self._connection.info)
+            else:
+                with at_most(ANSWER_S):
+                    works = self._connection.scalar(select(literal(1))) == 1
+                self._connection.rollback()
+        except Exception:
+            self._drop()
+            raise
+        if not works:
+            self._drop()
+        return works
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # whatever it answers, it is not used again
+                connection.invalidate()
+                connection.close()
 
 
 @contextmanager
@@ -103,16 +155,19 @@ _failures: dict[str, tuple[float, str]] = {}  # when each store was last out of 
 @contextmanager
 def _connection(uri: str) -> Iterator[Connection]:
     """A connection; that there is none is remembered for a moment, so that a page waits for it only once."""
+    with _open(uri) as connection:
+        yield connection
+
+
+def _open(uri: str) -> Connection:
     _raise_recent_failure(uri)
     try:
         with at_most(ANSWER_S):  # the driver asks whether the connection still works
-            connection = _engine(uri).connect()
+            return _engine(uri).connect()
     except Exception as error:
         if not uri.startswith("sqlite:"):
             _note_failure(uri, error)
         raise
-    with connection:
-        yield connection
 
 
 def _ask_server(uri: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
-from core.tracking.tables import HISTORY_COLUMNS, RUN_COLUMNS, column
+from core.tracking.tables import HISTORY_COLUMNS
 
 
 def runs(store: RunStore, keys: Sequence[str] | None = None) -> pd.DataFrame:
@@ -24,12 +24,7 @@ def runs(store: RunStore, keys: Sequence[str] | None = None) -> pd.DataFrame:
         `loss`), then `params.*` (text), `metrics.*` (their last values, float) and `tags.*` (text). A value
         that a run lacks is NaN. `core.tracking.run.runs_of` turns rows into `Run`s.
     """
-    frame = store.read.runs(keys)
-    if keys is not None:
-        frame = frame[[name for name in frame if _is_wanted(name, [*keys, schema.GROUP])]]
-    parents = column(frame, f"tags.{schema.GROUP}", object).notna()
-    frame = frame[~parents].drop(columns=f"tags.{schema.GROUP}", errors="ignore")
-    return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
+    return store.read.runs(keys)
 
 
 def run_ids(store: RunStore) -> list[str]:
@@ -73,10 +68,3 @@ def predictions(store: RunStore, run_id: str) -> pd.DataFrame:
     if missing := {"index", "label"} - {*found.columns}:
         raise DamagedArtifact(run_id, schema.PREDICTIONS, f"it has no column '{min(missing)}'")
     return found
-
-
-def _is_wanted(column: str, keys: Sequence[str]) -> bool:
-    key = column.partition(".")[2]
-    return column in RUN_COLUMNS or any(
-        key == one or (one[-1] == "." and key.startswith(one)) for one in keys
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -39,10 +39,16 @@ class RunReader(Protocol):
         """The ids of all runs and groups, those of other programs included."""
 
     def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
-        """Every run and group in the columns of `tables.table_of_runs`, in no order.
+        """The runs as `frames.runs` describes them."""
 
-        keys: as in `frames.runs`; a reader may return more columns than these name.
+    def runs_version(self) -> Hashable:
+        """Return what differs from an earlier answer if `runs` may answer otherwise now.
+
+        A database is asked, in less than a millisecond; of a server it changes every second.
         """
+
+    def expect_changes(self) -> None:
+        """Take no answer for current that was read before: this process has just changed a run."""
 
     def histories(
         self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None

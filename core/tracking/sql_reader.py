@@ -6,19 +6,20 @@ That takes a hundredth of the time of MLflow's client, and does not import MLflo
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, column, func, or_, select, table
+from sqlalchemy import ColumnElement, Select, column, func, select, table
 
 from core.tracking import schema
 from core.tracking.connections import connected
+from core.tracking.read_model import read_model
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
-from core.tracking.tables import table_of_histories, table_of_runs, with_infinity
+from core.tracking.tables import table_of_histories, with_infinity
 
 
 def _table(name: str, *columns: str) -> Any:
@@ -84,26 +85,13 @@ class SqlReader:
         return [run_id for (run_id,) in self._rows(query)]
 
     def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
-        wanted = None if keys is None else {*keys, schema.GROUP, "loss"}
-        alive = select(RUNS.run_uuid).where(ALIVE)
-        times = RUNS.start_time.label("started"), RUNS.end_time.label("ended")
-        rows = select(RUNS.run_uuid.label("run_id"), RUNS.name, RUNS.status, *times).where(ALIVE)
-        with connected(self.uri) as connection:
-            wide = [pd.read_sql(rows, connection).set_index("run_id")]
-            for kind, of in (("params", PARAMS), ("metrics", LATEST), ("tags", TAGS)):
-                numbers = (of.is_nan, of.step) if kind == "metrics" else ()
-                query = select(of.run_uuid, of.key, of.value, *numbers).where(of.run_uuid.in_(alive))
-                if wanted is not None:
-                    query = query.where(_is_one_of(of.key, wanted))
-                long = pd.read_sql(query, connection)
-                if kind == "metrics":
-                    long["value"] = with_infinity(_with_nan(long))
-                    losses = long[long["key"] == "loss"]
-                    wide.append(losses.set_index("run_uuid")["step"].astype(float).rename("last_epoch"))
-                pivoted = long.pivot(index="run_uuid", columns="key", values="value")
-                wide.append(pivoted.add_prefix(f"{kind}."))
-            digests = _digests(connection) if keys is None or schema.FINGERPRINT in keys else {}
-        return table_of_runs(pd.concat(wide, axis=1).rename_axis("run_id").reset_index(), digests)
+        return read_model(self.uri).runs(keys)[0]
+
+    def runs_version(self) -> Hashable:
+        return read_model(self.uri).version()
+
+    def expect_changes(self) -> None:
+        read_model(self.uri).expect_new_tags()
 
     def histories(
         self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None
@@ -184,26 +172,6 @@ class SqlReader:
 
 def _numbers() -> Select:
     return select(TAGS.value).where(TAGS.key == schema.NUMBER)
-
-
-def _digests(connection: Connection) -> dict[str, str]:
-    """The digest of the dataset that each run logged as its input."""
-    query = (
-        select(INPUTS.destination_id, func.max(DATASETS.digest))
-        .where(DATASETS.dataset_uuid == INPUTS.source_id)
-        .where(INPUTS.source_type == "DATASET", INPUTS.destination_type == "RUN")
-        .group_by(INPUTS.destination_id)
-    )
-    return {run_id: digest for run_id, digest in connection.execute(query)}
-
-
-def _is_one_of(key: ColumnElement, wanted: set[str]) -> ColumnElement[bool]:
-    """Whether a key is wanted by itself, or by a prefix that ends in a dot."""
-    prefixes = sorted(one for one in wanted if one.endswith("."))
-    names = sorted(wanted.difference(prefixes))
-    # LIKE would ignore case in SQLite
-    begins = (func.substr(key, 1, len(prefix)) == prefix for prefix in prefixes)
-    return or_(key.in_(names), *begins)
 
 
 def _with_nan(frame: pd.DataFrame) -> pd.Series:

@@ -51,13 +51,24 @@ def _after_connect(connection: Any, record: Any) -> None:
 
 
 def _before_use(connection: Any, record: Any, proxy: Any) -> None:
-    if FILE not in record.info:
-        return
-    path, *identity = record.info[FILE]
-    _require(path)
-    if identity != [*_identity(path)]:
-        require_own_journal(path)
+    if not is_current(record.info):
+        path = record.info[FILE][0]
         raise exc.DisconnectionError(f"{path} was replaced")  # the pool opens another connection
+
+
+def is_current(info: Any) -> bool:
+    """Whether a connection, given SQLAlchemy's info of it, has the file open that now lies at its path.
+
+    Raises sqlite3.OperationalError when there is no file, or another one beside the journal of this one.
+    """
+    if FILE not in info:
+        return True
+    path, *identity = info[FILE]
+    _require(path)
+    if identity == [*_identity(path)]:
+        return True
+    require_own_journal(path)
+    return False
 
 
 def _after_error(context: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,8 @@ def table_of_runs(frame: pd.DataFrame, digests: Mapping[str, str]) -> pd.DataFra
     if digests:
         fingerprint = f"params.{schema.FINGERPRINT}"
         logged = column(frame, fingerprint, object)
-        frame = frame.assign(**{fingerprint: logged.where(logged.notna(), frame["run_id"].map(digests))})
+        noted = logged.where(logged.notna(), frame["run_id"].map(digests))
+        frame = frame.assign(**{fingerprint: noted.astype("str")})
     for name in ("started", "ended"):
         frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="ms", utc=True)
     rest = sorted(name for name in frame.columns if name not in RUN_COLUMNS)
@@ -34,6 +35,26 @@ def table_of_runs(frame: pd.DataFrame, digests: Mapping[str, str]) -> pd.DataFra
 def column(runs: pd.DataFrame, name: str, dtype: type = float) -> pd.Series:
     """Return a column of a table of runs; where no run has it, one without values."""
     return runs.get(name, pd.Series(index=runs.index, dtype=dtype)).astype(dtype)
+
+
+def finished_table(frame: pd.DataFrame, keys: Sequence[str] | None) -> pd.DataFrame:
+    """Leave the parents of groups and what was not asked for out of a table of runs; newest first.
+
+    Args:
+        frame: As `table_of_runs` returns it, with the tag that marks groups.
+        keys: As in `frames.runs`.
+    """
+    if keys is not None:
+        wanted = [*keys, schema.GROUP]
+        frame = frame[[name for name in frame if name in RUN_COLUMNS or _is_wanted(name, wanted)]]
+    parents = column(frame, f"tags.{schema.GROUP}", object).notna()
+    frame = frame[~parents].drop(columns=f"tags.{schema.GROUP}", errors="ignore")
+    return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
+
+
+def _is_wanted(name: str, keys: Sequence[str]) -> bool:
+    key = name.partition(".")[2]
+    return any(key == one or (one[-1] == "." and key.startswith(one)) for one in keys)
 
 
 def table_of_histories(frame: pd.DataFrame) -> pd.DataFrame:

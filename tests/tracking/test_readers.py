@@ -22,7 +22,7 @@ from tests.support.readers import NOBODY, QUESTIONS, assert_alike, fill
 
 pytestmark = pytest.mark.slow
 
-DIFFER = {"next_moment", "local_artifacts"}  # what only a database knows
+DIFFER = {"next_moment", "local_artifacts", "runs_version", "expect_changes"}  # what a database knows better
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,10 @@ def test_only_a_database_says_where_artifacts_are_and_what_was_submitted_last(fi
     assert sql.next_moment() == ahead + 1
     filled.by_sql.client.delete_run(late)
     assert sql.next_moment() < ahead
+
+
+def test_the_version_of_the_runs_changes_with_them(either: RunStore, filled: Filled) -> None:
+    before = either.read.runs_version()
+    either.set_tags(filled.runs["failed"], {"note": "another"})
+    either.read.expect_changes()
+    assert either.read.runs_version() != before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -48,12 +48,19 @@ QUEUE_KEYS = (
 
 
 def runs() -> pd.DataFrame:
-    """Return all runs, newest first, at most a second old (`core.tracking.frames.runs`)."""
-    return _runs(get_settings())
+    """Return all runs (`core.tracking.frames.runs`), newest first, as they are now; of a server, 1 s old.
+
+    The frame shares its values with those of other visitors; pandas copies what a page changes.
+    """
+    return _runs(get_settings(), _version()).copy(deep=False)
 
 
-@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
-def _runs(settings: Settings) -> pd.DataFrame:
+def _version() -> Hashable:
+    return get_store().read.runs_version()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _runs(settings: Settings, version: Hashable) -> pd.DataFrame:
     found = frames.runs(get_store())
     foreign = found.loc[~are_ours(found) & found["last_epoch"].notna(), "run_id"]
     moved = found["run_id"].isin(_from_zero(settings, tuple(foreign))) if len(foreign) else False
@@ -83,16 +90,17 @@ def _find(run_id: str) -> Run | None:
 
 
 def compared() -> tuple[pd.DataFrame, Comparison]:
-    """Return the runs, and which of them compete (`core.analysis.comparable`), at most a second old.
+    """Return the runs, and which of them compete (`core.analysis.comparable`), as current as `runs`.
 
     Both are read at one time: every run of the comparison is among the runs.
     """
-    return _compared(get_settings())
+    found, comparison = _compared(get_settings(), _version())
+    return found.copy(deep=False), comparison
 
 
-@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
-def _compared(settings: Settings) -> tuple[pd.DataFrame, Comparison]:
-    found = _runs(settings)
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _compared(settings: Settings, version: Hashable) -> tuple[pd.DataFrame, Comparison]:
+    found = _runs(settings, version)
     return found, comparable.compare(found)
 
 
@@ -121,15 +129,15 @@ def basis_words(basis: Basis) -> str:
 
 
 def queue_runs() -> tuple[Run, ...]:
-    """Return all runs, newest first, with what the queue shows of them (`QUEUE_KEYS`), at most a second old.
+    """Return all runs, newest first, with what the queue shows of them (`QUEUE_KEYS`), as current as `runs`.
 
     They are read far faster than all that runs have logged.
     """
-    return _queue_runs(get_settings())
+    return _queue_runs(get_settings(), _version())
 
 
-@st.cache_resource(ttl=1.0, max_entries=2, show_spinner=False)
-def _queue_runs(settings: Settings) -> tuple[Run, ...]:
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _queue_runs(settings: Settings, version: Hashable) -> tuple[Run, ...]:
     return tuple(runs_of(frames.runs(get_store(), QUEUE_KEYS)))
 
 
@@ -202,6 +210,7 @@ def forget_runs() -> None:
     """Clear the cached runs after a change made by this process."""
     for read in (_runs, _compared, _queue_runs, _active):
         read.clear()
+    get_store().read.expect_changes()
 
 
 def history(run_ids: list[str]) -> pd.DataFrame:

@@ -113,6 +113,8 @@ def matches(table: pd.DataFrame, wanted: str) -> pd.Series:
     """Return which rows hold every word of `wanted` in any of their columns; case is ignored."""
     if not wanted.split():
         return pd.Series(True, index=table.index)
+    if not wanted.split():
+        return pd.Series(True, index=table.index)
     rows = pd.Series([" ".join(map(str, row)).lower() for row in table.to_numpy()], index=table.index)
     keep = pd.Series(True, index=table.index)
     for word in wanted.lower().split():

@@ -1,0 +1,421 @@
+"""The runs of a tracking database as columns in memory: read once, and renewed by what was written since.
+
+A page draws its table from a handful of the hundred columns that runs have, again and again, while next to
+nothing changes. So a column is read when it is first asked for, kept as an array, and brought up to date from
+the rows that changed; when nothing was committed, the last answer stands. All visitors of a process share it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection
+
+from core.tracking import schema
+from core.tracking.changes import Rows, Token, changes_of, rows_of
+from core.tracking.connections import KeptConnection
+from core.tracking.tables import RUN_COLUMNS, with_infinity
+
+KINDS = ("params", "metrics", "tags")
+FRAMES_KEPT = 8  # answers to different questions
+FEW = 8  # keys whose rows are found by an index
+MANY = 500  # runs; for more new ones, whole columns are read again
+TAGS_S = 2.0  # how long a changed tag of a run that has ended may stay unseen
+LOSS = "loss"  # its last step is the last epoch of a run
+TABLES = {"params": "params", "metrics": "latest_metrics", "tags": "tags"}
+VALUES = {"params": "value", "metrics": "value, is_nan, step", "tags": "value"}
+
+
+@dataclass
+class Column:
+    """The values of one key, one for each run in the order of `Runs.ids`; absent ones are None or NaN.
+
+    present: which runs have it, for a metric may be NaN. steps: of a metric's last value.
+    """
+
+    values: np.ndarray
+    present: np.ndarray
+    steps: np.ndarray | None = None
+    series: pd.Series | None = None  # the values as a frame has them, made when first needed
+
+    def remove(self, places: Sequence[int]) -> None:
+        """Let no run at these places have a value."""
+        self.values[places] = None if self.steps is None else np.nan
+        self.present[places] = False
+        self.series = None
+
+
+@dataclass
+class Runs:
+    """The rows of the table of runs that were not deleted, newest first."""
+
+    ids: list[str] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # name, status, start, end by run id
+
+
+class ReadModel:
+    """All runs of one database. Every method may be called from several threads.
+
+    Args:
+        uri: of an SQLite or PostgreSQL database.
+    """
+
+    def __init__(self, uri: str):
+        self.uri = uri
+        self._changes = changes_of(uri)
+        self._connection = KeptConnection(uri)
+        self._lock = Lock()
+        self._forget()
+
+    def runs(self, keys: Sequence[str] | None = None) -> tuple[pd.DataFrame, int]:
+        """Return the frame of `frames.runs` as the database is now, and a number that tells states apart.
+
+        The frame shares its values with later answers; pandas copies what its holder changes.
+
+        Args:
+            keys: as in `frames.runs`.
+
+        Raises:
+            StoreError: The database cannot be used.
+        """
+        with self._current(keys):
+            question = None if keys is None else tuple(sorted({*keys}))
+            if question not in self._answers:
+                self._answers[question] = self._answer(keys)
+                while len(self._answers) > FRAMES_KEPT:
+                    self._answers.popitem(last=False)
+            self._answers.move_to_end(question)
+            return self._answers[question].copy(deep=False), self._version
+
+    def version(self) -> int:
+        """Return a number that changes when the runs have changed. Raises StoreError."""
+        with self._current([]):
+            return self._version
+
+    @contextmanager
+    def _current(self, keys: Sequence[str] | None) -> Iterator[None]:
+        """Hold the columns of some keys still, as they are in the database now."""
+        with self._lock, self._connection.use() as (connection, is_new):
+            if is_new:
+                self._forget()
+            try:
+                self._renew(connection, keys)
+            except BaseException:
+                self._forget()  # a part may be of one moment and a part of another
+                raise
+            yield
+
+    def expect_new_tags(self) -> None:
+        """Read the tags of all runs at the next question: this process has just changed some."""
+        with self._lock:
+            self._tags_read, self._tags_due = -math.inf, True
+
+    def _forget(self) -> None:
+        self._version = getattr(self, "_version", 0) + 1
+        self._token: Token | None = None
+        self._mark: Token = ()
+        self._runs = Runs()
+        self._columns: dict[str, dict[str, Column]] = {kind: {} for kind in KINDS}
+        self._known: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._tags_read, self._tags_due = (
+            -math.inf,
+            False,
+        )  # when all were read; whether some may have changed
+        self._active: set[str] = set()
+        self._digests: dict[str, str] | None = None
+        self._answers: OrderedDict[tuple[str, ...] | None, pd.DataFrame] = OrderedDict()
+
+    def _renew(self, connection: Connection, keys: Sequence[str] | None) -> None:
+        """Bring what is kept up to date, and read what was not asked for before."""
+        token = self._changes.token(connection)  # first: what is written meanwhile is seen next time
+        connection.rollback()
+        late = self._tags_due and time.monotonic() - self._tags_read >= TAGS_S
+        unchanged = token == self._token and not late
+        if unchanged and not self._missing(keys):
+            return
+        self._changes.begin(connection)
+        try:
+            if not unchanged:
+                self._renew_rows(connection)
+            self._read_missing(connection, keys)
+        finally:
+            connection.rollback()
+        self._token = token
+
+    def _renew_rows(self, connection: Connection) -> None:
+        rows = rows_of(
+            connection,
+            "SELECT run_uuid, name, status, start_time, end_time FROM runs WHERE lifecycle_stage = 'active'",
+        )
+        first = self._token is None
+        changed = None if first else self._written(connection)
+        self._mark = self._changes.mark(connection)
+        appeared = self._replace_rows(rows)
+        if changed is None or len(appeared) > MANY:
+            if not first:
+                for kind in ("params", "metrics"):
+                    self._columns[kind] = {}
+                    self._known[kind] = set()
+        else:
+            for kind, found in changed.items():
+                self._take(kind, found)
+            for kind in changed:  # a run that was restored was not written to
+                self._take(kind, _rows_of_runs(connection, kind, appeared))
+        self._renew_tags(connection, appeared)
+        self._digests = None
+        self._version += 1
+        self._answers.clear()
+
+    def _renew_tags(self, connection: Connection, appeared: Sequence[str]) -> None:
+        """Read the tags of the runs that may be written to now; every other second, those of all runs.
+
+        Tags are changed and taken away at any time, and no database says which: only a look at all tells.
+        """
+        if time.monotonic() - self._tags_read >= TAGS_S:
+            asked = [*self._columns["tags"]]
+            self._columns["tags"], self._known["tags"] = {}, _keys(connection, "tags")
+            self._read("tags", [key for key in asked if key in self._known["tags"]], connection)
+            self._tags_read, self._tags_due = time.monotonic(), False
+            return
+        self._tags_due = True
+        active = {run_id for run_id, row in self._runs.rows.items() if row[1] in schema.ACTIVE}
+        some = [run_id for run_id in {*active, *self._active, *appeared} if run_id in self._runs.places]
+        self._active = active  # one that has just ended is read once more
+        for column in self._columns["tags"].values():
+            column.remove([self._runs.places[run_id] for run_id in some])
+        self._take("tags", _rows_of_runs(connection, "tags", some))
+
+    def _written(self, connection: Connection) -> dict[str, Rows] | None:
+        """The parameters and metrics written since the last look; None when that cannot be told."""
+        params = self._changes.params(connection, self._mark)
+        metrics = self._changes.metrics(connection, self._mark)
+        return None if params is None or metrics is None else {"params": params, "metrics": metrics}
+
+    def _replace_rows(self, rows: Rows) -> list[str]:
+        """Take the table of runs as it is now; returns the ids that were not there before."""
+        before = self._runs
+        found = {row[0]: tuple(row[1:]) for row in rows}
+        if found.keys() == before.rows.keys() and all(
+            before.rows[one][2] == row[2] for one, row in found.items()
+        ):
+            before.rows = found
+            return []
+        starts = {run_id: -1 if row[2] is None else row[2] for run_id, row in found.items()}
+        ids = sorted(found, key=lambda run_id: (starts[run_id], run_id), reverse=True)
+        self._runs = Runs(ids, {run_id: place for place, run_id in enumerate(ids)}, found)
+        old = np.array([before.places.get(run_id, -1) for run_id in ids], dtype=np.int64)
+        for columns in self._columns.values():
+            for key, column in columns.items():
+                columns[key] = _moved(column, old)
+        return [run_id for run_id in ids if run_id not in before.rows]
+
+    def _missing(self, keys: Sequence[str] | None) -> bool:
+        wanted = self._wanted(keys)
+        digests = keys is None or schema.FINGERPRINT in keys
+        return (digests and self._digests is None) or any(
+            key not in self._columns[kind] for kind in KINDS for key in wanted[kind]
+        )
+
+    def _wanted(self, keys: Sequence[str] | None) -> dict[str, list[str]]:
+        """The keys of each kind that a question names, of those that exist."""
+        if keys is None:
+            return {kind: sorted(self._known[kind]) for kind in KINDS}
+        asked = {*keys, schema.GROUP, LOSS}
+        beginnings = tuple(key for key in asked if key.endswith("."))
+        return {
+            kind: sorted(
+                key
+                for key in self._known[kind]
+                if key in asked or (beginnings and key.startswith(beginnings))
+            )
+            for kind in KINDS
+        }
+
+    def _read_missing(self, connection: Connection, keys: Sequence[str] | None) -> None:
+        for kind in KINDS:
+            if not self._known[kind]:
+                self._known[kind] = _keys(connection, kind)
+        wanted = self._wanted(keys)
+        for kind in KINDS:
+            self._read(kind, [key for key in wanted[kind] if key not in self._columns[kind]], connection)
+        if self._digests is None and (keys is None or schema.FINGERPRINT in keys):
+            self._digests = dict(rows_of(connection, DIGESTS))
+
+    def _read(self, kind: str, keys: Collection[str], connection: Connection) -> None:
+        """Read whole columns."""
+        if not keys:
+            return
+        found: dict[str, dict[str, Any]] = {key: {} for key in keys}
+        same: dict[Any, Any] = {}  # most values occur in many runs: each is kept once
+        for run_id, key, value, *rest in _rows_of_keys(connection, kind, keys):
+            found[key][run_id] = (value, *rest) if rest else same.setdefault(value, value)
+        for key, values in found.items():
+            self._columns[kind][key] = _column(kind, list(map(values.get, self._runs.ids)))
+
+    def _take(self, kind: str, rows: Rows) -> None:
+        """Put rows into the columns that are kept; their keys are known from now on."""
+        self._known[kind].update(row[1] for row in rows)
+        kept = self._columns[kind]
+        self._fill(kind, [row for row in rows if row[1] in kept])
+
+    def _fill(self, kind: str, rows: Rows) -> None:
+        places, columns = self._runs.places, self._columns[kind]
+        by_key: dict[str, list[Any]] = {}
+        for row in rows:
+            by_key.setdefault(row[1], []).append(row)
+        for key, found in by_key.items():
+            column = columns[key]
+            alive = [(places[row[0]], row) for row in found if row[0] in places]
+            if not alive:
+                continue
+            at = np.fromiter((place for place, _ in alive), dtype=np.int64, count=len(alive))
+            if kind == "metrics":
+                column.values[at] = [np.nan if row[3] else row[2] for _, row in alive]
+                assert column.steps is not None
+                column.steps[at] = [row[4] for _, row in alive]
+            else:
+                values = np.empty(len(alive), dtype=object)
+                values[:] = [row[2] for _, row in alive]
+                column.values[at] = values
+            column.present[at] = True
+            column.series = None
+
+    def _answer(self, keys: Sequence[str] | None) -> pd.DataFrame:
+        """Make the frame for a question from the columns."""
+        runs, parts = self._runs, {}
+        rows = [runs.rows[run_id] for run_id in runs.ids]
+        name, status, start, end = ([row[at] for row in rows] for at in range(4))
+        parts["run_id"] = pd.Series(runs.ids, dtype="str")
+        parts["name"], parts["status"] = pd.Series(name, dtype="str"), pd.Series(status, dtype="str")
+        for label, of in (("started", start), ("ended", end)):
+            parts[label] = pd.to_datetime(pd.Series(of, dtype="Float64"), unit="ms", utc=True)
+        losses = self._columns["metrics"].get(LOSS)
+        none = np.full(len(rows), np.nan)
+        parts["last_epoch"] = pd.Series(
+            none if losses is None or losses.steps is None else np.where(losses.present, losses.steps, np.nan)
+        )
+        others: dict[str, pd.Series] = {}
+        wanted = self._wanted(keys)
+        hidden = (
+            set() if keys is None else {schema.GROUP, LOSS}.difference(_named(keys, (schema.GROUP, LOSS)))
+        )
+        for kind in KINDS:
+            for key in wanted[kind]:
+                column = self._columns[kind][key]
+                if key not in hidden and column.present.any():
+                    others[f"{kind}.{key}"] = _series(kind, column)
+        if self._digests and (keys is None or schema.FINGERPRINT in keys):
+            label = f"params.{schema.FINGERPRINT}"
+            logged = others.get(label, pd.Series(np.full(len(rows), None), dtype="str"))
+            noted = pd.Series([self._digests.get(run_id) for run_id in runs.ids], dtype="str")
+            others[label] = logged.where(logged.notna(), noted)
+        others.pop(f"tags.{schema.GROUP}", None)
+        frame = pd.DataFrame(parts | {label: others[label] for label in sorted(others)})
+        groups = self._columns["tags"].get(schema.GROUP)
+        if groups is not None and groups.present.any():
+            frame = frame[~groups.present].reset_index(drop=True)
+        assert [*frame.columns[: len(RUN_COLUMNS)]] == RUN_COLUMNS
+        return frame
+
+
+@cache
+def read_model(uri: str) -> ReadModel:
+    """The read model of a database, one for this process."""
+    return ReadModel(uri)
+
+
+# The digest of the dataset that each run noted as its input
+DIGESTS = (
+    "SELECT inputs.destination_id, max(datasets.digest) FROM inputs JOIN datasets "
+    "ON datasets.dataset_uuid = inputs.source_id WHERE inputs.source_type = 'DATASET' "
+    "AND inputs.destination_type = 'RUN' GROUP BY inputs.destination_id"
+)
+
+
+def _named(keys: Sequence[str], candidates: Iterable[str]) -> set[str]:
+    beginnings = tuple(key for key in keys if key.endswith("."))
+    return {one for one in candidates if one in keys or (beginnings and one.startswith(beginnings))}
+
+
+def _column(kind: str, found: list[Any]) -> Column:
+    """A column of values as they were read, None where a run has none; of metrics (value, is_nan, step)."""
+    present = np.array([one is not None for one in found], dtype=bool)
+    if kind != "metrics":
+        values = np.empty(len(found), dtype=object)
+        values[:] = found
+        return Column(values, present)
+    numbers = np.array(
+        [(np.nan, 0) if one is None else (np.nan if one[1] else one[0], one[2]) for one in found], dtype=float
+    ).reshape(-1, 2)
+    return Column(numbers[:, 0].copy(), present, numbers[:, 1].copy())
+
+
+def _moved(column: Column, old: np.ndarray) -> Column:
+    """The column for another list of runs: at each place the value of an old place, -1 for none."""
+    values, present = column.values[old], column.present[old]
+    steps = None if column.steps is None else column.steps[old]
+    new = old < 0
+    present[new] = False
+    values[new] = np.nan if column.steps is not None else None
+    return Column(values, present, steps)
+
+
+def _series(kind: str, column: Column) -> pd.Series:
+    if column.series is None:
+        if kind == "metrics":
+            column.series = with_infinity(pd.Series(column.values.copy()))
+        else:
+            column.series = pd.Series(column.values, dtype="str")
+    return column.series
+
+
+def _keys(connection: Connection, kind: str) -> set[str]:
+    """All keys of a table, found by its index: one step for each, however many rows it has."""
+    table = TABLES[kind]
+    found = rows_of(
+        connection,
+        f"WITH RECURSIVE found(k) AS (SELECT min({table}.key) FROM {table} UNION ALL SELECT (SELECT "
+        f"min({table}.key) FROM {table} WHERE {table}.key > found.k) FROM found WHERE found.k IS NOT NULL) "
+        "SELECT k FROM found WHERE k IS NOT NULL",
+    )
+    return {row[0] for row in found}
+
+
+def _rows_of_keys(connection: Connection, kind: str, keys: Collection[str]) -> Rows:
+    """The rows of some keys. Past a few, the whole table is scanned: to look up each row takes longer."""
+    names = sorted(keys)
+    column = (
+        "key" if len(names) <= FEW else "key || ''"
+    )  # an expression keeps a database from using the index
+    found: list[Any] = []
+    for start in range(0, len(names), MANY):
+        some = names[start : start + MANY]
+        marks = ", ".join("?" * len(some))
+        found += rows_of(
+            connection,
+            f"SELECT run_uuid, key, {VALUES[kind]} FROM {TABLES[kind]} WHERE {column} IN ({marks})",
+            some,
+        )
+    return found
+
+
+def _rows_of_runs(connection: Connection, kind: str, run_ids: Sequence[str]) -> Rows:
+    if not run_ids:
+        return []
+    marks = ", ".join("?" * len(run_ids))
+    return rows_of(
+        connection,
+        f"SELECT run_uuid, key, {VALUES[kind]} FROM {TABLES[kind]} WHERE run_uuid IN ({marks})",
+        run_ids,
+    )

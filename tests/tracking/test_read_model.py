@@ -1,0 +1,268 @@
+"""The columns kept in memory are what the store holds, whoever writes to it, and are shared without harm."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from core.config import ExperimentConfig
+from core.system.settings import PROGRAM
+from core.tracking import frames, read_model, schema
+from core.tracking.client_reader import ClientReader
+from core.tracking.read_model import ReadModel
+from core.tracking.store import RunStore
+from tests.support.readers import fill
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+
+QUESTIONS = (
+    None,
+    [],
+    ["model.", "data.name", "loss"],
+    ["test_accuracy", schema.FINGERPRINT, "note", "new."],
+    [schema.NUMBER, schema.PROGRESS],
+)
+
+
+def assert_current(model: ReadModel, plain: ClientReader) -> None:
+    for keys in QUESTIONS:
+        found, _ = model.runs(keys)
+        pd.testing.assert_frame_equal(found, plain.runs(keys))
+
+
+class Writer:
+    """Changes a store in one of the ways in which it is changed, chosen at random."""
+
+    def __init__(self, store: RunStore, seed: int):
+        self.store, self.chance = store, random.Random(seed)
+        self.client: MlflowClient = store.client
+        self.removed: list[str] = []
+        self.steps = (
+            *(self.create, self.log, self.log, self.log_again, self.end, self.tag, self.tag, self.untag),
+            *(self.param, self.delete, self.restore, self.foreign, self.rename, self.dataset, self.purge),
+        )
+
+    def step(self) -> None:
+        self.chance.choice(self.steps)()
+
+    def any(self) -> str:
+        return self.chance.choice(self.store.read.run_ids())
+
+    def create(self) -> None:
+        self.store.create(ExperimentConfig())
+
+    def log(self) -> None:
+        value = self.chance.choice([0.5, float("nan"), float("inf"), self.chance.random()])
+        name = self.chance.choice(["loss", "test_accuracy", "new.metric", "elsewhere/metric"])
+        self.client.log_metric(self.any(), name, value, step=self.chance.randrange(9))
+
+    def log_again(self) -> None:
+        run_id = self.any()
+        for _ in range(2):
+            self.client.log_metric(run_id, "loss", 0.25, timestamp=5, step=3)
+
+    def end(self) -> None:
+        self.client.set_terminated(self.any(), self.chance.choice(["FINISHED", "FAILED", "KILLED"]))
+
+    def tag(self) -> None:
+        key = self.chance.choice(["note", "new.tag", schema.PROGRESS])
+        self.client.set_tag(self.any(), key, self.chance.choice(["", "a", "ü", "{}"]))
+
+    def untag(self) -> None:
+        run_id = self.any()
+        if "note" in self.store.state(run_id).tags:
+            self.client.delete_tag(run_id, "note")
+
+    def param(self) -> None:
+        self.client.log_param(self.any(), f"new.param{self.chance.randrange(5000)}", "value")
+
+    def delete(self) -> None:
+        if len(self.store.read.run_ids()) > 5:
+            self.removed.append(self.any())
+            self.client.delete_run(self.removed[-1])
+
+    def restore(self) -> None:
+        if self.removed:
+            self.client.restore_run(self.removed.pop())
+
+    def purge(self) -> None:
+        """As `mlflow gc` does: rows go, and their row ids are given out again."""
+        if self.removed:
+            run_id = self.removed.pop()
+            with closing(sqlite3.connect(self.store.settings.database)) as connection, connection:
+                for table in ("params", "tags", "metrics", "latest_metrics"):
+                    connection.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (run_id,))
+                connection.execute("DELETE FROM runs WHERE run_uuid = ?", (run_id,))
+
+    def foreign(self) -> None:
+        self.client.create_run("0", tags={"theirs": "1"})
+
+    def rename(self) -> None:
+        self.client.update_run(self.any(), name=f"name {self.chance.random()}")
+
+    def dataset(self) -> None:
+        self.store.log_dataset(self.any(), "digits", str(self.chance.randrange(100)), "here", {})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_change_it_equals_a_plain_read(
+    store: RunStore, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_model, "TAGS_S", 0.0)
+    fill(store)
+    model, plain, writer = ReadModel(store.uri), ClientReader(store), Writer(store, seed)
+    assert_current(model, plain)
+    for _ in range(40):
+        for _ in range(writer.chance.randrange(4)):
+            writer.step()
+        assert_current(model, plain)
+
+
+def statements(model: ReadModel, act: Callable[[], object]) -> list[str]:
+    """The SQL that a model sends meanwhile."""
+    from sqlalchemy import event
+
+    sent: list[str] = []
+    with model._connection.use() as (connection, _):
+
+        def note(*arguments: object) -> None:
+            sent.append(str(arguments[2]))
+
+        engine = connection.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return sent
+
+
+def test_nothing_is_read_while_nothing_was_written(store: RunStore) -> None:
+    runs = fill(store)
+    model = ReadModel(store.uri)
+    before, version = model.runs(["model.name"])
+    model.runs(["model.name"])  # what was written just now counts as a change of tags once more
+    assert statements(model, lambda: model.runs(["model.name"])) == ["PRAGMA data_version"]
+    store.set_tags(runs["running"], {"note": "x"})
+    after, changed = model.runs(["model.name"])
+    assert changed != version
+    pd.testing.assert_frame_equal(before, after)
+    many = statements(
+        model, lambda: (store.set_tags(runs["running"], {"note": "y"}), model.runs(["model.name"]))
+    )
+    assert not [one for one in many if "FROM params WHERE key" in one]
+
+
+def test_a_tag_of_an_ended_run_is_seen_at_once_by_who_set_it_and_soon_by_all(store: RunStore) -> None:
+    runs = fill(store)
+    model = ReadModel(store.uri)
+    model.runs(["note"])
+
+    def note() -> object:
+        frame, _ = model.runs(["note"])
+        return dict(zip(frame["run_id"], frame.get("tags.note", frame["name"]), strict=True))[
+            runs["finished"]
+        ]
+
+    store.set_tags(runs["finished"], {"note": "one"})
+    model.expect_new_tags()
+    assert note() == "one"
+    store.set_tags(runs["finished"], {"note": "two"})
+    wait_for(lambda: note() == "two", timeout_s=30)
+    store.set_tags(runs["running"], {"note": "three"})
+    frame, _ = model.runs(["note"])
+    assert frame.set_index("run_id")["tags.note"][runs["running"]] == "three"
+
+
+def test_what_a_holder_changes_in_a_frame_stays_with_the_holder(store: RunStore) -> None:
+    fill(store)
+    model = ReadModel(store.uri)
+    mine, _ = model.runs()
+    mine["status"] = "mine"
+    mine.loc[0, "name"] = "mine"
+    theirs, _ = model.runs()
+    assert "mine" not in {*theirs["status"], *theirs["name"]}
+
+
+def test_a_database_that_was_replaced_is_read_anew(store: RunStore) -> None:
+    store.create(ExperimentConfig())
+    model = ReadModel(store.uri)
+    assert len(model.runs()[0]) == 1
+    database = store.settings.database
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        other = database.with_name("other.db")
+        connection.execute("VACUUM INTO ?", (str(other),))
+    with closing(sqlite3.connect(other)) as connection, connection:
+        connection.execute("UPDATE runs SET name = 'of the other'")
+    other.replace(database)
+    assert model.runs()[0]["name"].tolist() == ["of the other"]
+
+
+WRITE = """
+import sys
+from core.config import ExperimentConfig
+from core.tracking.store import get_store
+store = get_store()
+for _ in range(10):
+    run_id = store.create(ExperimentConfig())
+    for step in range(5):
+        store.log_metrics(run_id, {"loss": float(step)}, step)
+    store.set_status(run_id, "FINISHED")
+"""
+
+
+def test_readers_see_whole_states_while_another_process_writes(store: RunStore) -> None:
+    store.create(ExperimentConfig())
+    model = ReadModel(store.uri)
+    faults: list[object] = []
+    done = threading.Event()
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                frame, _ = model.runs(["loss", "model.name"])
+                ended = frame[frame["status"] == schema.FINISHED]
+                if not (ended.get("metrics.loss", ended["last_epoch"]) == 4).all():
+                    faults.append(ended)
+        except Exception as error:
+            faults.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    subprocess.run([sys.executable, "-c", WRITE], cwd=PROGRAM, check=True)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not faults
+    pd.testing.assert_frame_equal(model.runs()[0], ClientReader(store).runs())
+    assert len(frames.runs(store)) == 11
+
+
+def test_rows_that_take_the_places_of_deleted_ones_are_seen(store: RunStore) -> None:
+    """SQLite gives the row ids of the last rows out again once these are gone."""
+    fill(store)
+    model, plain, writer = ReadModel(store.uri), ClientReader(store), Writer(store, 0)
+    writer.create()
+    newest = store.read.run_ids()[-1]
+    store.log_metrics(newest, {"loss": 1.0}, 1)
+    assert_current(model, plain)
+    store.client.delete_run(newest)
+    writer.removed = [newest]
+    writer.purge()
+    oldest = store.read.run_ids()[0]
+    store.log_params(oldest, {"new.param": "late"})
+    store.log_metrics(oldest, {"loss": 2.0}, 1)
+    model.expect_new_tags()
+    assert_current(model, plain)
