@@ -1,4 +1,4 @@
-"""Modules that load on first use: what describes a net must not cost the dashboard an import of Keras."""
+"""Modules that load on first use: what describes a model must not cost the dashboard an import of Keras."""
 
 from __future__ import annotations
 

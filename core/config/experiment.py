@@ -22,7 +22,7 @@ class ConfigError(ValueError):
 class ExperimentConfig(Part):
     """One training, whole."""
 
-    name: str = Field("", max_length=200)  # empty: the net and the dataset name the run
+    name: str = Field("", max_length=200)  # empty: the model and the dataset name the run
     seed: int = Field(0, ge=0, lt=2**31)
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -54,7 +54,7 @@ class ExperimentConfig(Part):
 
     @property
     def title(self) -> str:
-        """The run's name: the person's own, or net and dataset."""
+        """The run's name: the person's own, or model and dataset."""
         return self.name or f"{self.model.name} on {self.data.name}"
 
     @property

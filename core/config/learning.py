@@ -1,4 +1,4 @@
-"""The parts of a config that say how a net learns: optimizer, regularization, schedule, training."""
+"""The parts of a config that say how a model learns: optimizer, regularization, schedule, training."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class RegularizationConfig(Part):
     l2_convolution: float = Field(0.0, ge=0, le=1)  # kernels of convolutions, depthwise and separable too
     l2_dense: float = Field(0.0, ge=0, le=1)  # kernels of dense layers
     l2_rest: float = Field(0.0, ge=0, le=1)  # biases, and gamma and beta of normalisation
-    dropout: float = Field(0.0, ge=0, lt=1)  # in front of the layer that classifies, besides the net's own
+    dropout: float = Field(0.0, ge=0, lt=1)  # in front of the layer that classifies, besides the model's own
 
 
 @with_components

@@ -1,4 +1,4 @@
-"""The parts of a config that say what is trained: images, net, augmentation."""
+"""The parts of a config that say what is trained: images, model, augmentation."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ class DataConfig(ComponentPart):
 
 
 class ModelConfig(Part):
-    """Which net, with which of its own options; what it starts from, and which of its layers learn.
+    """Which model, with which of its own options; what it starts from, and which of its layers learn.
 
-    The backbone is the net up to its last maps, the head what follows. Names of layers are separated by
+    The backbone is the model up to its last maps, the head what follows. Names of layers are separated by
     commas, and a * stands for any letters.
     """
 
@@ -81,7 +81,7 @@ class ModelConfig(Part):
     weights_layers: str = Field(
         "", max_length=MAX_TEXT
     )  # the layers that take those weights; empty: the whole backbone, fresh head
-    resize: int = Field(0, ge=0, le=2048)  # side in pixels, inside the net; 0: the images as they are
+    resize: int = Field(0, ge=0, le=2048)  # side in pixels, inside the model; 0: the images as they are
     head: Head = "own"
     freeze: Freeze = "none"  # last_n: all but the last n are frozen
     freeze_layers: int = Field(0, ge=0, le=100_000)  # the n of first_n and last_n, layers of the backbone
@@ -126,7 +126,7 @@ class AugmentationConfig(Part):
     """Random changes of the training images; evaluation never sees them. In the order they are made."""
 
     pad_and_crop: int = Field(0, ge=0, le=64)  # pixels of zero padding a side before the random crop
-    random_crop: int = Field(0, ge=0, le=1024)  # side of the crop, the net's input; evaluation: the centre
+    random_crop: int = Field(0, ge=0, le=1024)  # side of the crop, the model's input; evaluation: the centre
     horizontal_flip: bool = False
     vertical_flip: bool = False
     rotation: float = Field(0.0, ge=0, le=180)  # degrees to either side, as all that follow

@@ -17,7 +17,7 @@ def is_layers(value: Any) -> bool:
 
 
 def as_text(items: list[Any]) -> str:
-    """A list as YAML text with one item a line: the form in which an option of a net holds a list."""
+    """A list as YAML text with one item a line: the form in which an option of a model holds a list."""
     return yaml.safe_dump(items, sort_keys=False, default_flow_style=None, width=2**20, allow_unicode=True)
 
 

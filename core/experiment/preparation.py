@@ -1,4 +1,4 @@
-"""What happens to an image before the net sees it, besides augmentation; part of the saved model."""
+"""What happens to an image before the model sees it, besides augmentation; part of the saved model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def preparation(
 ) -> Tensors:
     """A function on images `(N, H, W, C)` of 0-255; call it as often as needed, its layers are shared.
 
-    Grey becomes three equal channels where the net takes colour, then come the config's preprocessing and
-    the size that the net takes. image_shape: when crops are done. mean: as `preprocessing` takes it.
+    Grey becomes three equal channels where the model takes colour, then come the config's preprocessing and
+    the size that the model takes. image_shape: when crops are done. mean: as `preprocessing` takes it.
     """
     height, width, channels = net_shape
     repeat = layers.Concatenate(name="grey_as_colour")

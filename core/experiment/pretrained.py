@@ -1,4 +1,4 @@
-"""What a net starts from: ImageNet's weights, a file of the weights folder, or a finished run.
+"""What a model starts from: ImageNet's weights, a file of the weights folder, or a finished run.
 
 Importing this module does not import Keras: a launch checks with it what the training will need.
 """
@@ -122,7 +122,7 @@ def weights_file(name: str, settings: Settings) -> Path:
 
 
 def start_from(net: keras.Model, config: ExperimentConfig, store: RunStore) -> ExperimentConfig:
-    """Give the net the weights that its config names; returns the config with the preprocessing chosen.
+    """Give the model the weights that its config names; returns the config with the preprocessing chosen.
 
     Raises WeightsError when they cannot be had, or a layer has other shapes there than here.
     """

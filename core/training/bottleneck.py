@@ -24,7 +24,7 @@ from core.training.pipeline import Batches
 
 
 def bottleneck_features(
-    net: keras.Model,
+    network: keras.Model,
     config: ExperimentConfig,
     dataset: ImageDataset,
     mean: np.ndarray | None,
@@ -36,7 +36,7 @@ def bottleneck_features(
     same images, backbone, weights and preprocessing, whatever the head is. mean: as `preparation` takes it.
     Raises OSError when the disk is too small for them.
     """
-    backbone = backbone_of(net)
+    backbone = backbone_of(network)
     path = settings.cache / "bottleneck" / f"{fingerprint(backbone, config, dataset, mean)}.npy"
     shape = (len(dataset), *backbone.output_shape[1:])
     if (kept := read_features(path, shape)) is not None:

@@ -1,6 +1,6 @@
 """Checkpoints: everything a training needs to go on as if it had not been interrupted.
 
-A file of a run's folder holds, after some epoch: the net's variables (weights, statistics, random states),
+A file of a run's folder holds, after some epoch: the model's variables (weights, statistics, random states),
 the optimizer's (slots, steps, averages), the best weights so far, and what the callbacks remember. The order
 of the images follows from seed and epoch. It is written beside the old one and then takes its place.
 """
@@ -51,7 +51,7 @@ class Saved:
         self._forgotten = forgotten
 
     def apply(self, model: keras.Model, callbacks: Mapping[str, Remembers]) -> None:
-        """Give everything its value back. Raises ValueError when the net is not the one that was saved."""
+        """Give everything its value back. Raises ValueError when the model is not the one that was saved."""
         for name, variables in variables_of(model).items():
             if name == "schedule" and self.facts.get("schedule", schedule_of(model)) != schedule_of(model):
                 continue  # what plateaus made of another rate
@@ -172,7 +172,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def variables_of(model: keras.Model) -> dict[str, Sequence[Any]]:
-    """Every variable that a step changes: of the net, of its optimizer, of the schedule."""
+    """Every variable that a step changes: of the model, of its optimizer, of the schedule."""
     optimizer = model.optimizer
     return {
         "net": model.variables,

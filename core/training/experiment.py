@@ -101,40 +101,42 @@ def prepare_experiment(
         ModelError, ValueError: the model cannot be trained on these images.
     """
     dataset, split = data.dataset, data.split
-    net = assemble(config.model, choices.cropped_shape(config, dataset.info.shape), dataset.info.num_classes)
-    net = regularized(net, config.regularization)
-    config = start_from(net, config, store)
-    check_own_model(config.model.name, net, config.data.preprocessing)
-    if (added := note(inference_model(net))) is not None:
+    network = assemble(
+        config.model, choices.cropped_shape(config, dataset.info.shape), dataset.info.num_classes
+    )
+    network = regularized(network, config.regularization)
+    config = start_from(network, config, store)
+    check_own_model(config.model.name, network, config.data.preprocessing)
+    if (added := note(inference_model(network))) is not None:
         print(added)
     mean = training_mean(dataset.images, split.train) if needs_mean(config.data) else None
     if config.model.weights == "none" and initializes:
-        initialize(net, config, dataset.images, split.train, mean)
-    cost = cost_of(net, config)
-    built(config, cost, net)
+        initialize(network, config, dataset.images, split.train, mean)
+    cost = cost_of(network, config)
+    built(config, cost, network)
     held = None
     if not config.model.bottleneck:
         held = resident(dataset.images, split, config.training, cost.memory.total)
-    model, deployable = wrap(net, config, dataset.info.shape, mean, held)
+    model, deployable = wrap(network, config, dataset.info.shape, mean, held)
     inputs, macs = dataset.images, cost.macs
     if config.model.bottleneck:
         computes_features()
-        inputs = bottleneck_features(net, config, dataset, mean, store.settings)
-        model = head_of(net)
+        inputs = bottleneck_features(network, config, dataset, mean, store.settings)
+        model = head_of(network)
         macs = describe_model(model).macs
     training, validation = batches(
         inputs, dataset.labels, split, config.training.images_per_step, config.seed, held,
         least=config.training.devices,
     )  # fmt: skip
     weights = choices.weights(dataset, split.train, config.data)
-    task = Task(config, model, net, macs, training, validation, data.length, weights)
+    task = Task(config, model, network, macs, training, validation, data.length, weights)
     return Experiment(config, data, task, deployable, inputs, cost)
 
 
-def cost_of(net: keras.Model, config: ExperimentConfig) -> Cost:
+def cost_of(network: keras.Model, config: ExperimentConfig) -> Cost:
     """Count what a network costs, and estimate the memory that training it takes on all its devices."""
     batch_size, devices = config.training.images_per_step, config.training.devices
-    facts = describe_model(inference_model(net), batch_size, config.optimizer.state_per_weight)
+    facts = describe_model(inference_model(network), batch_size, config.optimizer.state_per_weight)
     fixed = facts.memory.total - batch_size * facts.memory.per_image
     memory = Memory(fixed * devices, facts.memory.per_image, batch_size, devices)
     return Cost(facts.total_parameters, facts.trainable_parameters, facts.macs, memory)

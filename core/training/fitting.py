@@ -26,14 +26,14 @@ from core.training.stopping import LowerOnPlateau, Patience, StopEarly, StopOnNa
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained on what. model: trains; net: its part that has layers to unfreeze, sharing weights.
+    """What is trained on what. model: trains; network: its part that has layers to unfreeze, sharing weights.
 
     macs: multiply-accumulates of the model for one image. validation: may be empty.
     """
 
     config: ExperimentConfig
     model: keras.Model
-    net: keras.Model
+    network: keras.Model
     macs: int
     training: Batches
     validation: Batches
@@ -98,7 +98,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
     for leg in plan(stages(task.config, task.run), saved.stage if saved else None):
         stage = leg.stage
         if stage.unfrozen:
-            unfreeze(task.net)
+            unfreeze(task.network)
         if has_stopped(patient) and not leg.follows_early_stopping:
             break
         state = saved if leg.source is Source.INTERRUPTION else None

@@ -16,12 +16,16 @@ FEWEST = 64  # images, however large they are
 
 
 def initialize(
-    net: keras.Model, config: ExperimentConfig, images: np.ndarray, rows: np.ndarray, mean: np.ndarray | None
+    network: keras.Model,
+    config: ExperimentConfig,
+    images: np.ndarray,
+    rows: np.ndarray,
+    mean: np.ndarray | None,
 ) -> None:
     """Call the `initialize` hook of the model's architecture, if it has one, with some training images.
 
     Args:
-        net: freshly built, for the images as prepared by the config.
+        network: freshly built, for the images as prepared by the config.
         images: of the dataset, uint8 `(N, H, W, C)`.
         rows: of the training set; the sample is drawn from them with the seed of the run.
         mean: mean image of the training set where the preprocessing subtracts it.
@@ -32,8 +36,8 @@ def initialize(
     height, width = images.shape[1:3]
     count = min(len(rows), max(FEWEST, SAMPLE_PIXELS // (height * width)))
     sample = np.sort(np.random.default_rng(config.seed).choice(rows, count, replace=False))
-    hook(net, prepared(images[sample], config, net.input_shape[1:], mean))
-    print(f"weights of {net.name} initialized from {count} training images")
+    hook(network, prepared(images[sample], config, network.input_shape[1:], mean))
+    print(f"weights of {network.name} initialized from {count} training images")
 
 
 def prepared(

@@ -20,45 +20,47 @@ from core.training.resident import Resident
 
 
 def wrap(
-    net: keras.Model,
+    network: keras.Model,
     config: ExperimentConfig,
     shape: Shape | None = None,
     mean: np.ndarray | None = None,
     held: Resident | None = None,
 ) -> tuple[keras.Model, keras.Model]:
-    """The net that trains (with augmentation) and the one that is kept; they share their weights.
+    """The network that trains (with augmentation) and the one that is kept; they share their weights.
 
     Both take images of 0-255 as the dataset has them; they crop, preprocess and resize them, so that
     whoever loads the saved model feeds it pixels and cannot get that wrong.
 
-    shape: `(H, W, C)` of the images; default: the net's. mean: the training set's mean image, where the
-    preprocessing subtracts it. held: with it, the net that trains takes the rows of images instead.
+    shape: `(H, W, C)` of the images; default: the network's. mean: the training set's mean image, where the
+    preprocessing subtracts it. held: with it, the network that trains takes the rows of images instead.
     """
     with float32_layers():
-        return _wrapped(net, config, shape, mean, held)
+        return _wrapped(network, config, shape, mean, held)
 
 
 def _wrapped(
-    net: keras.Model,
+    network: keras.Model,
     config: ExperimentConfig,
     shape: Shape | None,
     mean: np.ndarray | None,
     held: Resident | None,
 ) -> tuple[keras.Model, keras.Model]:
-    images = keras.Input(shape or net.input_shape[1:], name="images")
+    images = keras.Input(shape or network.input_shape[1:], name="images")
     cut = choices.cropped_shape(config, images.shape[1:])
-    prepare = preparation(config, cut, net.input_shape[1:], mean)
-    answer = inference_model(net)
-    deployable = keras.Model(images, answer(prepare(cropped(images, cut))), name=net.name)
+    prepare = preparation(config, cut, network.input_shape[1:], mean)
+    answer = inference_model(network)
+    deployable = keras.Model(images, answer(prepare(cropped(images, cut))), name=network.name)
     source = images if held is None else keras.Input((), dtype="int32", name="rows")
     pixels = images if held is None else held.layer(source)
     augmented, *shares = augment(pixels, config.augmentation, config.seed)
-    if not shares and answer is net:
-        return keras.Model(source, net(prepare(augmented)), name="training"), deployable
-    if answer is net:
-        heads = [net(prepare(augmented))]
+    if not shares and answer is network:
+        return keras.Model(source, network(prepare(augmented)), name="training"), deployable
+    if answer is network:
+        heads = [network(prepare(augmented))]
     else:
-        heads = keras.Model(net.inputs, net.outputs)(prepare(augmented))  # the auxiliary ones train too
+        heads = keras.Model(network.inputs, network.outputs)(
+            prepare(augmented)
+        )  # the auxiliary ones train too
     kind = MixingModel if shares else AuxiliaryModel
     return kind(source, [*heads, *shares], name="training"), deployable
 

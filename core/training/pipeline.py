@@ -119,8 +119,8 @@ class OrderOfEpoch(keras.callbacks.Callback):
 def steps_per_execution(steps: int, macs_per_step: int, on_gpu: bool) -> int:
     """How many steps run between two returns to Python; progress is told, and a cancel noticed, that often.
 
-    At most 32, which gave 1.05 to 1.2 times the speed of single steps on small nets on a CPU; at most a
-    quarter of an epoch; and for a large net only as many as take about a second.
+    At most 32, which gave 1.05 to 1.2 times the speed of single steps on small models on a CPU; at most a
+    quarter of an epoch; and for a large model only as many as take about a second.
 
     macs_per_step: multiply-accumulates of a forward pass over one batch.
     """

@@ -1,4 +1,4 @@
-"""Regularization of a net that somebody else wrote: L2 by kind of layer, dropout before the answer."""
+"""Regularization of a network that somebody else wrote: L2 by kind of layer, dropout before the answer."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from core.architectures.transfer import freeze_alike
 from core.config import RegularizationConfig
 
 
-def regularized(net: keras.Model, part: RegularizationConfig) -> keras.Model:
-    """The net with what the config adds; the same net when it adds nothing.
+def regularized(network: keras.Model, part: RegularizationConfig) -> keras.Model:
+    """The network with what the config adds; the same network when it adds nothing.
 
-    Weights of which the net itself says how they are regularized are left to it. The saved model carries
+    Weights of which the network itself says how they are regularized are left to it. The saved model carries
     nothing of L2, which matters in training alone.
     """
     if part.dropout:
-        net = with_dropout(net, part.dropout)
-    for weight, factor in factors(net, part):
+        network = with_dropout(network, part.dropout)
+    for weight, factor in factors(network, part):
         if factor and weight.regularizer is None:
             weight.regularizer = keras.regularizers.L2(factor)
-    return net
+    return network
 
 
-def with_dropout(net: keras.Model, rate: float) -> keras.Model:
-    """A copy of the net, with fresh weights, that drops inputs of the layer that classifies."""
-    classifier = [layer for layer in inference_model(net).layers if layer.weights][-1].name
+def with_dropout(network: keras.Model, rate: float) -> keras.Model:
+    """A copy of the network, with fresh weights, that drops inputs of the layer that classifies."""
+    classifier = [layer for layer in inference_model(network).layers if layer.weights][-1].name
 
     def call(layer: keras.Layer, *inputs: Any, **others: Any) -> Any:
         if layer.name != classifier:
             return layer(*inputs, **others)
         return layer(layers.Dropout(rate, name="dropout_before_answer")(inputs[0]), *inputs[1:], **others)
 
-    several = inference_model(net) is not net
-    outputs = net.outputs if several else net.outputs[0]
-    functional = keras.Model(net.inputs[0], outputs, name=net.name)
+    several = inference_model(network) is not network
+    outputs = network.outputs if several else network.outputs[0]
+    functional = keras.Model(network.inputs[0], outputs, name=network.name)
     copy = keras.models.clone_model(functional, call_function=call)
-    freeze_alike(net, copy)
-    return type(net)(copy.inputs[0], copy.outputs, name=net.name) if several else copy
+    freeze_alike(network, copy)
+    return type(network)(copy.inputs[0], copy.outputs, name=network.name) if several else copy
 
 
-def factors(net: keras.Model, part: RegularizationConfig) -> Iterator[tuple[keras.Variable, float]]:
+def factors(network: keras.Model, part: RegularizationConfig) -> Iterator[tuple[keras.Variable, float]]:
     """Every weight with the factor of its kind."""
-    for layer in net._flatten_layers(include_self=False):
+    for layer in network._flatten_layers(include_self=False):
         for weight in layer._trainable_variables:
             if "kernel" not in weight.name:
                 yield weight, part.l2_rest

@@ -98,7 +98,7 @@ class Run:
         """
         settings = self.store.settings
 
-        def built(config: ExperimentConfig, cost: Cost, net: keras.Model) -> None:
+        def built(config: ExperimentConfig, cost: Cost, network: keras.Model) -> None:
             where = self.store, self.run_id
             self.writer.call(partial(log_data, *where, config.data, data), schema.DATA)
             seen = partial(lineage.record, *where, config, data.dataset, data.split)
@@ -106,11 +106,11 @@ class Run:
             self.writer.call(partial(log_environment, *where), schema.ENVIRONMENT)
             log_cost(self.writer, cost)
             print(
-                f"net {net.name}: {cost.parameters:,} parameters, {cost.macs:,} multiply-accumulates; "
+                f"model {network.name}: {cost.parameters:,} parameters, {cost.macs:,} multiply-accumulates; "
                 f"training takes about {byte_size(cost.memory.total)}"
             )
             cost.memory.write(settings.memory_file(self.run_id))
-            require_disk(settings, net, config)
+            require_disk(settings, network, config)
 
         def computes_features() -> None:
             self.writer.begin()  # the first step may be long in coming
@@ -187,11 +187,11 @@ def print_split(data: Data, config: ExperimentConfig) -> None:
         print(sentence)
 
 
-def require_disk(settings: Settings, net: keras.Model, config: ExperimentConfig) -> None:
+def require_disk(settings: Settings, network: keras.Model, config: ExperimentConfig) -> None:
     """Raise OSError when there is no room for what a training writes, rather than lose it half-way."""
     checkpoint = 2 + config.optimizer.state_per_weight  # with the best weights so far
     copies = 2 * checkpoint + 1  # beside the one before it, and the model
-    needed, free = 4 * net.count_params() * copies + SPARE, shutil.disk_usage(settings.home).free
+    needed, free = 4 * network.count_params() * copies + SPARE, shutil.disk_usage(settings.home).free
     if free < needed:
         raise OSError(
             f"This training writes up to {byte_size(needed)} to {settings.home}; {byte_size(free)} are free."

@@ -121,7 +121,7 @@ def test_frozen_statistics_stay_as_they_are(store: RunStore, tmp_path: Path) -> 
     for averaged in (0, 0.9):
         settings = {"optimizer.ema": averaged, "training.epochs": 1}
         chosen = task(settings, nested)
-        frozen = chosen.net.get_layer("block")
+        frozen = chosen.network.get_layer("block")
         frozen.trainable = False
         frozen.layers[1].moving_mean.assign(np.arange(16, dtype="float32"))
         before = frozen.get_weights()

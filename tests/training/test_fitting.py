@@ -199,7 +199,7 @@ def test_val_loss_is_the_cross_entropy_and_val_objective_what_is_optimized(
     settings = {"training.epochs": 1, "optimizer.learning_rate": 1e-12, "training.keep": "last"}
     chosen = task(settings | PENALTIES[penalty])
     chosen.model.set_weights([2 * weight for weight in chosen.model.get_weights()])
-    regularized(chosen.net, chosen.config.regularization)
+    regularized(chosen.network, chosen.config.regularization)
     run_id = fitted(store, chosen, tmp_path)
     probabilities = chosen.model.predict(IMAGES[30:].astype("float32"), verbose=0)
     cross_entropy = evaluation.test_metrics(probabilities, LABELS[30:])["test_loss"]

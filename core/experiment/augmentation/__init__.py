@@ -1,8 +1,8 @@
-"""Random changes of training images: Keras layers inside the net that trains, off in evaluation.
+"""Random changes of training images: Keras layers inside the model that trains, off in evaluation.
 
-All are made of Keras' own operations with shapes that XLA can compile, so they run where the net runs. Where
-Keras has a layer of the same name it is not used if it clips to 0-255, draws once for a whole batch or leaves
-evaluation images uncropped.
+All are made of Keras' own operations with shapes that XLA can compile, so they run where the model runs.
+Where Keras has a layer of the same name it is not used if it clips to 0-255, draws once for a whole batch or
+leaves evaluation images uncropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Mix", "MixingModel", "augment", "augmentation_layers", "mixing_layer
 def augmentation_layers(config: AugmentationConfig, seed: int) -> list[layers.Layer]:
     """The layers a config asks for, in order, without mixing; images `(N, H, W, C)`, 0-255.
 
-    In evaluation images pass unchanged, or as their centre where `random_crop` makes the net's input smaller.
+    In evaluation images pass unchanged, or as their centre where `random_crop` makes the input smaller.
     """
     chosen: list[layers.Layer] = []
     if config.pad_and_crop or config.random_crop:

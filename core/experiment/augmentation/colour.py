@@ -1,4 +1,4 @@
-"""Brightness, contrast and noise. Nothing is clipped: what goes past 0 or 255 stays there for the net.
+"""Brightness, contrast and noise. Nothing is clipped: what goes past 0 or 255 stays there for the model.
 
 Clipping, as Keras' layers do, would tell a bright image from a brightened one.
 """

@@ -16,7 +16,7 @@ class PadAndCrop(RandomChange):
     """Zero padding on every side, then a crop at a place drawn for each image; in evaluation the centre.
 
     padding: pixels a side, He et al. 2015, arXiv:1512.03385, section 4.2. size: side of the crop in pixels,
-    which the net then gets (Krizhevsky 2012); 0: the image's own.
+    which the model then gets (Krizhevsky 2012); 0: the image's own.
     """
 
     def __init__(self, padding: int, size: int, seed: int):

@@ -63,19 +63,19 @@ GROUPS: dict[str, tuple[Slider, ...]] = {
 
 
 def augmentation_form(
-    info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any]]
+    info: DatasetInfo, data: dict[str, Any], models: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """Draw the widgets and the preview; returns the settings by their dotted names.
 
-    data: the settings of the data part that were chosen elsewhere. nets: those of the model part for each
-    chosen net; its size and its weights to start from belong to what it gets.
+    data: the settings of the data part that were chosen elsewhere. models: those of the model part for each
+    chosen model; its size and its weights to start from belong to what it gets.
     """
     with st.expander("Augmentation and preprocessing", icon=":material/auto_fix_high:"):
-        return _form(info, data, nets)
+        return _form(info, data, models)
 
 
 @st.fragment
-def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _form(info: DatasetInfo, data: dict[str, Any], models: dict[str, dict[str, Any]]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     columns = st.columns([2, 1, 1])
     first, second, third = columns
@@ -117,20 +117,20 @@ def _form(info: DatasetInfo, data: dict[str, Any], nets: dict[str, dict[str, Any
                 help="For pixels from outside the image. Nearest: border pixels, repeated.",
             )
     if st.toggle("Preview: one image eight times, as the model gets it", key="preview", bind=URL):
-        _preview(info, data | settings, nets)
+        _preview(info, data | settings, models)
     return settings
 
 
-def _preview(info: DatasetInfo, settings: dict[str, Any], nets: dict[str, dict[str, Any]]) -> None:
-    names = list(nets)
+def _preview(info: DatasetInfo, settings: dict[str, Any], models: dict[str, dict[str, Any]]) -> None:
+    names = list(models)
     name = names[0] if names else None
     if len(names) > 1:
         name = st.segmented_control("For", names, default=name, required=True, format_func=words.plain)
-    net = nets[name] if name else {}
+    model = models[name] if name else {}
     # When frozen layers learn is a matter of epochs, which are not known here, and changes no image.
-    net = {key: value for key, value in net.items() if not key.startswith("model.unfreeze_")}
+    model = {key: value for key, value in model.items() if not key.startswith("model.unfreeze_")}
     try:
-        preview(info, ExperimentConfig().with_values(settings | net))
+        preview(info, ExperimentConfig().with_values(settings | model))
     except ConfigError as error:
         st.error(words.plain(str(error)), icon=":material/block:")
 

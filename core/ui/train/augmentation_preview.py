@@ -1,4 +1,4 @@
-"""One training image eight times, exactly as the net will get it."""
+"""One training image eight times, exactly as the model will get it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def memory_forecast(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
 
 
 def request(config: ExperimentConfig, info: DatasetInfo) -> ModelRequest:
-    """The net of a config as it is described; a head of another kind takes about as much."""
+    """The model of a config as it is described; a head of another kind takes about as much."""
     from core.architectures.transfer import model_input_shape
 
     shape = model_input_shape(config.model, choices.cropped_shape(config, info.shape))
@@ -55,10 +55,10 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
     for config in configs:
         taken = Slots(slots).take(config.training.devices, config.training.device) or slots[:1]
         free = devices.free_memory(",".join(taken), settings.memory, slots.count(taken[0]))
-        net = request(config, info)
-        description = descriptions.cached(settings, net)
+        wanted = request(config, info)
+        description = descriptions.cached(settings, wanted)
         if description is None:
-            latest().ask(f"forecast {config.model.name}", net)
+            latest().ask(f"forecast {config.model.name}", wanted)
             continue
         memory = estimate(description, config)
         if memory.total > MARGIN * free:
@@ -80,7 +80,7 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
 
 
 def estimate(description: Description, config: ExperimentConfig) -> Memory:
-    """The memory of a training from a net's description, at the config's batch size and optimizer."""
+    """The memory of a training from a model's description, at the config's batch size and optimizer."""
     found = description.memory
     others = found.optimizer // max(1, found.gradients)  # per weight, as the description counted
     state = (config.optimizer.state_per_weight - others) * found.gradients

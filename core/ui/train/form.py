@@ -21,7 +21,7 @@ from core.ui.train.transfer import layer_lists, transfer_settings
 
 
 def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
-    """Draw the form; returns a group for each chosen net, or none while something is wrong.
+    """Draw the form; returns a group for each chosen model, or none while something is wrong.
 
     What cannot work is said under the form, before anything is launched.
     """
@@ -43,7 +43,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     data = {"data.name": info.name, **data_choices(info)}
     settings = data | learning_settings()
     transfer = transfer_settings()
-    nets = {
+    models = {
         name: {
             "model.name": name,
             **transfer,
@@ -51,13 +51,13 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
         }
         for name in names
     }
-    settings |= augmentation_form(info, data, nets)
+    settings |= augmentation_form(info, data, models)
     settings["name"] = st.text_input(
         "Name of the runs", key="name", bind=URL, max_chars=200, placeholder="model on dataset"
     )
     seeds, folds = repeats()
     configs, groups, wrong = [], [], []
-    for model in nets.values():
+    for model in models.values():
         try:
             group = repeated(ExperimentConfig().with_values(settings | model), seeds, folds)
             for config in group.configs[::seeds]:  # seeds change nothing that is checked
@@ -81,7 +81,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
 
 
 def repeats() -> tuple[int, int]:
-    """How many seeds and folds each net is trained with; a single run is no comparison."""
+    """How many seeds and folds each model is trained with; a single run is no comparison."""
     with st.expander("Repeat over seeds and folds", icon=":material/repeat:"):
         first, second, _ = st.columns(3)
         seeds = first.number_input(

@@ -1,4 +1,4 @@
-"""How a net learns, in the Train form: the common settings first, the rest folded."""
+"""How a model learns, in the Train form: the common settings first, the rest folded."""
 
 from __future__ import annotations
 

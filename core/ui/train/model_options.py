@@ -1,4 +1,4 @@
-"""The options of a net as widgets, drawn from its `Option`s; what is chosen stands in the URL."""
+"""The options of a model as widgets, drawn from its `Option`s; what is chosen stands in the URL."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LIVE_S = 1.0
 
 
 def net_options(entry: Architecture, info: DatasetInfo) -> dict[str, Any]:
-    """The net's own options; drawn folded, because the defaults are the paper's.
+    """The model's own options; drawn folded, because the defaults are the paper's.
 
-    A net whose options are text shows what becomes of the text on this dataset, layer by layer.
+    A model whose options are text shows what becomes of the text on this dataset, layer by layer.
     """
     if not entry.options:
         return {}
@@ -44,7 +44,7 @@ def option_widgets(entry: Architecture, prefix: str) -> dict[str, Any]:
 
 
 def broken_files() -> None:
-    """Which files of the folder of own nets could not be read, and why; nothing when all could."""
+    """Which files of the folder of own models could not be read, and why; nothing when all could."""
     for file, reason in architectures.problems().items():
         st.warning(f"{words.plain(file)}: {words.plain(reason)}", icon=":material/extension_off:")
 

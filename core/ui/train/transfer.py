@@ -1,4 +1,4 @@
-"""The part of the Train form about transfer learning, and the layers of the net that it makes."""
+"""The part of the Train form about transfer learning, and the layers of the model that it makes."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _unfreezing(first: Any, second: Any) -> dict[str, Any]:
 
 
 def layer_lists(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
-    """On request, the layers of each chosen net and what of them learns."""
+    """On request, the layers of each chosen model and what of them learns."""
     if not configs or not st.toggle("Show layers and what is frozen", key="show_layers", bind=URL):
         return
     for config in configs:
