@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ class ClientReader:
 
     def __init__(self, store: StoreClient):
         self.store = store
-        self._changes = 0  # that this process announced
+        self._version, self._read_at = 0, -math.inf  # of the runs, and when they were last read
 
     def state(self, run_id: str) -> RunState:
         return _state(self.store.run(run_id))
@@ -62,7 +63,7 @@ class ClientReader:
     def run_ids(self) -> list[str]:
         return [run.info.run_id for run in _oldest_first(self._search(self._experiments()))]
 
-    def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
         digests: dict[str, str] = {}
         rows = []
         for run in self._search(self._experiments()):
@@ -85,13 +86,17 @@ class ClientReader:
         frame = pd.DataFrame(rows, columns=None if rows else RUN_COLUMNS)
         for column in frame.columns[frame.columns.str.startswith("metrics.")]:
             frame[column] = with_infinity(frame[column])
+        self._read_at = time.monotonic()
         return finished_table(table_of_runs(frame, digests), keys)
 
     def runs_version(self) -> Hashable:
-        return int(time.monotonic() / AGE_S), self._changes
+        if time.monotonic() - self._read_at >= AGE_S:  # from the end of a read: it may take longer than that
+            self.expect_changes()
+        return self._version
 
     def expect_changes(self) -> None:
-        self._changes += 1
+        self._version += 1
+        self._read_at = time.monotonic()
 
     def histories(
         self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None

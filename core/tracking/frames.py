@@ -12,19 +12,20 @@ from core.tracking.store import RunStore
 from core.tracking.tables import HISTORY_COLUMNS
 
 
-def runs(store: RunStore, keys: Sequence[str] | None = None) -> pd.DataFrame:
+def runs(store: RunStore, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
     """Read every run of the store that was not deleted, newest first, without the parents of groups.
 
     Args:
         keys: The parameters, metrics and tags that are wanted, which takes a fifth of the time where they are
             few; a key that ends in a dot is a prefix. None: all.
+        recent: Whether tags of runs that have ended may be two seconds old, which is enough to show them.
 
     Returns:
         One row per run: run_id, name, status, started and ended (UTC), last_epoch (the step of the last
         `loss`), then `params.*` (text), `metrics.*` (their last values, float) and `tags.*` (text). A value
         that a run lacks is NaN. `core.tracking.run.runs_of` turns rows into `Run`s.
     """
-    return store.read.runs(keys)
+    return store.read.runs(keys, recent)
 
 
 def run_ids(store: RunStore) -> list[str]:

@@ -78,18 +78,20 @@ class ReadModel:
         self._lock = Lock()
         self._forget()
 
-    def runs(self, keys: Sequence[str] | None = None) -> tuple[pd.DataFrame, int]:
+    def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> tuple[pd.DataFrame, int]:
         """Return the frame of `frames.runs` as the database is now, and a number that tells states apart.
 
         The frame shares its values with later answers; pandas copies what its holder changes.
 
         Args:
             keys: as in `frames.runs`.
+            recent: Tags of runs that have ended may be up to `TAGS_S` old. To read them all after every
+                commit is what costs most.
 
         Raises:
             StoreError: The database cannot be used.
         """
-        with self._current(keys):
+        with self._current(keys, recent):
             question = None if keys is None else tuple(sorted({*keys}))
             if question not in self._answers:
                 self._answers[question] = self._answer(keys)
@@ -100,17 +102,17 @@ class ReadModel:
 
     def version(self) -> int:
         """Return a number that changes when the runs have changed. Raises StoreError."""
-        with self._current([]):
+        with self._current([], recent=True):
             return self._version
 
     @contextmanager
-    def _current(self, keys: Sequence[str] | None) -> Iterator[None]:
+    def _current(self, keys: Sequence[str] | None, recent: bool) -> Iterator[None]:
         """Hold the columns of some keys still, as they are in the database now."""
         with self._lock, self._connection.use() as (connection, is_new):
             if is_new:
                 self._forget()
             try:
-                self._renew(connection, keys)
+                self._renew(connection, keys, recent)
             except BaseException:
                 self._forget()  # a part may be of one moment and a part of another
                 raise
@@ -136,24 +138,25 @@ class ReadModel:
         self._digests: dict[str, str] | None = None
         self._answers: OrderedDict[tuple[str, ...] | None, pd.DataFrame] = OrderedDict()
 
-    def _renew(self, connection: Connection, keys: Sequence[str] | None) -> None:
+    def _renew(self, connection: Connection, keys: Sequence[str] | None, recent: bool) -> None:
         """Bring what is kept up to date, and read what was not asked for before."""
         token = self._changes.token(connection)  # first: what is written meanwhile is seen next time
         connection.rollback()
-        late = self._tags_due and time.monotonic() - self._tags_read >= TAGS_S
+        all_tags = not recent or time.monotonic() - self._tags_read >= TAGS_S
+        late = self._tags_due and all_tags
         unchanged = token == self._token and not late
         if unchanged and not self._missing(keys):
             return
         self._changes.begin(connection)
         try:
             if not unchanged:
-                self._renew_rows(connection)
+                self._renew_rows(connection, all_tags)
             self._read_missing(connection, keys)
         finally:
             connection.rollback()
         self._token = token
 
-    def _renew_rows(self, connection: Connection) -> None:
+    def _renew_rows(self, connection: Connection, all_tags: bool) -> None:
         rows = rows_of(
             connection,
             "SELECT run_uuid, name, status, start_time, end_time FROM runs WHERE lifecycle_stage = 'active'",
@@ -172,26 +175,26 @@ class ReadModel:
                 self._take(kind, found)
             for kind in changed:  # a run that was restored was not written to
                 self._take(kind, _rows_of_runs(connection, kind, appeared))
-        self._renew_tags(connection, appeared)
+        self._renew_tags(connection, appeared, all_tags)
         self._digests = None
         self._version += 1
         self._answers.clear()
 
-    def _renew_tags(self, connection: Connection, appeared: Sequence[str]) -> None:
+    def _renew_tags(self, connection: Connection, appeared: Sequence[str], all_tags: bool) -> None:
         """Read the tags of the runs that may be written to now; every other second, those of all runs.
 
         Tags are changed and taken away at any time, and no database says which: only a look at all tells.
         """
-        if time.monotonic() - self._tags_read >= TAGS_S:
+        active = {run_id for run_id, row in self._runs.rows.items() if row[1] in schema.ACTIVE}
+        before, self._active = self._active, active  # one that has just ended is read once more
+        if all_tags:
             asked = [*self._columns["tags"]]
             self._columns["tags"], self._known["tags"] = {}, _keys(connection, "tags")
             self._read("tags", [key for key in asked if key in self._known["tags"]], connection)
             self._tags_read, self._tags_due = time.monotonic(), False
             return
         self._tags_due = True
-        active = {run_id for run_id, row in self._runs.rows.items() if row[1] in schema.ACTIVE}
-        some = [run_id for run_id in {*active, *self._active, *appeared} if run_id in self._runs.places]
-        self._active = active  # one that has just ended is read once more
+        some = [run_id for run_id in {*active, *before, *appeared} if run_id in self._runs.places]
         for column in self._columns["tags"].values():
             column.remove([self._runs.places[run_id] for run_id in some])
         self._take("tags", _rows_of_runs(connection, "tags", some))
@@ -363,6 +366,8 @@ def _column(kind: str, found: list[Any]) -> Column:
 
 def _moved(column: Column, old: np.ndarray) -> Column:
     """The column for another list of runs: at each place the value of an old place, -1 for none."""
+    if not len(column.values):
+        return _column("params" if column.steps is None else "metrics", [None] * len(old))
     values, present = column.values[old], column.present[old]
     steps = None if column.steps is None else column.steps[old]
     new = old < 0

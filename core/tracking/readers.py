@@ -38,13 +38,13 @@ class RunReader(Protocol):
     def run_ids(self) -> list[str]:
         """The ids of all runs and groups, those of other programs included."""
 
-    def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
         """The runs as `frames.runs` describes them."""
 
     def runs_version(self) -> Hashable:
         """Return what differs from an earlier answer if `runs` may answer otherwise now.
 
-        A database is asked, in less than a millisecond; of a server it changes every second.
+        A database is asked, in less than a millisecond. Of a server it changes a second after a read.
         """
 
     def expect_changes(self) -> None:

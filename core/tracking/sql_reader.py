@@ -84,8 +84,8 @@ class SqlReader:
         query = select(RUNS.run_uuid).where(ALIVE).order_by(*OLDEST_FIRST)
         return [run_id for (run_id,) in self._rows(query)]
 
-    def runs(self, keys: Sequence[str] | None = None) -> pd.DataFrame:
-        return read_model(self.uri).runs(keys)[0]
+    def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
+        return read_model(self.uri).runs(keys, recent)[0]
 
     def runs_version(self) -> Hashable:
         return read_model(self.uri).version()

@@ -48,7 +48,7 @@ QUEUE_KEYS = (
 
 
 def runs() -> pd.DataFrame:
-    """Return all runs (`core.tracking.frames.runs`), newest first, as they are now; of a server, 1 s old.
+    """Return all runs (`core.tracking.frames.runs`), newest first, up to half a second old; of a server, 1 s.
 
     The frame shares its values with those of other visitors; pandas copies what a page changes.
     """
@@ -56,12 +56,18 @@ def runs() -> pd.DataFrame:
 
 
 def _version() -> Hashable:
+    return _version_of(get_settings())
+
+
+@st.cache_resource(ttl=0.5, max_entries=2, show_spinner=False)
+def _version_of(settings: Settings) -> Hashable:
+    """The state of the runs, asked twice a second: where several train, it changes more often."""
     return get_store().read.runs_version()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _runs(settings: Settings, version: Hashable) -> pd.DataFrame:
-    found = frames.runs(get_store())
+    found = frames.runs(get_store(), recent=True)
     foreign = found.loc[~are_ours(found) & found["last_epoch"].notna(), "run_id"]
     moved = found["run_id"].isin(_from_zero(settings, tuple(foreign))) if len(foreign) else False
     return found.assign(last_epoch=found["last_epoch"] + moved)
@@ -138,7 +144,7 @@ def queue_runs() -> tuple[Run, ...]:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _queue_runs(settings: Settings, version: Hashable) -> tuple[Run, ...]:
-    return tuple(runs_of(frames.runs(get_store(), QUEUE_KEYS)))
+    return tuple(runs_of(frames.runs(get_store(), QUEUE_KEYS, recent=True)))
 
 
 def active() -> list[RunState]:
@@ -208,7 +214,7 @@ def why_it_cannot_predict(run_id: str) -> str | None:
 
 def forget_runs() -> None:
     """Clear the cached runs after a change made by this process."""
-    for read in (_runs, _compared, _queue_runs, _active):
+    for read in (_version_of, _runs, _compared, _queue_runs, _active):
         read.clear()
     get_store().read.expect_changes()
 
