@@ -19,7 +19,8 @@ def logged_images(store: RunStore, run_id: str) -> ModelImages | None:
     try:
         found = store.read_json(run_id, schema.DATA)
         try:
-            return from_json_values(ModelImages, found)
+            logged = {name: value for name, value in found.items() if value is not None}  # as if left out
+            return from_json_values(ModelImages, logged)
         except ValueError as error:
             raise DamagedArtifact(run_id, schema.DATA, error) from error
     except (FileNotFoundError, DamagedArtifact):

@@ -9,7 +9,7 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.recovery import recover, recover_runs
@@ -121,6 +121,8 @@ def _dispatch(store: RunStore, dispatcher: Dispatcher, watch: CodeWatch) -> None
     """
     look_s = LOOK_S if store.read.quick else LOOK_FAR_S
     pause, attached, recovered, outdated = 0.0, -math.inf, False, False
+    leaving = Event()
+    recovery = Thread(target=_keep_recovering, args=(store, leaving), name="recovery", daemon=True)
     while not stopping.wait(pause):
         pause = look_s
         try:
@@ -131,7 +133,7 @@ def _dispatch(store: RunStore, dispatcher: Dispatcher, watch: CodeWatch) -> None
             if not recovered:
                 recover_runs(store, serving=True)  # before any run starts: leftovers keep devices
                 recovered = True
-                Thread(target=_keep_recovering, args=(store,), name="recovery", daemon=True).start()
+                recovery.start()
             if outdated and not dispatcher.is_busy():
                 break
             dispatcher.step()
@@ -139,16 +141,19 @@ def _dispatch(store: RunStore, dispatcher: Dispatcher, watch: CodeWatch) -> None
             _log(error)
             pause = RETRY_S
     dispatcher.join()
+    leaving.set()
+    if recovery.is_alive() and not stopping.is_set():  # it would take runs of the next worker for left behind
+        recovery.join()
 
 
-def _keep_recovering(store: RunStore) -> None:
+def _keep_recovering(store: RunStore, leaving: Event) -> None:
     """Recover every few seconds what other processes left, and end groups whose runs have ended."""
     while True:
         try:
             recover(store, serving=True)
         except Exception as error:
             _log(error)
-        if stopping.wait(RECOVER_S):
+        if leaving.wait(RECOVER_S):
             return
 
 

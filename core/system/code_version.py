@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Collection, Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.system.settings import PROGRAM
@@ -25,8 +25,16 @@ def package_version(package: str = "", without: Collection[str] = ()) -> str:
     for folder, inside, names in os.walk(root):
         if folder == str(root):
             inside[:] = [name for name in inside if name not in without]
-        files += [Path(folder, name) for name in names if name.endswith(".py")]
-    return hashlib.sha256("".join([version("keras"), *file_digests(sorted(files))]).encode()).hexdigest()
+        # an editor's lock file is a link to nothing
+        files += [Path(folder, name) for name in names if name.endswith(".py") and name[0] != "."]
+    return hashlib.sha256("".join([_version_of_keras(), *file_digests(sorted(files))]).encode()).hexdigest()
+
+
+def _version_of_keras() -> str:
+    try:
+        return version("keras")
+    except PackageNotFoundError:  # it is being replaced
+        return ""
 
 
 def process_version(without: tuple[str, ...]) -> str:
@@ -53,7 +61,10 @@ _digests: dict[tuple[Path, int, int], str] = {}  # by path, time and size: a pag
 
 
 def _digest_of(path: Path) -> str:
-    state = path.stat()
+    try:
+        state = path.stat()
+    except FileNotFoundError:  # the program is being updated
+        return ""
     key = (path, state.st_mtime_ns, state.st_size)
     if key not in _digests:
         _digests[key] = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -24,6 +24,8 @@ def check_numbers(setting: str, text: str) -> list[float]:
 
 def check_boundaries(text: str) -> None:
     found = check_numbers("boundaries", text)
+    if text and not found:
+        raise ValueError(f"schedule.boundaries must name at least one place. Received: {text!r}.")
     if found != sorted(set(found)) or any(place <= 0 for place in found):
         raise ValueError(f"schedule.boundaries must be above 0 and ascend. Received: {text!r}.")
     if found and found[-1] > MAX_BOUNDARY:

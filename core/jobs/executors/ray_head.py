@@ -90,7 +90,9 @@ class Cluster:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         address = self.address.rstrip("/") + path
         try:
-            answer = requests.request(method, address, json=body, headers=headers, timeout=wait_s)
+            answer = requests.request(
+                method, address, json=body, headers=headers, timeout=wait_s, auth=_no_netrc
+            )
         except requests.Timeout as error:
             reason = f"no answer in {wait_s:.0f} s."
             raise RayError(f"The Ray head at {self.address} cannot be reached: {reason}") from error
@@ -118,3 +120,8 @@ class Cluster:
 
 def cluster_of(settings: Settings) -> Cluster:
     return Cluster(settings.ray_address, settings.ray_token)
+
+
+def _no_netrc(request: Any) -> Any:
+    """Leave a request as it is: without this, a password in ~/.netrc would take the place of the token."""
+    return request
