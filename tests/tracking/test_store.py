@@ -20,6 +20,7 @@ from core.system.settings import PROGRAM, Settings, SettingsError
 from core.tracking import frames, schema
 from core.tracking.connections import connected
 from core.tracking.store import RunStore, UnknownRun, get_store
+from core.tracking.tables import RUN_COLUMNS
 from tests.support.homes import using
 
 pytestmark = pytest.mark.slow
@@ -91,7 +92,7 @@ def test_some_keys_of_runs_read_as_in_the_whole_table(store: RunStore) -> None:
     options = sorted(column for column in everything if column.startswith("params.model.options."))
     assert options
     wanted = ["metrics.val_loss", *options, "params.training.epochs", f"tags.{schema.NUMBER}"]
-    assert list(found) == [*frames.RUN_COLUMNS, *wanted]
+    assert list(found) == [*RUN_COLUMNS, *wanted]
     pd.testing.assert_frame_equal(found, everything[list(found)])
     assert found["last_epoch"].tolist() == [7.0]
 
@@ -135,7 +136,7 @@ def test_a_store_that_cannot_be_read_is_one_sentence(store: RunStore) -> None:
 
 def test_an_empty_store_reads_as_empty_frames(store: RunStore) -> None:
     assert frames.runs(store).empty
-    assert list(frames.runs(store).columns) == frames.RUN_COLUMNS
+    assert list(frames.runs(store).columns) == RUN_COLUMNS
     assert frames.histories(store, []).empty
 
 
