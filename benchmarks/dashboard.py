@@ -130,7 +130,7 @@ def pages() -> None:
             )
             for name in (*PAGES, *PAGES):
                 used, clicked = of_all(process), time.perf_counter()
-                page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+                page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
                 still_since = settle(page)
                 print(
                     f"{name:42} {still_since - clicked:6.2f} s, server {of_all(process) - used:6.2f} s",
