@@ -16,6 +16,7 @@ from core.datasets.decode import Unreadable
 from core.datasets.limited import Decoders, Gone
 from core.inference.handlers import handle
 from core.inference.messages import (
+    REQUESTS,
     CheckModel,
     Describe,
     DescribeTransfer,
@@ -29,7 +30,7 @@ from core.inference.messages import (
 from core.inference.pending_connections import RETRY_S, PendingConnections
 from core.inference.protocol import receive, send
 from core.registry import UnknownName
-from core.system.records import to_json_values
+from core.system.records import prepare_records, to_json_values
 from core.system.redaction import redact
 from core.tracking.store import get_store
 
@@ -57,8 +58,10 @@ class Server:
         self._visits: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._naming = Lock()  # guards _visits
         self._refused, self._said_at = 0, -SAY_S
+        self._counting = Lock()  # guards _refused and _said_at
         self._open: set[Thread] = set()
         self._closed = False
+        prepare_records(Failure, *REQUESTS.values(), *(kind.response for kind in REQUESTS.values()))
 
     def serve(self, listener: Listener) -> None:
         while True:
@@ -172,8 +175,9 @@ class Server:
 
     def _refuse(self, error: Exception) -> None:
         """Count a connection without a valid request; the log mentions them at most once a minute."""
-        self._refused += 1
-        now = time.monotonic()
-        if now - self._said_at >= SAY_S:
-            logger.warning("%d connections were refused, the last one: %s", self._refused, error)
-            self._refused, self._said_at = 0, now
+        with self._counting:
+            self._refused += 1
+            now = time.monotonic()
+            if now - self._said_at >= SAY_S:
+                logger.warning("%d connections were refused, the last one: %s", self._refused, error)
+                self._refused, self._said_at = 0, now

@@ -30,6 +30,12 @@ def from_json_values(kind: type[Record], values: Any) -> Record:
         raise ValueError(f"{name} cannot be read: {where}: {first['msg']}.") from error
 
 
+def prepare_records(*kinds: Any) -> None:
+    """Build now what reads and writes records of these kinds, which later could need a free file descriptor."""
+    for kind in kinds:
+        _adapter(kind)
+
+
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
