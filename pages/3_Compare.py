@@ -3,7 +3,9 @@
 from core.ui.common import reads
 from core.ui.common.actions import train_first
 from core.ui.common.frame import open_page
-from core.ui.compare.panels import curves, groups, table
+from core.ui.compare.curves import curves
+from core.ui.compare.repeated import groups
+from core.ui.compare.runs_table import table
 from core.ui.run.actions import delete_many
 
 ICON = ":material/query_stats:"
@@ -13,7 +15,7 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
     if runs.empty:
         train_first("No run to compare yet")
     else:
-        chosen, selected = table(runs)
-        delete_many(store, runs[runs["run_id"].isin(selected)])
-        curves(runs, chosen)
+        chosen = table(runs)
+        delete_many(store, runs[runs["run_id"].isin(chosen.ticked)])
+        curves(runs, chosen.entries)
         groups(runs)

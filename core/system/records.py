@@ -31,7 +31,7 @@ def from_json_values(kind: type[Record], values: Any) -> Record:
 
 
 def prepare_records(*kinds: Any) -> None:
-    """Build now what reads and writes records of these kinds, which later could need a free file descriptor."""
+    """Build now what reads and writes records of these kinds: later it could need a file descriptor."""
     for kind in kinds:
         _adapter(kind)
 

@@ -55,6 +55,19 @@ def runs() -> pd.DataFrame:
     return _runs(get_settings(), _version()).copy(deep=False)
 
 
+def columns(*keys: str) -> pd.DataFrame:
+    """Return all runs with some parameters, metrics and tags alone, as current as `runs` and read faster.
+
+    keys: as `core.tracking.frames.runs` takes them. The frame shares its values with those of other visitors.
+    """
+    return _columns(get_settings(), _version(), keys).copy(deep=False)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _columns(settings: Settings, version: Hashable, keys: tuple[str, ...]) -> pd.DataFrame:
+    return frames.runs(get_store(), keys, recent=True)
+
+
 def _version() -> Hashable:
     return _version_of(get_settings())
 

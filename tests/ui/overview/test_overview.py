@@ -17,7 +17,7 @@ from core.tracking import schema
 from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 from core.ui.common import reads
-from core.ui.compare.panels import newest_with_curves
+from core.ui.compare.runs_table import newest_with_curves
 from tests.support.pages import opened
 
 pytestmark = pytest.mark.engine
