@@ -23,36 +23,16 @@ from sqlalchemy import Connection
 
 from core.tracking import schema
 from core.tracking.changes import Rows, Token, changes_of, rows_of
+from core.tracking.column_queries import DIGESTS, RUNS, keys_of, rows_of_keys, rows_of_runs
 from core.tracking.connections import KeptConnection
-from core.tracking.tables import RUN_COLUMNS, with_infinity
+from core.tracking.run_columns import Column, column_of
+from core.tracking.tables import RUN_COLUMNS
 
 KINDS = ("params", "metrics", "tags")
 FRAMES_KEPT = 8  # answers to different questions
-FEW = 8  # keys whose rows are found by an index
-MANY = 500  # runs; for more new ones, whole columns are read again
+MANY = 500  # new runs; for more, whole columns are read again
 TAGS_S = 2.0  # how long a changed tag of a run that has ended may stay unseen
 LOSS = "loss"  # its last step is the last epoch of a run
-TABLES = {"params": "params", "metrics": "latest_metrics", "tags": "tags"}
-VALUES = {"params": "value", "metrics": "value, is_nan, step", "tags": "value"}
-
-
-@dataclass
-class Column:
-    """The values of one key, one for each run in the order of `Runs.ids`; absent ones are None or NaN.
-
-    present: which runs have it, for a metric may be NaN. steps: of a metric's last value.
-    """
-
-    values: np.ndarray
-    present: np.ndarray
-    steps: np.ndarray | None = None
-    series: pd.Series | None = None  # the values as a frame has them, made when first needed
-
-    def remove(self, places: Sequence[int]) -> None:
-        """Let no run at these places have a value."""
-        self.values[places] = None if self.steps is None else np.nan
-        self.present[places] = False
-        self.series = None
 
 
 @dataclass
@@ -130,10 +110,7 @@ class ReadModel:
         self._runs = Runs()
         self._columns: dict[str, dict[str, Column]] = {kind: {} for kind in KINDS}
         self._known: dict[str, set[str]] = {kind: set() for kind in KINDS}
-        self._tags_read, self._tags_due = (
-            -math.inf,
-            False,
-        )  # when all were read; whether some may have changed
+        self._tags_read, self._tags_due = -math.inf, False  # when all were read; whether some may differ
         self._active: set[str] = set()
         self._digests: dict[str, str] | None = None
         self._answers: OrderedDict[tuple[str, ...] | None, pd.DataFrame] = OrderedDict()
@@ -157,10 +134,7 @@ class ReadModel:
         self._token = token
 
     def _renew_rows(self, connection: Connection, all_tags: bool) -> None:
-        rows = rows_of(
-            connection,
-            "SELECT run_uuid, name, status, start_time, end_time FROM runs WHERE lifecycle_stage = 'active'",
-        )
+        rows = rows_of(connection, RUNS)
         first = self._token is None
         changed = None if first else self._written(connection)
         self._mark = self._changes.mark(connection)
@@ -174,7 +148,7 @@ class ReadModel:
             for kind, found in changed.items():
                 self._take(kind, found)
             for kind in changed:  # a run that was restored was not written to
-                self._take(kind, _rows_of_runs(connection, kind, appeared))
+                self._take(kind, rows_of_runs(connection, kind, appeared))
         self._renew_tags(connection, appeared, all_tags)
         self._digests = None
         self._version += 1
@@ -189,7 +163,7 @@ class ReadModel:
         before, self._active = self._active, active  # one that has just ended is read once more
         if all_tags:
             asked = [*self._columns["tags"]]
-            self._columns["tags"], self._known["tags"] = {}, _keys(connection, "tags")
+            self._columns["tags"], self._known["tags"] = {}, keys_of(connection, "tags")
             self._read("tags", [key for key in asked if key in self._known["tags"]], connection)
             self._tags_read, self._tags_due = time.monotonic(), False
             return
@@ -197,7 +171,7 @@ class ReadModel:
         some = [run_id for run_id in {*active, *before, *appeared} if run_id in self._runs.places]
         for column in self._columns["tags"].values():
             column.remove([self._runs.places[run_id] for run_id in some])
-        self._take("tags", _rows_of_runs(connection, "tags", some))
+        self._take("tags", rows_of_runs(connection, "tags", some))
 
     def _written(self, connection: Connection) -> dict[str, Rows] | None:
         """The parameters and metrics written since the last look; None when that cannot be told."""
@@ -220,7 +194,7 @@ class ReadModel:
         old = np.array([before.places.get(run_id, -1) for run_id in ids], dtype=np.int64)
         for columns in self._columns.values():
             for key, column in columns.items():
-                columns[key] = _moved(column, old)
+                columns[key] = column.moved(old)
         return [run_id for run_id in ids if run_id not in before.rows]
 
     def _missing(self, keys: Sequence[str] | None) -> bool:
@@ -248,7 +222,7 @@ class ReadModel:
     def _read_missing(self, connection: Connection, keys: Sequence[str] | None) -> None:
         for kind in KINDS:
             if not self._known[kind]:
-                self._known[kind] = _keys(connection, kind)
+                self._known[kind] = keys_of(connection, kind)
         wanted = self._wanted(keys)
         for kind in KINDS:
             self._read(kind, [key for key in wanted[kind] if key not in self._columns[kind]], connection)
@@ -260,39 +234,22 @@ class ReadModel:
         if not keys:
             return
         found: dict[str, dict[str, Any]] = {key: {} for key in keys}
-        same: dict[Any, Any] = {}  # most values occur in many runs: each is kept once
-        for run_id, key, value, *rest in _rows_of_keys(connection, kind, keys):
-            found[key][run_id] = (value, *rest) if rest else same.setdefault(value, value)
+        same: dict[Any, Any] = {}  # most texts occur in many runs: each is kept once
+        for run_id, key, *value in rows_of_keys(connection, kind, keys):
+            found[key][run_id] = value if kind == "metrics" else same.setdefault(value[0], value)
         for key, values in found.items():
-            self._columns[kind][key] = _column(kind, list(map(values.get, self._runs.ids)))
+            self._columns[kind][key] = column_of(kind == "metrics", list(map(values.get, self._runs.ids)))
 
     def _take(self, kind: str, rows: Rows) -> None:
         """Put rows into the columns that are kept; their keys are known from now on."""
         self._known[kind].update(row[1] for row in rows)
-        kept = self._columns[kind]
-        self._fill(kind, [row for row in rows if row[1] in kept])
-
-    def _fill(self, kind: str, rows: Rows) -> None:
         places, columns = self._runs.places, self._columns[kind]
-        by_key: dict[str, list[Any]] = {}
-        for row in rows:
-            by_key.setdefault(row[1], []).append(row)
+        by_key: dict[str, list[tuple[int, list[Any]]]] = {}
+        for run_id, key, *value in rows:
+            if key in columns and run_id in places:
+                by_key.setdefault(key, []).append((places[run_id], value))
         for key, found in by_key.items():
-            column = columns[key]
-            alive = [(places[row[0]], row) for row in found if row[0] in places]
-            if not alive:
-                continue
-            at = np.fromiter((place for place, _ in alive), dtype=np.int64, count=len(alive))
-            if kind == "metrics":
-                column.values[at] = [np.nan if row[3] else row[2] for _, row in alive]
-                assert column.steps is not None
-                column.steps[at] = [row[4] for _, row in alive]
-            else:
-                values = np.empty(len(alive), dtype=object)
-                values[:] = [row[2] for _, row in alive]
-                column.values[at] = values
-            column.present[at] = True
-            column.series = None
+            columns[key].put([place for place, _ in found], [value for _, value in found])
 
     def _answer(self, keys: Sequence[str] | None) -> pd.DataFrame:
         """Make the frame for a question from the columns."""
@@ -317,7 +274,7 @@ class ReadModel:
             for key in wanted[kind]:
                 column = self._columns[kind][key]
                 if key not in hidden and column.present.any():
-                    others[f"{kind}.{key}"] = _series(kind, column)
+                    others[f"{kind}.{key}"] = column.as_series()
         if self._digests and (keys is None or schema.FINGERPRINT in keys):
             label = f"params.{schema.FINGERPRINT}"
             logged = others.get(label, pd.Series(np.full(len(rows), None), dtype="str"))
@@ -338,89 +295,6 @@ def read_model(uri: str) -> ReadModel:
     return ReadModel(uri)
 
 
-# The digest of the dataset that each run noted as its input
-DIGESTS = (
-    "SELECT inputs.destination_id, max(datasets.digest) FROM inputs JOIN datasets "
-    "ON datasets.dataset_uuid = inputs.source_id WHERE inputs.source_type = 'DATASET' "
-    "AND inputs.destination_type = 'RUN' GROUP BY inputs.destination_id"
-)
-
-
 def _named(keys: Sequence[str], candidates: Iterable[str]) -> set[str]:
     beginnings = tuple(key for key in keys if key.endswith("."))
     return {one for one in candidates if one in keys or (beginnings and one.startswith(beginnings))}
-
-
-def _column(kind: str, found: list[Any]) -> Column:
-    """A column of values as they were read, None where a run has none; of metrics (value, is_nan, step)."""
-    present = np.array([one is not None for one in found], dtype=bool)
-    if kind != "metrics":
-        values = np.empty(len(found), dtype=object)
-        values[:] = found
-        return Column(values, present)
-    numbers = np.array(
-        [(np.nan, 0) if one is None else (np.nan if one[1] else one[0], one[2]) for one in found], dtype=float
-    ).reshape(-1, 2)
-    return Column(numbers[:, 0].copy(), present, numbers[:, 1].copy())
-
-
-def _moved(column: Column, old: np.ndarray) -> Column:
-    """The column for another list of runs: at each place the value of an old place, -1 for none."""
-    if not len(column.values):
-        return _column("params" if column.steps is None else "metrics", [None] * len(old))
-    values, present = column.values[old], column.present[old]
-    steps = None if column.steps is None else column.steps[old]
-    new = old < 0
-    present[new] = False
-    values[new] = np.nan if column.steps is not None else None
-    return Column(values, present, steps)
-
-
-def _series(kind: str, column: Column) -> pd.Series:
-    if column.series is None:
-        if kind == "metrics":
-            column.series = with_infinity(pd.Series(column.values.copy()))
-        else:
-            column.series = pd.Series(column.values, dtype="str")
-    return column.series
-
-
-def _keys(connection: Connection, kind: str) -> set[str]:
-    """All keys of a table, found by its index: one step for each, however many rows it has."""
-    table = TABLES[kind]
-    found = rows_of(
-        connection,
-        f"WITH RECURSIVE found(k) AS (SELECT min({table}.key) FROM {table} UNION ALL SELECT (SELECT "
-        f"min({table}.key) FROM {table} WHERE {table}.key > found.k) FROM found WHERE found.k IS NOT NULL) "
-        "SELECT k FROM found WHERE k IS NOT NULL",
-    )
-    return {row[0] for row in found}
-
-
-def _rows_of_keys(connection: Connection, kind: str, keys: Collection[str]) -> Rows:
-    """The rows of some keys. Past a few, the whole table is scanned: to look up each row takes longer."""
-    names = sorted(keys)
-    column = (
-        "key" if len(names) <= FEW else "key || ''"
-    )  # an expression keeps a database from using the index
-    found: list[Any] = []
-    for start in range(0, len(names), MANY):
-        some = names[start : start + MANY]
-        marks = ", ".join("?" * len(some))
-        found += rows_of(
-            connection,
-            f"SELECT run_uuid, key, {VALUES[kind]} FROM {TABLES[kind]} WHERE {column} IN ({marks})",
-            some,
-        )
-    return found
-
-
-def _rows_of_runs(connection: Connection, kind: str, run_ids: Sequence[str]) -> Rows:
-    if not run_ids:
-        return []
-    marks = ", ".join("?" * len(run_ids))
-    return rows_of(
-        connection,
-        f"SELECT run_uuid, key, {VALUES[kind]} FROM {TABLES[kind]} WHERE run_uuid IN ({marks})",
-        run_ids,
-    )
