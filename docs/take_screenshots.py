@@ -56,7 +56,7 @@ def take_all(page: Page, address: str, home: Path) -> None:
     page.goto(address)
     page.get_by_text(" left · ").first.wait_for(timeout=180_000)
     shoot(page, "overview")
-    page.get_by_text("Nothing runs and nothing waits.").wait_for(timeout=300_000)
+    page.get_by_text("No run is training or queued.").wait_for(timeout=300_000)
     shoot(visit(page, address, "Data"), "data")
     shoot(visit(page, address, "Train?architectures=lenet5&architectures=resnet_cifar"), "train")
     shoot(visit(page, address, "Compare"), "compare")

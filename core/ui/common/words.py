@@ -59,10 +59,10 @@ def count(things: Sized, one: str = "run") -> str:
 
 
 def spread(mean: float, deviation: float) -> str:
-    """Write a mean of fractions with its deviation: "98.12 ± 0.34 %"; a dash where there is none."""
+    """Write a mean of fractions with its deviation: "98.12 ± 0.34%"; a dash where there is none."""
     if pd.isna(mean):
         return "–"
-    return percent(mean) if pd.isna(deviation) else f"{100 * mean:.2f} ± {100 * deviation:.2f} %"
+    return percent(mean) if pd.isna(deviation) else f"{100 * mean:.2f} ± {100 * deviation:.2f}%"
 
 
 def plain(text: str) -> str:

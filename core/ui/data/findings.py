@@ -23,7 +23,7 @@ NEAR = "near-duplicates"
 
 def findings_panel(info: DatasetInfo) -> None:
     """Draw class imbalance, problems, and every finding with its actions; near duplicates on demand."""
-    st.subheader("What is in it")
+    st.subheader("Findings")
     dataset = reads.dataset(info.name)
     found = _look(get_settings(), info.name, info.fingerprint)
     st.markdown(words.plain(found[-1].sentence))
@@ -33,9 +33,7 @@ def findings_panel(info: DatasetInfo) -> None:
     found = [*(one for one in near if one.serious), *found[:-1], *(one for one in near if not one.serious)]
     found = [one for one in found if one.kind != "not imported"]
     if not found:
-        st.success(
-            "Nothing else to say: no duplicates, no suspicious classes or sizes.", icon=":material/check:"
-        )
+        st.success("No duplicates and no suspicious classes or sizes were found.", icon=":material/check:")
     for position, finding in enumerate(found[:SHOWN]):
         _finding(info, dataset, finding, position)
     if len(found) > SHOWN:

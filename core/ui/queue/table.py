@@ -55,7 +55,9 @@ def _queue_table(store: RunStore) -> None:
         order = [one for one in st.session_state.get(FROZEN, order) if one in runs]
     st.session_state[FROZEN] = order
     if not order:
-        st.caption("Nothing runs and nothing waits.")
+        st.caption("No run is training or queued.")
+        if may_change():
+            st.page_link("pages/2_Train.py", label="Launch a run", icon=":material/model_training:")
         _elsewhere()
         return
     speeds = speed_model(runs, served.slots)

@@ -91,7 +91,7 @@ def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
         st.rerun()
     st.subheader("Running and queued")
     if not active:
-        st.caption("Nothing runs and nothing waits.")
+        st.caption("No run is training or queued.")
         return
     running = [run for run in active if run.status == schema.RUNNING]
     waiting = queue.in_order([run for run in active if run.status == schema.SCHEDULED])

@@ -59,8 +59,8 @@ def test_folds_win_by_their_mean_and_older_versions_stand_apart(store: RunStore)
     app = opened(PAGE)
     assert not app.exception
     assert shown(app) == [
-        ("validation", "91.00 ± 1.41 %"),
-        ("test", "90.00 ± 1.41 %"),
+        ("validation", "91.00 ± 1.41%"),
+        ("test", "90.00 ± 1.41%"),
         ("validation", "99.90%"),
         ("test", "98.90%"),
     ]
@@ -102,7 +102,7 @@ def test_repeats_that_learned_nothing_or_failed_are_said(store: RunStore) -> Non
     store.log_metrics(collapsed, {"test_predicted_classes": 1, "test_classes": 10}, 1)
     store.set_status(finished(store, "wild", 0.10, "1111", seed=2), schema.FAILED)
     app = opened(PAGE)
-    assert shown(app)[0] == ("validation", "52.50 ± 60.10 %")
+    assert shown(app)[0] == ("validation", "52.50 ± 60.10%")
     said = "mean ± standard deviation of 2 runs, 1 of which learned nothing"
     assert f"nothing to compare it with yet · {said} · 1 more of this experiment did not finish" in captions(
         app
@@ -238,7 +238,7 @@ def test_runs_of_another_program_stand_beside_ours(store: RunStore) -> None:
     reads.forget_runs()
     queue = opened("pages/6_Queue.py")
     words = captions(queue)
-    assert "Nothing runs and nothing waits." in words
+    assert "No run is training or queued." in words
     assert "1 run of other programs: live in this store, and in no queue of ArchLab." in words
     assert any("0 running" in text.value for text in queue.sidebar.markdown)
     store.set_status(foreign, schema.FINISHED)

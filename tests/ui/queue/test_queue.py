@@ -58,7 +58,7 @@ def test_a_worker_with_other_settings_or_code_is_named(change: dict, sentence: s
 def test_an_empty_queue_says_so(settings: Settings) -> None:
     app = opened("pages/6_Queue.py")
     assert not app.exception
-    assert "Nothing runs and nothing waits." in [caption.value for caption in app.caption]
+    assert "No run is training or queued." in [caption.value for caption in app.caption]
 
 
 def test_the_table_is_in_the_order_in_which_runs_start(store: RunStore) -> None:
