@@ -1,0 +1,1 @@
+"""Tests of the program. A package, since some libraries install one of this name too."""
