@@ -3,7 +3,7 @@
 from core.ui.common import reads
 from core.ui.common.actions import train_first
 from core.ui.common.frame import open_page
-from core.ui.compare.curves import curves
+from core.ui.compare.charts import charts
 from core.ui.compare.repeated import groups
 from core.ui.compare.runs_table import table
 from core.ui.run.actions import delete_many
@@ -17,5 +17,5 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
     else:
         chosen = table(runs)
         delete_many(store, runs[runs["run_id"].isin(chosen.ticked)])
-        curves(runs, chosen.entries)
+        charts(chosen.entries)
         groups(runs)

@@ -43,6 +43,11 @@ def foreign_style(place: int) -> LineStyle:
     return _style(place, FOREIGN_DASHES)
 
 
+def group_style(key: str) -> LineStyle:
+    """Return colour and dash of a group of runs, by its key: the same wherever the group is shown."""
+    return _style(zlib.crc32(key.encode()), DASHES)
+
+
 def _style(place: int, dashes: Sequence[str]) -> LineStyle:
     return LineStyle(PALETTE[place % len(PALETTE)], dashes[(place // len(PALETTE)) % len(dashes)])
 

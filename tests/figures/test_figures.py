@@ -1,10 +1,16 @@
 """Figures hold the data that was collected, and no data gives empty axes."""
 
+import math
+
 import numpy as np
 import pandas as pd
+import pytest
 
+from core.analysis.curves import Curve
+from core.analysis.entries import Entry
 from core.figures import class_counts, confusion, image_sizes, learning_curves, light, system_use, top_classes
-from core.figures.style import PALETTE, foreign_style, run_style
+from core.figures.learning_curves import Line, Lines, Look
+from core.figures.style import PALETTE, foreign_style, group_style, run_style
 
 HISTORY = pd.DataFrame(
     {
@@ -16,18 +22,53 @@ HISTORY = pd.DataFrame(
 )
 
 
-def test_curves_are_collected_in_order_of_epochs_and_runs() -> None:
-    curves = learning_curves.collect(HISTORY, {"b": "second", "a": "first", "c": "none"}, "loss")
-    assert curves == [
-        learning_curves.Curve("b", "second", (1,), (2.0,)),
-        learning_curves.Curve("a", "first", (1, 2), (1.0, 0.5)),
-    ]
+A, B, C = (Entry(key, name, (key,)) for key, name in (("a", "first"), ("b", "second"), ("c", "none")))
+
+
+def test_curves_are_collected_in_order_of_entries_and_epochs() -> None:
+    assert learning_curves.collect(HISTORY, [B, A, C], "loss") == Lines(
+        (Line("b", "second", Curve((1.0,), (2.0,))), Line("a", "first", Curve((1.0, 2.0), (1.0, 0.5)))),
+        missing=("none",),
+    )
+
+
+def test_a_group_is_its_mean_with_a_band_and_the_thirty_first_line_is_in_the_rest() -> None:
+    group = Entry("g", "both", ("a", "b"))
+    lines = learning_curves.collect(HISTORY, [group, *[A] * 30], "loss")
+    assert (len(lines.lines), lines.rest_of, lines.rest) == (
+        30,
+        1,
+        Curve((1.0, 2.0), (1.0, 0.5), (1.0, 0.5), (1.0, 0.5), (1, 1)),
+    )
+    curve = lines.lines[0].curve
+    assert (curve.x, curve.y, curve.runs) == ((1.0,), (1.5,), (2,))
+    figure = learning_curves.draw(lines, {"g": group_style("g"), "a": run_style("a", "1")}, "loss")
+    rest, band, mean = figure.data[0], figure.data[1], figure.data[2]
+    assert rest.name == "1 more, lowest to highest"
+    assert (band.fill, band.showlegend, band.legendgroup) == ("toself", False, "g")
+    assert (mean.name, mean.line.color) == ("both (mean of 2)", group_style("g").color)
+
+
+def test_accuracies_are_in_percent_and_their_axis_fits_them() -> None:
+    lines = Lines((Line("a", "first", Curve((1.0, 2.0), (0.90, 0.94))),))
+    axis = learning_curves.draw(lines, {"a": run_style("a", "1")}, "val_accuracy").layout.yaxis
+    assert axis.tickformat.endswith("%")
+    assert axis.range == pytest.approx([0.898, 0.942])
+
+
+def test_a_diverged_run_does_not_press_the_others_to_the_bottom() -> None:
+    curves = ((1.0, 0.8, 0.7), (0.9, 0.6, 0.5), (2.0, 1e9, math.inf))
+    lines = Lines(tuple(Line("a", "x", Curve((1.0, 2.0, 3.0), values)) for values in curves))
+    styles = {"a": run_style("a", "1")}
+    assert learning_curves.outliers_cut(lines, "val_loss") == pytest.approx(2.1)
+    assert learning_curves.draw(lines, styles, "val_loss").layout.yaxis.range == pytest.approx([0, 2.1])
+    assert learning_curves.draw(lines, styles, "val_loss", Look(log_y=True)).layout.yaxis.range is None
 
 
 def test_a_run_keeps_its_colour_in_every_plot() -> None:
-    curves = learning_curves.collect(HISTORY, {"a": "first", "b": "second"}, "loss")
+    lines = learning_curves.collect(HISTORY, [A, B], "loss")
     styles = {"a": run_style("a", "1"), "b": run_style("b", "2")}
-    figure = learning_curves.draw(curves, styles, "loss")
+    figure = learning_curves.draw(lines, styles, "loss")
     assert [trace.line.color for trace in figure.data] == [PALETTE[0], PALETTE[1]]
     assert (
         learning_curves.draw_run(HISTORY[HISTORY["run_id"] == "a"], styles["a"], "loss").data[0].line.color
@@ -52,7 +93,7 @@ def test_a_run_logged_elsewhere_never_looks_like_one_of_ours() -> None:
 
 
 def test_no_data_gives_empty_axes_with_names() -> None:
-    figure = learning_curves.draw([], {}, "val_accuracy")
+    figure = learning_curves.draw(Lines(()), {}, "val_accuracy")
     assert len(figure.data) == 0
     assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == (
         "epoch",
@@ -76,8 +117,8 @@ def test_counts_on_dark_cells_are_white() -> None:
 
 def test_names_are_text_and_never_html() -> None:
     name = "<a href='https://example.com'>x</a>"
-    curves = [learning_curves.Curve("a", name, (1,), (1.0,))]
-    drawn = learning_curves.draw(curves, {"a": run_style("a", "1")}, "loss")
+    lines = Lines((Line("a", name, Curve((1.0,), (1.0,))),))
+    drawn = learning_curves.draw(lines, {"a": run_style("a", "1")}, "loss")
     matrix = confusion.draw(np.eye(2, dtype=int), [name, "b"])
     bars = class_counts.draw([name], {"train": (1,)})
     top = top_classes.draw([name], [1.0])

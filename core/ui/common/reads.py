@@ -318,7 +318,7 @@ def style_of(run: Run) -> LineStyle:
     """Return the colour and dash of a run."""
     if run.is_ours:
         return run_style(run.run_id, run.tags[schema.NUMBER])
-    every = runs()
+    every = columns(schema.NUMBER)
     foreign = every.loc[~are_ours(every), "run_id"].tolist()[::-1]  # the oldest first, so that places stay
     if run.run_id not in foreign:
         return run_style(run.run_id)
