@@ -1,0 +1,122 @@
+"""Tests over repeats of experiments: seeds, and folds. Pure functions on arrays.
+
+With several runs of each of two experiments two things are left to chance, the test images and the seeds. A
+test over images alone takes the trained runs as given, one over seeds alone the images; either calls half of
+all lucky differences real. `difference` counts both.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Estimate(NamedTuple):
+    """A difference of two accuracies, its standard error, and the degrees of freedom of that."""
+
+    mean: float
+    error: float
+    freedom: float
+
+    @property
+    def p(self) -> float:
+        """Of the two-sided t test that the difference is 0."""
+        from scipy.stats import t
+
+        if not self.error:
+            return 0.0 if self.mean else 1.0
+        return float(2 * t.sf(abs(self.mean) / self.error, self.freedom))
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        from scipy.stats import t
+
+        reach = self.error * float(t.ppf((1 + confidence) / 2, self.freedom)) if self.error else 0.0
+        return self.mean - reach, self.mean + reach
+
+    def probabilities(self, margin: float) -> tuple[float, float, float]:
+        """Return how probable it is that the difference is above the margin, within it, and below minus it.
+
+        The posterior of the Bayesian t test (Benavoli et al., "Time for a change", JMLR 18, 2017).
+        """
+        from baycomp.single import Posterior
+
+        found = Posterior(self.mean, self.error**2, self.freedom, margin).probs()
+        below, *within, above = (min(1.0, max(0.0, float(one))) for one in found)
+        return above, within[0] if within else 0.0, below
+
+
+class Variance(NamedTuple):
+    """Of a mean, and the degrees of freedom of its estimate."""
+
+    value: float
+    freedom: float
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> Estimate:
+    """Estimate the difference of two experiments for other images and other seeds, from runs of both.
+
+    Images and runs are crossed random effects: the variance of the mean is that over images, plus that over
+    runs, less the residual which both hold; its degrees of freedom are Satterthwaite's. Two images are added
+    of which each experiment alone gets one right, so that a few images on which both agree promise no
+    certainty (Agresti and Min, "Simple improved confidence intervals for comparing matched proportions",
+    2005). Where an experiment has one run, the variance over its seeds is not known and counts as 0.
+
+    Args:
+        a: bool `(images, runs)`, which image each run of the first gets right; b: the same of the second,
+            whose runs may be others in number and seed.
+    """
+    images = len(a)
+    rows = np.append(a.mean(axis=1) - b.mean(axis=1), [1.0, -1.0])
+    over_images = Variance(float(rows.var(ddof=1)) / len(rows), len(rows) - 1)
+    over_runs, residual = [], 0.0
+    for right in (a.astype(float), b.astype(float)):
+        runs = right.shape[1]
+        if runs < 2:
+            continue
+        over_runs.append(Variance(float(right.mean(axis=0).var(ddof=1)) / runs, runs - 1))
+        rest = right - right.mean(axis=0) - right.mean(axis=1, keepdims=True) + right.mean()
+        residual += (
+            float((rest**2).sum()) / ((images - 1) * (runs - 1)) / (images * runs) if images > 1 else 0
+        )
+    runs_together = sum(one.value for one in over_runs)
+    both = max(over_images.value + runs_together - residual, over_images.value, runs_together)
+    squares = sum(one.value**2 / one.freedom for one in (over_images, *over_runs))
+    freedom = (over_images.value + runs_together) ** 2 / squares if squares else 1.0
+    return Estimate(float(rows.mean()), math.sqrt(both), freedom)
+
+
+def paired_t(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the two-sided p of the paired t test over seeds. a, b: accuracies `(n,)`, n at least 2."""
+    from scipy.stats import ttest_rel
+
+    if np.ptp(a - b) == 0:
+        return 0.0 if a[0] != b[0] else 1.0
+    return float(ttest_rel(a, b).pvalue)
+
+
+def wilcoxon(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the two-sided p of Wilcoxon's signed-rank test over seeds; below six seeds it exceeds 0.05.
+
+    a, b: accuracies `(n,)`.
+    """
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(a, b).pvalue) if np.any(a != b) else 1.0
+
+
+def over_folds(a: np.ndarray, b: np.ndarray, ratio: float) -> Estimate:
+    """Estimate the difference over the folds of a cross-validation, with Nadeau and Bengio's correction.
+
+    The training sets of folds overlap, so their scores are correlated and the plain t test finds differences
+    where there are none. Source: C. Nadeau, Y. Bengio, "Inference for the generalization error", Machine
+    Learning 52 (2003).
+
+    Args:
+        a, b: Scores `(n,)` on the same folds in the same order, n at least 2.
+        ratio: Images that validate a fold, to those that train it; 1 / (k - 1) for k folds.
+    """
+    gaps = np.asarray(a, dtype=float) - b
+    variance = float(gaps.var(ddof=1)) * (1 / len(gaps) + ratio)
+    return Estimate(float(gaps.mean()), math.sqrt(variance), len(gaps) - 1)

@@ -1,0 +1,82 @@
+"""Tests over seeds and folds, against published examples, other libraries and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from baycomp import CorrelatedTTest
+from scipy import stats
+from sklearn.datasets import make_moons
+from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
+from sklearn.svm import SVC
+
+from core.analysis.over_repeats import Estimate, difference, over_folds, paired_t, wilcoxon
+
+
+def test_over_folds_gives_the_published_example_of_scikit_learn() -> None:
+    """scikit-learn, "Statistical comparison of models using grid search"."""
+    images, labels = make_moons(noise=0.352, random_state=1, n_samples=100)
+    folds = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
+    first, second = (
+        cross_val_score(SVC(kernel=kernel, random_state=0), images, labels, cv=folds, scoring="roc_auc")
+        for kernel in ("rbf", "linear")
+    )
+    corrected, naive = over_folds(first, second, 10 / 90), over_folds(first, second, 0.0)
+    assert corrected.mean / corrected.error == pytest.approx(0.750, abs=5e-4)
+    assert corrected.p / 2 == pytest.approx(0.227, abs=5e-4)  # theirs is one-sided
+    assert naive.mean / naive.error == pytest.approx(2.611, abs=5e-4)
+    assert naive.p / 2 == pytest.approx(0.005, abs=5e-4)
+    theirs = CorrelatedTTest(second, first, 0.01, runs=10).probs()  # worse, same, better
+    assert corrected.probabilities(0.01) == pytest.approx(theirs[::-1], abs=1e-9)
+
+
+def test_over_seeds() -> None:
+    a, b = np.array([0.95, 0.96, 0.94, 0.97, 0.95, 0.96]), np.array([0.94, 0.94, 0.93, 0.96, 0.92, 0.955])
+    assert paired_t(a, b) == pytest.approx(stats.ttest_1samp(a - b, 0).pvalue)
+    assert wilcoxon(a, b) == pytest.approx(2 / 2**6)  # all six in favour of one
+    assert paired_t(a, a) == wilcoxon(a, a) == 1.0
+    assert paired_t(a, a - 0.5) < 1e-6
+
+
+def test_with_one_run_each_the_interval_is_that_of_agresti_and_min() -> None:
+    a = np.repeat([True, True, False, False], [80, 12, 3, 5])[:, None]
+    b = np.repeat([True, False, True, False], [80, 12, 3, 5])[:, None]
+    found = difference(a, b)
+    shares = (13 - 4) / 102, (13 + 4) / 102
+    assert found.mean == pytest.approx(shares[0])
+    assert found.error == pytest.approx(np.sqrt((shares[1] - shares[0] ** 2) / 101))
+    above, within, below = found.probabilities(0.005)
+    assert above + within + below == pytest.approx(1)
+    assert above == pytest.approx(stats.t.sf(0.005, 101, *found[:2]))
+    assert found.interval() == pytest.approx(stats.t.interval(0.95, 101, *found[:2]))
+
+
+def test_agreement_on_few_images_promises_nothing() -> None:
+    right = np.ones((50, 1), bool)
+    found = difference(right, right)
+    assert found.mean == 0
+    assert found.probabilities(0.005)[1] < 0.5
+    assert Estimate(0.0, 0.0, 1.0).p == 1.0
+
+
+@pytest.mark.parametrize("of_seeds", [0.0, 0.01])
+def test_equal_experiments_differ_in_5_of_100_cases_at_most(of_seeds: float) -> None:
+    """Over new images and new seeds, whether seeds matter or not; the test over images alone errs there."""
+    draws = np.random.default_rng(1)
+    images, runs, found = 400, 3, 0
+    for _ in range(400):
+        level = draws.beta(9, 1, size=(images, 1, 1))  # some images are harder for all
+        kind = draws.normal(0, 0.03, size=(images, 2, 1))  # some for one of the two
+        seed = draws.normal(0, of_seeds, size=(1, 2, runs))
+        right = draws.random((images, 2, runs)) < np.clip(level + kind + seed, 0, 1)
+        found += difference(right[:, 0], right[:, 1]).p < 0.05
+    assert found <= 0.05 * 400 + 2 * np.sqrt(400 * 0.05 * 0.95)
+
+
+def test_a_real_difference_is_found_over_seeds() -> None:
+    draws = np.random.default_rng(2)
+    a, b = draws.random((1000, 5)) < 0.95, draws.random((1000, 5)) < 0.92
+    found = difference(a, b)
+    assert found.p < 0.001
+    assert found.interval()[0] > 0
+    assert found.probabilities(0.005)[0] > 0.95
