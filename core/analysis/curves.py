@@ -129,7 +129,7 @@ def curve_of(
     found = groups[metric].agg(["mean", "std", "count"]).assign(x=groups["x"].mean())
     if (found["count"] > 1).any():
         found = found[found["count"] > 1]
-    spread = found["std"] * ([_half_width(count) for count in found["count"]] if band == "interval" else 1.0)
+    spread = found["std"] * ([half_width(count) for count in found["count"]] if band == "interval" else 1.0)
     mean = _numbers(found["mean"])
     low, high = _numbers(found["mean"] - spread), _numbers(found["mean"] + spread)
     return Curve(
@@ -172,7 +172,7 @@ def smoothed(values: Sequence[float], weight: float) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _half_width(count: int) -> float:
+def half_width(count: int) -> float:
     """Half of the 95 % interval of a mean of `count` values, in their standard deviations, after Student."""
     from scipy.special import stdtrit
 

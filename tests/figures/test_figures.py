@@ -8,9 +8,19 @@ import pytest
 
 from core.analysis.curves import Curve
 from core.analysis.entries import Entry
-from core.figures import class_counts, confusion, image_sizes, learning_curves, light, system_use, top_classes
+from core.figures import (
+    accuracy_cost,
+    class_counts,
+    confusion,
+    image_sizes,
+    learning_curves,
+    light,
+    system_use,
+    top_classes,
+)
 from core.figures.learning_curves import Line, Lines, Look
 from core.figures.style import PALETTE, foreign_style, group_style, run_style
+from tests.support.runs import as_run, run
 
 HISTORY = pd.DataFrame(
     {
@@ -155,3 +165,28 @@ def test_use_of_the_machine_is_drawn_over_minutes() -> None:
     assert [line.name for line in system_use.draw(uses).data] == ["CPU", "GPU 0"]
     assert system_use.draw(uses).layout.yaxis.range[1] > 100  # a line of a busy machine is not on the edge
     assert system_use.collect(history.iloc[:0]) == []
+
+
+def test_accuracy_and_cost_are_means_of_groups_with_the_wider_interval() -> None:
+    rows = [
+        run("a", 0.9, 0.90, **{"metrics.parameters": 100.0}),
+        run("b", 0.9, 0.94, **{"metrics.parameters": 300.0}),
+        run("c", 0.9, 0.50, **{"metrics.parameters": 50.0}),
+        run("free", 0.9, 0.50),
+    ]
+    runs = {one.run_id: one for one in map(as_run, rows)}
+    group, free = Entry("g", "both", ("a", "b")), Entry("free", "free", ("free",))
+    found = accuracy_cost.collect(runs, [group, C, free], "parameters", images=100)
+    mean, single = found.choices
+    assert (mean.cost, mean.accuracy, mean.low, mean.high) == pytest.approx(
+        (200, 0.92, 0.6659, 1.0), abs=1e-4
+    )
+    assert (single.key, [single.low, single.high]) == ("c", pytest.approx([0.4038, 0.5962], abs=1e-4))
+    assert found.missing == ("free",)
+    styles = {"g": group_style("g"), "c": run_style("c", "1")}
+    front, *points = accuracy_cost.draw(found, styles, "parameters").data
+    assert (front.x, front.line.shape) == ((50.0, 200.0), "hv")
+    assert [(one.name, one.marker.color) for one in points] == [
+        ("both", styles["g"].color),
+        ("none", styles["c"].color),
+    ]

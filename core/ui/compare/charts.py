@@ -9,9 +9,10 @@ import streamlit as st
 from core.analysis.entries import Entry
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
+from core.ui.compare.cost import accuracy_and_cost
 from core.ui.compare.curves import learning
 
-VIEWS = {"Learning curves": learning}
+VIEWS = {"Learning curves": learning, "Accuracy and cost": accuracy_and_cost}
 
 
 def charts(entries: Sequence[Entry]) -> None:
