@@ -56,7 +56,7 @@ def machine(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 def data(scale: Scale, rehearse: bool) -> Iterator[Row]:
     """Prepare the images: CIFAR-10 from the archive, and random ones of 224×224."""
-    from core.datasets.importer import import_images
+    from core.importing.importer import import_images
 
     archive = os.environ.get("BENCHMARK_DATA")
     began = time.perf_counter()

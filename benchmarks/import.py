@@ -7,7 +7,7 @@ Imports the archive of images in two ways, alternating, and compares medians:
 - `loop`: one process opens every member with zipfile and Pillow, rotates it as its EXIF tag says, converts
 it,
   resizes it if necessary, writes it to a memory-mapped file, and notes size, digest, label and fingerprint.
-- `import`: `core.datasets.importer.import_images`, with one worker process per core.
+- `import`: `core.importing.importer.import_images`, with one worker process per core.
 
 Both end with equal pixels, which is checked. Memory is what is anonymous (not backed by a file) in this
 process and its children together, read five times a second; pages of the map can be dropped at any time.
@@ -35,8 +35,8 @@ import numpy as np
 import psutil
 from PIL import Image, ImageOps
 
-from core.datasets.digests import fingerprint, pixel_digest
 from core.datasets.store_write import write_index
+from core.images.digests import fingerprint, pixel_digest
 
 SAMPLE_S = 0.2  # finding children reads all processes: more often would slow the import
 
@@ -134,7 +134,7 @@ def anonymous_bytes(pid: int) -> int:
 def run_import(archive: Path, folder: Path) -> np.ndarray:
     """Run the program's own import."""
     from core import datasets
-    from core.datasets.importer import import_images
+    from core.importing.importer import import_images
 
     import_images("measured", archive)
     return datasets.load("measured").images

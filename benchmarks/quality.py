@@ -17,7 +17,7 @@ from typing import Any
 
 from core import datasets
 from core.config import ExperimentConfig
-from core.datasets.importer import import_images
+from core.importing.importer import import_images
 from core.launching.launch import train_here
 from core.system import settings as settings_module
 from core.tracking import schema

@@ -86,7 +86,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]
     (person / "image.png").write_bytes(content)
     monkeypatch.chdir(person)
     monkeypatch.setenv("HOME", str(person))
-    monkeypatch.setattr("core.datasets.importer.default_workers", lambda: 1)
+    monkeypatch.setattr("core.importing.importer.default_workers", lambda: 1)
     with using(tmp_path / "home") as settings:
         yield settings
         stop_processes(settings)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.architectures.classifier_output import with_probabilities
 from core.config import as_text
-from core.config.text import shortened
 from core.registry import Registry
 from core.system.plugin_files import load_helpers
 from core.system.settings import get_settings
+from core.system.text import shortened
 
 if TYPE_CHECKING:
     import keras

@@ -75,9 +75,9 @@ def import_(
     dry_run: bool,
 ) -> None:
     """Import a folder, zip or table of images: a folder per class, or a table of files and labels."""
-    from core.datasets.importer import check_name_free, import_images
-    from core.datasets.preview_import import preview_import
-    from core.datasets.request import check_classes, parse_columns
+    from core.importing.importer import check_name_free, import_images
+    from core.importing.preview import preview_import
+    from core.importing.request import check_classes, parse_columns
 
     if dry_run:
         check_name_free(name, replace)

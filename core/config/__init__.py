@@ -31,7 +31,7 @@ from core.config.parts import (
     DataConfig,
     ModelConfig,
 )
-from core.config.text import as_number, as_text
+from core.system.text import as_number, as_text
 
 __all__ = [
     "DEFAULT_PREPROCESSING",

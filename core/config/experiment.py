@@ -12,7 +12,7 @@ from core.config import yaml_text
 from core.config.learning import OptimizerConfig, RegularizationConfig, ScheduleConfig, TrainingConfig
 from core.config.part import ComponentPart, Part
 from core.config.parts import AugmentationConfig, DataConfig, ModelConfig, Scalar
-from core.config.text import MAX_RECEIVED, Dumper, as_number, sentence, shortened
+from core.system.text import MAX_RECEIVED, Dumper, as_number, sentence, shortened
 
 
 class ConfigError(ValueError):

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_validator, model_validator
 
 from core.components import Component, Setting, settings_of
-from core.config.text import shortened
 from core.registry import Registry
+from core.system.text import shortened
 
 P = TypeVar("P", bound="ComponentPart")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

@@ -15,7 +15,7 @@ from pydantic import (
 from core.components.preprocessing import DEFAULT as DEFAULT_PREPROCESSING
 from core.components.preprocessing import preprocessings
 from core.config.part import ComponentPart, Part, with_components
-from core.config.text import as_text, is_layers
+from core.system.text import as_text, is_layers
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.+-]+$")]
 Scalar = bool | int | float | str

@@ -1,6 +1,6 @@
 """Datasets by name: those that ship with the program, and imported ones.
 
-A source is one file of this package that registers a `Source`; `core.datasets.importer` imports images. Both
+A source is one file of this package that registers a `Source`; `core.importing.importer` imports images. Both
 are stored in the same form (`core.datasets.store`) and read through this module.
 """
 

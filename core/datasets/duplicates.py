@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.datasets import load, store
-from core.datasets.pixels import to_image
 from core.datasets.records import LEFT_OUT, SUBSETS, ImageDataset, digest_keys
+from core.images.pixels import to_image
 from core.system.files import replacing
 
 HASHES, PAIRS = "phash.npy", "near_pairs.npy"

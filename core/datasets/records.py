@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from core.datasets.value_range import FULL, Rule, rule_from_json
+from core.images.target import Shape as Shape
+from core.images.value_range import FULL, Rule, rule_from_json
 
 SUBSETS = ("train", "validation", "test")
 LEFT_OUT = -1  # in place of a set's code: the image is left out
-
-Shape = tuple[int, int, int]
 
 
 class DatasetError(ValueError):

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from core.config.text import shortened
 from core.datasets import edits
-from core.datasets.digests import fingerprint
 from core.datasets.records import (
     DatasetDamaged,
     DatasetError,
     DatasetInfo,
     ImageDataset,
 )
+from core.images.digests import fingerprint
 from core.system.files import parse_object
 from core.system.settings import get_settings
+from core.system.text import shortened
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGES, INDEX, MANIFEST = "images.npy", "index.parquet", "manifest.json"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from core.datasets.digests import DIGEST_BYTES, fingerprint, pixel_digest
 from core.datasets.records import (
     Arrays,
     DatasetInfo,
     count_subsets,
 )
 from core.datasets.store import IMAGES, INDEX, MANIFEST
-from core.datasets.value_range import IMAGE
+from core.images.digests import DIGEST_BYTES, fingerprint, pixel_digest
+from core.images.value_range import IMAGE
 
 
 def write_index(

@@ -24,9 +24,9 @@ from core.datasets import ImageDataset, choices
 from core.datasets.records import digest_keys
 from core.datasets.splits import Split
 from core.datasets.store import folder_of
-from core.datasets.value_range import Rule, number, rule_from_json
 from core.datasets.versions import split_fingerprint
 from core.experiment.pretrained import RUN, run_of, weights_file
+from core.images.value_range import Rule, number, rule_from_json
 from core.tracking import frames, schema
 from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore

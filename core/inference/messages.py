@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from core.architectures import Shape
 from core.architectures.description import Description
 from core.config import ModelConfig
-from core.datasets.target import Target
+from core.images.target import Target
 from core.system.records import from_json_values, to_json_values
 
 Response = TypeVar("Response")
@@ -27,7 +27,7 @@ class ModelImages:
 
     shape: `(H, W, C)`. policy: how images are resized. name, fingerprint: of the dataset, empty where it is
     not known. grey: whether colour images of the dataset were made grey. value_range: of images deeper than
-    8 bits, as in `core.datasets.value_range`. brightness: the usual range of the training images by measure,
+    8 bits, as in `core.images.value_range`. brightness: the usual range of the training images by measure,
     empty where none can be known, None where an older version logged none. note: what is not known, in a
     sentence.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from core.datasets.brightness import Usual, fits_inverted, measured
-from core.datasets.decode import Decoded
-from core.datasets.value_range import FULL_RANGE, IMAGE, Rule, number
+from core.images.decode import Decoded
+from core.images.value_range import FULL_RANGE, IMAGE, Rule, number
 
 # For a model that another program logged.
 GIVEN_AS_THEY_ARE = (

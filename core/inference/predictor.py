@@ -15,9 +15,9 @@ from core import datasets
 from core.architectures import load_layers
 from core.architectures.classifier_output import class_probabilities
 from core.datasets.brightness import Usual, usual_brightness
-from core.datasets.decode import Decoded
-from core.datasets.value_range import FULL_RANGE
 from core.experiment.views import averaged
+from core.images.decode import Decoded
+from core.images.value_range import FULL_RANGE
 from core.inference.foreign import check_probabilities, foreign_classifier
 from core.inference.logged_images import logged_images
 from core.inference.messages import ModelImages, PredictionResult

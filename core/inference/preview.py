@@ -12,11 +12,11 @@ from core import datasets
 from core.architectures.transfer import model_input_shape
 from core.config import DataConfig, ExperimentConfig, from_mapping
 from core.datasets import choices
-from core.datasets.pixels import to_png
 from core.experiment.augmentation import augment, mixing_layer
 from core.experiment.preparation import preparation
 from core.experiment.preprocessing import needs_mean, training_mean
 from core.experiment.pretrained import check_weights
+from core.images.pixels import to_png
 from core.inference.messages import Preview
 from core.tracking.store import RunStore
 

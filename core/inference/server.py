@@ -12,8 +12,8 @@ from threading import Lock, Thread
 from typing import Any
 from weakref import WeakValueDictionary
 
-from core.datasets.decode import Unreadable
-from core.datasets.limited import Decoders, Gone
+from core.images.decode import Unreadable
+from core.images.limited import Decoders, Gone
 from core.inference.handlers import handle
 from core.inference.messages import (
     REQUESTS,

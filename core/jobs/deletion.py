@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core.config import ConfigError
-from core.datasets import importer
+from core.importing import importer
 from core.registry import UnknownName
 from core.tracking import deletion, frames, schema
 from core.tracking.run import Run, runs_of

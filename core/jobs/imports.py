@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from core.datasets import prepare
-from core.datasets.importer import ImportCancelled, import_images
+from core.importing.importer import ImportCancelled, import_images
 from core.system.daemon import spawn
 from core.system.files import is_of_the_disk, read_state, write_whole
 from core.system.process_ids import is_alive, lives_here, process_name

@@ -16,7 +16,7 @@ def process_environment(
 ) -> dict[str, str]:
     """Return an environment in which a process uses the same home and the same tracking store as this one.
 
-    Decoders of images get none of this: see `core.datasets.limited`.
+    Decoders of images get none of this: see `core.images.limited`.
 
     Args:
         settings: of this process.

@@ -12,9 +12,9 @@ import numpy as np
 
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset, split_report
-from core.datasets.target import Target
 from core.experiment import lineage
 from core.experiment.views import averaged
+from core.images.target import Target
 from core.system.settings import Settings
 from core.system.units import byte_size
 from core.tracking import schema

@@ -8,8 +8,8 @@ import pytest
 from core import datasets
 from core.config import ConfigError, DataConfig, ExperimentConfig
 from core.datasets import choices
-from core.datasets.importer import import_images
-from core.datasets.request import ImportRefused, parse_columns
+from core.importing.importer import import_images
+from core.importing.request import ImportRefused, parse_columns
 from core.launching.checks import check
 
 CHOICES = [

@@ -9,8 +9,8 @@ from PIL import Image
 from core import datasets
 from core.datasets import curate, duplicates, edits, findings, store
 from core.datasets.balance import at_most, balanced, class_weights, imbalance
-from core.datasets.importer import import_images
 from core.datasets.splits import split
+from core.importing.importer import import_images
 from core.registry import UnknownName
 from core.system.settings import NotAllowed, get_settings
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from core import datasets
-from core.datasets.importer import import_images
 from core.datasets.splits import split
+from core.importing.importer import import_images
 
 
 @pytest.fixture

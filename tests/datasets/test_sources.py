@@ -13,11 +13,11 @@ import pytest
 
 from core import datasets
 from core.datasets import curate, store
-from core.datasets.importer import import_images, remove
+from core.importing.importer import import_images, remove
 from core.registry import UnknownName
 from core.system.settings import PROGRAM, NotAllowed, get_settings
-from tests.datasets.conftest import Photos
 from tests.support.network import close_network
+from tests.support.photos import Photos
 
 pytestmark = pytest.mark.slow
 
@@ -228,7 +228,7 @@ def test_a_damaged_dataset_that_ships_with_the_program_is_written_again_and_keep
 
 def test_datasets_cost_the_dashboard_no_heavy_import():
     code = (
-        "import sys\nfrom core import datasets\nfrom core.datasets import importer\ndatasets.names()\n"
+        "import sys\nfrom core import datasets\nfrom core.importing import importer\ndatasets.names()\n"
         "heavy = ('keras', 'tensorflow', 'streamlit', 'mlflow', 'sklearn', 'scipy')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

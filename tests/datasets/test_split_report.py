@@ -13,10 +13,10 @@ from core import datasets
 from core.config import DataConfig, ExperimentConfig
 from core.datasets import curate, duplicates, findings
 from core.datasets.choices import split_for
-from core.datasets.importer import import_images
-from core.datasets.request import ImportRefused
 from core.datasets.split_report import report, report_of, sentences
 from core.datasets.splits import split
+from core.importing.importer import import_images
+from core.importing.request import ImportRefused
 from core.launching.checks import notes, warnings
 
 pytestmark = pytest.mark.slow

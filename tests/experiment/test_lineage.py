@@ -19,8 +19,8 @@ from PIL import Image
 from core import datasets, recipes
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices, curate
-from core.datasets.importer import import_images
 from core.experiment import lineage
+from core.importing.importer import import_images
 from core.launching.checks import overlap_warnings
 from core.launching.launch import launch
 from core.tracking import frames, schema

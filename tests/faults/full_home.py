@@ -31,8 +31,8 @@ def main() -> None:
     os.environ["ARCHLAB_HOME"] = str(home)
 
     from core.datasets import store as stored
-    from core.datasets.importer import import_images
-    from core.datasets.request import ImportRefused
+    from core.importing.importer import import_images
+    from core.importing.request import ImportRefused
     from core.jobs import imports
     from core.jobs.logs import read_log
     from core.jobs.worker import worker_of

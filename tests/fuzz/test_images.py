@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.datasets.decode import Unreadable, decode_image, measure_image
-from core.datasets.target import POLICIES, Target
+from core.images.decode import Unreadable, decode_image, measure_image
+from core.images.target import POLICIES, Target
 from tests.fuzz.conftest import tries
 
 pytestmark = pytest.mark.slow

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.datasets.preview_import import preview_import
-from core.datasets.request import ImportRefused, parse_columns, parse_range
+from core.importing.preview import preview_import
+from core.importing.request import ImportRefused, parse_columns, parse_range
 from core.registry import UnknownName
 from tests.fuzz import texts
 from tests.fuzz.conftest import tries

@@ -15,7 +15,7 @@ import pytest
 
 from core.config import ExperimentConfig
 from core.datasets import load
-from core.datasets.decode import decode_image
+from core.images.decode import decode_image
 from core.inference.client import InferenceError, predict
 from core.inference.logged_images import logged_images
 from core.inference.notes import crop_note

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.datasets.importer import import_images
+from core.importing.importer import import_images
 
 
 def png(pixels: np.ndarray) -> bytes:

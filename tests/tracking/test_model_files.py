@@ -20,8 +20,8 @@ from core.architectures import architectures, build_model, inference_model
 from core.architectures import layers as own_layers
 from core.architectures.classifier_output import ModelError
 from core.architectures.model_check import check_model
-from core.datasets.target import Target
-from core.datasets.value_range import FULL, IMAGE
+from core.images.target import Target
+from core.images.value_range import FULL, IMAGE
 from core.system import settings as settings_module
 from core.system.settings import Settings
 from core.tracking.model_files import README, requirements, save_model, write_beside

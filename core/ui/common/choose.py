@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.config.text import shortened
+from core.system.text import shortened
 from core.tracking import schema
 from core.ui.common import reads, words
 from core.ui.common.actions import train_first

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from core.datasets.pixels import to_image
+from core.images.pixels import to_image
 from core.ui.common import words
 
 SHOWN_PX = 96

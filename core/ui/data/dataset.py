@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from core import datasets
-from core.datasets import DatasetInfo, curate, value_range
+from core.datasets import DatasetInfo, curate
 from core.datasets import store as stored
 from core.figures import class_counts
+from core.images import value_range
 from core.jobs import deletion
 from core.tracking.store import RunStore
 from core.ui.common import guard, reads, words

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.datasets.request import ImportRefused
-from core.datasets.target import POLICIES
+from core.images.target import POLICIES
+from core.importing.request import ImportRefused
 from core.jobs import imports
 from core.system.settings import NotAllowed, Settings
 from core.ui.common import reads, words

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.datasets.name_encoding import Guess
-from core.datasets.preview_import import ImportPreview
-from core.datasets.request import ImportRefused
+from core.images.name_encoding import Guess
+from core.importing.preview import ImportPreview
+from core.importing.request import ImportRefused
 from core.system.settings import NotAllowed, Settings
 from core.ui.common import words
 from core.ui.data.import_request import Asked, preview_of, start

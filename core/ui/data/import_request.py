@@ -12,11 +12,11 @@ from uuid import uuid4
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.datasets.importer import check_name_free
-from core.datasets.preview_import import ImportPreview, preview_import
 from core.datasets.records import DatasetError
-from core.datasets.request import ImportRefused, check_classes, parse_columns, parse_range
 from core.datasets.store import check_name
+from core.importing.importer import check_name_free
+from core.importing.preview import ImportPreview, preview_import
+from core.importing.request import ImportRefused, check_classes, parse_columns, parse_range
 from core.jobs import imports
 from core.system.settings import Settings
 from core.system.units import byte_size

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core import datasets
-from core.datasets.pixels import to_png
 from core.figures import top_classes
+from core.images.pixels import to_png
 from core.inference.client import InferenceError, Prediction, predict
 from core.inference.logged_images import logged_images
 from core.inference.messages import ModelImages

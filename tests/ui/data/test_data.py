@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core import datasets
 from core.datasets import curate, edits, store
 from core.datasets.drafts import delete
-from core.datasets.importer import import_images
+from core.importing.importer import import_images
 from core.jobs import imports
 from core.system.settings import Settings
 from core.ui.common import reads
