@@ -1,26 +1,33 @@
 """Run: one run while it trains, and its results."""
 
-import streamlit as st
-
 from core.tracking import schema
 from core.ui.common import reads
 from core.ui.common.choose import choose_run
-from core.ui.common.frame import open_page
-from core.ui.run.live import run_panel
-from core.ui.run.results import headline, mistakes, rate_range, settings, warnings
+from core.ui.common.frame import open_page, retitle
+from core.ui.run.evaluation import evaluation
+from core.ui.run.links import links
+from core.ui.run.live import run_head, run_panel, training_panel
+from core.ui.run.results import headline, rate_range, warnings
+from core.ui.run.settings import settings
 
 ICON = ":material/monitoring:"
 
 with open_page("Run", "Progress, results and mistakes of one run.") as store:
-    run_id = choose_run(reads.runs())
+    run_id = choose_run(reads.columns(schema.NUMBER))
     if run_id:
-        run_panel(store, run_id)
         run = reads.run(run_id)
-        warnings(run)
-        if run.is_range_test:
-            rate_range(store, run)
-        elif run.status == schema.FINISHED:
-            headline(run)
-            mistakes(store, run)
-        with st.expander("Settings", icon=":material/tune:"):
-            settings(run)
+        retitle(run.name or "unnamed")
+        if run.status != schema.FINISHED:
+            run_panel(store, run_id)
+            warnings(run)
+        else:
+            run_head(store, run)
+            warnings(run)
+            if run.is_range_test:
+                rate_range(store, run)
+            else:
+                headline(run)
+                links(store, run)
+                evaluation(store, run)
+            training_panel(store, run)
+        settings(run)

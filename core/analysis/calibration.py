@@ -39,7 +39,7 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, seed: int = 0) ->
     order = np.argsort(confidence, kind="stable")
     confidence = confidence[order]
     right = (probabilities.argmax(axis=1) == labels)[order]
-    starts = _bin_starts(confidence)
+    starts = bin_starts(confidence)
     error = float(_errors(confidence, right[None], starts)[0])
     draws = np.random.Generator(np.random.PCG64(seed))
     rounds = int(np.clip(SIMULATED // len(confidence), 200, 1000))
@@ -51,7 +51,7 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, seed: int = 0) ->
     return Calibration(error, float(np.quantile(np.concatenate(simulated), QUANTILE)))
 
 
-def _bin_starts(confidence: np.ndarray) -> np.ndarray:
+def bin_starts(confidence: np.ndarray) -> np.ndarray:
     """Where each bin begins in ascending confidences `(n,)`; equal confidences share a bin."""
     count = min(BINS, max(1, len(confidence) // IMAGES_PER_BIN))
     wanted = np.arange(count) * len(confidence) // count

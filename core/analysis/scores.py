@@ -65,14 +65,29 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def per_class(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> pd.DataFrame:
-    """Return one row per class: class, precision, recall, f1 (NaN where undefined) and images."""
+    """Return one row per class: class, precision, recall, f1 (NaN where undefined), images, and the class
+    that its images are most often taken for, with how often; None for a class without mistakes.
+    """
+    answers = probabilities.argmax(axis=1)
     precision, recall, f1, images = metrics.precision_recall_fscore_support(
         labels,
-        probabilities.argmax(axis=1),
+        answers,
         labels=np.arange(len(classes)),
         zero_division=np.nan,
     )
+    matrix = np.zeros((len(classes), len(classes)), "int64")
+    np.add.at(matrix, (labels, answers), 1)
+    np.fill_diagonal(matrix, 0)
+    most = matrix.argmax(axis=1)
+    counts = matrix[np.arange(len(classes)), most]
     columns: dict[str, Any] = {
         "class": classes, "precision": precision, "recall": recall, "f1": f1, "images": images,
+        "taken for": pd.Series(
+            [
+                f"{classes[other]} ({count:,})" if count else None
+                for other, count in zip(most.tolist(), counts.tolist(), strict=True)
+            ],
+            dtype=object,
+        ),
     }  # fmt: skip
     return pd.DataFrame(columns)

@@ -52,4 +52,5 @@ def test_by_class() -> None:
     assert table["precision"].tolist()[:2] == [pytest.approx(2 / 3), 1]
     assert table["recall"].tolist()[:2] == [1, 0.5]
     assert table["images"].tolist() == [2, 2, 0]
+    assert table["taken for"].tolist() == [None, "cat (1)", None]
     assert table.loc[2, ["precision", "recall", "f1"]].isna().all()

@@ -71,14 +71,15 @@ def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address:
 
     page.goto(f"{address}/Run?run={best['run_id']}")
     expect(page.get_by_text("Which classes are mixed up?")).to_be_visible()
-    expect(page.get_by_role("heading", name="Worst mistakes")).to_be_visible()
+    page.get_by_role("radio", name="Images").click()
+    expect(page.get_by_text("Wrong predictions, the most confident first.")).to_be_visible()
 
 
 def test_a_run_is_launched_watched_and_cancelled_in_the_browser(page: Page, trained_address: str) -> None:
     page.goto(f"{trained_address}/Train?epochs=100000")
     page.get_by_role("button", name="Launch").click()
     page.get_by_role("link", name="lenet5 on digits").click()
-    expect(page.get_by_role("heading", name="Run", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="lenet5 on digits", exact=True)).to_be_visible()
     plots = page.locator(".js-plotly-plot")
     expect(plots.nth(1)).to_be_visible()  # a third, the machine's, comes a while later
 

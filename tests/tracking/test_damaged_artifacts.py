@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis.mistakes import worst_mistakes
+from core.analysis.mistakes import answers
 from core.config import ConfigError, ExperimentConfig
 from core.inference.process import inference_of
 from core.inference.protocol import Address, address_file, read_address, write_address
@@ -52,7 +52,7 @@ def test_an_artifact_that_is_damaged_is_one_sentence(
     read = {
         schema.CONFIG: lambda: store.config(run_id),
         schema.DATA: lambda: store.read_json(run_id, schema.DATA),
-        schema.PREDICTIONS: lambda: worst_mistakes(frames.predictions(store, run_id), 1),
+        schema.PREDICTIONS: lambda: answers(frames.predictions(store, run_id)),
     }[name]
     if name == schema.CONFIG and not data:
         assert store.config(run_id) == ExperimentConfig()  # an empty file sets nothing
@@ -77,7 +77,7 @@ def test_the_page_of_a_run_says_which_file_is_damaged(store: RunStore, run_id: s
     app: AppTest = opened("pages/4_Run.py", run=run_id)
     assert not app.exception
     assert any("is damaged" in one.value for one in app.error)
-    assert any(one.label == "Settings" for one in app.expander)
+    assert any(one.value == "Settings" for one in app.subheader)
     if name == schema.DATA:
         app = opened("pages/5_Predict.py", run=run_id)
         assert not app.exception

@@ -6,9 +6,10 @@ const ENTRY = 45; // px of an entry besides its text: the line, and the gap to t
 const ROWS = 12; // rows of the legend that are shown at once; it scrolls beyond
 const FONT = 12;
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const place = parentElement.querySelector(".chart");
   place.figure = data.figure;
+  place.clicked = data.clickable ? (point) => setTriggerValue("clicked", point) : null;
   loaded(data.library).then(
     () => draw(place),
     (error) => (place.textContent = error.message),
@@ -57,6 +58,12 @@ function draw(place) {
     displaylogo: false,
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
     modeBarButtonsToAdd: [FULLSCREEN],
+  });
+  place.classList.toggle("clickable", place.clicked !== null);
+  if (place.listening) return;
+  place.listening = true;
+  place.on("plotly_click", ({ points: [point] }) => {
+    place.clicked?.({ trace: point.curveNumber, at: point.pointIndex });
   });
 }
 

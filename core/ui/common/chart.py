@@ -6,7 +6,9 @@ component keeps one chart per key and hands it the new data (`Plotly.react`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import plotly
 import plotly.graph_objects as go
@@ -28,16 +30,29 @@ _chart = component(
 )
 
 
-def chart(figure: go.Figure, key: str) -> None:
+def chart(figure: go.Figure, key: str, clicked: Callable[[int, Any], None] | None = None) -> None:
     """Show a figure. Called again with the same key, the chart on the page takes over the new data.
 
     Args:
         figure: As `core.figures` draws it. Room for its legend is added below, so that the plot keeps its
             height however many curves it has; colours of text and axes are those of the page's theme.
         key: Name of the chart, unique on its page.
+        clicked: Called before the page runs again when a point is clicked, with the number of its trace and
+            its place in it: an int, or `[row, column]` in a heat map. A click needs a pointer: offer the
+            same by a widget.
     """
     text = go.Figure(figure).update_layout(template="none").to_json()
-    _chart(data={"figure": text, "library": _library()}, key=key)
+    data = {"figure": text, "library": _library(), "clickable": clicked is not None}
+    if clicked is None:
+        _chart(data=data, key=key)
+        return
+
+    def on_click() -> None:
+        point = st.session_state[key]["clicked"]
+        if point is not None:
+            clicked(point["trace"], point["at"])
+
+    _chart(data=data, key=key, on_clicked_change=on_click)
 
 
 def _library() -> str:

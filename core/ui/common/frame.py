@@ -6,8 +6,10 @@ import ast
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -19,11 +21,12 @@ from core.system.settings import LOW_DISK, PROGRAM, Settings, SettingsError, get
 from core.tracking import schema
 from core.tracking.errors import fault_of
 from core.tracking.store import RunStore, get_store
-from core.ui.common import guard, reads, uploads
+from core.ui.common import guard, reads, uploads, words
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
 STYLE = Path(__file__).with_name("style.css")
+_title_place: ContextVar[Any] = ContextVar("title_place")  # of the page that this thread draws
 ICON = str(Path(__file__).with_name("icon.svg"))  # a named icon would be fetched from the internet
 
 
@@ -56,7 +59,9 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
         _machine_state(settings)
         if settings.role != "trainer":
             st.badge("read-only", icon=":material/visibility:", color="gray")
-    st.title(title)
+    place = st.empty()
+    place.title(title)
+    _title_place.set(place)
     st.caption(subtitle)
     store: RunStore | None = None
     with guard.show_errors(returns=True):
@@ -66,6 +71,11 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     with guard.show_errors(returns=True):
         yield store
     uploads.end_page()
+
+
+def retitle(title: str) -> None:
+    """Replace the heading of the page that is open, as by the name of what it shows. title: plain text."""
+    _title_place.get().title(words.plain(title))
 
 
 def _keep_processes(settings: Settings) -> None:

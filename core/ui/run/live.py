@@ -125,7 +125,7 @@ def run_link(run: Run) -> None:
 
 
 def run_panel(store: RunStore, run_id: str) -> None:
-    """Draw progress, curves and log of one run; renewed every second while it is active."""
+    """Draw state, actions, progress, curves and log of a run; renewed every second while it is active."""
     active = reads.run(run_id).active
     st.fragment(_run_panel, run_every=LIVE_S if active else None)(store, run_id, active)
 
@@ -139,6 +139,12 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
     run = reads.run(run_id)
     if was_active and not run.active:
         st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
+    run_head(store, run)
+    training_panel(store, run)
+
+
+def run_head(store: RunStore, run: Run) -> None:
+    """Draw the state of a run and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(run.status)
         trouble_badges(run)
@@ -152,6 +158,11 @@ def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
         if run.active:
             progress_bar(run)
         _problems(run)
+
+
+def training_panel(store: RunStore, run: Run) -> None:
+    """Draw the curves of a run, its use of the machine, and its log."""
+    run_id = run.run_id
     with st.container():
         _curves(run)
     with st.expander("Machine", icon=":material/memory:"):

@@ -1,4 +1,4 @@
-"""Results of a run: remarks, scores, confusion matrix, worst mistakes, settings."""
+"""The results of a run in numbers: remarks, scores, costs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import math
 from contextlib import suppress
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core.analysis import health, losses
 from core.analysis.calibration import calibration
-from core.analysis.mistakes import confusion_matrix, probabilities, worst_mistakes
+from core.analysis.intervals import wilson
+from core.analysis.mistakes import probabilities
 from core.analysis.rate_range import points, suggestion
-from core.analysis.scores import per_class
 from core.analysis.values import validation_accuracy
-from core.figures import confusion
 from core.figures import rate_range as rate_range_figure
 from core.tracking import frames, schema
 from core.tracking.errors import DamagedArtifact
@@ -23,9 +21,7 @@ from core.tracking.run import Run
 from core.tracking.store import RunStore
 from core.ui.common import reads, words
 from core.ui.common.chart import chart
-from core.ui.common.images import image_grid
 
-SHOWN_MISTAKES = 24
 HEADLINE = ("test_accuracy", "best_val_accuracy", "parameters", "latency_ms", "train_seconds")
 MORE_SCORES = (
     ("test_loss", "Test loss", "Mean negative log likelihood of the right class, in nats."),
@@ -49,15 +45,15 @@ def warnings(run: Run) -> None:
 
 
 def headline(run: Run) -> None:
-    """Draw the scores and costs; nothing where none was logged, as by another program."""
+    """Draw the scores with their 95% intervals, and the costs; nothing where none was logged."""
     if run.metrics.keys().isdisjoint(HEADLINE):
         return
-    st.subheader("Result")
     accuracy, validation, parameters, latency, seconds = st.columns(5)
-    accuracy.metric("Test accuracy", words.percent(run.metrics.get("test_accuracy")))
+    _accuracy(accuracy, "Test accuracy", run.metrics.get("test_accuracy"), run.metrics.get("test_images"))
     kept = run.last_epoch if run.keeps_last else run.metrics.get("best_epoch")
     epoch = "" if kept is None else f", epoch {kept:.0f} of {run.last_epoch}"
-    validation.metric(f"Validation{epoch}", words.percent(validation_accuracy(run)))
+    images = run.metrics.get("validation_images")
+    _accuracy(validation, f"Validation{epoch}", validation_accuracy(run), images)
     parameters.metric("Parameters", _number(run, "parameters", "{:,.0f}"))
     latency.metric("Latency, one image", _number(run, "latency_ms", "{:.1f} ms"))
     seconds.metric("Training took", _number(run, "train_seconds", "{:.1f} s"))
@@ -70,6 +66,14 @@ def headline(run: Run) -> None:
         st.caption(
             f"The saved model has the weights of epoch {saved}; the test set was evaluated once, with them."
         )
+
+
+def _accuracy(place: Any, label: str, value: float | None, images: float | None) -> None:
+    """Draw an accuracy, and below it what accuracy on new images agrees with it."""
+    place.metric(label, words.percent(value))
+    if value is not None and images and images > 0 and 0 <= value <= 1:
+        low, high = wilson(value, images)
+        place.caption(f"95% interval {low:.1%} to {high:.1%}, {images:,.0f} images")
 
 
 def _calibration(run: Run) -> None:
@@ -100,54 +104,6 @@ OLD_CALIBRATION_HELP = (
 )
 
 
-def mistakes(store: RunStore, run: Run) -> None:
-    """Draw the confusion matrix and the most confident mistakes, or say why they cannot be read."""
-    try:
-        predictions = reads.predictions(run.run_id)
-        data = store.read_json(run.run_id, schema.DATA, ("name", "fingerprint", "classes"))
-    except FileNotFoundError:
-        st.info("This run has no test predictions.", icon=":material/info:")
-        return
-    except DamagedArtifact as error:
-        st.error(words.plain(str(error)), icon=":material/broken_image:")
-        return
-    classes = data["classes"]
-    chart(confusion.draw(confusion_matrix(predictions), classes), f"confusion-{run.run_id}")
-    with st.expander("Precision and recall by class", icon=":material/target:"):
-        st.dataframe(
-            per_class(probabilities(predictions), predictions["label"].to_numpy(), classes),
-            hide_index=True,
-            column_config={
-                name: st.column_config.NumberColumn(name, format="%.3f")
-                for name in ("precision", "recall", "f1")
-            },
-        )
-    _worst_mistakes(predictions, data)
-
-
-def _worst_mistakes(predictions: pd.DataFrame, data: dict[str, Any]) -> None:
-    """Draw the images of the most confident wrong predictions. data: `data.json` of the run."""
-    wrong, classes = worst_mistakes(predictions, SHOWN_MISTAKES), data["classes"]
-    st.subheader("Worst mistakes")
-    if wrong.empty:
-        st.success("Every test image was recognised.", icon=":material/check_circle:")
-        return
-    st.caption("The most confident wrong predictions: predicted class, confidence, true class.")
-    dataset = reads.same_dataset(data["name"], data["fingerprint"])
-    if dataset is None:
-        st.warning(
-            f"The dataset '{words.plain(data['name'])}' was changed or removed since; "
-            "its images cannot be shown.",
-            icon=":material/image_not_supported:",
-        )
-        return
-    captions = [
-        f"{classes[row.predicted]} ({row.confidence:.0%}), true: {classes[row.label]}"
-        for row in wrong.itertuples()
-    ]
-    image_grid([dataset.images[index] for index in wrong["index"]], captions)
-
-
 def rate_range(store: RunStore, run: Run) -> None:
     """Draw the losses of a learning-rate range test over its rates, and suggest a rate."""
     rates, losses = points(frames.histories(store, [run.run_id], schema.RANGE_METRICS))
@@ -163,13 +119,6 @@ def rate_range(store: RunStore, run: Run) -> None:
         )
     elif not run.active:
         st.caption("The loss never fell: try higher rates, more steps or another optimizer.")
-
-
-def settings(run: Run) -> None:
-    """Draw a table of every setting by its dotted name."""
-    table = pd.DataFrame({"setting": list(run.params), "value": list(run.params.values())})
-    st.dataframe(table, hide_index=True)
-    st.caption(f"run id {run.run_id}")
 
 
 def _number(run: Run, metric: str, form: str) -> str:
