@@ -1,5 +1,7 @@
 """Compare: a table of runs, and the curves of the chosen ones overlaid."""
 
+from core.analysis import basis
+from core.tracking import schema
 from core.ui.common import reads
 from core.ui.common.actions import train_first
 from core.ui.common.frame import open_page
@@ -10,12 +12,15 @@ from core.ui.run.actions import delete_many
 
 ICON = ":material/query_stats:"
 
+# What the curves and the repeats ask of the runs
+KEYS = (*basis.KEYS, "best_val_accuracy", "val_accuracy", "test_accuracy", "training.keep", schema.PARENT)
+
 with open_page("Compare", "Runs side by side; the same colour is the same run on every page.") as store:
-    runs = reads.runs()
+    runs = reads.columns(*KEYS)
     if runs.empty:
         train_first("No run to compare yet")
     else:
-        chosen = table(runs)
+        chosen = table()
         delete_many(store, runs[runs["run_id"].isin(chosen.ticked)])
         charts(chosen.entries)
         groups(runs)

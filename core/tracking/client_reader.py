@@ -13,6 +13,7 @@ import pandas as pd
 from core.tracking import schema
 from core.tracking.client import StoreClient
 from core.tracking.connections import asking
+from core.tracking.run import KINDS
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.tables import (
     HISTORY_COLUMNS,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PAGE = 1000  # runs per request
+FEW = 100  # runs that one request names
 AGE_S = 1.0  # how long an answer of a server may be shown
 
 
@@ -64,9 +66,29 @@ class ClientReader:
         return [run.info.run_id for run in _oldest_first(self._search(self._experiments()))]
 
     def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
+        frame = self._table(self._search(self._experiments()), keys)
+        self._read_at = time.monotonic()
+        return frame
+
+    def of_runs(self, run_ids: Sequence[str]) -> pd.DataFrame:
+        found: list[Run] = []
+        wanted, experiments = list(dict.fromkeys(run_ids)), self._experiments()
+        for start in range(0, len(wanted), FEW):
+            listed = ", ".join(f"'{run_id}'" for run_id in wanted[start : start + FEW])
+            found += self._search(experiments, f"attributes.run_id IN ({listed})")
+        return self._table(found)
+
+    def keys(self) -> dict[str, list[str]]:
+        columns = self.runs().columns
+        return {
+            kind: [one.partition(".")[2] for one in columns if one.startswith(f"{kind}.")] for kind in KINDS
+        }
+
+    def _table(self, runs: Iterable[Run], keys: Sequence[str] | None = None) -> pd.DataFrame:
+        """The frame of some runs. keys: as in `frames.runs`."""
         digests: dict[str, str] = {}
         rows = []
-        for run in self._search(self._experiments()):
+        for run in runs:
             info, data = run.info, run.data
             row = {
                 "run_id": info.run_id,
@@ -86,7 +108,6 @@ class ClientReader:
         frame = pd.DataFrame(rows, columns=None if rows else RUN_COLUMNS)
         for column in frame.columns[frame.columns.str.startswith("metrics.")]:
             frame[column] = with_infinity(frame[column])
-        self._read_at = time.monotonic()
         return finished_table(table_of_runs(frame, digests), keys)
 
     def runs_version(self) -> Hashable:

@@ -9,7 +9,7 @@ import pandas as pd
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
-from core.tracking.tables import HISTORY_COLUMNS
+from core.tracking.tables import HISTORY_COLUMNS, RUN_COLUMNS
 
 
 def runs(store: RunStore, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
@@ -26,6 +26,16 @@ def runs(store: RunStore, keys: Sequence[str] | None = None, recent: bool = Fals
         that a run lacks is NaN. `core.tracking.run.runs_of` turns rows into `Run`s.
     """
     return store.read.runs(keys, recent)
+
+
+def of_runs(store: RunStore, run_ids: Sequence[str]) -> pd.DataFrame:
+    """Read all that some runs have logged, newest first, in the columns of `runs`; unknown ids are left out.
+
+    That takes milliseconds for a page of runs, however many the store has.
+    """
+    if not run_ids:
+        return pd.DataFrame(columns=RUN_COLUMNS)
+    return store.read.of_runs(run_ids)
 
 
 def run_ids(store: RunStore) -> list[str]:

@@ -85,6 +85,11 @@ class ReadModel:
         with self._current([], recent=True):
             return self._version
 
+    def keys(self) -> dict[str, list[str]]:
+        """The names in use, by kind, as `RunReader.keys` describes them. Raises StoreError."""
+        with self._current([""], recent=True):
+            return {kind: sorted(self._known[kind]) for kind in KINDS}
+
     @contextmanager
     def _current(self, keys: Sequence[str] | None, recent: bool) -> Iterator[None]:
         """Hold the columns of some keys still, as they are in the database now."""

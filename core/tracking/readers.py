@@ -41,6 +41,15 @@ class RunReader(Protocol):
     def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
         """The runs as `frames.runs` describes them."""
 
+    def of_runs(self, run_ids: Sequence[str]) -> pd.DataFrame:
+        """All that some runs have logged, as `runs` has it; unknown ids are left out."""
+
+    def keys(self) -> dict[str, list[str]]:
+        """The sorted names of the `params`, `metrics` and `tags` that runs have logged.
+
+        A database also names those that deleted runs alone have.
+        """
+
     def runs_version(self) -> Hashable:
         """Return what differs from an earlier answer if `runs` may answer otherwise now.
 

@@ -95,11 +95,13 @@ LOSS_FROM = "archlab.loss.from"  # of an older run that was resumed: the first e
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
 RECIPE = "archlab.recipe"
 USER = "mlflow.user"
+NOTE = "mlflow.note.content"  # what a person wrote about the run
 PARENT = "mlflow.parentRunId"  # of a run in a group
 GROUP = "archlab.group"  # on the parent of a group, which trains nothing: the number of runs
 REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 LOCKED = "archlab.locked"  # it may not be deleted
+PINNED = "archlab.pinned"  # it stands at the top of the table of runs
 EXTENDS = "archlab.extends"  # the run whose training this one continues
 LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on
 LEAK_CHECKED = "archlab.leak.checked"  # "yes" when all images that its ancestors were trained on are known
@@ -135,3 +137,6 @@ OF_AN_ATTEMPT = (
         NOT_LOGGED,
     ),
 )
+
+# Tags whose names begin so are the programs'; every other one is a person's.
+OF_PROGRAMS = ("archlab.", "mlflow.")

@@ -5,6 +5,7 @@ That takes a hundredth of the time of MLflow's client, and does not import MLflo
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -19,7 +20,13 @@ from core.tracking import schema
 from core.tracking.connections import connected
 from core.tracking.read_model import read_model
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
-from core.tracking.tables import table_of_histories, with_infinity
+from core.tracking.tables import (
+    RUN_COLUMNS,
+    finished_table,
+    table_of_histories,
+    table_of_runs,
+    with_infinity,
+)
 
 
 def _table(name: str, *columns: str) -> Any:
@@ -42,6 +49,22 @@ DATASETS = _table("datasets", "dataset_uuid", "digest").c
 ALIVE = RUNS.lifecycle_stage == "active"
 OURS = RUNS.experiment_id.in_(select(EXPERIMENTS.experiment_id).where(EXPERIMENTS.name == schema.EXPERIMENT))
 OLDEST_FIRST = (RUNS.start_time, RUNS.run_uuid)
+MANY = 500  # runs that one query names
+_RUN = select(RUNS.run_uuid, RUNS.name, RUNS.status, RUNS.start_time, RUNS.end_time).where(ALIVE)
+_LOGGED = {
+    "params": select(PARAMS.run_uuid, PARAMS.key, PARAMS.value),
+    "tags": select(TAGS.run_uuid, TAGS.key, TAGS.value),
+}
+_METRICS = select(LATEST.run_uuid, LATEST.key, LATEST.value, LATEST.is_nan, LATEST.step)
+_DIGESTS = (
+    select(INPUTS.destination_id, func.max(DATASETS.digest))
+    .where(
+        DATASETS.dataset_uuid == INPUTS.source_id,
+        INPUTS.source_type == "DATASET",
+        INPUTS.destination_type == "RUN",
+    )
+    .group_by(INPUTS.destination_id)
+)
 
 
 class SqlReader:
@@ -86,6 +109,39 @@ class SqlReader:
 
     def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
         return read_model(self.uri).runs(keys, recent)[0]
+
+    def of_runs(self, run_ids: Sequence[str]) -> pd.DataFrame:
+        rows: dict[str, dict[str, Any]] = {}
+        digests: dict[str, str] = {}
+        wanted = list(dict.fromkeys(run_ids))
+        with connected(self.uri) as connection:
+            for start in range(0, len(wanted), MANY):
+                some = wanted[start : start + MANY]
+                for run_id, *values in connection.execute(_RUN.where(RUNS.run_uuid.in_(some))):
+                    rows[run_id] = dict(zip(RUN_COLUMNS, (run_id, *values, math.nan), strict=True))
+                for kind, query in _LOGGED.items():
+                    of = query.selected_columns[0]
+                    for run_id, key, value in connection.execute(query.where(of.in_(some))):
+                        if run_id in rows:
+                            rows[run_id][f"{kind}.{key}"] = value
+                for run_id, key, value, is_nan, step in connection.execute(
+                    _METRICS.where(LATEST.run_uuid.in_(some))
+                ):
+                    if run_id in rows:
+                        rows[run_id][f"metrics.{key}"] = math.nan if is_nan else value
+                        if key == "loss":
+                            rows[run_id]["last_epoch"] = float(step)
+                digests |= {
+                    run_id: digest
+                    for run_id, digest in connection.execute(_DIGESTS.where(INPUTS.destination_id.in_(some)))
+                }
+        frame = pd.DataFrame(list(rows.values()), columns=None if rows else RUN_COLUMNS)
+        for name in frame.columns[frame.columns.str.startswith("metrics.")]:
+            frame[name] = with_infinity(frame[name])
+        return finished_table(table_of_runs(frame, digests), None)
+
+    def keys(self) -> dict[str, list[str]]:
+        return read_model(self.uri).keys()
 
     def runs_version(self) -> Hashable:
         return read_model(self.uri).version()

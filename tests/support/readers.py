@@ -79,6 +79,12 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         lambda store, _: frames.runs(store, [schema.FINGERPRINT]),
         lambda store, _: frames.runs(store, []),
     ),
+    "of_runs": (
+        lambda store, runs: frames.of_runs(store, [*runs.values(), NOBODY, runs["finished"]]),
+        lambda store, runs: frames.of_runs(store, [runs["finished"]]),
+        lambda store, runs: frames.of_runs(store, [runs["deleted"], runs["group"]]),
+        lambda store, _: frames.of_runs(store, []),
+    ),
     "histories": (
         lambda store, runs: frames.histories(store, list(runs.values())),
         lambda store, runs: frames.histories(store, [runs["finished"]] * 2, ["loss", "loss"], after=1),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inspect import isfunction
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from core.tracking import frames, schema
@@ -22,7 +23,13 @@ from tests.support.readers import NOBODY, QUESTIONS, assert_alike, fill
 
 pytestmark = pytest.mark.slow
 
-DIFFER = {"next_moment", "local_artifacts", "runs_version", "expect_changes"}  # what a database knows better
+DIFFER = {
+    "next_moment",
+    "local_artifacts",
+    "runs_version",
+    "expect_changes",
+    "keys",
+}  # what a database knows better
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,23 @@ def test_every_method_of_the_protocol_is_held_alike() -> None:
         name for name, member in vars(RunReader).items() if isfunction(member) and not name.startswith("_")
     }
     assert methods == {*QUESTIONS} | DIFFER
+
+
+def test_a_database_names_what_a_server_names_and_what_deleted_runs_logged(filled: Filled) -> None:
+    by_sql, by_client = filled.by_sql.read.keys(), filled.by_client.read.keys()
+    assert by_sql.keys() == by_client.keys() == {"params", "metrics", "tags"}
+    for kind, names in by_client.items():
+        assert sorted(names) == names
+        assert {*names} <= {*by_sql[kind]}
+    assert "size.a_b" in by_client["metrics"]
+
+
+def test_what_some_runs_logged_is_what_the_table_of_all_says(filled: Filled) -> None:
+    everything = frames.runs(filled.by_sql)
+    some = frames.of_runs(filled.by_sql, [filled.runs["finished"], filled.runs["foreign"]])
+    wanted = everything[everything["run_id"].isin(some["run_id"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(some, wanted[some.columns], check_column_type=False)
+    assert wanted.drop(columns=[*some.columns]).isna().all(axis=None)
 
 
 @pytest.fixture(params=["by_sql", "by_client"])

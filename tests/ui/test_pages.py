@@ -134,7 +134,7 @@ def test_the_run_page_begins_with_the_run_that_trains(store: RunStore) -> None:
 def test_compare_says_which_runs_are_drawn_where_it_chooses_them(many: Path) -> None:
     with using(many):
         app = opened("pages/3_Compare.py")
-        said = "No run is ticked: the curves are those of the newest 8 of 61."
+        said = "No run is ticked: the curves are those of the first 8 of 61."
         assert said in [caption.value for caption in app.caption]
         ticked = frames.run_ids(get_store())[0]
         app = opened("pages/3_Compare.py", runs=ticked)

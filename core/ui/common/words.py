@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from core.analysis.experiments import experiment_name, repeat_name
+from core.analysis.table_columns import STATES
 from core.analysis.values import percent as percent
 from core.system.redaction import redact
 from core.system.settings import get_settings
@@ -19,11 +20,11 @@ from core.tracking.progress import latest, started_at
 from core.tracking.run_state import RunState
 
 STATE_WORDS = {
-    schema.SCHEDULED: ("queued", "orange", ":material/schedule:"),
-    schema.RUNNING: ("running", "blue", ":material/play_circle:"),
-    schema.FINISHED: ("finished", "green", ":material/check_circle:"),
-    schema.FAILED: ("failed", "red", ":material/error:"),
-    schema.KILLED: ("cancelled", "gray", ":material/cancel:"),
+    schema.SCHEDULED: (STATES[schema.SCHEDULED], "orange", ":material/schedule:"),
+    schema.RUNNING: (STATES[schema.RUNNING], "blue", ":material/play_circle:"),
+    schema.FINISHED: (STATES[schema.FINISHED], "green", ":material/check_circle:"),
+    schema.FAILED: (STATES[schema.FAILED], "red", ":material/error:"),
+    schema.KILLED: (STATES[schema.KILLED], "gray", ":material/cancel:"),
 }
 
 
@@ -117,14 +118,15 @@ def run_name(name: object) -> str:
 
 def run_label(run: RunState) -> str:
     """Return a run's name, and the beginning of its id to tell runs of one name apart."""
-    return _label(run.run_id, run.name)
+    return label_of(run.run_id, run.name)
 
 
 def run_labels(runs: pd.DataFrame) -> dict[str, str]:
     """Return `run_label` of every row of `frames.runs`, by run id."""
     ids, names = (runs[column].to_numpy(dtype=object) for column in ("run_id", "name"))
-    return {run_id: _label(run_id, name) for run_id, name in zip(ids, names, strict=True)}
+    return {run_id: label_of(run_id, name) for run_id, name in zip(ids, names, strict=True)}
 
 
-def _label(run_id: str, name: object) -> str:
+def label_of(run_id: str, name: object) -> str:
+    """Return `run_label` of a run of this id and name."""
     return f"{run_name(name)} · {run_id[:6]}"

@@ -1,40 +1,44 @@
-"""The table of all runs: its columns, their titles and formats, and the filter."""
+"""How the table of runs looks: titles, digits, colours."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
-from core.analysis import health
-from core.analysis.values import fractions, is_final
-from core.tracking import schema
-from core.tracking.tables import column
+from core.analysis import table_columns
+from core.analysis.cells import ABSENT, digits_of
+from core.analysis.table_columns import TableColumn
+from core.figures.style import LineStyle
 from core.ui.common import words
 
+COLOR, MARK, RUN = "colour", "rank", "run"  # the first columns of each row, beside those of the catalogue
 # What a table of runs shows unless somebody chooses otherwise, in this order.
 DEFAULT_COLUMNS = (
-    "state",
-    "remarks",
     "model.name",
     "data.name",
+    "state",
+    "remarks",
+    "validation",
     "test_accuracy",
-    "best_val_accuracy",
     "test_calibration_error",
     "test_calibration_floor",
     "best_epoch",
-    "val_accuracy",
     "last_epoch",
     "kept_epoch",
     "parameters",
     "train_seconds",
 )
-_FRACTIONS = ("accuracy", "val_accuracy", "best_val_accuracy", "test_accuracy", "test_top5_accuracy")
 _LABELS = {
+    "model.name": "model",
+    "data.name": "dataset",
+    "validation": "validation accuracy",
     "best_val_accuracy": "best val. accuracy",
     "val_accuracy": "last val. accuracy",
+    "accuracy": "last training accuracy",
     "best_epoch": "best epoch",
     "last_epoch": "last epoch",
     "kept_epoch": "kept epoch",
@@ -44,79 +48,82 @@ _LABELS = {
     "test_calibration_error": "calibration error",
     "test_calibration_floor": "calibration noise floor",
     "train_seconds": "train seconds",
+    "macs": "MACs",
 }
+_HELP = {
+    "validation": "On the validation set, of the weights that the run kept.",
+    "kept_epoch": "The epoch whose weights the saved model has.",
+    "submitted": "When the run was launched.",
+    "remarks": "What is wrong with the run, or with its scores.",
+}
+# Lines as charts draw them: solid, dash, dot, dashdot, and those of runs of other programs.
+_LINES = {"solid": "━━", "dash": "╍╍", "dot": "┉┉", "dashdot": "━·━", "longdash": "━ ━", "longdashdot": "━ ·"}
 
 
 def runs_table(runs: pd.DataFrame, few_classes: Collection[str] = ()) -> pd.DataFrame:
-    """Build the table of all runs: a column per setting and metric, by the names of the schema.
-
-    Columns in which no run has a value are left out.
+    """Build the table of some runs: a column per setting and metric, without those in which none has a value.
 
     Args:
         runs: As `frames.runs` gives them.
-        few_classes: Datasets of five classes or fewer, of which earlier versions logged a top-5 accuracy; it
-            is always 1 and is left empty.
+        few_classes: As in `table_columns.values`.
     """
-    table: dict[str, Any] = {
-        "run": list(words.run_labels(runs).values()),
-        "state": [words.STATE_WORDS.get(status, (status,))[0] for status in runs["status"]],
-        "remarks": [" ".join(one.sentence for one in found) or None for found in health.of_all(runs)],
-        "submitted": runs["started"],
-        "last_epoch": runs["last_epoch"],
-    }
-    if f"tags.{schema.KEPT}" in runs:
-        table["kept_epoch"] = pd.to_numeric(runs[f"tags.{schema.KEPT}"], errors="coerce")
-    ended = ~runs["status"].isin(schema.ACTIVE)
-    top5 = ~column(runs, "params.data.name", object).isin(few_classes)
-    for name in runs.columns:
-        kind, _, short = name.partition(".")
-        if kind == "params" and short != "name":
-            values = runs[name]
-        elif kind == "metrics" and not short.startswith("system/"):
-            values = runs[name] if is_final(short, schema.RUNNING) else runs[name].where(ended)
-            if short in _FRACTIONS:  # the remarks say what was logged instead
-                values = fractions(values)
-            if short == "test_top5_accuracy":
-                values = values.where(top5)
-        else:
-            continue
-        # Runs of other programs may have a setting called as a metric, or as one of our columns.
-        table[name if short in table else short] = values
+    table = {RUN: pd.Series(list(words.run_labels(runs).values()), index=runs.index, dtype="str")}
+    for name, one in table_columns.catalogue_of(runs).items():
+        table[name] = table_columns.values(runs, one, few_classes)
     return pd.DataFrame(table).dropna(axis="columns", how="all")
 
 
-def column_config(columns: list[str]) -> dict[str, Any]:
-    """Return how Streamlit shows each column: accuracies as percentages, counts with separators."""
-    config: dict[str, Any] = {"run": st.column_config.TextColumn(pinned=True, width="medium")}
-    for name in columns:
-        if name in _FRACTIONS:
-            config[name] = st.column_config.NumberColumn(label(name), format="percent")
-        elif name in ("parameters", "trainable_parameters", "macs", "model_bytes", "gpu_peak_bytes"):
-            config[name] = st.column_config.NumberColumn(label(name), format="localized")
-        elif name == "submitted":
-            config[name] = st.column_config.DatetimeColumn(
-                label(name), format="calendar"
-            )  # it stays right while it stands
-        elif name == "train_seconds":
-            config[name] = st.column_config.NumberColumn(label(name), format="%.1f")
-        elif name != "run":
-            config[name] = st.column_config.Column(label(name))
+def line(style: LineStyle) -> str:
+    """Return a short line with the dash of a run's curves."""
+    return _LINES.get(style.dash, _LINES["solid"])
+
+
+def styled(table: pd.DataFrame, columns: Mapping[str, TableColumn], styles: Collection[LineStyle]) -> Styler:
+    """Return a table as it is shown: all numbers of a column with the same digits, each row with its colour.
+
+    Args:
+        table: One row per run; numbers as numbers.
+        columns: Those of the catalogue, by name.
+        styles: Of the rows, in their order.
+    """
+    formats: dict[str, Any] = {}
+    for name in table.columns:
+        if name in columns and pd.api.types.is_numeric_dtype(table[name]):
+            formats[name] = digits_of(columns[name], table[name]).text
+    colors = [f"color: {style.color}; font-weight: bold" for style in styles]
+    return table.style.format(formats, na_rep=ABSENT).apply(lambda _: colors, subset=[COLOR])
+
+
+def column_config(columns: Mapping[str, TableColumn], shown: Collection[str]) -> dict[str, Any]:
+    """Return titles and helps of the columns that are shown."""
+    config: dict[str, Any] = {
+        COLOR: st.column_config.TextColumn("", pinned=True, width=34, help="The line of its curves."),
+        RUN: st.column_config.TextColumn("run", width="medium"),
+    }
+    for name in shown:
+        if name in columns:
+            title, said = label(name), help_of(columns[name])
+            if name == "submitted":  # it stays right while it stands
+                config[name] = st.column_config.DatetimeColumn(title, format="calendar", help=said)
+            else:
+                config[name] = st.column_config.Column(title, help=said)
     return config
 
 
 def label(column: str) -> str:
-    """Return the title of a column; settings keep their dotted names."""
-    return _LABELS.get(column, column if "." in column else column.replace("_", " "))
+    """Return the title of a column: the end of a setting's dotted name."""
+    if column in _LABELS:
+        return _LABELS[column]
+    first, _, rest = column.partition(".")
+    if rest and first in ("params", "metrics"):
+        return column
+    short = rest.removeprefix("options.") if rest else column
+    if short in ("name", "") or first in ("augmentation", "schedule") or short == "enabled":
+        short = column.replace(".", " ").removesuffix(" name")
+    return short.replace("_", " ").replace(".", " ")
 
 
-def matches(table: pd.DataFrame, wanted: str) -> pd.Series:
-    """Return which rows hold every word of `wanted` in any of their columns; case is ignored."""
-    if not wanted.split():
-        return pd.Series(True, index=table.index)
-    if not wanted.split():
-        return pd.Series(True, index=table.index)
-    rows = pd.Series([" ".join(map(str, row)).lower() for row in table.to_numpy()], index=table.index)
-    keep = pd.Series(True, index=table.index)
-    for word in wanted.lower().split():
-        keep &= rows.str.contains(word, regex=False)
-    return keep
+def help_of(column: TableColumn) -> str:
+    """Return what stands in the help of a column: the name by which filters and addresses know it."""
+    said = _HELP.get(column.name, "")
+    return f"{said} `{column.name}`".strip()
