@@ -1,6 +1,5 @@
 """Compare: a table of runs, and the curves of the chosen ones overlaid."""
 
-from core.analysis import basis
 from core.tracking import schema
 from core.ui.common import reads
 from core.ui.common.actions import train_first
@@ -12,8 +11,8 @@ from core.ui.run.actions import delete_many
 
 ICON = ":material/query_stats:"
 
-# What the curves and the repeats ask of the runs
-KEYS = (*basis.KEYS, "best_val_accuracy", "val_accuracy", "test_accuracy", "training.keep", schema.PARENT)
+# What the deletion and the repeats ask of the runs
+KEYS = ("best_val_accuracy", "val_accuracy", "test_accuracy", "training.keep", schema.PARENT, schema.NUMBER)
 
 with open_page("Compare", "Runs side by side; the same colour is the same run on every page.") as store:
     runs = reads.columns(*KEYS)

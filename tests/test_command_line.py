@@ -85,6 +85,10 @@ def test_accuracies_are_listed_as_the_pages_show_them(store: RunStore) -> None:
     assert f"remark: {remark}\n" in run("status", percent).stdout
     one = json.loads(run("status", running, "--json").stdout, parse_constant=pytest.fail)
     assert one["metrics"] == {"best_val_accuracy": 0.5, "loss": None}  # JSON knows no infinity
+    (only,) = json.loads(run("list", "runs", "--filter", "state = running", "--json").stdout)
+    assert only["run_id"] == running
+    assert only["params"].items() >= {"model.name": "lenet5"}.items()
+    assert only["tags"][schema.NUMBER] == "1"
     table = tables.runs_table(frames.runs(store)).set_index("run")
     assert table["best_val_accuracy"].dropna().to_dict() == {f"running · {running[:6]}": 0.5}
     assert "test_accuracy" not in table

@@ -21,7 +21,6 @@ COLUMNS = (
     *(f"params.{name}" for name in ("data.name", "data.keep_together", *SPLIT_SETTINGS)),
     *(f"params.{name}" for name in (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)),
 )
-KEYS = tuple(name.partition(".")[2] for name in COLUMNS if "." in name)  # these, for `frames.runs`
 
 
 @dataclass(frozen=True)

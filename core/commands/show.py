@@ -18,9 +18,17 @@ COMPONENTS = ("losses", "optimizers", "preprocessings", "schedules")
     "what",
     type=click.Choice(["architectures", "datasets", "groups", "recipes", "runs", *COMPONENTS]),
 )
+@click.option(
+    "--filter",
+    "wanted",
+    metavar="TEXT",
+    help="Of runs: only these, as 'model = resnet* and state = finished'.",
+)
 @as_json
-def list_(what: str, as_json: bool) -> None:
+def list_(what: str, wanted: str | None, as_json: bool) -> None:
     """List architectures, datasets, groups, recipes or runs, or what a config can choose from."""
+    if wanted is not None and what != "runs":
+        raise click.UsageError("--filter chooses among runs: use it with 'list runs'.")
     if what in COMPONENTS:
         print_rows(_components(what), as_json)
         return
@@ -29,7 +37,7 @@ def list_(what: str, as_json: bool) -> None:
         "datasets": _datasets,
         "groups": lambda: [row if as_json else _in_percent(row) for row in _groups()],
         "recipes": _recipes,
-        "runs": lambda: [_summary(run, as_json) for run in _runs()],
+        "runs": lambda: [_summary(run, as_json) for run in _runs(wanted or "")],
     }[what]()
     print_rows(rows, as_json)
 
@@ -138,14 +146,25 @@ def status(run: str | None, as_json: bool) -> None:
         click.echo(f"{key}: {f'{value:g}' if number else percent(value)}")
 
 
-def _runs() -> list[dict[str, Any]]:
-    """Return all runs, newest first, with the keys of the schema, and remarks as on the Compare page."""
-    from core.analysis import health
+def _runs(wanted: str = "") -> list[dict[str, Any]]:
+    """Return all runs, newest first, with the keys of the schema, and remarks as on the Compare page.
+
+    wanted: a filter (`core.analysis.run_filter`) that leaves some out.
+    """
+    from core.analysis import health, run_filter
+    from core.analysis.table_columns import catalogue_of
     from core.analysis.values import is_final
     from core.tracking import frames
     from core.tracking.run import runs_of
     from core.tracking.store import get_store
 
+    runs = frames.runs(get_store())
+    if wanted:
+        tags = [name.removeprefix("tags.") for name in runs.columns if name.startswith("tags.")]
+        try:
+            runs = runs[run_filter.of_text(wanted, catalogue_of(runs), tags).rows(runs)]
+        except run_filter.FilterError as error:
+            raise click.UsageError(str(error)) from error
     return [
         {
             "run_id": run.run_id,
@@ -153,9 +172,10 @@ def _runs() -> list[dict[str, Any]]:
             "status": run.status,
             "params": dict(run.params),
             "metrics": {name: value for name, value in run.metrics.items() if is_final(name, run.status)},
+            "tags": dict(run.tags),
             "remarks": [trouble.sentence for trouble in health.troubles(run)],
         }
-        for run in runs_of(frames.runs(get_store()))
+        for run in runs_of(runs)
     ]
 
 
@@ -178,7 +198,7 @@ def _summary(run: dict[str, Any], as_json: bool) -> dict[str, Any]:
         "name": run["name"],
         "val_accuracy": accuracy(kept_accuracy(run["params"].get("training.keep"))),
         "test_accuracy": accuracy("test_accuracy"),
-        **({"remarks": run["remarks"]} if as_json else {}),
+        **({key: run[key] for key in ("params", "metrics", "tags", "remarks")} if as_json else {}),
     }
 
 

@@ -27,7 +27,16 @@ PARAMETERS = {
         *("dataset", "architectures", "optimizer", "schedule", "warmup", "seeds", "all_folds", "name"),
         *("weights_run", "weights_file", "declarative.layers"),
     ),
-    "pages/3_Compare.py": ("runs", "filter", "columns", "metrics"),
+    "pages/3_Compare.py": (
+        "runs",
+        "filter",
+        "sort",
+        "page",
+        "results",
+        "settings_columns",
+        "differing",
+        "metrics",
+    ),
     "pages/7_Architectures.py": ("view", "net", "family", "data", "batch", "differing", "other"),
 }
 VALUES = st.one_of(

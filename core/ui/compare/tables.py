@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -121,6 +122,13 @@ def label(column: str) -> str:
     if short in ("name", "") or first in ("augmentation", "schedule") or short == "enabled":
         short = column.replace(".", " ").removesuffix(" name")
     return short.replace("_", " ").replace(".", " ")
+
+
+def labels_of(columns: Collection[str]) -> dict[str, str]:
+    """Return the title of each column, its name where two would have the same: addresses hold them."""
+    titles = {name: label(name) for name in columns}
+    counts = Counter(titles.values())
+    return {name: title if counts[title] == 1 else name for name, title in titles.items()}
 
 
 def help_of(column: TableColumn) -> str:

@@ -56,12 +56,13 @@ def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
         icon=":material/search:",
         help=FILTER_HELP,
     )
-    say_unknown("sort", available, "Sort by")
+    titles = tables.labels_of(available)
+    say_unknown("sort", titles.values(), "Sort by")
     sort = sort_box.selectbox(
         "Sort by",
         list(available),
         index=list(available).index(BY_DEFAULT),
-        format_func=tables.label,
+        format_func=titles.__getitem__,
         key="sort",
         bind=URL,
         help="Over all runs, not only those of this page: the best first, the newest, or the smallest.",
@@ -81,15 +82,17 @@ def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
 def _columns(available: Mapping[str, TableColumn]) -> tuple[str, ...]:
     """Draw the choice of columns, a box for each section."""
     chosen: list[str] = []
+    titles = tables.labels_of(available)
     for section in SECTIONS:
         options = [name for name, one in available.items() if one.section == section]
         key = f"{section}_columns" if section in (RUN, SETTINGS) else section
-        say_unknown(key, options, f"Columns, {section}")
+        written = [name if section == SETTINGS else titles[name] for name in options]
+        say_unknown(key, written, f"Columns, {section}")
         chosen += st.multiselect(
             section.capitalize(),
             options,
             default=[name for name in tables.DEFAULT_COLUMNS if name in options],
-            format_func=tables.label if section != SETTINGS else str,
+            format_func=dict(zip(options, written, strict=True)).__getitem__,
             key=key,
             bind=URL,
         )
