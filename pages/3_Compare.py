@@ -5,6 +5,7 @@ from core.ui.common import reads
 from core.ui.common.actions import train_first
 from core.ui.common.frame import open_page
 from core.ui.compare.charts import charts
+from core.ui.compare.hand_on import hand_on
 from core.ui.compare.repeated import groups
 from core.ui.compare.runs_table import table
 from core.ui.run.actions import delete_many
@@ -22,4 +23,5 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
         chosen = table()
         delete_many(store, runs[runs["run_id"].isin(chosen.ticked)])
         charts(chosen.entries)
+        hand_on(chosen.entries)
         groups(runs)

@@ -11,6 +11,8 @@ import pandas as pd
 
 from core.analysis.entries import Entry
 from core.analysis.mistakes import probabilities
+from core.analysis.over_repeats import difference
+from core.analysis.paired import mcnemar
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,24 @@ def right_counts(entry: Entry, answered: Mapping[str, Answers]) -> np.ndarray:
 
 
 def differences(a: Entry, b: Entry, answered: Mapping[str, Answers]) -> np.ndarray:
-    """Return by how much A is better than B on each image, int `(n,)`, for the paired tests.
+    """Return by how much A is better than B on each image, int `(n,)`.
 
     Groups of unequal size are weighted, so that each counts as a whole.
     """
     return right_counts(a, answered) * len(b.run_ids) - right_counts(b, answered) * len(a.run_ids)
+
+
+def paired_test(a: Entry, b: Entry, answered: Mapping[str, Answers]) -> tuple[float, str]:
+    """Return p and the name of the test that two entries are equally good, on the same test images.
+
+    McNemar's for two runs. With several runs of one of them chance chose the seeds as well as the images, and
+    the test counts both.
+    """
+    if not a.is_group and not b.is_group:
+        gaps = differences(a, b, answered)
+        return mcnemar(int((gaps > 0).sum()), int((gaps < 0).sum())), "McNemar's test"
+    first, second = (np.stack([answered[one].right for one in entry.run_ids], axis=1) for entry in (a, b))
+    return difference(first, second).p, "t test over images and runs"
 
 
 def most_common(entries: Sequence[Entry], answered: Mapping[str, Answers]) -> list[Entry]:

@@ -173,7 +173,7 @@ def smoothed(values: Sequence[float], weight: float) -> tuple[float, ...]:
 
 
 def half_width(count: int) -> float:
-    """Half of the 95 % interval of a mean of `count` values, in their standard deviations, after Student."""
+    """Half of the 95% interval of a mean of `count` values, in their standard deviations, after Student."""
     from scipy.special import stdtrit
 
     return float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) / math.sqrt(count) if count > 1 else math.nan

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.analysis.answers import Answers, differences
+from core.analysis.answers import Answers, paired_test
 from core.analysis.entries import Entry
-from core.analysis.paired import ALPHA, sign_flip
+from core.analysis.paired import ALPHA
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Choice:
     Attributes:
         cost: The lower the better.
         accuracy: From 0 to 1.
-        low, high: Its 95 % interval.
+        low, high: Its 95% interval.
     """
 
     key: str
@@ -49,12 +49,20 @@ def doubtful(choices: Sequence[Choice]) -> list[tuple[Choice, Choice]]:
 
 
 def why_doubtful(
-    one: Choice, cheaper: Choice, entry: Entry, cheaper_entry: Entry, answered: Mapping[str, Answers]
+    one: Choice,
+    cheaper: Choice,
+    entry: Entry,
+    cheaper_entry: Entry,
+    answered: Mapping[str, Answers],
+    cost: str,
 ) -> str:
-    """Say whether a choice of `doubtful` is on the front by luck, by the paired test on the same images."""
-    p = sign_flip(differences(entry, cheaper_entry, answered))
-    said = f"{one.name} costs more than {cheaper.name} and their 95 % intervals overlap"
-    test = "McNemar's test" if not (entry.is_group or cheaper_entry.is_group) else "the sign-flip test"
+    """Say whether a choice of `doubtful` is on the front by luck, by the paired test on the same images.
+
+    Args:
+        cost: What it has more of, in words.
+    """
+    p, test = paired_test(entry, cheaper_entry, answered)
+    said = f"{one.name} has more {cost} than {cheaper.name}, and their 95% intervals overlap"
     if p < ALPHA:
         return f"{said}, but on the same images {one.name} is better ({test}, p = {p:.2g})."
     return (

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.curves import half_width
@@ -24,6 +23,13 @@ COSTS = {
     "train_seconds": "training time (seconds)",
     "latency_ms": "latency of one image (ms)",
     "model_bytes": "model size (bytes)",
+}
+MORE = {  # what the dearer of two models has more of
+    "parameters": "parameters",
+    "macs": "computation",
+    "train_seconds": "training time",
+    "latency_ms": "latency",
+    "model_bytes": "size",
 }
 QUESTIONS = {
     "parameters": "How accurate for its number of parameters?",
@@ -54,20 +60,28 @@ def collect(runs: Mapping[str, Run], entries: Sequence[Entry], cost: str, images
     """
     choices, missing = [], []
     for entry in entries:
-        those = [runs[run_id].metrics for run_id in entry.run_ids if run_id in runs]
-        tested = [one for one in those if not_a_fraction("", one.get("test_accuracy", math.inf)) is None]
-        prices = [one[cost] for one in tested if 0 < one.get(cost, 0) < math.inf]
-        if not prices:
+        those = [runs[run_id] for run_id in entry.run_ids if run_id in runs]
+        found = accuracy_of(those, images)
+        prices = [one.metrics[cost] for one in those if 0 < one.metrics.get(cost, 0) < math.inf]
+        if found is None or not prices:
             missing.append(entry.name)
-            continue
-        accuracies = [one["test_accuracy"] for one in tested]
-        mean = min(1.0, max(0.0, fmean(accuracies)))
-        low, high = wilson(mean, images)
-        if len(accuracies) > 1:
-            half = half_width(len(accuracies)) * float(pd.Series(accuracies).std())
-            low, high = max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half))
-        choices.append(Choice(entry.key, entry.name, fmean(prices), mean, low, high))
+        else:
+            choices.append(Choice(entry.key, entry.name, fmean(prices), *found))
     return Choices(tuple(choices), tuple(missing))
+
+
+def accuracy_of(runs: Sequence[Run], images: int) -> tuple[float, float, float] | None:
+    """Return the mean test accuracy of runs and its 95% interval (see `collect`); None without any."""
+    logged = [run.metrics.get("test_accuracy", math.inf) for run in runs]
+    accuracies = [min(1.0, max(0.0, one)) for one in logged if not_a_fraction("", one) is None]
+    if not accuracies:
+        return None
+    mean = fmean(accuracies)
+    low, high = wilson(mean, images)
+    if len(accuracies) > 1:
+        half = half_width(len(accuracies)) * stdev(accuracies)
+        low, high = max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half))
+    return mean, low, high
 
 
 def draw(found: Choices, styles: Mapping[str, LineStyle], cost: str) -> go.Figure:

@@ -82,7 +82,7 @@ def test_luck_is_decided_by_the_images_that_one_alone_gets_right() -> None:
         a = [True] * (only_a + 100) + [False] * only_b
         b = [False] * only_a + [True] * (100 + only_b)
         answered = {"a": answers(predictions(a), "v1"), "b": answers(predictions(b), "v1")}
-        return why_doubtful(choice("A", 2, 0.8), choice("B", 1, 0.79), A, B, answered)
+        return why_doubtful(choice("A", 2, 0.8), choice("B", 1, 0.79), A, B, answered, "parameters")
 
     assert said(92, 36).endswith("on the same images A is better (McNemar's test, p = 7.9e-07).")
     assert said(4, 3).endswith("apart (McNemar's test, p = 1): it may be on the front by luck.")

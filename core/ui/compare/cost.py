@@ -11,6 +11,7 @@ from core.analysis.answers import Answers, answers, most_common
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.front import doubtful, why_doubtful
 from core.figures import accuracy_cost
+from core.figures.accuracy_cost import MORE
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.errors import DamagedArtifact
@@ -47,12 +48,12 @@ def accuracy_and_cost(entries: Sequence[Entry]) -> None:
     choices = accuracy_cost.collect(runs, same, cost, images)
     chart(accuracy_cost.draw(choices, styles_of(same, runs), cost), "accuracy-cost")
     st.caption(
-        f"Test accuracy on {images:,} images with its 95 % interval. Filled: nothing as cheap or cheaper is "
+        f"Test accuracy on {images:,} images with its 95% interval. Filled: nothing as cheap or cheaper is "
         "more accurate."
     )
     by_key = {entry.key: entry for entry in same}
     for one, cheaper in doubtful(choices.choices):
-        said = why_doubtful(one, cheaper, by_key[one.key], by_key[cheaper.key], answered)
+        said = why_doubtful(one, cheaper, by_key[one.key], by_key[cheaper.key], answered, MORE[cost])
         st.markdown(f":material/balance: {words.plain(said)}")
     left_out("tested on other images, or not at all", [one.name for one in entries if one not in same])
     left_out("this cost was not logged", choices.missing)

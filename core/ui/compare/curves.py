@@ -35,7 +35,7 @@ METRICS = (
     "images_per_second",
     "epoch_seconds",
 )
-BAND_LABELS = {"interval": "95 % interval", "deviation": "standard deviation"}
+BAND_LABELS = {"interval": "95% interval", "deviation": "standard deviation"}
 # What is read of each run: which images it was measured on, its colour, and what its loss is.
 KEYS = (
     *dict.fromkeys(
@@ -125,8 +125,7 @@ def _look(groups: bool) -> Look:
                 key="band",
                 bind=URL,
                 required=True,
-                help="Around the mean of a group: its 95 % interval (Student's t), or one standard "
-                "deviation.",
+                help="Around the mean of a group: its 95% interval (Student's t), or one standard deviation.",
             )
     return Look(axis, smoothing, band, training, log_x, log_y)
 
@@ -166,7 +165,7 @@ def _notes(lines: learning_curves.Lines, metric: str, look: Look) -> list[str]:
         )
         found.append(f"No {label} of {_listed(lines.missing)}: {why}.")
     if any(line.curve.low for line in lines.lines):
-        band = "the 95 % interval of the mean" if look.band == "interval" else "one standard deviation"
+        band = "the 95% interval of the mean" if look.band == "interval" else "one standard deviation"
         found.append(f"Thick lines are means over all runs of a group; the band is {band}.")
     for line in lines.lines:
         if line.curve.not_finite:

@@ -1,0 +1,111 @@
+"""What the runs of a study differ in, what was not tested, and with which versions they ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from core.analysis.entries import Entry
+from core.analysis.experiments import DEFAULTS, default_options, normal
+from core.tracking import schema
+from core.tracking.run import Run
+
+LOGGED_BESIDE = ("name", schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
+# Settings that are no property of the experiment.
+OF_THE_MACHINE = ("training.device", "training.images_on_device")
+
+
+def differing(entries: Sequence[Entry], runs: Mapping[str, Run]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the settings in which entries differ, each with its values in the order of the entries."""
+    values = {entry.key: _settings(entry, runs) for entry in entries}
+    names = sorted({name for those in values.values() for name in those} - {*LOGGED_BESIDE})
+    found = []
+    for name in names:
+        row = tuple(values[entry.key].get(name, "–") for entry in entries)
+        if len(set(row)) > 1:
+            found.append((name, row))
+    return tuple(found)
+
+
+def _settings(entry: Entry, runs: Mapping[str, Run]) -> dict[str, str]:
+    """Every setting of an entry, defaults filled in; of several runs all values that they have."""
+    found: dict[str, set[str]] = {}
+    for run_id in entry.run_ids:
+        run = runs[run_id]
+        defaults = DEFAULTS | default_options(run.model or "") if run.is_ours else {}
+        for name, value in {**defaults, **run.params}.items():
+            found.setdefault(name, set()).add(normal(value) or "none")
+    return {name: ", ".join(sorted(those)) for name, those in found.items()}
+
+
+def untested(
+    entries: Sequence[Entry],
+    same: Sequence[Entry],
+    runs: Mapping[str, Run],
+    images: int,
+    environments: Mapping[str, Mapping[str, Any]],
+) -> tuple[str, ...]:
+    """Say what a reader could believe to be known, and is not.
+
+    Args:
+        same: The entries that were tested on the same images, `images` of them.
+        environments: `environment.json` of each run, by id.
+    """
+    found = []
+    once = [entry.name for entry in entries if len({_seed(runs[one]) for one in entry.run_ids}) == 1]
+    if once:
+        found.append(f"Other seeds: {listed(once)} {_were(once)} trained with one seed.")
+    if not any(runs[one].whole_setting("data.folds") for entry in entries for one in entry.run_ids):
+        found.append("Other splits: there is no cross-validation, all models have one training set.")
+    names = {runs[one].dataset for entry in entries for one in entry.run_ids} - {None}
+    if len(names) == 1:
+        found.append(f"Other data: everything here is the dataset '{names.pop()}'.")
+    if images:
+        found.append(f"Other test images: the test set has {images:,}, which the intervals account for.")
+    other = [entry.name for entry in entries if entry not in same]
+    if other:
+        found.append(f"{listed(other)}: tested on other images or not at all, and so not ranked.")
+    changed = [
+        name
+        for name, _ in differing(entries, runs)
+        if not name.startswith("model.") and name not in ("seed", "data.fold", *OF_THE_MACHINE)
+    ]
+    if changed:
+        found.append(
+            f"The model alone: these entries differ in {listed(changed)} too, so the difference may come "
+            "from there."
+        )
+    devices = {", ".join(one["devices"]) for one in environments.values() if one.get("devices")}
+    if len(devices) > 1:
+        found.append(f"Times on one machine: devices differed ({'; '.join(sorted(devices))}).")
+    unfinished = [run.name for run in runs.values() if run.status != schema.FINISHED]
+    if unfinished:
+        found.append(f"{listed(unfinished)}: not finished.")
+    return tuple(found)
+
+
+def versions(environments: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Return the versions that the runs logged: all values of each name that any run has."""
+    found: dict[str, list[str]] = {}
+    for one in environments:
+        packages = one.get("packages") or {}
+        plain = {name: one.get(name) for name in ("python", "backend", "precision", "code")}
+        devices = {"devices": ", ".join(map(str, one.get("devices") or ()))}
+        for name, value in {**plain, **devices, **packages}.items():
+            if value and str(value) not in found.setdefault(name, []):
+                found[name].append(str(value))
+    return tuple((name, ", ".join(sorted(values))) for name, values in found.items() if values)
+
+
+def _seed(run: Run) -> str | None:
+    return run.params.get("seed")
+
+
+def _were(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def listed(names: Sequence[str]) -> str:
+    if len(names) > 6:
+        return f"{', '.join(names[:6])} and {len(names) - 6} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,34 @@
+"""The button that makes one HTML file of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.analysis.entries import Entry, run_ids_of
+from core.study import render, study_of
+from core.tracking import schema
+from core.tracking.run import runs_of
+from core.tracking.store import get_store
+from core.ui.common import reads
+from core.ui.compare.curves import styles_of
+
+
+def hand_on(entries: Sequence[Entry]) -> None:
+    """Offer the compared runs as a file; it is made when somebody asks for it."""
+    if not entries:
+        return
+    found = reads.columns(schema.NUMBER)
+    runs = {run.run_id: run for run in runs_of(found[found["run_id"].isin(run_ids_of(entries))])}
+    styles = styles_of(entries, runs)
+    st.download_button(
+        "Hand on",
+        lambda: render(study_of(get_store(), entries, styles)).encode(),
+        file_name="study.html",
+        mime="text/html",
+        icon=":material/ios_share:",
+        on_click="ignore",
+        help="One HTML file to send to others: verdict, table, curves, costs, deciding images, settings and "
+        "configs. It needs no server and no network.",
+    )
