@@ -5,9 +5,10 @@ from core.ui.common import reads
 from core.ui.common.choose import choose_run
 from core.ui.common.frame import open_page, retitle
 from core.ui.run.evaluation import evaluation
+from core.ui.run.happened import happened
 from core.ui.run.links import links
 from core.ui.run.live import run_head, run_panel, training_panel
-from core.ui.run.results import headline, rate_range, warnings
+from core.ui.run.results import headline, rate_range
 from core.ui.run.settings import settings
 
 ICON = ":material/monitoring:"
@@ -19,10 +20,10 @@ with open_page("Run", "Progress, results and mistakes of one run.") as store:
         retitle(run.name or "unnamed")
         if run.status != schema.FINISHED:
             run_panel(store, run_id)
-            warnings(run)
+            happened(store, run)
         else:
             run_head(store, run)
-            warnings(run)
+            happened(store, run)
             if run.is_range_test:
                 rate_range(store, run)
             else:

@@ -1,4 +1,4 @@
-"""The results of a run in numbers: remarks, scores, costs."""
+"""The results of a run in numbers: scores and costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import streamlit as st
 
-from core.analysis import health, losses
 from core.analysis.calibration import calibration
 from core.analysis.intervals import wilson
 from core.analysis.mistakes import probabilities
@@ -29,19 +28,6 @@ MORE_SCORES = (
     ("test_macro_f1", "Macro F1", "The mean over classes of the harmonic mean of precision and recall."),
     ("test_roc_auc", "ROC AUC", "One class against the rest, the mean over classes."),
 )
-
-
-def warnings(run: Run) -> None:
-    """Say what is wrong with the run, before its figures: those of a diverged run look like any other's."""
-    found = health.troubles(run)
-    if run.status == schema.FINISHED and not {one.kind for one in found} & set(health.LEARNED_NOTHING):
-        with suppress(FileNotFoundError, DamagedArtifact):  # older runs: by their predictions
-            table = reads.predictions(run.run_id)
-            found += health.of_predictions(probabilities(table), table["label"].to_numpy())
-    if (note := losses.sentence(run)) is not None:
-        st.caption(f":material/info: {note}")
-    for one in found:
-        st.warning(words.plain(one.sentence), icon=":material/warning:")
 
 
 def headline(run: Run) -> None:
