@@ -56,8 +56,9 @@ class StoreClient:
         if self._opened is not None and self._opened[0] in (place, None):
             return self._opened[1:]
         require_answer(self.uri)
-        # A command prints ids and JSON alone; MLflow would add the addresses of runs that end.
+        # A command prints ids and JSON alone; MLflow would add addresses of runs and progress bars.
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         with self._lock, store_errors(self.uri):
             if self._opened is not None:
                 ensure_store(self.settings)

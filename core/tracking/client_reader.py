@@ -15,10 +15,12 @@ from core.tracking.client import StoreClient
 from core.tracking.connections import asking
 from core.tracking.run import KINDS
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
+from core.tracking.server_runs import Row, ServerRuns
 from core.tracking.tables import (
     HISTORY_COLUMNS,
     RUN_COLUMNS,
     finished_table,
+    is_asked_for,
     table_of_histories,
     table_of_runs,
     with_infinity,
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 PAGE = 1000  # runs per request
 FEW = 100  # runs that one request names
-AGE_S = 1.0  # how long an answer of a server may be shown
 
 
 class ClientReader:
@@ -39,7 +40,7 @@ class ClientReader:
 
     def __init__(self, store: StoreClient):
         self.store = store
-        self._version, self._read_at = 0, -math.inf  # of the runs, and when they were last read
+        self._kept = ServerRuns(self, row_of, PAGE)
 
     def state(self, run_id: str) -> RunState:
         return _state(self.store.run(run_id))
@@ -66,9 +67,8 @@ class ClientReader:
         return [run.info.run_id for run in _oldest_first(self._search(self._experiments()))]
 
     def runs(self, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
-        frame = self._table(self._search(self._experiments()), keys)
-        self._read_at = time.monotonic()
-        return frame
+        rows = self._kept.rows() if recent else [row_of(run) for page in self.every(PAGE) for run in page]
+        return _table(rows, keys)
 
     def of_runs(self, run_ids: Sequence[str]) -> pd.DataFrame:
         found: list[Run] = []
@@ -76,48 +76,42 @@ class ClientReader:
         for start in range(0, len(wanted), FEW):
             listed = ", ".join(f"'{run_id}'" for run_id in wanted[start : start + FEW])
             found += self._search(experiments, f"attributes.run_id IN ({listed})")
-        return self._table(found)
+        return _table([row_of(run) for run in found])
 
     def keys(self) -> dict[str, list[str]]:
-        columns = self.runs().columns
+        columns = {name for row in self._kept.rows() for name in row.values}
         return {
-            kind: [one.partition(".")[2] for one in columns if one.startswith(f"{kind}.")] for kind in KINDS
+            kind: sorted(one.removeprefix(f"{kind}.") for one in columns if one.startswith(f"{kind}."))
+            for kind in KINDS
         }
 
-    def _table(self, runs: Iterable[Run], keys: Sequence[str] | None = None) -> pd.DataFrame:
-        """The frame of some runs. keys: as in `frames.runs`."""
-        digests: dict[str, str] = {}
-        rows = []
-        for run in runs:
-            info, data = run.info, run.data
-            row = {
-                "run_id": info.run_id,
-                "name": info.run_name,
-                "status": info.status,
-                "started": info.start_time,
-                "ended": info.end_time,
-            }
-            last = next((one.step for one in data._metric_objs if one.key == "loss"), None)
-            row["last_epoch"] = float("nan") if last is None else float(last)
-            row |= {f"params.{key}": value for key, value in data.params.items()}
-            row |= {f"metrics.{key}": value for key, value in data.metrics.items()}
-            row |= {f"tags.{key}": value for key, value in data.tags.items()}
-            rows.append(row)
-            if run.inputs is not None and run.inputs.dataset_inputs:
-                digests[info.run_id] = max(one.dataset.digest for one in run.inputs.dataset_inputs)
-        frame = pd.DataFrame(rows, columns=None if rows else RUN_COLUMNS)
-        for column in frame.columns[frame.columns.str.startswith("metrics.")]:
-            frame[column] = with_infinity(frame[column])
-        return finished_table(table_of_runs(frame, digests), keys)
-
     def runs_version(self) -> Hashable:
-        if time.monotonic() - self._read_at >= AGE_S:  # from the end of a read: it may take longer than that
-            self.expect_changes()
-        return self._version
+        return self._kept.version()
 
     def expect_changes(self) -> None:
-        self._version += 1
-        self._read_at = time.monotonic()
+        self._kept.expect_changes()
+
+    def changed(self, run_id: str) -> None:
+        self._kept.changed(run_id)
+
+    def age(self) -> float:
+        return self._kept.age()
+
+    # How `ServerRuns` asks
+
+    def every(self, page: int) -> Iterator[list[Run]]:
+        return self._pages(self._experiments(), page=page)
+
+    def alive(self) -> list[Run]:
+        experiments = self._experiments()
+        return [run for status in schema.ACTIVE for run in self._search(experiments, _is(status))]
+
+    def one(self, run_id: str) -> Run | None:
+        try:
+            run = self.store.run(run_id)
+        except UnknownRun:
+            return None
+        return run if run.info.lifecycle_stage == "active" else None
 
     def histories(
         self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None
@@ -167,7 +161,7 @@ class ClientReader:
     def _active(self, experiments: Sequence[str]) -> list[RunState]:
         found: dict[str, Run] = {}
         for status in schema.ACTIVE:  # in this order a run that starts in between is seen twice, never missed
-            runs = self._search(experiments, f"attributes.status = '{status}'")
+            runs = self._search(experiments, _is(status))
             found |= {run.info.run_id: run for run in runs}
         return [_state(run) for run in _oldest_first(found.values())]
 
@@ -179,7 +173,13 @@ class ClientReader:
     def _search(
         self, experiments: Sequence[str], condition: str = "", *, deleted: bool = False
     ) -> Iterator[Run]:
-        """The runs of some experiments for which a condition holds, page by page."""
+        """The runs of some experiments for which a condition holds, the newest first."""
+        for page in self._pages(experiments, condition, deleted=deleted):
+            yield from page
+
+    def _pages(
+        self, experiments: Sequence[str], condition: str = "", *, deleted: bool = False, page: int = PAGE
+    ) -> Iterator[list[Run]]:
         client = self.store.client  # first: it imports MLflow, one thread at a time
         from mlflow.entities import ViewType
 
@@ -187,11 +187,11 @@ class ClientReader:
         token = None
         while True:
             with asking(self.store.uri):
-                page = client.search_runs(
-                    list(experiments), condition, run_view_type=view, max_results=PAGE, page_token=token
+                found = client.search_runs(
+                    list(experiments), condition, run_view_type=view, max_results=page, page_token=token
                 )
-            yield from page
-            token = page.token
+            yield found
+            token = found.token
             if not token:
                 return
 
@@ -202,3 +202,44 @@ def _oldest_first(runs: Iterable[Run]) -> list[Run]:
 
 def _state(run: Run) -> RunState:
     return RunState(run.info.run_id, run.info.run_name or "", run.info.status, dict(run.data.tags))
+
+
+def row_of(run: Run) -> Row:
+    """Turn a run of MLflow into a row of a table of runs. NaN is always one object, so that rows compare."""
+    info, data = run.info, run.data
+    last = next((one.step for one in data._metric_objs if one.key == "loss"), None)
+    values = {
+        "run_id": info.run_id,
+        "name": info.run_name,
+        "status": info.status,
+        "started": info.start_time,
+        "ended": info.end_time,
+        "last_epoch": math.nan if last is None else float(last),
+    }
+    values |= {f"params.{key}": value for key, value in data.params.items()}
+    values |= {
+        f"metrics.{key}": math.nan if math.isnan(value) else value for key, value in data.metrics.items()
+    }
+    values |= {f"tags.{key}": value for key, value in data.tags.items()}
+    inputs = run.inputs.dataset_inputs if run.inputs is not None else []
+    return Row(values, max((one.dataset.digest for one in inputs), default=None))
+
+
+def _table(rows: Sequence[Row], keys: Sequence[str] | None = None) -> pd.DataFrame:
+    """The frame of some runs. keys: as in `frames.runs`."""
+    found = [
+        row.values
+        if keys is None
+        else {name: value for name, value in row.values.items() if is_asked_for(name, keys)}
+        for row in rows
+    ]
+    frame = pd.DataFrame(found, columns=None if found else RUN_COLUMNS)
+    for column in frame.columns[frame.columns.str.startswith("metrics.")]:
+        frame[column] = with_infinity(frame[column].astype(float))
+    noted = keys is None or schema.FINGERPRINT in keys
+    digests = {row.values["run_id"]: row.digest for row in rows if noted and row.digest is not None}
+    return finished_table(table_of_runs(frame, digests), keys)
+
+
+def _is(status: str) -> str:
+    return f"attributes.status = '{status}'"

@@ -20,6 +20,7 @@ def erase(store: RunStore, run_id: str) -> list[str]:
     models = store.models.logged_by(run_id)  # without replaced ones, which a run goes on naming
     places = [run.info.artifact_uri, *(model.artifact_location for model in models)]
     store.client.delete_run(run_id)
+    store.read.changed(run_id)
     for model in models:
         store.client.delete_logged_model(model.model_id)
     left = [reason for place in places if (reason := remove_files(place)) is not None]

@@ -53,11 +53,17 @@ class RunReader(Protocol):
     def runs_version(self) -> Hashable:
         """Return what differs from an earlier answer if `runs` may answer otherwise now.
 
-        A database is asked, in less than a millisecond. Of a server it changes a second after a read.
+        A database is asked, in less than a millisecond; a server at most once a second.
         """
 
     def expect_changes(self) -> None:
         """Take no answer for current that was read before: this process has just changed a run."""
+
+    def changed(self, run_id: str) -> None:
+        """Note that this process has changed a run: the next answer has it as it is."""
+
+    def age(self) -> float:
+        """Return how many seconds old what others changed on runs that have ended may be in `runs`."""
 
     def histories(
         self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None

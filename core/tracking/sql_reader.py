@@ -149,6 +149,12 @@ class SqlReader:
     def expect_changes(self) -> None:
         read_model(self.uri).expect_new_tags()
 
+    def changed(self, run_id: str) -> None:
+        """Nothing to note: every look finds what was written."""
+
+    def age(self) -> float:
+        return 0.0
+
     def histories(
         self, run_ids: Sequence[str], metrics: Sequence[str], after: int | None = None
     ) -> pd.DataFrame:

@@ -126,6 +126,7 @@ class RunStore(StoreClient):
             self.client.set_terminated(run_id, status=status)
         else:
             self.client.update_run(run_id, status=status)
+        self.read.changed(run_id)
 
     def own(self, run_id: str) -> None:
         """Log this process as the owner of a run."""
@@ -152,6 +153,7 @@ class RunStore(StoreClient):
         from mlflow.entities import Param
 
         client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        self.read.changed(run_id)
 
     def log_metrics(
         self,
@@ -179,6 +181,7 @@ class RunStore(StoreClient):
                 for key, value in (tags or {}).items()
             ],
         )
+        self.read.changed(run_id)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         self.log_metrics(run_id, {}, tags=tags)
@@ -195,6 +198,7 @@ class RunStore(StoreClient):
         except MlflowException:
             if tag in self.state(run_id).tags:  # else somebody else was quicker
                 raise
+        self.read.changed(run_id)
 
     def log_json(self, run_id: str, value: Any, name: str) -> None:
         self.client.log_text(run_id, json.dumps(value, indent=2, ensure_ascii=False), name)
@@ -214,6 +218,7 @@ class RunStore(StoreClient):
             profile=json.dumps(profile),
         )
         self.client.log_inputs(run_id, [DatasetInput(dataset, [])])
+        self.read.changed(run_id)
 
     # Reading
 

@@ -45,16 +45,18 @@ def finished_table(frame: pd.DataFrame, keys: Sequence[str] | None) -> pd.DataFr
         keys: As in `frames.runs`.
     """
     if keys is not None:
-        wanted = [*keys, schema.GROUP]
-        frame = frame[[name for name in frame if name in RUN_COLUMNS or _is_wanted(name, wanted)]]
+        frame = frame[[name for name in frame if is_asked_for(name, keys)]]
     parents = column(frame, f"tags.{schema.GROUP}", object).notna()
     frame = frame[~parents].drop(columns=f"tags.{schema.GROUP}", errors="ignore")
     return frame.sort_values(["started", "run_id"], ascending=False, ignore_index=True)
 
 
-def _is_wanted(name: str, keys: Sequence[str]) -> bool:
+def is_asked_for(name: str, keys: Sequence[str]) -> bool:
+    """Whether a column is one of every table, marks groups, or is named by `keys`, as in `frames.runs`."""
     key = name.partition(".")[2]
-    return any(key == one or (one[-1] == "." and key.startswith(one)) for one in keys)
+    return name in RUN_COLUMNS or any(
+        key == one or (one[-1:] == "." and key.startswith(one)) for one in (*keys, schema.GROUP)
+    )
 
 
 def table_of_histories(frame: pd.DataFrame) -> pd.DataFrame:

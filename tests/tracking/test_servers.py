@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 
 import keras
+import pandas as pd
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -22,15 +23,19 @@ from core.config import ExperimentConfig
 from core.jobs.deletion import delete
 from core.jobs.worker import worker_of
 from core.system import settings as settings_module
-from core.tracking import connections, frames, schema
+from core.tracking import connections, frames, schema, server_runs
 from core.tracking.client_reader import ClientReader
+from core.tracking.deletion import erase
 from core.tracking.errors import Fault, StoreError, fault_of
 from core.tracking.patience import IMPATIENT
+from core.tracking.read_model import ReadModel
 from core.tracking.run_state import Child
 from core.tracking.sql_reader import SqlReader
 from core.tracking.store import RunStore, _store_for, get_store
 from tests.support.commands import run
 from tests.support.homes import SMALL, stop_processes, using
+from tests.support.random_writes import QUESTIONS as QUESTIONS_OF_COLUMNS
+from tests.support.random_writes import Writer, assert_current
 from tests.support.readers import QUESTIONS, assert_alike, fill
 from tests.support.servers import (
     MISSING,
@@ -344,3 +349,76 @@ def test_a_database_on_several_hosts_is_asked_as_the_driver_does() -> None:
     several = {"host": "127.0.0.1,127.0.0.1", "port": f"{free_port()},{free_port()}"}
     with pytest.raises(OperationalError, match="refused"):
         create_engine("postgresql+psycopg://", connect_args=several).connect()
+
+
+def test_columns_of_a_postgresql_database_equal_a_plain_read_after_any_change(
+    database: Postgres, tmp_path: Path
+) -> None:
+    with store_at(tmp_path, database.uri) as store:
+        fill(store)
+        model, plain, writer = ReadModel(store.uri), ClientReader(store), Writer(store, 1)
+        assert_current(model, plain)
+        for _ in range(15):
+            for _ in range(writer.chance.randrange(4)):
+                writer.step()
+            assert_current(model, plain, [writer.chance.choice(QUESTIONS_OF_COLUMNS)])
+        assert_current(model, plain)
+
+
+def test_runs_of_a_server_are_kept_and_equal_a_plain_read_after_any_change(
+    server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changes of others on runs that have ended are seen once all runs were read again."""
+    monkeypatch.setattr(server_runs, "LOOK_S", 0.0)
+    monkeypatch.setattr(server_runs, "ALL_S", 0.0)
+    with store_at(tmp_path, server.uri) as store:
+        fill(store)
+        others, plain = RunStore(store.settings), ClientReader(store)
+        writer = Writer(others, 2)
+
+        def differs() -> str:
+            try:
+                pd.testing.assert_frame_equal(store.read.runs(recent=True), plain.runs())
+            except AssertionError as error:
+                return str(error)
+            return ""
+
+        assert not differs()
+        for _ in range(5):
+            for _ in range(writer.chance.randrange(4)):
+                writer.step()
+            wait_for(lambda: not differs(), 60)
+        ended, erased, running = (others.create(ExperimentConfig()) for _ in range(3))
+        for run_id in (ended, erased):
+            others.set_status(run_id, schema.FINISHED)
+        monkeypatch.setattr(server_runs, "ALL_S", 3600.0)
+        wait_for(lambda: not differs(), 60)
+        store.set_tags(ended, {"note": "by this process"})
+        erase(store, erased)
+        new = others.create(ExperimentConfig())
+        others.log_metrics(running, {"loss": 0.125}, 9)
+        found = store.read.runs(["note", "loss"], recent=True).set_index("run_id")
+        assert found["tags.note"][ended] == "by this process"
+        assert found["metrics.loss"][running] == 0.125
+        assert new in found.index
+        assert erased not in found.index
+
+
+def test_an_unchanged_server_is_asked_for_few_runs(
+    server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_runs, "LOOK_S", 0.0)
+    with store_at(tmp_path, server.uri) as store:
+        fill(store)
+        reader = store.read
+        assert isinstance(reader, ClientReader)
+        reader.runs(recent=True)
+        pages: list[int] = []
+        plain = reader.every
+        monkeypatch.setattr(reader, "every", lambda page: (pages.append(page), plain(page))[1])
+        version = reader.runs_version()
+        reader.runs(["model.name"], recent=True)
+        assert reader.runs_version() == version
+        assert pages == [server_runs.NEWEST] * 3
+        store.set_tags(store.read.run_ids()[0], {"note": "x"})
+        assert reader.runs_version() != version

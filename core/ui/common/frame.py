@@ -25,6 +25,7 @@ from core.ui.common import guard, reads, uploads, words
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
+OLD_S = 5.0  # runs that are older are said to be
 STYLE = Path(__file__).with_name("style.css")
 _title_place: ContextVar[Any] = ContextVar("title_place")  # of the page that this thread draws
 ICON = str(Path(__file__).with_name("icon.svg"))  # a named icon would be fetched from the internet
@@ -127,6 +128,8 @@ def _machine_state(settings: Settings) -> None:
             st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
             if elsewhere:
                 st.badge(f"{len(elsewhere)} of other programs", color="gray", help=ELSEWHERE_HELP)
+        if (age := reads.age()) > OLD_S:
+            st.caption(f"all runs read {age:.0f} s ago", help=AGE_HELP)
     if shutil.disk_usage(settings.home).free < LOW_DISK:
         st.badge("disk full", icon=":material/hard_drive:", color="red", help=FULL_HELP)
     machine, wrong = _machine()
@@ -139,6 +142,10 @@ def _machine_state(settings: Settings) -> None:
 FULL_HELP = (
     f"Less than {LOW_DISK >> 20} MiB are free where the program keeps its files. Running trainings continue; "
     "queued runs begin once there is room."
+)
+AGE_HELP = (
+    "The store is a server. New, running and waiting runs, and what you change, are shown within a second or "
+    "two; what others change on runs that have ended is shown when all runs have been read again."
 )
 ELSEWHERE_HELP = "Live runs that another program logs into this store. They are not in the queue."
 

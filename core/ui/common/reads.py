@@ -261,6 +261,11 @@ def forget_runs() -> None:
     get_store().read.expect_changes()
 
 
+def age() -> float:
+    """Return how many seconds old what others changed on runs that have ended may be."""
+    return get_store().read.age()
+
+
 def history(run_ids: list[str]) -> pd.DataFrame:
     """Return the epoch metrics of some runs, at most a second old."""
     return _history(get_settings(), tuple(run_ids))
