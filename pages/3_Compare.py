@@ -8,6 +8,7 @@ from core.ui.compare.charts import charts
 from core.ui.compare.hand_on import hand_on
 from core.ui.compare.repeated import groups
 from core.ui.compare.runs_table import table
+from core.ui.compare.verdict import is_it_better
 from core.ui.run.actions import delete_many
 
 ICON = ":material/query_stats:"
@@ -22,6 +23,7 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
     else:
         chosen = table()
         delete_many(store, runs[runs["run_id"].isin(chosen.ticked)])
+        is_it_better(chosen.entries)
         charts(chosen.entries)
         hand_on(chosen.entries)
         groups(runs)

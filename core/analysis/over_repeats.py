@@ -8,6 +8,7 @@ all lucky differences real. `difference` counts both.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +24,16 @@ class Estimate(NamedTuple):
     @property
     def p(self) -> float:
         """Of the two-sided t test that the difference is 0."""
-        from scipy.stats import t
+        from scipy.special import stdtr  # Student's distribution; that of scipy.stats takes 50 times as long
 
         if not self.error:
             return 0.0 if self.mean else 1.0
-        return float(2 * t.sf(abs(self.mean) / self.error, self.freedom))
+        return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.error))
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
-        reach = self.error * float(t.ppf((1 + confidence) / 2, self.freedom)) if self.error else 0.0
+        reach = self.error * float(stdtrit(self.freedom, (1 + confidence) / 2))
         return self.mean - reach, self.mean + reach
 
     def probabilities(self, margin: float) -> tuple[float, float, float]:
@@ -54,36 +55,56 @@ class Variance(NamedTuple):
     freedom: float
 
 
+def mean(right: np.ndarray) -> Estimate:
+    """Estimate the accuracy of an experiment for other images and other seeds.
+
+    right: bool `(images, runs)`, which image each of its runs gets right; two images or more.
+    """
+    return _crossed(right.mean(axis=1), [right])
+
+
 def difference(a: np.ndarray, b: np.ndarray) -> Estimate:
     """Estimate the difference of two experiments for other images and other seeds, from runs of both.
 
-    Images and runs are crossed random effects: the variance of the mean is that over images, plus that over
-    runs, less the residual which both hold; its degrees of freedom are Satterthwaite's. Two images are added
-    of which each experiment alone gets one right, so that a few images on which both agree promise no
-    certainty (Agresti and Min, "Simple improved confidence intervals for comparing matched proportions",
-    2005). Where an experiment has one run, the variance over its seeds is not known and counts as 0.
+    Two images are added of which each experiment alone gets one right, so that a few images on which both
+    agree promise no certainty (Agresti and Min, "Simple improved confidence intervals for comparing matched
+    proportions", 2005). Where an experiment has one run, the variance over its seeds is not known and counts
+    as 0.
 
     Args:
         a: bool `(images, runs)`, which image each run of the first gets right; b: the same of the second,
             whose runs may be others in number and seed.
     """
-    images = len(a)
-    rows = np.append(a.mean(axis=1) - b.mean(axis=1), [1.0, -1.0])
+    return _crossed(np.append(a.mean(axis=1) - b.mean(axis=1), [1.0, -1.0]), [a, b])
+
+
+def _crossed(rows: np.ndarray, groups: Sequence[np.ndarray]) -> Estimate:
+    """Estimate the mean of rows over images and runs, which are crossed random effects.
+
+    Its variance is that over images, plus that over runs, less the residual which both hold; its degrees of
+    freedom are Satterthwaite's.
+
+    Args:
+        rows: float `(images,)`, the mean of the runs or a difference of such means.
+        groups: bool `(images, runs)`, of each experiment.
+    """
     over_images = Variance(float(rows.var(ddof=1)) / len(rows), len(rows) - 1)
     over_runs, residual = [], 0.0
-    for right in (a.astype(float), b.astype(float)):
-        runs = right.shape[1]
+    for right in groups:
+        images, runs = right.shape
         if runs < 2:
             continue
-        over_runs.append(Variance(float(right.mean(axis=0).var(ddof=1)) / runs, runs - 1))
-        rest = right - right.mean(axis=0) - right.mean(axis=1, keepdims=True) + right.mean()
-        residual += (
-            float((rest**2).sum()) / ((images - 1) * (runs - 1)) / (images * runs) if images > 1 else 0
-        )
-    runs_together = sum(one.value for one in over_runs)
-    both = max(over_images.value + runs_together - residual, over_images.value, runs_together)
+        of_runs, of_images = right.mean(axis=0), right.mean(axis=1)
+        over_runs.append(Variance(float(of_runs.var(ddof=1)) / runs, runs - 1))
+        # The sum of squares of the residuals, from those of the values, which are 0 and 1.
+        total = float(of_runs.sum()) * images
+        middle = images * runs * float(of_runs.mean()) ** 2
+        rest = total - runs * float(of_images @ of_images) - images * float(of_runs @ of_runs) + middle
+        residual += max(0.0, rest) / (max(images - 1, 1) * (runs - 1) * images * runs)
+    of_all_runs = sum(one.value for one in over_runs)
+    both = max(over_images.value + of_all_runs - residual, over_images.value, of_all_runs)
     squares = sum(one.value**2 / one.freedom for one in (over_images, *over_runs))
-    freedom = (over_images.value + runs_together) ** 2 / squares if squares else 1.0
+    freedom = (over_images.value + of_all_runs) ** 2 / squares if squares else 1.0
     return Estimate(float(rows.mean()), math.sqrt(both), freedom)
 
 

@@ -10,7 +10,7 @@ from sklearn.datasets import make_moons
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.svm import SVC
 
-from core.analysis.over_repeats import Estimate, difference, over_folds, paired_t, wilcoxon
+from core.analysis.over_repeats import Estimate, difference, mean, over_folds, paired_t, wilcoxon
 
 
 def test_over_folds_gives_the_published_example_of_scikit_learn() -> None:
@@ -80,3 +80,14 @@ def test_a_real_difference_is_found_over_seeds() -> None:
     assert found.p < 0.001
     assert found.interval()[0] > 0
     assert found.probabilities(0.005)[0] > 0.95
+
+
+def test_the_mean_over_images_and_seeds_has_the_variance_of_crossed_effects() -> None:
+    right = np.random.default_rng(3).random((50, 4)) < np.linspace(0.6, 0.95, 50)[:, None]
+    values = right.astype(float)
+    rest = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
+    squares = [4 * values.mean(axis=1).var(ddof=1), 50 * values.mean(axis=0).var(ddof=1)]
+    error = (rest**2).sum() / (49 * 3)
+    found = mean(right)
+    assert found.mean == right.mean()
+    assert found.error**2 == pytest.approx(max(sum(squares) - error, *squares) / 200)

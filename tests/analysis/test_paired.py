@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference
+from statsmodels.stats.multitest import multipletests
 
 from core.analysis.intervals import wilson
 from core.analysis.paired import cochrans_q, holm, images_needed, mcnemar, sign_flip
@@ -57,6 +58,8 @@ def test_cochrans_q_is_that_of_its_formula() -> None:
 
 def test_holm_multiplies_the_smallest_most_and_keeps_the_order() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # Holm 1979
+    p = np.random.default_rng(0).random(12) ** 3
+    assert holm(list(p)) == pytest.approx(multipletests(p, method="holm")[1])
     assert holm([0.2]) == [0.2]
     assert holm([]) == []
 

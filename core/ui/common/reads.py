@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +13,7 @@ from core.analysis import comparable, expected
 from core.analysis.basis import Basis
 from core.analysis.comparable import Comparison
 from core.analysis.epochs import from_zero, numbered_from_one
+from core.analysis.evidence import Answers, answers_of
 from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored
 from core.figures import system_use
@@ -294,6 +296,20 @@ def predictions(run_id: str) -> pd.DataFrame:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
     return frames.predictions(get_store(), run_id)
+
+
+def answers(run: Run) -> Answers:
+    """Return which test images a run got right.
+
+    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evidence.answers_of`).
+    """
+    return _answers(get_settings(), run.run_id, run.ended)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers:
+    """Cached by the end of the run too: one that is resumed ends with other predictions."""
+    return answers_of(frames.predictions(get_store(), run_id))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

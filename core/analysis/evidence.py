@@ -1,0 +1,186 @@
+"""What a comparison of models stands on: which test images each run got right, of runs tested on the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from core.analysis.basis import fingerprint_of, split_of
+from core.analysis.entries import Entry
+from core.analysis.mistakes import probabilities
+from core.analysis.values import validation_accuracy
+from core.tracking import schema
+from core.tracking.errors import DamagedArtifact
+from core.tracking.run import Run
+
+# What is read of each run, beside its test predictions.
+KEYS = (
+    "data.name",
+    "data.fold",
+    "data.folds",
+    "seed",
+    "training.keep",
+    "val_accuracy",
+    "best_val_accuracy",
+    "test_accuracy",
+    "validation_images",
+    "test_images",
+    schema.FINGERPRINT,
+    schema.SPLIT,
+    schema.LEAK,
+    schema.NUMBER,
+)
+
+
+class Answers(NamedTuple):
+    """Which test images a run got right.
+
+    images: int64 `(n,)`, ascending, their places in that version of the dataset; right: bool `(n,)`.
+    """
+
+    images: np.ndarray
+    right: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One entry of a comparison with its answers.
+
+    Attributes:
+        right: bool `(images, runs)`, in the order of `run_ids`.
+        seeds: Of each run, as it was logged.
+        folds: Of each run that validates on a fold, its split and seed; empty for none.
+        folds_of: How many folds a cross-validation had; 0 for none.
+        validation: Accuracy of each run from 0 to 1, NaN where it logged none.
+    """
+
+    key: str
+    name: str
+    run_ids: tuple[str, ...]
+    right: np.ndarray
+    seeds: tuple[str, ...]
+    folds: tuple[tuple[str, str], ...]
+    folds_of: int
+    validation: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """On the test images; the mean of the runs."""
+        return float(self.right.mean())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Entries that were tested on the same images.
+
+    Attributes:
+        dataset: Its name, and `fingerprint` its version.
+        images: How many test images.
+        left_out: Why other entries are not among them, a sentence each.
+    """
+
+    tested: tuple[Measured, ...]
+    dataset: str
+    fingerprint: str
+    images: int
+    left_out: tuple[str, ...]
+
+
+def answers_of(predictions: pd.DataFrame) -> Answers:
+    """Return which images are right in a run's test predictions. Raises ValueError when they have none."""
+    given = probabilities(predictions)
+    if not given.size:
+        raise ValueError("its test predictions hold no probabilities")
+    index = predictions["index"].to_numpy()
+    right = given.argmax(axis=1) == predictions["label"].to_numpy()
+    order = np.argsort(index, kind="stable")
+    return Answers(index[order], right[order])
+
+
+def gather(entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str], Answers]) -> Evidence:
+    """Read the answers of entries, and keep those of the test images that most of them share.
+
+    Two runs have the same test images when the fingerprint of their dataset and the images' places in it are
+    equal, whatever the dataset is called. An image or label that was edited makes another version.
+
+    Args:
+        runs: By id, with `KEYS`.
+        read: Returns the answers of a run; raises FileNotFoundError, DamagedArtifact, ValueError.
+    """
+    found: list[tuple[Hashable, Measured, Run]] = []
+    left_out = []
+    for entry in entries:
+        try:
+            images, tested = _tested(entry, runs, read)
+        except _NotTested as reason:
+            left_out.append(f"{entry.name} is left out: {reason}.")
+        else:
+            found.append((images, tested, runs[tested.run_ids[0]]))
+    if not found:
+        return Evidence((), "", "", 0, tuple(left_out))
+    usual = Counter(images for images, _, _ in found).most_common(1)[0][0]
+    same = [(tested, run) for images, tested, run in found if images == usual]
+    first = same[0][1]
+    for images, tested, run in found:
+        if images != usual:
+            version = fingerprint_of(run)[:8]
+            what = f"version {version} of " if run.dataset == first.dataset else ""
+            left_out.append(
+                f"{tested.name} is left out: it was tested on other images ({what}{run.dataset}, "
+                f"{len(tested.right):,} images)."
+            )
+    kept = tuple(tested for tested, _ in same)
+    return Evidence(kept, first.dataset or "", fingerprint_of(first), len(kept[0].right), tuple(left_out))
+
+
+class _NotTested(Exception):
+    """Why an entry has no answers to compare, without its name and full stop."""
+
+
+def _tested(
+    entry: Entry, runs: Mapping[str, Run], read: Callable[[str], Answers]
+) -> tuple[Hashable, Measured]:
+    """Return the identity of an entry's test images, and its answers. Raises _NotTested."""
+    members = [runs[run_id] for run_id in entry.run_ids if run_id in runs]
+    ended = [run for run in members if run.status == schema.FINISHED and not run.is_range_test]
+    if not ended:
+        raise _NotTested("it has no finished run")
+    answers: dict[str, Answers] = {}
+    reasons: list[str] = []
+    for run in ended:
+        if leak := run.tags.get(schema.LEAK):
+            reasons.append(leak.rstrip("."))
+            continue
+        if not fingerprint_of(run):
+            reasons.append("it does not say which images it was tested on")
+            continue
+        try:
+            answers[run.run_id] = read(run.run_id)
+        except FileNotFoundError:
+            reasons.append("it has no test predictions")
+        except (DamagedArtifact, ValueError) as error:
+            reasons.append(str(error).rstrip("."))
+    if not answers:
+        raise _NotTested(reasons[0])
+    used = [run for run in ended if run.run_id in answers]
+    identities = {(fingerprint_of(run), answers[run.run_id].images.tobytes()): None for run in used}
+    if len(identities) > 1:
+        raise _NotTested("its runs were tested on different images")
+    folds_of = {run.whole_setting("data.folds") for run in used}
+    k = folds_of.pop() if len(folds_of) == 1 else 0
+    accuracies = [validation_accuracy(run) for run in used]
+    return next(iter(identities)), Measured(
+        key=entry.key,
+        name=entry.name,
+        run_ids=tuple(answers),
+        right=np.stack([answers[run.run_id].right for run in used], axis=1),
+        seeds=tuple(run.params.get("seed", "") for run in used),
+        folds=tuple((split_of(run), run.params.get("seed", "")) for run in used) if k else (),
+        folds_of=k,
+        validation=np.array([np.nan if one is None else one for one in accuracies]),
+    )

@@ -1,0 +1,62 @@
+"""The verdict on the Compare page: of the ticked runs, from their test predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import ExperimentConfig
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.training.logged import log_predictions
+from tests.support.pages import opened
+
+pytestmark = pytest.mark.engine
+
+PAGE = "pages/3_Compare.py"
+
+
+def finished(store: RunStore, name: str, right: np.ndarray, fingerprint: str = "v1") -> str:
+    """A finished run with test predictions. right: bool `(images,)`."""
+    run_id = store.create(ExperimentConfig().with_values({"name": name}))
+    store.log_params(run_id, {schema.FINGERPRINT: fingerprint, schema.SPLIT: "s", schema.EVALUATION: "e"})
+    accuracy = float(right.mean())
+    store.log_metrics(run_id, {"best_val_accuracy": 0.9, "loss": 1.0, "test_accuracy": accuracy}, 1)
+    images = np.arange(len(right))
+    table = pd.DataFrame({"index": images, "label": 0, "source_name": "", "p0": right * 0.8, "p1": 0.4})
+    log_predictions(store, run_id, table)
+    store.set_status(run_id, schema.FINISHED)
+    return run_id
+
+
+def said(app: AppTest) -> str:
+    told = [one.value for one in (*app.markdown, *app.warning, *app.caption, *app.info)]
+    return "\n".join(told).replace("\\", "")
+
+
+def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -> None:
+    base = np.arange(400) < 360
+    better, like = base.copy(), base.copy()
+    better[360:390], like[358:361] = True, [False, True, True]
+    runs = {
+        "base": finished(store, "base", base),
+        "better": finished(store, "better", better),
+        "like": finished(store, "like", like),
+        "other": finished(store, "other", base, "v2"),
+    }
+    app = opened(PAGE)
+    assert "Tick two or more runs" in said(app)
+    app = opened(PAGE, runs=[runs["base"], runs["better"]])
+    assert not app.exception
+    assert "#### better beats base: right on 30 images where base is wrong" in said(app)
+    assert "The best of 2 on 400 images shows 97.5%" in said(app)
+    assert "trained with one seed" in said(app)
+    app = opened(PAGE, runs=list(runs.values()), margin="2")
+    assert "#### better is the best of 3" in said(app)
+    assert "other is left out: it was tested on other images (version v2 of digits, 400 images)." in said(app)
+    (standing,) = [one.value for one in app.dataframe if "rank" in one.value and "95 % interval" in one.value]
+    assert standing["rank"].tolist() == [1, 2, 2]
+    assert standing["run"].tolist()[0] == "better"
+    assert [one.value for one in app.number_input if one.key == "margin"] == [2.0]
