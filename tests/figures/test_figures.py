@@ -8,13 +8,17 @@ import pytest
 
 from core.analysis.curves import Curve
 from core.analysis.entries import Entry
+from core.analysis.settings_tried import Tried
 from core.figures import (
     accuracy_cost,
     class_counts,
     confusion,
     image_sizes,
+    importance,
     learning_curves,
     light,
+    parallel,
+    setting_heat,
     system_use,
     top_classes,
 )
@@ -190,3 +194,46 @@ def test_accuracy_and_cost_are_means_of_groups_with_the_wider_interval() -> None
         ("both", styles["g"].color),
         ("none", styles["c"].color),
     ]
+
+
+TRIED = Tried(
+    pd.DataFrame(
+        {
+            "model.name": ["lenet5", "conv6", "conv6"],
+            "optimizer.learning_rate": ["0.001", "0.1", "0.1"],
+            "training.epochs": ["5", "10", "15"],
+        }
+    ),
+    pd.Series([0.5, 0.75, 1.0]),
+)
+
+
+def test_a_heat_map_holds_the_mean_and_the_number_of_runs_of_each_pair() -> None:
+    heat = setting_heat.collect(TRIED, "optimizer.learning_rate", "model.name")
+    assert heat == setting_heat.Heat(
+        ("0.001", "0.1"), ("conv6", "lenet5"), ((None, 0.875), (0.5, None)), ((0, 2), (1, 0))
+    )
+    drawn = setting_heat.draw(heat, "a", "b").data[0]
+    assert [*drawn.text] == [["", "87.5%<br>n=2"], ["50.0%<br>n=1", ""]]
+
+
+def test_parallel_axes_are_numbers_logarithms_or_places_of_names() -> None:
+    *axes, score = parallel.collect(TRIED, [*TRIED.settings])
+    assert axes == [
+        parallel.Axis("model.name", (1.0, 0.0, 0.0), ((0.0, "conv6"), (1.0, "lenet5"))),
+        parallel.Axis("optimizer.learning_rate", (-3.0, -1.0, -1.0), ((-3.0, "0.001"), (-1.0, "0.1"))),
+        parallel.Axis("training.epochs", (5.0, 10.0, 15.0), ((5.0, "5"), (10.0, "10"), (15.0, "15"))),
+    ]
+    assert score == parallel.Axis("validation accuracy", (0.5, 0.75, 1.0), ())
+    drawn = parallel.draw([*axes, score]).data[0]
+    assert [one.label for one in drawn.dimensions] == [
+        "model",
+        "learning rate",
+        "epochs",
+        "validation accuracy",
+    ]
+
+
+def test_importance_is_a_bar_per_setting_the_largest_on_top() -> None:
+    bars = importance.draw({"a": 0.7, "b": 0.3}).data[0]
+    assert (bars.y, bars.x) == (("b", "a"), (0.3, 0.7))

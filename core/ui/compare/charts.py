@@ -11,8 +11,15 @@ from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.compare.cost import accuracy_and_cost
 from core.ui.compare.curves import learning
+from core.ui.compare.settings import heat_map, importance_of_settings, parallel_coordinates
 
-VIEWS = {"Learning curves": learning, "Accuracy and cost": accuracy_and_cost}
+VIEWS = {
+    "Learning curves": learning,
+    "Accuracy and cost": accuracy_and_cost,
+    "Parallel coordinates": parallel_coordinates,
+    "Importance": importance_of_settings,
+    "Heat map": heat_map,
+}
 
 
 def charts(entries: Sequence[Entry]) -> None:
