@@ -1,23 +1,18 @@
 """Compare: a table of runs, and the curves of the chosen ones overlaid."""
 
-from core.tracking import schema
 from core.ui.common import reads
 from core.ui.common.actions import train_first
 from core.ui.common.frame import open_page
 from core.ui.compare.charts import charts
 from core.ui.compare.hand_on import hand_on
-from core.ui.compare.repeated import groups
 from core.ui.compare.runs_table import table
 from core.ui.compare.verdict import is_it_better
 from core.ui.run.actions import delete_many
 
 ICON = ":material/query_stats:"
 
-# What the deletion and the repeats ask of the runs
-KEYS = ("best_val_accuracy", "val_accuracy", "test_accuracy", "training.keep", schema.PARENT, schema.NUMBER)
-
 with open_page("Compare", "Runs side by side; the same colour is the same run on every page.") as store:
-    runs = reads.columns(*KEYS)
+    runs = reads.columns()
     if runs.empty:
         train_first("No run to compare yet")
     else:
@@ -26,4 +21,3 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
         is_it_better(chosen.entries)
         charts(chosen.entries)
         hand_on(chosen.entries)
-        groups(runs)

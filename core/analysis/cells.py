@@ -50,7 +50,7 @@ class Digits:
 def digits_of(column: TableColumn, numbers: pd.Series) -> Digits:
     """Decide how the numbers of a column are written: accuracies in per cent, counts whole."""
     if column.key in FRACTIONS:
-        return Digits(2, 100.0, " %")
+        return Digits(2, 100.0, "%")
     known = numbers.to_numpy(dtype=float, na_value=np.nan)
     known = known[np.isfinite(known)]
     if not len(known) or (known == np.round(known)).all():

@@ -95,6 +95,11 @@ def _keys(settings: Settings, version: Hashable) -> dict[str, list[str]]:
     return get_store().read.keys()
 
 
+def version() -> Hashable:
+    """Return what changes when the runs do, for caches of what is made of them."""
+    return _version()
+
+
 def _version() -> Hashable:
     return _version_of(get_settings())
 

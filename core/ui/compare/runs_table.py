@@ -1,30 +1,32 @@
-"""The table of the Compare page: which runs it shows, page by page, and which of them are ticked."""
+"""The table of the Compare page: the runs and groups that it shows, page by page, and which are ticked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.analysis import order, table_columns
-from core.analysis.entries import Entry
-from core.analysis.run_filter import FilterError
+from core.analysis import grouping, table_columns
+from core.analysis.entries import Entry, run_ids_of
+from core.analysis.grouping import Summary
 from core.analysis.table_columns import TableColumn
+from core.figures.style import LineStyle
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
-from core.ui.common import reads, words
+from core.ui.common import reads
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.compare import tables, view
-from core.ui.compare.curves import METRICS
+from core.ui.compare.curves import METRICS, styles_of
+from core.ui.compare.listing import Listing, listing, marks
 from core.ui.compare.view import View
 
 CHOSEN_AT_FIRST = 8
 PAGE = 50  # rows
 HEIGHT = 420  # pixels
+FEW = 500  # runs; of more, whole columns are read
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Chosen:
 
     Attributes:
         entries: To be compared: all that are ticked, or the first few of the table.
-        ticked: The ids of the ticked runs that are shown: only what a person sees may be deleted.
+        ticked: The ids of the ticked single runs that are shown: only what a person sees may be deleted.
         baseline: The key of the entry that others are compared with; None where none was chosen.
     """
 
@@ -43,101 +45,158 @@ class Chosen:
 
 
 def table() -> Chosen:
-    """Draw the table of runs with its filter, its order and its choice of columns.
+    """Draw the table of runs and groups with its filter, order, grouping and choice of columns.
 
-    Of all runs only what filter and order need is read; all that is shown, of the runs of one page alone.
+    Of all runs only what filter, order and grouping need is read; all that is shown, of the rows of one page.
     Ticks stand in the address, and stay when a filter or another page hides their rows.
     """
     keys = reads.keys()
     available = table_columns.catalogue(keys)
     chosen_view = view.choose(available, keys["tags"])
-    listed = _listed(chosen_view, available)
-    known = set(_texts(reads.columns(), "run_id"))
-    say_unknown("runs", known, "Runs")
-    ticked = [run_id for run_id in st.query_params.get_all("runs") if run_id in known]
-    if not listed:
+    listed = listing(chosen_view, available)
+    known = set(listed.runs["run_id"].to_numpy(dtype=object).tolist())
+    say_unknown("runs", known | {f"group-{run_id}" for run_id in known}, "Runs")
+    ticked = listed.by_key(st.query_params.get_all("runs"))
+    if not len(listed):
         st.info("No run matches this filter.", icon=":material/search_off:")
-        return Chosen(_entries(ticked), ())
-    ids = _of_page(listed)
-    rows = reads.rows(ids)
-    ids = rows["run_id"].tolist()  # without one that was deleted since
-    shown = _shown(rows, chosen_view, available, ticked, complete=len(ids) == len(listed))
+        return Chosen(tuple(ticked), ())
+    entries = _of_page(listed)
+    baseline = _baseline(ticked)
+    everything = [*entries, *ticked, *([baseline] if baseline is not None else [])]
+    runs = _members(everything, chosen_view, available)
+    shown, halves = _shown(
+        entries, baseline, ticked, runs, chosen_view, available, len(entries) == len(listed)
+    )
+    shown_keys = [entry.key for entry in entries]
+    ticked_keys = [entry.key for entry in ticked]
     event = st.dataframe(
-        tables.styled(shown, available, [reads.style_of(run) for run in _named(rows)]),
+        tables.styled(shown, available, _styles(entries, runs), halves),
         hide_index=True,
         column_config=tables.column_config(available, list(shown.columns)),
         on_select="rerun",
         selection_mode="multi-row",
-        selection_default={"selection": {"rows": [ids.index(one) for one in ticked if one in ids]}},
-        key=f"runs {hash(tuple(ids))}",  # rows are counted: other rows make another table
+        selection_default={
+            "selection": {"rows": [place for place, key in enumerate(shown_keys) if key in ticked_keys]}
+        },
+        key=f"runs {hash(tuple(shown_keys))}",  # rows are counted: other rows make another table
         height=min(38 + 35 * len(shown), HEIGHT),
         placeholder="–",
     )
-    chosen = [ids[row] for row in event.selection.rows]
-    hidden = [run_id for run_id in ticked if run_id not in ids]
-    st.query_params["runs"] = [*chosen, *hidden]
+    chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
+    hidden = [entry for entry in ticked if entry.key not in shown_keys]
+    st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
+    key = None if baseline is None else baseline.key
     if chosen or hidden:
-        return Chosen(_entries([*chosen, *hidden]), tuple(chosen))
-    first = first_with_curves(rows)
+        single = tuple(entry.key for entry in chosen if not entry.is_group)
+        return Chosen((*chosen, *hidden), single, key)
+    first = _first(entries, runs)
     if len(first) < len(listed):
-        st.caption(f"No run is ticked: the curves are those of the first {len(first)} of {len(listed):,}.")
-    return Chosen(_entries(first), ())
+        what = "row" if chosen_view.group else "run"
+        st.caption(f"No {what} is ticked: the curves are those of the first {len(first)} of {len(listed):,}.")
+    if not chosen_view.group and grouping.has_repeats(reads.columns(schema.PARENT, schema.NUMBER)):
+        st.button(
+            "Group the repeats over seeds and folds",
+            icon=":material/stacks:",
+            type="tertiary",
+            on_click=_group_repeats,
+        )
+    return Chosen(tuple(first), (), key)
 
 
-def _listed(chosen: View, available: Mapping[str, TableColumn]) -> list[str]:
-    """The ids of the runs that the filter keeps, in the order of the table."""
-    wanted, by = chosen.filter, available[chosen.sort]
-    keys = [] if wanted is None else wanted.keys()
-    runs = reads.columns(schema.PINNED, *keys, *table_columns.keys_of([by], reads.keys()["tags"]))
-    if wanted is not None:
-        try:
-            runs = runs[wanted.rows(runs)]
-        except FilterError as error:
-            view.say(error)
-    places = order.ordered(table_columns.values(runs, by), by, chosen.reverse)
-    if f"tags.{schema.PINNED}" in runs:
-        pinned = runs[f"tags.{schema.PINNED}"].notna().to_numpy(dtype=bool)[places]
-        places = np.concatenate([places[pinned], places[~pinned]])
-    return runs["run_id"].to_numpy(dtype=object)[places].tolist()
+def _group_repeats() -> None:
+    st.session_state["group"] = [grouping.REPEATS]
 
 
-def _of_page(ids: Sequence[str]) -> list[str]:
-    """Draw the numbers of the pages where there are several; return the ids of the chosen page."""
-    count = -(-len(ids) // PAGE)
+def _of_page(listed: Listing) -> list[Entry]:
+    """Draw the numbers of the pages where there are several; return the rows of the chosen page."""
+    count = -(-len(listed) // PAGE)
     if count < 2:
-        return list(ids)
+        return [listed.entry(row) for row in listed.rows]
     left, right = st.columns([3, 1], vertical_alignment="center")
     with left:
         page = st.pagination(count, key="page", bind=URL)
     start = (min(page, count) - 1) * PAGE
-    right.caption(f"{start + 1:,} to {min(start + PAGE, len(ids)):,} of {len(ids):,} runs")
-    return list(ids[start : start + PAGE])
+    right.caption(f"{start + 1:,} to {min(start + PAGE, len(listed)):,} of {len(listed):,}")
+    return [listed.entry(row) for row in listed.rows[start : start + PAGE]]
+
+
+def _baseline(ticked: Sequence[Entry]) -> Entry | None:
+    """Draw the choice of what the others are compared with, where something is ticked."""
+    if not ticked:
+        return None
+    names = {"": "none"} | {entry.key: entry.name for entry in ticked}
+    wanted = st.query_params.get("baseline", "")
+    start = wanted if wanted in names else ""
+    chosen = st.selectbox(
+        "Baseline",
+        list(names),
+        index=list(names).index(start),
+        format_func=names.__getitem__,
+        key=f"baseline {hash((start, *names))}",
+        help="Every result and cost gets a column with its difference from this row.",
+        width=320,
+    )
+    if chosen:
+        st.query_params["baseline"] = chosen
+    else:
+        st.query_params.pop("baseline", None)
+    return next((entry for entry in ticked if entry.key == chosen), None)
+
+
+def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, TableColumn]) -> pd.DataFrame:
+    """The runs of some rows with what is shown of them."""
+    run_ids = run_ids_of(entries)
+    if len(run_ids) <= FEW:
+        return reads.rows(run_ids)
+    names = [available[name] for name in chosen.columns]
+    logged = [metric for metric in METRICS if metric in available]
+    found = reads.columns(schema.NUMBER, *logged, *table_columns.keys_of(names, reads.keys()["tags"]))
+    return found[found["run_id"].isin(run_ids)].reset_index(drop=True)
 
 
 def _shown(
-    rows: pd.DataFrame,
+    entries: Sequence[Entry],
+    baseline: Entry | None,
+    ticked: Sequence[Entry],
+    runs: pd.DataFrame,
     chosen: View,
     available: Mapping[str, TableColumn],
-    ticked: Sequence[str],
     complete: bool,
-) -> pd.DataFrame:
-    """The table of one page.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of one page, and what is written after ± in it.
 
-    complete: whether these are all runs; then columns in which none has a value are left out.
+    complete: whether these are all rows; then columns in which none has a value are left out.
     """
-    few = reads.datasets_of_few_classes()
     names = [*chosen.columns]
     if chosen.differing:
-        compared = reads.rows(list(ticked)) if ticked else rows
+        compared = runs[runs["run_id"].isin(run_ids_of(ticked or entries))]
         names += [name for name in differing(compared) if name in available and name not in names]
-    lines = [tables.line(reads.style_of(run)) for run in _named(rows)]
-    labels = list(words.run_labels(rows).values())
-    found = {name: table_columns.values(rows, available[name], few) for name in names}
+    summary = _summary([*entries, *([baseline] if baseline is not None else [])], runs, names, available)
+    means = summary.means.iloc[: len(entries)]
     if complete:
-        found = {name: values for name, values in found.items() if values.notna().any()}
-    shown: dict[str, object] = {tables.COLOR: lines}
-    shown |= {name: found.pop(name) for name in ("model.name", "data.name") if name in found}
-    return pd.DataFrame(shown | {tables.RUN: labels} | found)
+        means = means.dropna(axis="columns", how="all")
+    best = marks()
+    shown: dict[str, object] = {
+        tables.COLOR: [tables.line(style) for style in _styles(entries, runs)],
+        tables.MARK: [best.get(entry.key, "") for entry in entries],
+    }
+    leading = [name for name in ("model.name", "data.name") if name in means]
+    shown |= {name: means[name] for name in leading}
+    shown[tables.RUN] = [entry.name for entry in entries]
+    if any(entry.is_group for entry in entries):
+        shown[tables.COUNT] = summary.counts.iloc[: len(entries)]
+    found = pd.DataFrame(shown | {name: means[name] for name in means if name not in leading})
+    if baseline is not None:
+        found = tables.with_differences(found, available, summary.means.iloc[-1])
+    return found, summary.halves.iloc[: len(entries)]
+
+
+def _summary(
+    entries: Sequence[Entry], runs: pd.DataFrame, names: Sequence[str], available: Mapping[str, TableColumn]
+) -> Summary:
+    few = reads.datasets_of_few_classes()
+    columns = {name: table_columns.values(runs, available[name], few) for name in names}
+    return grouping.summarize(entries, runs, columns, st.session_state.get("band", "interval"))
 
 
 def differing(runs: pd.DataFrame) -> list[str]:
@@ -146,29 +205,21 @@ def differing(runs: pd.DataFrame) -> list[str]:
     return [one.name for one in settings if runs[one.source].fillna("").nunique() > 1]
 
 
-def _named(rows: pd.DataFrame) -> list[Run]:
-    needed = [name for name in ("run_id", "name", "status", f"tags.{schema.NUMBER}") if name in rows]
-    return runs_of(rows[needed])
+def _styles(entries: Sequence[Entry], runs: pd.DataFrame) -> list[LineStyle]:
+    named: dict[str, Run] = {}
+    needed = [name for name in ("run_id", "name", "status", f"tags.{schema.NUMBER}") if name in runs]
+    for run in runs_of(runs[needed]):
+        named[run.run_id] = run
+    found = styles_of(entries, named)
+    return [found[entry.key] for entry in entries]
 
 
-def _entries(run_ids: Sequence[str]) -> tuple[Entry, ...]:
-    """The runs of some ids as entries, in their order."""
-    runs = reads.columns()
-    names = dict(zip(_texts(runs, "run_id"), _texts(runs, "name"), strict=True))
-    return tuple(
-        Entry(run_id, words.label_of(run_id, names[run_id]), (run_id,))
-        for run_id in run_ids
-        if run_id in names
-    )
+def _first(entries: Sequence[Entry], runs: pd.DataFrame) -> list[Entry]:
+    begun = set(with_curves(runs))
+    return [entry for entry in entries if begun & set(entry.run_ids)][:CHOSEN_AT_FIRST]
 
 
-def _texts(runs: pd.DataFrame, column: str) -> list[str]:
-    """A column without pandas' own iteration, which takes microseconds per string."""
-    return runs[column].to_numpy(dtype=object).tolist()
-
-
-def first_with_curves(rows: pd.DataFrame) -> list[str]:
-    """Return the first few of some runs that have logged an epoch: others have no curves."""
-    logged = [f"metrics.{metric}" for metric in METRICS if f"metrics.{metric}" in rows]
-    begun = rows.loc[rows[logged].notna().any(axis=1), "run_id"]
-    return begun.head(CHOSEN_AT_FIRST).tolist()
+def with_curves(runs: pd.DataFrame) -> list[str]:
+    """Return the ids of the runs that have logged an epoch: others have no curves."""
+    logged = [f"metrics.{metric}" for metric in METRICS if f"metrics.{metric}" in runs]
+    return runs.loc[runs[logged].notna().any(axis=1), "run_id"].tolist()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -11,12 +13,18 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from core.analysis import table_columns
+from core.analysis.best_marks import BEST, EQUAL
 from core.analysis.cells import ABSENT, digits_of
 from core.analysis.table_columns import TableColumn
 from core.figures.style import LineStyle
 from core.ui.common import words
 
-COLOR, MARK, RUN = "colour", "rank", "run"  # the first columns of each row, beside those of the catalogue
+COLOR, MARK, RUN, COUNT = "colour", "best", "run", "n"  # columns beside those of the catalogue
+DIFFERENCE = "Δ "  # before the name of a column
+BETTER, WORSE = "#0F8A5F", "#D5482C"  # readable on light and dark pages
+MARK_HELP = (
+    f"{BEST} the best validation accuracy on its images; {EQUAL} their number does not tell it from the best."
+)
 # What a table of runs shows unless somebody chooses otherwise, in this order.
 DEFAULT_COLUMNS = (
     "model.name",
@@ -79,27 +87,71 @@ def line(style: LineStyle) -> str:
     return _LINES.get(style.dash, _LINES["solid"])
 
 
-def styled(table: pd.DataFrame, columns: Mapping[str, TableColumn], styles: Collection[LineStyle]) -> Styler:
+def styled(
+    table: pd.DataFrame,
+    columns: Mapping[str, TableColumn],
+    styles: Sequence[LineStyle],
+    halves: pd.DataFrame | None = None,
+) -> Styler:
     """Return a table as it is shown: all numbers of a column with the same digits, each row with its colour.
 
     Args:
-        table: One row per run; numbers as numbers.
+        table: One row per run or group; numbers as numbers. A column `Δ name` has differences.
         columns: Those of the catalogue, by name.
         styles: Of the rows, in their order.
+        halves: What is written after ± in some cells, by the names of columns.
     """
     formats: dict[str, Any] = {}
     for name in table.columns:
-        if name in columns and pd.api.types.is_numeric_dtype(table[name]):
-            formats[name] = digits_of(columns[name], table[name]).text
+        of = columns.get(name.removeprefix(DIFFERENCE))
+        if of is not None and pd.api.types.is_numeric_dtype(table[name]):
+            digits = digits_of(of, table[name])
+            formats[name] = digits.signed if name.startswith(DIFFERENCE) else digits.text
     colors = [f"color: {style.color}; font-weight: bold" for style in styles]
-    return table.style.format(formats, na_rep=ABSENT).apply(lambda _: colors, subset=[COLOR])
+    look = table.style.format(formats, na_rep=ABSENT).apply(lambda _: colors, subset=[COLOR])
+    for name in table.columns:
+        if name.startswith(DIFFERENCE):
+            good = columns[name.removeprefix(DIFFERENCE)].more_is_better
+            look = look.apply(lambda found, good=good: [_color(one, good) for one in found], subset=[name])
+    if halves is not None:
+        for name in [one for one in halves.columns if one in formats]:
+            digits = digits_of(columns[name], table[name])
+            for row in table.index[halves[name].notna()]:
+                half = float(halves.loc[row, name])
+                look = look.format(partial(digits.interval, half=half), subset=([row], [name]))
+    return look
+
+
+def _color(difference: float, more_is_better: bool | None) -> str:
+    """Green where a difference is for the better, red where it is for the worse."""
+    if more_is_better is None or math.isnan(difference) or not difference:
+        return ""
+    return f"color: {BETTER if (difference > 0) == more_is_better else WORSE}"
+
+
+def with_differences(table: pd.DataFrame, columns: Mapping[str, TableColumn], row: pd.Series) -> pd.DataFrame:
+    """Put beside every number of which one is better than another its difference from that of a baseline.
+
+    Args:
+        row: The numbers of the baseline, by the names of columns.
+    """
+    found: dict[str, pd.Series] = {}
+    for name in table.columns:
+        found[name] = table[name]
+        of = columns.get(name)
+        numbers = pd.api.types.is_numeric_dtype(table[name])
+        if of is not None and of.more_is_better is not None and numbers and name in row:
+            found[f"{DIFFERENCE}{name}"] = table[name] - float(row[name])
+    return pd.DataFrame(found)
 
 
 def column_config(columns: Mapping[str, TableColumn], shown: Collection[str]) -> dict[str, Any]:
     """Return titles and helps of the columns that are shown."""
     config: dict[str, Any] = {
-        COLOR: st.column_config.TextColumn("", pinned=True, width=34, help="The line of its curves."),
+        COLOR: st.column_config.TextColumn("", pinned=True, width=40, help="The line of its curves."),
+        MARK: st.column_config.TextColumn("", width=34, help=MARK_HELP),
         RUN: st.column_config.TextColumn("run", width="medium"),
+        COUNT: st.column_config.NumberColumn("n", width=40, help="Finished runs that the means are of."),
     }
     for name in shown:
         if name in columns:
@@ -108,6 +160,9 @@ def column_config(columns: Mapping[str, TableColumn], shown: Collection[str]) ->
                 config[name] = st.column_config.DatetimeColumn(title, format="calendar", help=said)
             else:
                 config[name] = st.column_config.Column(title, help=said)
+        elif name.startswith(DIFFERENCE):
+            title = label(name.removeprefix(DIFFERENCE))
+            config[name] = st.column_config.Column(f"Δ {title}", help="Difference from the baseline.")
     return config
 
 

@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis import run_filter
+from core.analysis.grouping import REPEATS
 from core.analysis.run_filter import Filter, FilterError
 from core.analysis.table_columns import RUN, SECTIONS, SETTINGS, TableColumn
 from core.ui.common import words
@@ -35,6 +37,7 @@ class View:
         filter: None where it could not be understood, which was said.
         columns: Names, in their order.
         sort: The name of a column.
+        group: What runs are grouped by: names of settings, or `grouping.REPEATS`.
         differing: Whether the settings in which the ticked runs differ are shown too.
     """
 
@@ -42,12 +45,13 @@ class View:
     columns: tuple[str, ...]
     sort: str
     reverse: bool
+    group: tuple[str, ...]
     differing: bool
 
 
 def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
     """Draw the filter, the order and the choice of columns."""
-    filter_box, sort_box, more_box = st.columns([3, 2, 1], vertical_alignment="bottom")
+    filter_box, sort_box, group_box, more_box = st.columns([4, 2, 2, 1.3], vertical_alignment="bottom")
     wanted = filter_box.text_input(
         "Filter",
         key="filter",
@@ -67,6 +71,7 @@ def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
         bind=URL,
         help="Over all runs, not only those of this page: the best first, the newest, or the smallest.",
     )
+    group = _group(group_box, available)
     with more_box.popover("Columns", icon=":material/view_column:", width="stretch"):
         columns = _columns(available)
         differing = st.toggle(
@@ -76,7 +81,23 @@ def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
             help="Also show every setting in which the ticked runs differ; without ticks, those on the page.",
         )
         reverse = st.toggle("Reverse the order", key="reverse", bind=URL)
-    return View(_filter(wanted or "", available, tags), columns, sort, reverse, differing)
+    return View(_filter(wanted or "", available, tags), columns, sort, reverse, group, differing)
+
+
+def _group(box: DeltaGenerator, available: Mapping[str, TableColumn]) -> tuple[str, ...]:
+    options = [REPEATS, *(name for name, one in available.items() if one.source.startswith("params."))]
+    say_unknown("group", options, "Group by")
+    return tuple(
+        box.multiselect(
+            "Group by",
+            options,
+            key="group",
+            bind=URL,
+            placeholder="nothing",
+            help="Runs with the same values become one row: means over all finished ones of the store, also "
+            "those that the filter hides. Seeds and folds: all other settings are the same.",
+        )
+    )
 
 
 def _columns(available: Mapping[str, TableColumn]) -> tuple[str, ...]:

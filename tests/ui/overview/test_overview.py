@@ -17,7 +17,7 @@ from core.tracking import schema
 from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 from core.ui.common import reads
-from core.ui.compare.runs_table import first_with_curves
+from core.ui.compare.runs_table import with_curves
 from tests.support.pages import opened
 
 pytestmark = pytest.mark.engine
@@ -230,7 +230,7 @@ def test_runs_of_another_program_stand_beside_ours(store: RunStore) -> None:
     assert table.loc[f"theirs · {foreign[:6]}", "last_epoch"] == 2
     assert table.loc[f"ours · {ours[:6]}", "last_epoch"] == 1
     runs = reads.runs()
-    assert set(first_with_curves(runs)) == {ours, foreign}
+    assert set(with_curves(runs)) == {ours, foreign}
     history = reads.history([foreign])
     assert history[history["metric"] == "loss"]["step"].tolist() == [1, 2]
     for run_id in queued:

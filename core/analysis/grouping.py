@@ -1,0 +1,158 @@
+"""Groups of runs that share settings: who belongs to which, and the mean of each with its spread.
+
+A group has all runs of the store with its settings, whether a filter hides some of them or not, so that a
+mean does not change with what is shown. Means count the runs that finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.analysis.curves import Band, half_width
+from core.analysis.entries import Entry
+from core.analysis.experiments import experiment_keys, experiment_name, normal
+from core.analysis.table_columns import TableColumn, values
+from core.tracking import schema
+from core.tracking.tables import column
+
+REPEATS = "seeds and folds"  # grouped by all settings but the seed, the fold and the device
+
+
+def codes_of(runs: pd.DataFrame, by: Sequence[str], columns: Mapping[str, TableColumn]) -> np.ndarray:
+    """Return the number of each run's group, counted from 0 in the order of the rows.
+
+    Args:
+        runs: All runs, newest first, with the settings in question; for `REPEATS` with all settings.
+        by: Names of columns, or `REPEATS`. Without any, every run is alone.
+    """
+    if not by:
+        return np.arange(len(runs))
+    parts = [_of_repeats(runs) if one == REPEATS else _of_values(values(runs, columns[one])) for one in by]
+    codes = parts[0]
+    for part in parts[1:]:
+        codes, _ = pd.factorize(codes * (int(part.max(initial=0)) + 1) + part)
+    return np.asarray(codes)
+
+
+def _of_repeats(runs: pd.DataFrame) -> np.ndarray:
+    keys = np.empty(len(runs), dtype=object)
+    keys[:] = [same for same, _ in experiment_keys(runs)]
+    return pd.factorize(keys)[0]
+
+
+def _of_values(found: pd.Series) -> np.ndarray:
+    """Absent ones are alike, and so are spellings of one number."""
+    first, distinct = pd.factorize(found.astype("str").fillna("").to_numpy(dtype=object))
+    spelled, _ = pd.factorize(np.array([normal(one) for one in distinct], dtype=object))
+    return spelled[first] if len(spelled) else first
+
+
+def entry_at(runs: pd.DataFrame, places: np.ndarray, by: Sequence[str], said: Sequence[str] = ()) -> Entry:
+    """Return the run or the group that stands at some rows of a frame.
+
+    Args:
+        runs: With `run_id` and `name`, newest first.
+        places: The rows of one group; a single one is a run.
+        by: What it was grouped by.
+        said: What its runs have in common, for the name of a group of settings.
+    """
+    ids = tuple(runs["run_id"].to_numpy(dtype=object)[places].tolist())
+    name = runs["name"].iloc[places[0]]
+    name = name if isinstance(name, str) and name else "unnamed"
+    if len(ids) == 1:
+        return Entry(ids[0], name, ids)
+    title = experiment_name(name) if REPEATS in by else ", ".join(one for one in said if one) or "without"
+    return Entry(f"group-{ids[-1]}", f"{title} · {len(ids)} runs", ids)  # the oldest stays when others come
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The columns of a table of runs and groups, a row for each.
+
+    Attributes:
+        means: Of numbers the mean over the finished runs of a group, of times the newest, of texts the common
+            one, or how many there are; of a single run its own.
+        halves: Of numbers half the width of the 95 % interval of the mean, or the standard deviation; NaN
+            where fewer than two runs have one.
+        counts: How many runs finished.
+    """
+
+    means: pd.DataFrame
+    halves: pd.DataFrame
+    counts: pd.Series
+
+
+def summarize(
+    entries: Sequence[Entry], runs: pd.DataFrame, columns: Mapping[str, pd.Series], band: Band = "interval"
+) -> Summary:
+    """Summarize columns over the runs of each entry.
+
+    Args:
+        runs: At least the runs of the entries.
+        columns: Of these runs, by name, in the order of the rows.
+        band: What `halves` is.
+    """
+    place = {run_id: number for number, run_id in enumerate(runs["run_id"].to_numpy(dtype=object))}
+    pairs = [
+        (number, place[run_id])
+        for number, entry in enumerate(entries)
+        for run_id in entry.run_ids
+        if run_id in place
+    ]
+    code, inside = np.array(pairs, dtype=int).reshape(-1, 2).T
+    finished = (runs["status"] == schema.FINISHED).to_numpy()[inside]
+    sizes = np.array([len(entry.run_ids) for entry in entries])
+    counted = finished | (sizes[code] == 1)
+    every = range(len(entries))
+    means, halves = {}, {}
+    for name, of_all in columns.items():
+        found = of_all.iloc[inside].reset_index(drop=True)
+        if pd.api.types.is_numeric_dtype(found):
+            groups = found.astype(float).where(counted).groupby(code)
+            means[name] = groups.mean().reindex(every)
+            halves[name] = _half(groups.std(), groups.count(), band).reindex(every)
+        elif pd.api.types.is_datetime64_any_dtype(found):
+            means[name] = found.groupby(code).max().reindex(every)
+        else:
+            groups = found.groupby(code)
+            distinct = groups.nunique().reindex(every, fill_value=0)
+            several = pd.Series([f"{count} values" for count in distinct], index=distinct.index, dtype="str")
+            means[name] = groups.first().reindex(every).where(distinct < 2, several)
+    counts = pd.Series(finished.astype(int)).groupby(code).sum().reindex(every, fill_value=0)
+    return Summary(pd.DataFrame(means, index=every), pd.DataFrame(halves, index=every), counts)
+
+
+def _half(deviation: pd.Series, count: pd.Series, band: Band) -> pd.Series:
+    if band == "deviation":
+        return deviation
+    return deviation * count.map({one: half_width(int(one)) for one in count.unique()})
+
+
+def finished_means(found: pd.Series, runs: pd.DataFrame, codes: np.ndarray) -> pd.Series:
+    """Return what each group is sorted by: the mean of its finished runs, the newest time, the first text.
+
+    Args:
+        found: A column of all runs.
+        codes: As `codes_of` returns them.
+
+    Returns:
+        By the number of the group.
+    """
+    if pd.api.types.is_numeric_dtype(found):
+        alone = np.bincount(codes)[codes] == 1
+        counted = (runs["status"] == schema.FINISHED).to_numpy() | alone
+        return found.reset_index(drop=True).astype(float).where(counted).groupby(codes).mean()
+    groups = found.reset_index(drop=True).groupby(codes)
+    return groups.max() if pd.api.types.is_datetime64_any_dtype(found) else groups.first()
+
+
+def has_repeats(runs: pd.DataFrame) -> bool:
+    """Return whether some runs were launched as repeats over seeds or folds."""
+    parents = column(runs, f"tags.{schema.PARENT}", object)[
+        column(runs, f"tags.{schema.NUMBER}", object).notna()
+    ]
+    return bool(parents.dropna().duplicated().any())

@@ -1,0 +1,122 @@
+"""Which rows the table of runs has: single runs, or groups of runs that share settings, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.analysis import best_marks, grouping, order, table_columns
+from core.analysis.entries import Entry
+from core.analysis.run_filter import FilterError
+from core.analysis.table_columns import TableColumn
+from core.tracking import schema
+from core.tracking.tables import column
+from core.ui.common import reads, words
+from core.ui.compare import view
+from core.ui.compare.view import View
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows of the table, on all its pages.
+
+    Attributes:
+        runs: All runs, newest first: `run_id` and `name`, and what was read to list them.
+        codes: The number of each run's row, in the order of `runs`.
+        rows: The numbers of the rows that are shown, in their order.
+        by: What the runs are grouped by.
+    """
+
+    runs: pd.DataFrame
+    codes: np.ndarray
+    rows: np.ndarray
+    by: tuple[str, ...]
+    columns: Mapping[str, TableColumn]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def entry(self, row: int) -> Entry:
+        """The run or group of a row."""
+        places = np.flatnonzero(self.codes == row)
+        settings = [one for one in self.by if one != grouping.REPEATS]
+        first = self.runs.iloc[places[:1]]
+        said = [str(table_columns.values(first, self.columns[one]).fillna("").iloc[0]) for one in settings]
+        found = grouping.entry_at(self.runs, places, self.by, said)
+        if found.is_group:
+            return found
+        return Entry(found.key, words.label_of(found.key, self.runs["name"].iloc[places[0]]), found.run_ids)
+
+    def by_key(self, keys: list[str]) -> list[Entry]:
+        """The entries of some keys, in their order: of rows that are shown or hidden; others are left out.
+
+        The id of a run that is in a group stands for the group.
+        """
+        places = {run_id: place for place, run_id in enumerate(self.runs["run_id"].to_numpy(dtype=object))}
+        found: dict[str, Entry] = {}
+        for key in keys:
+            place = places.get(key.removeprefix("group-"))
+            if place is not None:
+                entry = self.entry(int(self.codes[place]))
+                found.setdefault(entry.key, entry)
+        return list(found.values())
+
+
+def listing(chosen: View, available: Mapping[str, TableColumn]) -> Listing:
+    """Decide the rows. Of all runs only what filter, order and grouping need is read."""
+    wanted, by = chosen.filter, available[chosen.sort]
+    needed = [by, *(available[one] for one in chosen.group if one != grouping.REPEATS)]
+    if grouping.REPEATS in chosen.group:
+        needed += [one for one in available.values() if one.source.startswith("params.")]
+    keys = table_columns.keys_of(needed, reads.keys()["tags"])
+    keys += [] if wanted is None else wanted.keys()
+    if grouping.REPEATS in chosen.group:
+        keys += [schema.NUMBER, schema.EXTENDS]
+    runs = reads.columns(schema.PINNED, *keys)
+    codes = _codes(chosen.group, tuple(keys), reads.version(), runs, available)
+    shown = np.ones(len(runs), dtype=bool)
+    if wanted is not None:
+        try:
+            shown = wanted.rows(runs).to_numpy()
+        except FilterError as error:
+            view.say(error)
+    rows = pd.unique(codes[shown])
+    values = table_columns.values(runs, by)
+    if chosen.group:
+        values = grouping.finished_means(values, runs, codes).reindex(rows)
+        pinned = np.zeros(len(rows), dtype=bool)
+    else:
+        values = values[shown]
+        pinned = column(runs, f"tags.{schema.PINNED}", object).notna().to_numpy()[shown]
+    places = order.ordered(values, by, chosen.reverse)
+    places = np.concatenate([places[pinned[places]], places[~pinned[places]]])
+    return Listing(runs, codes, rows[places], chosen.group, available)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _codes(
+    group: tuple[str, ...],
+    keys: tuple[str, ...],
+    version: Hashable,
+    _runs: pd.DataFrame,
+    _available: Mapping[str, TableColumn],
+) -> np.ndarray:
+    return grouping.codes_of(_runs, group, _available)
+
+
+def marks() -> dict[str, str]:
+    """The marks of the best runs, by id; of the others there is none."""
+    return _marks(reads.version())
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _marks(version: Hashable) -> dict[str, str]:
+    runs = reads.columns(*best_marks.KEYS)
+    found = best_marks.marks(runs).to_numpy(dtype=object)
+    places = np.flatnonzero(found != "")
+    ids = runs["run_id"].to_numpy(dtype=object)
+    return dict(zip(ids[places].tolist(), found[places].tolist(), strict=True))
