@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from core.analysis import grouping, table_columns
+from core.analysis import export, grouping, shown_table, table_columns
 from core.analysis.entries import Entry, run_ids_of
-from core.analysis.grouping import Summary
+from core.analysis.export import Table
 from core.analysis.table_columns import TableColumn
+from core.analysis.titles import label
 from core.figures.style import LineStyle
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
@@ -64,24 +66,24 @@ def table() -> Chosen:
     baseline = _baseline(ticked)
     everything = [*entries, *ticked, *([baseline] if baseline is not None else [])]
     runs = _members(everything, chosen_view, available)
-    shown, halves = _shown(
-        entries, baseline, ticked, runs, chosen_view, available, len(entries) == len(listed)
-    )
+    complete = len(entries) == len(listed)
+    shown = _table(entries, runs, chosen_view, available, ticked, baseline, drop_empty=complete)
     shown_keys = [entry.key for entry in entries]
     ticked_keys = [entry.key for entry in ticked]
     event = st.dataframe(
-        tables.styled(shown, available, _styles(entries, runs), halves),
+        tables.styled(shown, _styles(entries, runs)),
         hide_index=True,
-        column_config=tables.column_config(available, list(shown.columns)),
+        column_config=tables.column_config(available, list(shown.rows)),
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={
             "selection": {"rows": [place for place, key in enumerate(shown_keys) if key in ticked_keys]}
         },
         key=f"runs {hash(tuple(shown_keys))}",  # rows are counted: other rows make another table
-        height=min(38 + 35 * len(shown), HEIGHT),
+        height=min(38 + 35 * len(entries), HEIGHT),
         placeholder="–",
     )
+    _export(listed, ticked, chosen_view, available, baseline)
     chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
     hidden = [entry for entry in ticked if entry.key not in shown_keys]
     st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
@@ -143,6 +145,36 @@ def _baseline(ticked: Sequence[Entry]) -> Entry | None:
     return next((entry for entry in ticked if entry.key == chosen), None)
 
 
+def _export(
+    listed: Listing,
+    ticked: Sequence[Entry],
+    chosen: View,
+    available: Mapping[str, TableColumn],
+    baseline: Entry | None,
+) -> None:
+    """Draw the menu that writes the ticked rows, else all rows on all pages, to a file."""
+
+    def text(form: str) -> str:
+        entries = list(ticked) or [listed.entry(row) for row in listed.rows]
+        runs = _members([*entries, *([baseline] if baseline is not None else [])], chosen, available)
+        found = _table(entries, runs, chosen, available, ticked, baseline, drop_empty=True)
+        return export.write(replace(found, titles={name: label(name) for name in found.rows}), form)
+
+    what = f"{len(ticked):,} ticked" if ticked else f"all {len(listed):,}"
+    with st.popover("Export", icon=":material/download:"):
+        st.caption(f"The {what} row{'' if len(ticked or listed.rows) == 1 else 's'}, with the columns shown.")
+        for form, name in export.FORMATS.items():
+            st.download_button(
+                name,
+                partial(text, form),
+                file_name=f"runs.{export.ENDINGS[form]}",
+                mime="text/plain" if form in ("markdown", "latex") else f"text/{form}",
+                on_click="ignore",
+                key=f"export-{form}",
+                width="stretch",
+            )
+
+
 def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, TableColumn]) -> pd.DataFrame:
     """The runs of some rows with what is shown of them."""
     run_ids = run_ids_of(entries)
@@ -154,55 +186,31 @@ def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, Tab
     return found[found["run_id"].isin(run_ids)].reset_index(drop=True)
 
 
-def _shown(
+def _table(
     entries: Sequence[Entry],
-    baseline: Entry | None,
-    ticked: Sequence[Entry],
     runs: pd.DataFrame,
     chosen: View,
     available: Mapping[str, TableColumn],
-    complete: bool,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table of one page, and what is written after ± in it.
-
-    complete: whether these are all rows; then columns in which none has a value are left out.
-    """
+    ticked: Sequence[Entry],
+    baseline: Entry | None,
+    drop_empty: bool,
+) -> Table:
     names = [*chosen.columns]
     if chosen.differing:
         compared = runs[runs["run_id"].isin(run_ids_of(ticked or entries))]
-        names += [name for name in differing(compared) if name in available and name not in names]
-    summary = _summary([*entries, *([baseline] if baseline is not None else [])], runs, names, available)
-    means = summary.means.iloc[: len(entries)]
-    if complete:
-        means = means.dropna(axis="columns", how="all")
-    best = marks()
-    shown: dict[str, object] = {
-        tables.COLOR: [tables.line(style) for style in _styles(entries, runs)],
-        tables.MARK: [best.get(entry.key, "") for entry in entries],
-    }
-    leading = [name for name in ("model.name", "data.name") if name in means]
-    shown |= {name: means[name] for name in leading}
-    shown[tables.RUN] = [entry.name for entry in entries]
-    if any(entry.is_group for entry in entries):
-        shown[tables.COUNT] = summary.counts.iloc[: len(entries)]
-    found = pd.DataFrame(shown | {name: means[name] for name in means if name not in leading})
-    if baseline is not None:
-        found = tables.with_differences(found, available, summary.means.iloc[-1])
-    return found, summary.halves.iloc[: len(entries)]
-
-
-def _summary(
-    entries: Sequence[Entry], runs: pd.DataFrame, names: Sequence[str], available: Mapping[str, TableColumn]
-) -> Summary:
-    few = reads.datasets_of_few_classes()
-    columns = {name: table_columns.values(runs, available[name], few) for name in names}
-    return grouping.summarize(entries, runs, columns, st.session_state.get("band", "interval"))
-
-
-def differing(runs: pd.DataFrame) -> list[str]:
-    """Return the settings in which some runs differ, by the names of their columns."""
-    settings = [one for one in table_columns.catalogue_of(runs).values() if one.source.startswith("params.")]
-    return [one.name for one in settings if runs[one.source].fillna("").nunique() > 1]
+        found = shown_table.differing(compared)
+        names += [name for name in found if name in available and name not in names]
+    return shown_table.build(
+        entries,
+        runs,
+        names,
+        available,
+        few_classes=reads.datasets_of_few_classes(),
+        band=st.session_state.get("band", "interval"),
+        baseline=baseline,
+        marks=marks(),
+        drop_empty=drop_empty,
+    )
 
 
 def _styles(entries: Sequence[Entry], runs: pd.DataFrame) -> list[LineStyle]:

@@ -11,11 +11,12 @@ from streamlit.delta_generator import DeltaGenerator
 from core.analysis import run_filter
 from core.analysis.grouping import REPEATS
 from core.analysis.run_filter import Filter, FilterError
+from core.analysis.shown_table import DEFAULT_COLUMNS
 from core.analysis.table_columns import RUN, SECTIONS, SETTINGS, TableColumn
+from core.analysis.titles import labels_of
 from core.ui.common import words
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
-from core.ui.compare import tables
 
 BY_DEFAULT = "validation"  # what runs are sorted by
 FILTER_HELP = """Words are looked for in names, states, tags and settings. Conditions compare columns:
@@ -60,7 +61,7 @@ def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
         icon=":material/search:",
         help=FILTER_HELP,
     )
-    titles = tables.labels_of(available)
+    titles = labels_of(available)
     say_unknown("sort", titles.values(), "Sort by")
     sort = sort_box.selectbox(
         "Sort by",
@@ -103,7 +104,7 @@ def _group(box: DeltaGenerator, available: Mapping[str, TableColumn]) -> tuple[s
 def _columns(available: Mapping[str, TableColumn]) -> tuple[str, ...]:
     """Draw the choice of columns, a box for each section."""
     chosen: list[str] = []
-    titles = tables.labels_of(available)
+    titles = labels_of(available)
     for section in SECTIONS:
         options = [name for name, one in available.items() if one.section == section]
         key = f"{section}_columns" if section in (RUN, SETTINGS) else section
@@ -112,12 +113,12 @@ def _columns(available: Mapping[str, TableColumn]) -> tuple[str, ...]:
         chosen += st.multiselect(
             section.capitalize(),
             options,
-            default=[name for name in tables.DEFAULT_COLUMNS if name in options],
+            default=[name for name in DEFAULT_COLUMNS if name in options],
             format_func=dict(zip(options, written, strict=True)).__getitem__,
             key=key,
             bind=URL,
         )
-    first = [name for name in tables.DEFAULT_COLUMNS if name in chosen]  # in the order that reads well
+    first = [name for name in DEFAULT_COLUMNS if name in chosen]  # in the order that reads well
     return (*first, *(name for name in chosen if name not in first))
 
 
