@@ -94,6 +94,28 @@ def test_accuracies_are_listed_as_the_pages_show_them(store: RunStore) -> None:
     assert "test_accuracy" not in table
 
 
+def test_runs_and_groups_are_compared_in_a_table(store: RunStore) -> None:
+    parent = store.create_group("two", 2)
+    ids = [
+        store.create(ExperimentConfig(name=name, seed=seed), {schema.PARENT: parent})
+        for name, seed in (("two · seed 0", 0), ("two · seed 1", 1))
+    ]
+    ids.append(store.create(ExperimentConfig(name="=other")))
+    for run_id, accuracy in zip(ids, (0.5, 0.7, 0.9), strict=True):
+        store.log_metrics(run_id, {"test_accuracy": accuracy})
+        store.set_status(run_id, schema.FINISHED)
+    compared = ("compare", ids[2], parent, "--baseline", ids[2])
+    other, group = json.loads(run(*compared, "--format", "json").stdout)
+    assert (other["run"], other["test_accuracy"], other["Δ test_accuracy"]) == ("=other", 0.9, 0.0)
+    assert (group["run"], group["n"], group["seed"]) == ("two", 2, "2 values")
+    assert group["Δ test_accuracy"] == pytest.approx(-0.3)
+    assert group["test_accuracy ±"] == pytest.approx(1.27062, abs=1e-5)  # Student's t with one degree
+    assert "'=other" in run(*compared, "--format", "csv").stdout
+    assert "| two | 2 | finished | 60.00 ± 127.06% | -30.00% |" in run(*compared).stdout
+    refused = run("compare", ids[0], "--baseline", ids[2])
+    assert (refused.returncode, "is not among the runs" in refused.stderr) == (2, True)
+
+
 def test_predict_names_the_class_of_an_image_file(trained: Trained, tmp_path: Path) -> None:
     dataset = load("digits")
     path = tmp_path / "digit.png"

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import pandas as pd
 
@@ -52,10 +53,11 @@ class Table:
 
     def digits(self, name: str) -> Digits | None:
         """How the numbers of a column are written; None for a column of texts."""
-        of = self.columns.get(self.differences.get(name, name))
-        if of is None or not pd.api.types.is_numeric_dtype(self.rows[name]):
+        shown = self.differences.get(name, name)
+        of = self.columns.get(shown)
+        if of is None or not pd.api.types.is_numeric_dtype(self.rows[shown]):
             return None
-        return digits_of(of, self.rows[name])
+        return digits_of(of, self.rows[shown])
 
     def texts(self, name: str) -> list[str]:
         """The cells of a column as they are shown; empty where there is no value."""
@@ -96,8 +98,9 @@ def to_csv(table: Table) -> str:
 def _csv_cell(value: object, number: bool) -> str:
     if pd.isna(value):
         return ""
-    if number and isinstance(value, (int, float)):
-        return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+    if number and isinstance(value, Real):
+        exact = float(value)
+        return str(int(exact)) if exact.is_integer() and abs(exact) < 2**53 else repr(exact)
     return defused(_plain(value))
 
 
@@ -163,6 +166,8 @@ def _json(value: object) -> object:
         return None
     if isinstance(value, (bool, str)):
         return value
-    if isinstance(value, (int, float)):
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
         return float(value) if math.isfinite(value) else None
     return _plain(value)

@@ -3,11 +3,12 @@
 Exit 0: done. 1: a run failed. 2: the request was wrong; one line on stderr says why.
 """
 
-from core.commands import curate, data, describe, log, predict, processes, runs, show, study, train
+from core.commands import compare, curate, data, describe, log, predict, processes, runs, show, study, train
 from core.commands.group import cli
 
 __all__ = [
     "cli",
+    "compare",
     "curate",
     "data",
     "describe",
