@@ -13,6 +13,7 @@ from core.analysis import best_marks, grouping, order, table_columns
 from core.analysis.entries import Entry
 from core.analysis.run_filter import FilterError
 from core.analysis.table_columns import TableColumn
+from core.system.settings import Settings, get_settings
 from core.tracking import schema
 from core.tracking.tables import column
 from core.ui.common import reads, words
@@ -77,7 +78,7 @@ def listing(chosen: View, available: Mapping[str, TableColumn]) -> Listing:
     if grouping.REPEATS in chosen.group:
         keys += [schema.NUMBER, schema.EXTENDS]
     runs = reads.columns(schema.PINNED, *keys)
-    codes = _codes(chosen.group, tuple(keys), reads.version(), runs, available)
+    codes = _codes(chosen.group, runs, available)
     shown = np.ones(len(runs), dtype=bool)
     if wanted is not None:
         try:
@@ -97,24 +98,33 @@ def listing(chosen: View, available: Mapping[str, TableColumn]) -> Listing:
     return Listing(runs, codes, rows[places], chosen.group, available)
 
 
+def _codes(group: tuple[str, ...], runs: pd.DataFrame, available: Mapping[str, TableColumn]) -> np.ndarray:
+    if grouping.REPEATS not in group:
+        return grouping.codes_of(runs, group, available)
+    ids = tuple(runs["run_id"].to_numpy(dtype=object).tolist())
+    return _repeats(get_settings(), group, ids, int(runs.count().sum()), runs, available)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _codes(
+def _repeats(
+    settings: Settings,
     group: tuple[str, ...],
-    keys: tuple[str, ...],
-    version: Hashable,
+    run_ids: tuple[str, ...],
+    logged: int,
     _runs: pd.DataFrame,
     _available: Mapping[str, TableColumn],
 ) -> np.ndarray:
+    """Kept while there are the same runs with as many values: what a run logged once does not change."""
     return grouping.codes_of(_runs, group, _available)
 
 
 def marks() -> dict[str, str]:
     """The marks of the best runs, by id; of the others there is none."""
-    return _marks(reads.version())
+    return _marks(get_settings(), reads.version())
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _marks(version: Hashable) -> dict[str, str]:
+def _marks(settings: Settings, version: Hashable) -> dict[str, str]:
     runs = reads.columns(*best_marks.KEYS)
     found = best_marks.marks(runs).to_numpy(dtype=object)
     places = np.flatnonzero(found != "")
