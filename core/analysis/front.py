@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.analysis.answers import Answers, paired_test
-from core.analysis.entries import Entry
+from core.analysis.evidence import Measured
 from core.analysis.paired import ALPHA
+from core.analysis.pairs import OVER_FOLDS, OVER_IMAGES, OVER_SEEDS, compare_pair
+from core.analysis.verdict_words import p_words
+
+TESTS = {
+    OVER_IMAGES: "McNemar's test",
+    OVER_SEEDS: "t test over images and seeds",
+    OVER_FOLDS: "corrected t test over folds",
+}
 
 
 @dataclass(frozen=True)
@@ -48,24 +55,17 @@ def doubtful(choices: Sequence[Choice]) -> list[tuple[Choice, Choice]]:
     return [(one, cheaper) for cheaper, one in pairwise(members) if one.low <= cheaper.high]
 
 
-def why_doubtful(
-    one: Choice,
-    cheaper: Choice,
-    entry: Entry,
-    cheaper_entry: Entry,
-    answered: Mapping[str, Answers],
-    cost: str,
-) -> str:
+def why_doubtful(one: Choice, cheaper: Choice, tested: Sequence[Measured], cost: str) -> str:
     """Say whether a choice of `doubtful` is on the front by luck, by the paired test on the same images.
 
     Args:
-        cost: What it has more of, in words.
+        tested: With both of them.
+        cost: What the dearer one has more of, in words.
     """
-    p, test = paired_test(entry, cheaper_entry, answered)
+    both = [next(each for each in tested if each.key == key) for key in (one.key, cheaper.key)]
+    pair = compare_pair(both, 0, 1, margin=0.0)
     said = f"{one.name} has more {cost} than {cheaper.name}, and their 95% intervals overlap"
-    if p < ALPHA:
-        return f"{said}, but on the same images {one.name} is better ({test}, p = {p:.2g})."
-    return (
-        f"{said}. On the same images they cannot be told apart ({test}, p = {p:.2g}): it may be on the front "
-        "by luck."
-    )
+    p = f"{TESTS[pair.over]}, {p_words(pair.p)}"
+    if pair.p < ALPHA and pair.first == 0:
+        return f"{said}, but on the same images {one.name} is better ({p})."
+    return f"{said}. On the same images they cannot be told apart ({p}): it may be on the front by luck."

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 import plotly.graph_objects as go
 
-from core.analysis.curves import half_width
-from core.analysis.entries import Entry
+from core.analysis.evidence import Measured
 from core.analysis.front import Choice, front
 from core.analysis.intervals import wilson
-from core.analysis.values import not_a_fraction
+from core.analysis.over_repeats import mean
 from core.figures.style import GREY, LineStyle, finish, plain
 from core.tracking.run import Run
 
@@ -42,46 +41,35 @@ QUESTIONS = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What the chart shows. missing: names of the entries without a test accuracy or without this cost."""
+    """What the chart shows. missing: names of the entries whose runs did not log this cost."""
 
     choices: tuple[Choice, ...]
     missing: tuple[str, ...] = ()
 
 
-def collect(runs: Mapping[str, Run], entries: Sequence[Entry], cost: str, images: int) -> Choices:
-    """Collect accuracy and cost of entries that were tested on the same images.
-
-    The accuracy and the cost of a group are means over its runs. Its interval covers other test images
-    (Wilson) and other runs (Student's t of the mean), whichever reaches further.
+def collect(tested: Sequence[Measured], runs: Mapping[str, Run], cost: str) -> Choices:
+    """Collect accuracy and cost of entries that were tested on the same images; a group's are means.
 
     Args:
+        tested: As `core.analysis.evidence` gathers them.
         runs: By id.
-        images: Of the test set.
     """
     choices, missing = [], []
-    for entry in entries:
-        those = [runs[run_id] for run_id in entry.run_ids if run_id in runs]
-        found = accuracy_of(those, images)
-        prices = [one.metrics[cost] for one in those if 0 < one.metrics.get(cost, 0) < math.inf]
-        if found is None or not prices:
-            missing.append(entry.name)
+    for one in tested:
+        logged = [runs[run_id].metrics.get(cost, math.nan) for run_id in one.run_ids]
+        prices = [price for price in logged if 0 < price < math.inf]
+        if prices:
+            choices.append(Choice(one.key, one.name, fmean(prices), one.accuracy, *interval_of(one)))
         else:
-            choices.append(Choice(entry.key, entry.name, fmean(prices), *found))
+            missing.append(one.name)
     return Choices(tuple(choices), tuple(missing))
 
 
-def accuracy_of(runs: Sequence[Run], images: int) -> tuple[float, float, float] | None:
-    """Return the mean test accuracy of runs and its 95% interval (see `collect`); None without any."""
-    logged = [run.metrics.get("test_accuracy", math.inf) for run in runs]
-    accuracies = [min(1.0, max(0.0, one)) for one in logged if not_a_fraction("", one) is None]
-    if not accuracies:
-        return None
-    mean = fmean(accuracies)
-    low, high = wilson(mean, images)
-    if len(accuracies) > 1:
-        half = half_width(len(accuracies)) * stdev(accuracies)
-        low, high = max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half))
-    return mean, low, high
+def interval_of(one: Measured) -> tuple[float, float]:
+    """Return the 95% interval of an accuracy: Wilson's for one run, over images and seeds for several."""
+    images, runs = one.right.shape
+    low, high = wilson(one.accuracy, images) if runs == 1 else mean(one.right).interval()
+    return max(0.0, low), min(1.0, high)
 
 
 def draw(found: Choices, styles: Mapping[str, LineStyle], cost: str) -> go.Figure:

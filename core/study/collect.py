@@ -7,13 +7,19 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from core import datasets
 from core.analysis import curves
-from core.analysis.answers import Answers, answers, most_common
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.epochs import numbered_from_one
+from core.analysis.evidence import Answers, Measured, answers_of, gather
 from core.analysis.front import Choice, doubtful, front, why_doubtful
 from core.analysis.values import validation_accuracy
+from core.analysis.verdict import Verdict, decide
+from core.analysis.verdict_words import best_of_words, pair_sentence, set_sentence
+from core.analysis.winners_curse import best_of
 from core.datasets import DatasetError, ImageDataset
 from core.figures import accuracy_cost, learning_curves
 from core.figures.style import LineStyle, group_style, run_style
@@ -21,13 +27,13 @@ from core.study.pictures import deciding
 from core.study.settings import differing, listed, untested, versions
 from core.study.study import CostChart, CurveChart, PictureRow, Repeat, Row, Study
 from core.study.svg import Line, Mark
-from core.study.verdict import verdict_of
 from core.tracking import frames, schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run, runs_of
 from core.tracking.store import RunStore
 
 MISSING = (FileNotFoundError, DamagedArtifact, ValueError)
+SAID = 6  # pairs that the verdict names
 COST_LABELS = {
     "parameters": "parameters",
     "macs": "MACs",
@@ -51,27 +57,30 @@ def study_of(
     if not entries:
         raise ValueError("None of these runs exists any more.")
     styles = styles or {entry.key: _style(entry, runs) for entry in entries}
-    answered = _answers(store, runs)
-    same = most_common(entries, answered)
-    images = len(answered[same[0].run_ids[0]].index) if same else 0
-    found = verdict_of(same, answered)
+    predictions: dict[str, pd.DataFrame] = {}
+
+    def read(run_id: str) -> Answers:
+        predictions[run_id] = frames.predictions(store, run_id)
+        return answers_of(predictions[run_id])
+
+    verdict = decide(gather(entries, runs, read))
+    ranks = dict(zip((one.key for one in verdict.entries), verdict.ranks, strict=True))
     rows = sorted(
-        (_row(entry, runs, styles, found.ranks, images, entry in same) for entry in entries),
+        (_row(entry, runs, styles[entry.key], ranks.get(entry.key), verdict) for entry in entries),
         key=lambda row: (row.rank is None, row.rank or 0, -(row.test or 0)),
     )
     order = {row.key: place for place, row in enumerate(rows)}
     entries = sorted(entries, key=lambda entry: order[entry.key])
-    same = [entry for entry in entries if entry in same]
     environments = {run_id: _json(store, run_id, schema.ENVIRONMENT) for run_id in runs}
-    costs, doubts = _costs(same, runs, styles, images, answered)
-    picture_rows, why_no_pictures = _pictures(store, same, runs, answered)
+    costs, doubts = _costs(verdict.entries, runs, styles)
+    picture_rows, why_no_pictures = _pictures(store, verdict.entries, predictions)
     repeats, cannot = _repeats(store, entries, runs)
     names = ", ".join(entry.name for entry in entries[:4])
     more = f" and {len(entries) - 4} more" if len(entries) > 4 else ""
     return Study(
         title=f"{names}{more}",
         made=f"{_counted(len(runs), 'run')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        verdict=found.sentences,
+        verdict=_sentences(verdict),
         rows=tuple(rows),
         curves=_curves(store, entries, styles),
         costs=costs,
@@ -79,7 +88,7 @@ def study_of(
         pictures=picture_rows,
         why_no_pictures=why_no_pictures,
         settings=differing(entries, runs),
-        untested=untested(entries, same, runs, images, environments),
+        untested=untested(entries, runs, verdict.evidence, environments),
         versions=versions(environments.values()),
         repeats=repeats,
         cannot_repeat=cannot,
@@ -92,33 +101,28 @@ def _style(entry: Entry, runs: Mapping[str, Run]) -> LineStyle:
     return run_style(entry.key, runs[entry.key].tags.get(schema.NUMBER))
 
 
-def _answers(store: RunStore, runs: Mapping[str, Run]) -> dict[str, Answers]:
-    found = {}
-    for run_id, run in runs.items():
-        if run.status == schema.FINISHED:
-            with suppress(*MISSING):
-                predictions = frames.predictions(store, run_id)
-                found[run_id] = answers(predictions, run.params.get(schema.FINGERPRINT, ""))
-    return found
+def _sentences(verdict: Verdict) -> tuple[str, ...]:
+    """The verdict on all, then on the best and each other one, then what to expect of the best."""
+    found = [set_sentence(verdict)]
+    if len(verdict.entries) > 2:
+        found += [pair_sentence(verdict, pair) for pair in verdict.pairs if pair.first == 0][:SAID]
+    if len(verdict.entries) > 1:
+        right = np.stack([one.right.mean(axis=1) for one in verdict.entries], axis=1)
+        found.append(best_of_words(best_of(right)))
+    return tuple(found)
 
 
-def _row(
-    entry: Entry,
-    runs: Mapping[str, Run],
-    styles: Mapping[str, LineStyle],
-    ranks: Mapping[str, int],
-    images: int,
-    comparable: bool,
-) -> Row:
+def _row(entry: Entry, runs: Mapping[str, Run], style: LineStyle, rank: int | None, verdict: Verdict) -> Row:
     those = [runs[one] for one in entry.run_ids]
-    own = images if comparable else int(max(run.metrics.get("test_images", 0) for run in those))
-    test, low, high = (own and accuracy_cost.accuracy_of(those, own)) or (None, None, None)
+    measured = next((one for one in verdict.entries if one.key == entry.key), None)
+    test = measured.accuracy if measured else _mean([run.metrics.get("test_accuracy") for run in those])
+    low, high = accuracy_cost.interval_of(measured) if measured else (None, None)
     return Row(
         key=entry.key,
         name=entry.name,
-        color=styles[entry.key].color,
-        dash=styles[entry.key].dash,
-        rank=ranks.get(entry.key),
+        color=style.color,
+        dash=style.dash,
+        rank=rank if len(verdict.entries) > 1 else None,
         runs=len(those),
         test=test,
         low=low,
@@ -156,17 +160,13 @@ def _curves(
 
 
 def _costs(
-    same: Sequence[Entry],
-    runs: Mapping[str, Run],
-    styles: Mapping[str, LineStyle],
-    images: int,
-    answered: Mapping[str, Answers],
+    tested: Sequence[Measured], runs: Mapping[str, Run], styles: Mapping[str, LineStyle]
 ) -> tuple[tuple[CostChart, ...], tuple[str, ...]]:
     """The charts of accuracy over each cost that two entries logged, and who is on a front by luck."""
     charts: list[CostChart] = []
     in_doubt: dict[tuple[str, str], list[tuple[Choice, Choice, str]]] = {}
     for cost, label in accuracy_cost.COSTS.items():
-        found = accuracy_cost.collect(runs, same, cost, images).choices
+        found = accuracy_cost.collect(tested, runs, cost).choices
         if len(found) < 2:
             continue
         members = front(found)
@@ -187,26 +187,24 @@ def _costs(
         for one, cheaper in doubtful(found):
             more = accuracy_cost.MORE[cost]
             in_doubt.setdefault((one.key, cheaper.key), []).append((one, cheaper, more))
-    by_key, doubts = {entry.key: entry for entry in same}, []
-    for (key, cheaper_key), those in in_doubt.items():
-        one, cheaper, _ = those[0]
-        more = listed([more for _, _, more in those])
-        doubts.append(why_doubtful(one, cheaper, by_key[key], by_key[cheaper_key], answered, more))
+    doubts = [
+        why_doubtful(*those[0][:2], tested, listed([more for _, _, more in those]))
+        for those in in_doubt.values()
+    ]
     return tuple(charts), tuple(doubts)
 
 
 def _pictures(
-    store: RunStore, same: Sequence[Entry], runs: Mapping[str, Run], answered: Mapping[str, Answers]
+    store: RunStore, tested: Sequence[Measured], predictions: Mapping[str, pd.DataFrame]
 ) -> tuple[tuple[PictureRow, ...], str]:
     """The images that decide between the best two, and why there are none."""
-    if len(same) < 2:
+    if len(tested) < 2:
         return (), ""
-    first = runs[same[0].run_ids[0]]
-    data = _json(store, first.run_id, schema.DATA)
+    data = _json(store, tested[0].run_ids[0], schema.DATA)
     dataset = _dataset(str(data.get("name", "")), str(data.get("fingerprint", "")))
     if dataset is None:
         return (), "The dataset was changed or removed since: its images cannot be shown."
-    return deciding(same[0], same[1], answered, dataset.images, data.get("classes") or []), ""
+    return deciding(tested[0], tested[1], predictions, dataset.images, data.get("classes") or []), ""
 
 
 def _dataset(name: str, fingerprint: str) -> ImageDataset | None:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.analysis.entries import Entry
+from core.analysis.evidence import Evidence
 from core.analysis.experiments import DEFAULTS, default_options, normal
 from core.tracking import schema
 from core.tracking.run import Run
 
 LOGGED_BESIDE = ("name", schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
+LEFT_OUT = 5  # of the entries that are not ranked, those of which the reason is said
 # Settings that are no property of the experiment.
 OF_THE_MACHINE = ("training.device", "training.images_on_device")
 
@@ -40,15 +42,14 @@ def _settings(entry: Entry, runs: Mapping[str, Run]) -> dict[str, str]:
 
 def untested(
     entries: Sequence[Entry],
-    same: Sequence[Entry],
     runs: Mapping[str, Run],
-    images: int,
+    evidence: Evidence,
     environments: Mapping[str, Mapping[str, Any]],
 ) -> tuple[str, ...]:
     """Say what a reader could believe to be known, and is not.
 
     Args:
-        same: The entries that were tested on the same images, `images` of them.
+        evidence: Of the entries that were tested on the same images.
         environments: `environment.json` of each run, by id.
     """
     found = []
@@ -60,11 +61,12 @@ def untested(
     names = {runs[one].dataset for entry in entries for one in entry.run_ids} - {None}
     if len(names) == 1:
         found.append(f"Other data: everything here is the dataset '{names.pop()}'.")
-    if images:
-        found.append(f"Other test images: the test set has {images:,}, which the intervals account for.")
-    other = [entry.name for entry in entries if entry not in same]
-    if other:
-        found.append(f"{listed(other)}: tested on other images or not at all, and so not ranked.")
+    if evidence.images:
+        what = f"the test set has {evidence.images:,}, which the intervals account for"
+        found.append(f"Other test images: {what}.")
+    found += evidence.left_out[:LEFT_OUT]
+    if (more := len(evidence.left_out) - LEFT_OUT) > 0:
+        found.append(f"{more} more {'is' if more == 1 else 'are'} left out, as these.")
     changed = [
         name
         for name, _ in differing(entries, runs)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 
 import streamlit as st
 
-from core.analysis.answers import Answers, answers, most_common
+from core.analysis import evidence
 from core.analysis.entries import Entry, run_ids_of
+from core.analysis.evidence import Answers
 from core.analysis.front import doubtful, why_doubtful
 from core.figures import accuracy_cost
-from core.figures.accuracy_cost import MORE
-from core.system.settings import Settings, get_settings
-from core.tracking import frames, schema
-from core.tracking.errors import DamagedArtifact
-from core.tracking.run import Run, runs_of
-from core.tracking.store import get_store
+from core.tracking.run import runs_of
 from core.ui.common import reads, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.compare.curves import styles_of
 
-KEYS = (schema.NUMBER, schema.FINGERPRINT, "test_accuracy", *accuracy_cost.COSTS)
+KEYS = tuple(dict.fromkeys((*evidence.KEYS, *accuracy_cost.COSTS)))
 
 
 def accuracy_and_cost(entries: Sequence[Entry]) -> None:
@@ -39,44 +34,28 @@ def accuracy_and_cost(entries: Sequence[Entry]) -> None:
     )
     found = reads.columns(*KEYS)
     runs = {run.run_id: run for run in runs_of(found[found["run_id"].isin(run_ids_of(entries))])}
-    answered = answered_by(runs)
-    same = most_common(entries, answered)
-    if not same:
+
+    def read(run_id: str) -> Answers:
+        return reads.answers(runs[run_id])
+
+    gathered = evidence.gather(entries, runs, read)
+    if not gathered.tested:
         st.info("None of these runs has test predictions.", icon=":material/info:")
         return
-    images = len(answered[same[0].run_ids[0]].index)
-    choices = accuracy_cost.collect(runs, same, cost, images)
-    chart(accuracy_cost.draw(choices, styles_of(same, runs), cost), "accuracy-cost")
+    choices = accuracy_cost.collect(gathered.tested, runs, cost)
+    chart(accuracy_cost.draw(choices, styles_of(entries, runs), cost), "accuracy-cost")
     st.caption(
-        f"Test accuracy on {images:,} images with its 95% interval. Filled: nothing as cheap or cheaper is "
-        "more accurate."
+        f"Test accuracy on {gathered.images:,} images with its 95% interval. Filled: nothing as cheap or "
+        "cheaper is more accurate."
     )
-    by_key = {entry.key: entry for entry in same}
     for one, cheaper in doubtful(choices.choices):
-        said = why_doubtful(one, cheaper, by_key[one.key], by_key[cheaper.key], answered, MORE[cost])
+        said = why_doubtful(one, cheaper, gathered.tested, accuracy_cost.MORE[cost])
         st.markdown(f":material/balance: {words.plain(said)}")
-    left_out("tested on other images, or not at all", [one.name for one in entries if one not in same])
-    left_out("this cost was not logged", choices.missing)
-
-
-def left_out(why: str, names: Sequence[str]) -> None:
-    """Say which entries a chart does not show; nothing where there are none."""
-    if names:
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        st.caption(f":material/info: Left out, {why}: {words.plain(', '.join(names[:5]))}{more}.")
-
-
-def answered_by(runs: Mapping[str, Run]) -> dict[str, Answers]:
-    """Return what runs answered to their test images, by id, of those that have stored predictions."""
-    found = {}
-    for run_id, run in runs.items():
-        if run.status != schema.FINISHED:
-            continue
-        with suppress(FileNotFoundError, DamagedArtifact, ValueError):
-            found[run_id] = _answers(get_settings(), run_id, run.params.get(schema.FINGERPRINT, ""))
-    return found
-
-
-@st.cache_resource(max_entries=200, show_spinner=False)
-def _answers(settings: Settings, run_id: str, fingerprint: str) -> Answers:
-    return answers(frames.predictions(get_store(), run_id), fingerprint)
+    if choices.missing:
+        rest = f" and {len(choices.missing) - 5} more" if len(choices.missing) > 5 else ""
+        names = words.plain(", ".join(choices.missing[:5]))
+        st.caption(f":material/info: Left out, this cost was not logged: {names}{rest}.")
+    for said in gathered.left_out[:5]:
+        st.caption(f":material/info: {words.plain(said)}")
+    if (more := len(gathered.left_out) - 5) > 0:
+        st.caption(f":material/info: {more} more left out, as these.")
