@@ -12,7 +12,7 @@ import numpy as np
 
 ALPHA = 0.05  # a difference is called real where chance alone shows one so large less often
 POWER = 0.8  # with which the images that would be needed show the difference
-EXACT_UP_TO = 2_000_000  # length of the exact distribution, past which it is taken as normal
+EXACT_UP_TO = 20_000  # length of the exact distribution, past which it is taken as normal
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -35,22 +35,21 @@ def sign_flip(differences: np.ndarray) -> float:
     Args:
         differences: int `(images,)`, such as how many more runs of A than of B get an image right.
     """
-    from scipy.signal import fftconvolve
-    from scipy.stats import binom, norm
+    from scipy.special import gammaln, ndtr
 
     sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
     total = abs(int(differences.sum()))
-    if not len(sizes):
-        return 1.0
-    if len(sizes) == 1:
+    if len(sizes) < 2:
         return mcnemar(int((differences > 0).sum()), int((differences < 0).sum()))
     if int((sizes * counts).sum()) > EXACT_UP_TO:
-        return float(min(1.0, 2 * norm.sf(total / math.sqrt(float((sizes**2 * counts).sum())))))
+        return min(1.0, 2 * float(ndtr(-total / math.sqrt(float((sizes**2 * counts).sum())))))
     shares = np.ones(1)  # of the sum of those whose sign is positive
     for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        heads = np.arange(count + 1)
+        ways = gammaln(count + 1) - gammaln(heads + 1) - gammaln(count - heads + 1)
         one = np.zeros(size * count + 1)
-        one[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
-        shares = fftconvolve(shares, one)
+        one[::size] = np.exp(ways - count * math.log(2))
+        shares = np.convolve(shares, one)
     sums = 2 * np.arange(len(shares)) - (len(shares) - 1)
     return float(np.clip(shares[np.abs(sums) >= total].sum(), 0.0, 1.0))
 

@@ -101,6 +101,12 @@ def over_seeds(one: Measured, other: Measured) -> tuple[float, float] | None:
     return paired_t(a, b), wilcoxon(a, b)
 
 
+def tested_against(one: Measured, other: Measured) -> tuple[float, float]:
+    """Return by how much the first of two is better, and the p of `compare_pair`, without the rest."""
+    over, _, estimate, p = _test(one, other, _gaps(one.right, other.right))
+    return estimate.mean if over == OVER_FOLDS else one.accuracy - other.accuracy, p
+
+
 def _test(one: Measured, other: Measured, gaps: np.ndarray) -> tuple[str, int, Estimate, float]:
     """Return what is tested over, how many repeats, the difference and its p, as the module says."""
     if (folds := _same_folds(one, other)) is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.analysis.evidence import Evidence, Measured
 from core.analysis.paired import ALPHA, cochrans_q, holm
-from core.analysis.pairs import Pair, compare_pair
+from core.analysis.pairs import Pair, compare_pair, tested_against
 from core.analysis.ranks import ranks
 
 
@@ -82,12 +82,12 @@ def decide_against(evidence: Evidence, best: str) -> tuple[str, ...]:
     Args:
         best: The key of the one that was chosen.
     """
-    first = next(place for place, one in enumerate(evidence.tested) if one.key == best)
-    others = [place for place in range(len(evidence.tested)) if place != first]
-    pairs = [compare_pair(evidence.tested, first, other, 0.0) for other in others]
-    adjusted = holm([pair.p for pair in pairs])
+    chosen = next(one for one in evidence.tested if one.key == best)
+    others = [one for one in evidence.tested if one.key != best]
+    found = [tested_against(chosen, other) for other in others]
+    adjusted = holm([p for _, p in found])
     return tuple(
-        evidence.tested[other].key
-        for other, pair, p in zip(others, pairs, adjusted, strict=True)
-        if p >= ALPHA or pair.first != first
+        other.key
+        for other, (lead, _), p in zip(others, found, adjusted, strict=True)
+        if p >= ALPHA or lead < 0
     )

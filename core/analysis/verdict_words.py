@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.analysis.intervals import Interval
 from core.analysis.pairs import OVER_FOLDS, OVER_IMAGES, OVER_SEEDS, Pair
 from core.analysis.verdict import Verdict
 from core.analysis.winners_curse import BestOf
@@ -113,6 +114,27 @@ def best_of_words(best: BestOf) -> str:
     return (
         f"The best of {best.choices} on {best.images:,} images shows {best.shown:.1%}; on new images expect "
         f"{best.expected:.1%} ({low:.1%} to {high:.1%})."
+    )
+
+
+def chosen_words(
+    choices: int,
+    images: int | None,
+    shown: float,
+    expected: float,
+    interval: Interval,
+    test_images: int,
+) -> str:
+    """Say what to expect of the best of several that was chosen on validation images.
+
+    Args:
+        images: How many validated; None where that is not known.
+        shown: Its validation accuracy; `expected` that on the test images, with its interval.
+    """
+    on = f"{images:,} validation images" if images else "the validation images"
+    return (
+        f"The best of {choices:,} on {on} shows {shown:.1%}; on new images expect {expected:.1%} "
+        f"({interval.low:.1%} to {interval.high:.1%}), by {test_images:,} test images that chose nothing."
     )
 
 

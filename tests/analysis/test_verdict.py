@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.analysis.answers import Answers
+from core.analysis.answers import answers as answers_of
 from core.analysis.entries import Entry
-from core.analysis.evidence import Answers, Evidence, Measured, answers_of, gather
+from core.analysis.evidence import Evidence, Measured, gather
 from core.analysis.paired import mcnemar
 from core.analysis.pairs import OVER_FOLDS, OVER_IMAGES, OVER_SEEDS, over_seeds
 from core.analysis.verdict import Verdict, decide, decide_against
@@ -27,7 +29,13 @@ def evidence(answers: ANSWERS, *rows: dict[str, object], groups: Sequence[Entry]
     given = {row["run_id"]: row for row in rows}
     runs = {name: as_run(given.get(name, run(name, 0.9))) for name in answers}
     entries = groups or [Entry(name, name, (name,)) for name in answers]
-    return gather(entries, runs, lambda one: Answers(np.arange(len(answers[one])), answers[one]))
+    return gather(entries, runs, lambda one: answered(answers[one], runs[one]))
+
+
+def answered(right: np.ndarray, of: Run) -> Answers:
+    """What a run answered, by which images it got right."""
+    table = pd.DataFrame({"index": np.arange(len(right)), "label": 0, "p0": right * 0.8, "p1": 0.4})
+    return answers_of(table, of.params.get(schema.FINGERPRINT, ""))
 
 
 def simulated(right: np.ndarray) -> Verdict:
@@ -152,7 +160,7 @@ def test_runs_with_other_test_images_are_left_out_in_words() -> None:
             raise FileNotFoundError
         if run_id == "broken":
             raise DamagedArtifact(run_id, schema.PREDICTIONS, "it is empty")
-        return Answers(np.arange(len(answers[run_id])), answers[run_id])
+        return answered(answers[run_id], runs[run_id])
 
     found = gather([Entry(name, name, (name,)) for name in answers], runs, read)
     assert [one.name for one in found.tested] == ["a", "b", "renamed"]
@@ -166,15 +174,6 @@ def test_runs_with_other_test_images_are_left_out_in_words() -> None:
     assert told["leaked"] == "2 of its test images trained its parent."
     assert told["waits"] == "it has no finished run."
     assert gather([], {}, read).tested == ()
-
-
-def test_answers_have_the_order_of_the_images() -> None:
-    predictions = pd.DataFrame({"index": [7, 3], "label": [0, 1], "p0": [0.6, 0.7], "p1": [0.4, 0.3]})
-    found = answers_of(predictions)
-    assert found.images.tolist() == [3, 7]
-    assert found.right.tolist() == [False, True]
-    with pytest.raises(ValueError, match="no probabilities"):
-        answers_of(predictions[["index", "label"]])
 
 
 def test_against_one_that_was_chosen_only_the_worse_are_told_from_it() -> None:

@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.analysis import evidence
-from core.analysis.entries import Entry, run_ids_of
-from core.analysis.evidence import Answers, Evidence
+from core.analysis.entries import Entry
 from core.analysis.intervals import wilson
+from core.analysis.looks import looks_words
 from core.analysis.over_repeats import mean
 from core.analysis.pairs import over_seeds
 from core.analysis.verdict import Verdict, decide
 from core.analysis.verdict_words import best_of_words, caveats, p_words, pair_sentence, set_sentence
 from core.analysis.winners_curse import BestOf, best_of
 from core.system.settings import Settings, get_settings
-from core.tracking.run import Run, runs_of
-from core.ui.common import reads, words
+from core.tracking.run import Run
+from core.ui.common import words
 from core.ui.common.fields import URL
+from core.ui.common.tested import gathered, looked_at, runs_by_id, state_of
 
 MOST = 30  # entries that are compared: 435 pairs
 MARGIN = 0.5  # points
@@ -64,7 +64,8 @@ def is_it_better(entries: Sequence[Entry]) -> None:
         st.markdown(f"#### {words.plain(set_sentence(verdict))}")
         _standing(verdict)
         if best is not None:
-            st.caption(f":material/casino: {words.plain(best_of_words(best))}")
+            looks = looks_words(looked_at(verdict.evidence.fingerprint), verdict.evidence.images)
+            st.caption(f":material/casino: {best_of_words(best)} {looks}")
         for caveat in caveats(verdict):
             st.caption(f":material/info: {words.plain(caveat)}")
     with st.expander(f"Every pair ({len(verdict.pairs)})", icon=":material/compare_arrows:"):
@@ -81,12 +82,6 @@ def short_names(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def runs_by_id(entries: Sequence[Entry]) -> dict[str, Run]:
-    """Return all runs of some entries with what a verdict asks of them (`core.analysis.evidence.KEYS`)."""
-    every = reads.columns(*evidence.KEYS)
-    return {run.run_id: run for run in runs_of(every[every["run_id"].isin(run_ids_of(entries))])}
-
-
 def verdict_on(
     entries: Sequence[Entry], runs: Mapping[str, Run], margin: float
 ) -> tuple[Verdict, BestOf | None]:
@@ -96,26 +91,18 @@ def verdict_on(
         runs: `runs_by_id` of them.
         margin: From 0 to 1.
     """
-    state = tuple((run_id, run.status, run.ended) for run_id, run in sorted(runs.items()))
-    return _verdict(get_settings(), tuple(entries), state, margin, runs)
+    return _verdict(get_settings(), tuple(entries), state_of(runs), margin, runs)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing the test predictions")
 def _verdict(
     settings: Settings, entries: tuple[Entry, ...], state: Hashable, margin: float, _runs: Mapping[str, Run]
 ) -> tuple[Verdict, BestOf | None]:
-    found = _gather(entries, _runs)
+    found = gathered(entries, _runs)
     best = None
     if len(found.tested) > 1:
         best = best_of(np.stack([one.right.mean(axis=1) for one in found.tested], axis=1))
     return decide(found, margin), best
-
-
-def _gather(entries: Sequence[Entry], runs: Mapping[str, Run]) -> Evidence:
-    def read(run_id: str) -> Answers:
-        return reads.answers(runs[run_id])
-
-    return evidence.gather(entries, runs, read)
 
 
 def _standing(verdict: Verdict) -> None:
@@ -129,7 +116,7 @@ def _standing(verdict: Verdict) -> None:
                 "rank": rank,
                 "run": one.name,
                 "test accuracy": f"{one.accuracy:.2%}",
-                "95 % interval": f"{max(0.0, low):.1%} to {min(1.0, high):.1%}",
+                "95% interval": f"{max(0.0, low):.1%} to {min(1.0, high):.1%}",
                 "runs": runs,
             }
         )
@@ -141,8 +128,8 @@ def _standing(verdict: Verdict) -> None:
             "rank": st.column_config.NumberColumn(
                 "rank", help="Those that cannot be told from the best share rank 1.", width="small"
             ),
-            "95 % interval": st.column_config.TextColumn(
-                "95 % interval",
+            "95% interval": st.column_config.TextColumn(
+                "95% interval",
                 help="Wilson's for one run. For several runs it is that of their mean, for other images and "
                 "other seeds.",
             ),
@@ -165,7 +152,7 @@ def _pairs(verdict: Verdict) -> None:
                 "only A right": pair.only_first,
                 "only B right": pair.only_second,
                 "difference": f"{100 * pair.difference:.2f} points",
-                "95 % interval": f"{100 * pair.low:.1f} to {100 * pair.high:.1f}",
+                "95% interval": f"{100 * pair.low:.1f} to {100 * pair.high:.1f}",
                 "p (Holm)": p_words(pair.adjusted).removeprefix("p = "),
                 "A better": f"{pair.better:.0%}",
                 "same": f"{pair.same:.0%}",

@@ -10,6 +10,7 @@ from core.analysis.comparable import Comparison, Competitor
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
 from core.ui.common import guard, reads, words
+from core.ui.overview.equals import equals
 from core.ui.run.live import AGE_S, run_link, state_badge, trouble_badges
 
 LATEST = 8
@@ -62,6 +63,8 @@ def _best(runs: pd.DataFrame, ranked: list[Competitor], images: str | None) -> N
             query_params={"runs": list(best.run_ids)},
         )
     st.caption(_standing(best, len(ranked)))
+    if len(ranked) > 1:
+        equals(ranked)
 
 
 def _standing(best: Competitor, competitors: int) -> str:

@@ -18,12 +18,19 @@ pytestmark = pytest.mark.engine
 PAGE = "pages/3_Compare.py"
 
 
-def finished(store: RunStore, name: str, right: np.ndarray, fingerprint: str = "v1") -> str:
+def finished(
+    store: RunStore, name: str, right: np.ndarray, fingerprint: str = "v1", validation: float = 0.9
+) -> str:
     """A finished run with test predictions. right: bool `(images,)`."""
-    run_id = store.create(ExperimentConfig().with_values({"name": name}))
+    run_id = store.create(
+        ExperimentConfig().with_values(
+            {"name": name, "seed": len(name), "optimizer.learning_rate": len(name) / 1000}
+        )
+    )
     store.log_params(run_id, {schema.FINGERPRINT: fingerprint, schema.SPLIT: "s", schema.EVALUATION: "e"})
     accuracy = float(right.mean())
-    store.log_metrics(run_id, {"best_val_accuracy": 0.9, "loss": 1.0, "test_accuracy": accuracy}, 1)
+    metrics = {"best_val_accuracy": validation, "loss": 1.0, "test_accuracy": accuracy}
+    store.log_metrics(run_id, metrics | {"validation_images": 145}, 1)
     images = np.arange(len(right))
     table = pd.DataFrame({"index": images, "label": 0, "source_name": "", "p0": right * 0.8, "p1": 0.4})
     log_predictions(store, run_id, table)
@@ -43,7 +50,7 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
     runs = {
         "base": finished(store, "base", base),
         "better": finished(store, "better", better),
-        "like": finished(store, "like", like),
+        "like": finished(store, "alike", like, validation=0.95),
         "other": finished(store, "other", base, "v2"),
     }
     app = opened(PAGE)
@@ -56,7 +63,16 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
     app = opened(PAGE, runs=list(runs.values()), margin="2")
     assert "#### better is the best of 3" in said(app)
     assert "other is left out: it was tested on other images (version v2 of digits, 400 images)." in said(app)
-    (standing,) = [one.value for one in app.dataframe if "rank" in one.value and "95 % interval" in one.value]
+    (standing,) = [one.value for one in app.dataframe if "rank" in one.value and "95% interval" in one.value]
     assert standing["rank"].tolist() == [1, 2, 2]
     assert standing["run"].tolist()[0] == "better"
     assert [one.value for one in app.number_input if one.key == "margin"] == [2.0]
+    overview = opened("streamlit_app.py")
+    assert not overview.exception
+    assert "2 others of 2 cannot be told from it" in [one.label for one in overview.expander]
+    (expected,) = [one for one in said(overview).splitlines() if "The best of 3" in one]
+    assert expected == (
+        ":material/casino: The best of 3 on 145 validation images shows 95.0%; on new images expect 90.0% "
+        "(86.7% to 92.6%), by 400 test images that chose nothing. 3 runs were evaluated on these 400 test "
+        "images so far."
+    )
