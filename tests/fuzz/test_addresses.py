@@ -28,14 +28,8 @@ PARAMETERS = {
         *("weights_run", "weights_file", "declarative.layers"),
     ),
     "pages/3_Compare.py": (
-        "runs",
-        "filter",
-        "sort",
-        "page",
-        "results",
-        "settings_columns",
-        "differing",
-        "metrics",
+        *("runs", "filter", "sort", "reverse", "group", "baseline", "table_page"),
+        *("results", "settings_columns", "differing", "metrics"),
     ),
     "pages/7_Architectures.py": ("view", "net", "family", "data", "batch", "differing", "other"),
 }

@@ -22,8 +22,10 @@ from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.compare import tables, view
 from core.ui.compare.curves import METRICS, styles_of
+from core.ui.compare.edit import edit
 from core.ui.compare.listing import Listing, listing, marks
 from core.ui.compare.view import View
+from core.ui.compare.views import views
 
 CHOSEN_AT_FIRST = 8
 PAGE = 50  # rows
@@ -83,7 +85,11 @@ def table() -> Chosen:
         height=min(38 + 35 * len(entries), HEIGHT),
         placeholder="–",
     )
-    _export(listed, ticked, chosen_view, available, baseline)
+    with st.container(horizontal=True):
+        _export(listed, ticked, chosen_view, available, baseline)
+        views()
+        if len(ticked) == 1 and not ticked[0].is_group:
+            edit(ticked[0].key)
     chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
     hidden = [entry for entry in ticked if entry.key not in shown_keys]
     st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
@@ -116,7 +122,7 @@ def _of_page(listed: Listing) -> list[Entry]:
         return [listed.entry(row) for row in listed.rows]
     left, right = st.columns([3, 1], vertical_alignment="center")
     with left:
-        page = st.pagination(count, key="page", bind=URL)
+        page = st.pagination(count, key="table_page", bind=URL)
     start = (min(page, count) - 1) * PAGE
     right.caption(f"{start + 1:,} to {min(start + PAGE, len(listed)):,} of {len(listed):,}")
     return [listed.entry(row) for row in listed.rows[start : start + PAGE]]

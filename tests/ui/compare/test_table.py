@@ -1,0 +1,91 @@
+"""The table of Compare: what an address says is shown, and what is chosen stands in the address."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import ExperimentConfig
+from core.system import settings as settings_module
+from core.system.settings import NotAllowed
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.ui.compare import runs_table, views
+from tests.support.pages import in_address, opened
+
+pytestmark = pytest.mark.slow
+PAGE = "pages/3_Compare.py"
+
+
+def made(store: RunStore, name: str, test: float, **settings: object) -> str:
+    run_id = store.create(ExperimentConfig().with_values({"name": name, **settings}))
+    store.log_metrics(run_id, {"best_val_accuracy": test, "test_accuracy": test, "val_accuracy": test}, 1)
+    store.set_status(run_id, schema.FINISHED)
+    return run_id
+
+
+def names(app: AppTest) -> list[str]:
+    """The beginnings of the names in the table."""
+    assert not app.exception
+    return [name.partition(" · ")[0] for name in app.dataframe[0].value["run"]]
+
+
+def test_an_address_brings_back_filter_order_groups_ticks_and_baseline(store: RunStore) -> None:
+    seeds = [made(store, f"lenet · seed {seed}", 0.5 + 0.1 * seed, seed=seed) for seed in range(3)]
+    other = made(store, "other", 0.7, **{"model.name": "conv3"})
+    made(store, "hidden", 0.1, **{"model.name": "alexnet"})
+    group = f"group-{seeds[0]}"
+    app = opened(
+        PAGE,
+        filter="model = lenet5 or model = conv3",
+        sort="test accuracy",
+        reverse="true",
+        group=["seeds and folds"],
+        runs=[seeds[2], other],  # the run of a group stands for the group
+        baseline=other,
+    )
+    assert names(app) == ["lenet", "other"]
+    assert in_address(app, "runs") == [group, other]
+    assert in_address(app, "baseline") == [other]
+    table = app.dataframe[0].value
+    assert table["n"].tolist() == [3, 1]
+    assert table["test_accuracy"].tolist() == pytest.approx([0.6, 0.7])
+    assert table["Δ test_accuracy"].tolist() == pytest.approx([-0.1, 0.0])
+    again = opened(PAGE, **{key: app.query_params[key] for key in app.query_params})
+    assert again.dataframe[0].value.equals(table)
+    for key in ("filter", "sort", "group", "runs", "baseline"):
+        assert in_address(again, key) == in_address(app, key)
+
+
+def test_the_order_is_over_all_pages_and_ticks_stay_on_theirs(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_table, "PAGE", 2)
+    ids = {
+        name: made(store, name, score) for name, score in zip("abcde", (0.3, 0.9, 0.5, 0.1, 0.7), strict=True)
+    }
+    app = opened(PAGE, runs=ids["d"])
+    assert names(app) == ["b", "e"]
+    app = opened(PAGE, runs=ids["d"], table_page="3")
+    assert names(app) == ["d"]
+    assert in_address(app, "runs") == [ids["d"]]
+    app = opened(PAGE, runs=ids["d"], table_page="3", filter="name = a or name = d")  # there is one page now
+    assert names(app) == ["a", "d"]
+    store.set_tags(ids["d"], {schema.PINNED: "yes"})
+    assert names(opened(PAGE)) == ["d", "b"]
+
+
+def test_views_are_kept_by_name_and_a_viewer_keeps_none(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views.keep("  all   ResNets ", "filter=resnet&runs=1&runs=2")
+    assert views.read() == {"all ResNets": "filter=resnet&runs=1&runs=2"}
+    monkeypatch.setenv("ARCHLAB_ROLE", "viewer")
+    settings_module.get_settings.cache_clear()
+    with pytest.raises(NotAllowed, match="keep a view"):
+        views.keep("mine", "filter=x")
+    assert list(views.read()) == ["all ResNets"]
+    monkeypatch.undo()
+    settings_module.get_settings.cache_clear()
+    (store.settings.home / views.FILE).write_text("[1, 2", encoding="utf-8")
+    assert views.read() == {}
