@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from core.analysis.answers import Answers
 from core.analysis.basis import fingerprint_of, split_of
 from core.analysis.entries import Entry
+from core.analysis.mistakes import probabilities
 from core.analysis.values import validation_accuracy
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
@@ -33,6 +35,16 @@ KEYS = (
     schema.LEAK,
     schema.NUMBER,
 )
+
+
+class Answers(NamedTuple):
+    """Which test images a run got right.
+
+    images: int64 `(n,)`, ascending, their places in that version of the dataset; right: bool `(n,)`.
+    """
+
+    images: np.ndarray
+    right: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +91,28 @@ class Evidence:
     left_out: tuple[str, ...]
 
 
+def answers_of(predictions: pd.DataFrame) -> Answers:
+    """Return which images are right in a run's test predictions. Raises ValueError when they have none."""
+    given = probabilities(predictions)
+    if not given.size:
+        raise ValueError("its test predictions hold no probabilities")
+    index = predictions["index"].to_numpy()
+    right = given.argmax(axis=1) == predictions["label"].to_numpy()
+    order = np.argsort(index, kind="stable")
+    return Answers(index[order], right[order])
+
+
 def gather(entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str], Answers]) -> Evidence:
     """Read the answers of entries, and keep those of the test images that most of them share.
 
-    Two runs have the same test images when the fingerprint of their dataset and the places and labels of the
-    images in it are equal, whatever the dataset is called.
+    Two runs have the same test images when the fingerprint of their dataset and the images' places in it are
+    equal, whatever the dataset is called. An image or label that was edited makes another version.
 
     Args:
         runs: By id, with `KEYS`.
-        read: Returns the answers of a run; raises FileNotFoundError, DamagedArtifact.
+        read: Returns the answers of a run; raises FileNotFoundError, DamagedArtifact, ValueError.
     """
-    found: list[tuple[str, Measured, Run]] = []
+    found: list[tuple[Hashable, Measured, Run]] = []
     left_out = []
     for entry in entries:
         try:
@@ -119,7 +142,9 @@ class _NotTested(Exception):
     """Why an entry has no answers to compare, without its name and full stop."""
 
 
-def _tested(entry: Entry, runs: Mapping[str, Run], read: Callable[[str], Answers]) -> tuple[str, Measured]:
+def _tested(
+    entry: Entry, runs: Mapping[str, Run], read: Callable[[str], Answers]
+) -> tuple[Hashable, Measured]:
     """Return the identity of an entry's test images, and its answers. Raises _NotTested."""
     members = [runs[run_id] for run_id in entry.run_ids if run_id in runs]
     ended = [run for run in members if run.status == schema.FINISHED and not run.is_range_test]
@@ -138,18 +163,18 @@ def _tested(entry: Entry, runs: Mapping[str, Run], read: Callable[[str], Answers
             answers[run.run_id] = read(run.run_id)
         except FileNotFoundError:
             reasons.append("it has no test predictions")
-        except DamagedArtifact as error:
+        except (DamagedArtifact, ValueError) as error:
             reasons.append(str(error).rstrip("."))
     if not answers:
         raise _NotTested(reasons[0])
     used = [run for run in ended if run.run_id in answers]
-    identities = {answers[run.run_id].images for run in used}
+    identities = {(fingerprint_of(run), answers[run.run_id].images.tobytes()): None for run in used}
     if len(identities) > 1:
         raise _NotTested("its runs were tested on different images")
     folds_of = {run.whole_setting("data.folds") for run in used}
     k = folds_of.pop() if len(folds_of) == 1 else 0
     accuracies = [validation_accuracy(run) for run in used]
-    return identities.pop(), Measured(
+    return next(iter(identities)), Measured(
         key=entry.key,
         name=entry.name,
         run_ids=tuple(answers),

@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.analysis.answers import Answers
-from core.analysis.answers import answers as answers_of
 from core.analysis.entries import Entry
-from core.analysis.evidence import Evidence, Measured, gather
+from core.analysis.evidence import Answers, Evidence, Measured, answers_of, gather
 from core.analysis.paired import mcnemar
 from core.analysis.pairs import OVER_FOLDS, OVER_IMAGES, OVER_SEEDS, over_seeds
 from core.analysis.verdict import Verdict, decide, decide_against
@@ -29,13 +27,13 @@ def evidence(answers: ANSWERS, *rows: dict[str, object], groups: Sequence[Entry]
     given = {row["run_id"]: row for row in rows}
     runs = {name: as_run(given.get(name, run(name, 0.9))) for name in answers}
     entries = groups or [Entry(name, name, (name,)) for name in answers]
-    return gather(entries, runs, lambda one: answered(answers[one], runs[one]))
+    return gather(entries, runs, lambda one: answered(answers[one]))
 
 
-def answered(right: np.ndarray, of: Run) -> Answers:
+def answered(right: np.ndarray) -> Answers:
     """What a run answered, by which images it got right."""
     table = pd.DataFrame({"index": np.arange(len(right)), "label": 0, "p0": right * 0.8, "p1": 0.4})
-    return answers_of(table, of.params.get(schema.FINGERPRINT, ""))
+    return answers_of(table)
 
 
 def simulated(right: np.ndarray) -> Verdict:
@@ -160,7 +158,7 @@ def test_runs_with_other_test_images_are_left_out_in_words() -> None:
             raise FileNotFoundError
         if run_id == "broken":
             raise DamagedArtifact(run_id, schema.PREDICTIONS, "it is empty")
-        return answered(answers[run_id], runs[run_id])
+        return answered(answers[run_id])
 
     found = gather([Entry(name, name, (name,)) for name in answers], runs, read)
     assert [one.name for one in found.tested] == ["a", "b", "renamed"]

@@ -9,12 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from core import datasets
-from core.analysis import answers as answered
 from core.analysis import comparable, expected
-from core.analysis.answers import Answers
 from core.analysis.basis import Basis
 from core.analysis.comparable import Comparison
 from core.analysis.epochs import from_zero, numbered_from_one
+from core.analysis.evidence import Answers, answers_of
 from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored
 from core.figures import system_use
@@ -25,7 +24,6 @@ from core.inference.messages import ModelImages
 from core.inference.notes import no_keras_model
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
-from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run, runs_of
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
@@ -306,18 +304,17 @@ def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
 
 
 def answers(run: Run) -> Answers:
-    """Return what a finished run answered to its test images. Raises FileNotFoundError, DamagedArtifact."""
-    fingerprint = run.params.get(schema.FINGERPRINT, "")
-    return _answers(get_settings(), run.run_id, run.ended, fingerprint)
+    """Return which test images a run got right.
+
+    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evidence.answers_of`).
+    """
+    return _answers(get_settings(), run.run_id, run.ended)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _answers(settings: Settings, run_id: str, ended: datetime | None, fingerprint: str) -> Answers:
+def _answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers:
     """Cached by the end of the run too: one that is resumed ends with other predictions."""
-    try:
-        return answered.answers(frames.predictions(get_store(), run_id), fingerprint)
-    except (KeyError, ValueError) as error:  # another program's file, without probabilities or images
-        raise DamagedArtifact(run_id, schema.PREDICTIONS, error) from error
+    return answers_of(frames.predictions(get_store(), run_id))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.analysis import evidence, looks
-from core.analysis.answers import Answers
 from core.analysis.entries import Entry, run_ids_of
-from core.analysis.evidence import Evidence
+from core.analysis.evidence import Answers, Evidence
 from core.tracking.run import Run, runs_of
 from core.ui.common import reads
 
