@@ -23,11 +23,11 @@ with open_page("Run", "Progress, results and mistakes of one run.") as store:
             happened(store, run)
         else:
             run_head(store, run)
-            happened(store, run)
             if run.is_range_test:
                 rate_range(store, run)
             else:
                 headline(run)
+                happened(store, run)
                 links(store, run)
                 evaluation(store, run)
             training_panel(store, run)

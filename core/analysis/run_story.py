@@ -59,9 +59,8 @@ class Story:
         """One row per epoch, one column per metric of `CURVES`; NaN where a value was not logged."""
         if self.history.empty:
             return pd.DataFrame(columns=CURVES, dtype=float)
-        table = self.history.pivot_table(
-            index="step", columns="metric", values="value", aggfunc="last", dropna=False
-        )
+        last = self.history.drop_duplicates(["step", "metric"], keep="last")
+        table = last.pivot(index="step", columns="metric", values="value")
         return table.reindex(columns=CURVES).astype(float)
 
     def curve(self, metric: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from core.tracking import schema
 from tests.support.runs import as_run, run
 
 CLASSES = [str(one) for one in range(10)]
-SETS = set_metrics({"validation": [50] * 10, "test": [100] * 10})
+SETS = set_metrics({"validation": [50] * 10, "test": [100] * 10}) | {"test_predicted_classes": 10.0}
+TAGS = {f"tags.{schema.LOSS}": schema.CROSS_ENTROPY}
+BASE = as_run(run("it", 0.9, **{f"metrics.{name}": value for name, value in SETS.items()}, **TAGS))
 
 
 def history(**curves: Any) -> pd.DataFrame:
@@ -73,27 +76,32 @@ def accuracy_of(table: pd.DataFrame) -> float:
 
 def story(curves: dict[str, Any], table: pd.DataFrame | None = None, likes: int = 0, **more: Any) -> Story:
     """The story of a run with these curves, as the training logs it. likes: how many, of 900 images/s."""
-    last = {f"metrics.{name}": values[-1] for name, values in curves.items() if len(values)}
-    test = (
-        0.95
-        if table is None
-        else float((table.filter(like="p").to_numpy().argmax(1) == table["label"]).mean())
-    )
-    row = run("it", float(np.max(curves["val_accuracy"])), test) | last
-    row |= {f"metrics.{name}": value for name, value in SETS.items()}
-    row |= {"metrics.test_balanced_accuracy": test, "metrics.test_predicted_classes": 10.0}
-    row |= {f"tags.{schema.LOSS}": schema.CROSS_ENTROPY, "last_epoch": float(len(curves["loss"]))}
-    row |= {"params.training.epochs": str(len(curves["loss"])), **more}
+    test = 0.95 if table is None else accuracy_of(table)
+    logged = {f"metrics.{name}": float(values[-1]) for name, values in curves.items()}
+    logged |= {"metrics.best_val_accuracy": float(np.max(curves["val_accuracy"]))}
+    logged |= {"metrics.test_accuracy": test, "metrics.test_balanced_accuracy": test} | more
+    kinds = {
+        kind: {
+            name.removeprefix(f"{kind}."): value for name, value in logged.items() if name.startswith(kind)
+        }
+        for kind in ("params", "metrics")
+    }
+    epochs = len(curves["loss"])
+    metrics = {
+        name: value for name, value in (BASE.metrics | kinds["metrics"]).items() if not math.isnan(value)
+    }
+    params = {**BASE.params, "training.epochs": str(epochs), **kinds["params"]}
+    it = replace(BASE, last_epoch=epochs, metrics=metrics, params=params)
     others = [
         as_run(run(f"like {place}", 0.9, **{"metrics.images_per_second": 900.0 + place}))
         for place in range(likes)
     ]
-    return Story(as_run(row), history(**curves), others, table, CLASSES)
+    return Story(it, history(**curves), others, table, CLASSES)
 
 
-def test_no_alarm_on_three_hundred_healthy_runs() -> None:
+def test_no_alarm_on_sixty_healthy_runs() -> None:
     generator = np.random.default_rng(0)
-    for _ in range(300):
+    for _ in range(60):
         curves = healthy(generator)
         kept = float(curves["val_accuracy"].max())
         table = predictions(kept, generator)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis.calibration import calibration
 from core.analysis.intervals import wilson
@@ -21,6 +21,7 @@ from core.tracking.store import RunStore
 from core.ui.common import reads, words
 from core.ui.common.chart import chart
 
+TILE = 165  # px
 HEADLINE = ("test_accuracy", "best_val_accuracy", "parameters", "latency_ms", "train_seconds")
 MORE_SCORES = (
     ("test_loss", "Test loss", "Mean negative log likelihood of the right class, in nats."),
@@ -34,32 +35,43 @@ def headline(run: Run) -> None:
     """Draw the scores with their 95% intervals, and the costs; nothing where none was logged."""
     if run.metrics.keys().isdisjoint(HEADLINE):
         return
-    accuracy, validation, parameters, latency, seconds = st.columns(5)
-    _accuracy(accuracy, "Test accuracy", run.metrics.get("test_accuracy"), run.metrics.get("test_images"))
     kept = run.last_epoch if run.keeps_last else run.metrics.get("best_epoch")
     epoch = "" if kept is None else f", epoch {kept:.0f} of {run.last_epoch}"
     images = run.metrics.get("validation_images")
-    _accuracy(validation, f"Validation{epoch}", validation_accuracy(run), images)
-    parameters.metric("Parameters", _number(run, "parameters", "{:,.0f}"))
-    latency.metric("Latency, one image", _number(run, "latency_ms", "{:.1f} ms"))
-    seconds.metric("Training took", _number(run, "train_seconds", "{:.1f} s"))
-    columns = st.columns(5)
-    for column, (name, label, help_text) in zip(columns[:4], MORE_SCORES, strict=True):
-        column.metric(label, _number(run, name, "{:.4f}"), help=help_text)
-    with columns[4]:
-        _calibration(run)
+    with st.container(horizontal=True):
+        with _tile():
+            _accuracy("Test accuracy", run.metrics.get("test_accuracy"), run.metrics.get("test_images"))
+        with _tile():
+            _accuracy(f"Validation{epoch}", validation_accuracy(run), images)
+        with _tile():
+            st.metric("Parameters", _number(run, "parameters", "{:,.0f}"))
+        with _tile():
+            st.metric("Latency, one image", _number(run, "latency_ms", "{:.1f} ms"))
+        with _tile():
+            st.metric("Training took", _number(run, "train_seconds", "{:.1f} s"))
+    with st.container(horizontal=True):
+        for name, label, help_text in MORE_SCORES:
+            with _tile():
+                st.metric(label, _number(run, name, "{:.4f}"), help=help_text)
+        with _tile():
+            _calibration(run)
     if saved := run.tags.get(schema.KEPT):
         st.caption(
             f"The saved model has the weights of epoch {saved}; the test set was evaluated once, with them."
         )
 
 
-def _accuracy(place: Any, label: str, value: float | None, images: float | None) -> None:
+def _tile() -> DeltaGenerator:
+    """A place for one number: five stand in a row, and two on a phone."""
+    return st.container(width=TILE, gap="xxsmall")
+
+
+def _accuracy(label: str, value: float | None, images: float | None) -> None:
     """Draw an accuracy, and below it what accuracy on new images agrees with it."""
-    place.metric(label, words.percent(value))
+    st.metric(label, words.percent(value))
     if value is not None and images and images > 0 and 0 <= value <= 1:
         low, high = wilson(value, images)
-        place.caption(f"95% interval {low:.1%} to {high:.1%}, {images:,.0f} images")
+        st.caption(f"95% interval {low:.1%} to {high:.1%}, {images:,.0f} images")
 
 
 def _calibration(run: Run) -> None:
