@@ -116,13 +116,18 @@ def curve_of(
     """
     if metric not in table:
         return None
+    if len(run_ids) == 1:
+        rows = slice(*table.index.slice_locs(run_ids[0], run_ids[0]))  # the table is sorted by run
+        x, y = (table[name].to_numpy()[rows] for name in ("x", metric))
+        logged = ~np.isnan(y)
+        values = tuple(y[logged].tolist())
+        if not values:
+            return None
+        return Curve(tuple(x[logged].tolist()), smoothed(values, smoothing), raw=values if smoothing else ())
     chosen = table[table.index.isin(run_ids, level="run_id")][["x", metric]]
     chosen = chosen[chosen[metric].notna()]
     if chosen.empty:
         return None
-    if len(run_ids) == 1:
-        x, y = (_numbers(chosen[name]) for name in ("x", metric))
-        return Curve(x, smoothed(y, smoothing), raw=y if smoothing else ())
     finite = np.isfinite(chosen[metric])
     broken = chosen[~finite].index.get_level_values("run_id").nunique()
     groups = chosen[finite].groupby(level="step")
