@@ -152,7 +152,7 @@ def draw(lines: Lines, styles: Mapping[str, LineStyle], metric: str, look: Look 
             )
         if line.training is not None:
             _add_line(figure, line.training, style, unit, line.key, metric, f"{line.name}, training", "dot")
-        name = f"{line.name} (mean of {max(curve.runs)})" if curve.runs else line.name
+        name = _named(line)
         _add_line(figure, curve, style, unit, line.key, metric, name)
     label = LABELS.get(metric, metric)
     title = QUESTIONS.get(metric, f"How did {label} develop?")
@@ -248,6 +248,14 @@ def _add_band(
         name=name,
         showlegend=name is not None,
     )
+
+
+def _named(line: Line) -> str:
+    """The name of a line; of a group with how many runs its mean is of, where the name does not say it."""
+    runs = max(line.curve.runs, default=0)
+    if not runs:
+        return line.name
+    return f"{line.name}, mean" if f"{runs} runs" in line.name else f"{line.name} (mean of {runs})"
 
 
 def _axes(figure: go.Figure, lines: Lines, metric: str, look: Look) -> None:

@@ -169,6 +169,32 @@ def test_a_legend_takes_no_room_from_the_plot(store: RunStore, page: Page, addre
         wait_for(partial(legend_is_below, chart), 30)  # it is drawn again when its size changes
 
 
+def test_a_group_is_its_mean_with_a_band_in_the_curves(store: RunStore, page: Page, address: str) -> None:
+    ids = []
+    for seed, accuracy in enumerate((0.7, 0.8, 0.9)):
+        ids.append(store.create(SMALL.with_values({"name": f"net · seed {seed}", "seed": seed})))
+        for epoch in (1, 2):
+            store.log_metrics(ids[-1], {"val_accuracy": accuracy, "loss": 1.0}, epoch)
+        store.set_status(ids[-1], schema.FINISHED)
+    page.goto(f"{address}/Compare?group=seeds+and+folds&runs={ids[0]}")
+
+    def drawn() -> list[tuple[str, list[float]]]:
+        """The traces of the first chart: band or name, and heights."""
+        found = page.locator(".js-plotly-plot").first.evaluate(
+            "chart => (chart.data ?? []).map(one => [one.fill ?? one.name, one.y])"
+        )
+        return [(name, [round(value, 3) for value in heights]) for name, heights in found]
+
+    expect(page.get_by_role("radiogroup", name="Band of a group")).to_be_visible()
+    # of three values 0.1 apart: 4.303 standard deviations over the root of 3, by any table of Student's t
+    interval = [1.048, 1.048, 0.552, 0.552]
+    wait_for(lambda: [heights for _, heights in drawn()] == [interval, [0.8, 0.8]], 60)
+    assert [name for name, _ in drawn()] == ["toself", "net · 3 runs, mean"]
+    page.get_by_text("standard deviation", exact=True).click()
+    wait_for(lambda: drawn()[:1] == [("toself", [0.9, 0.9, 0.7, 0.7])], 60)
+    assert "band=standard+deviation" in page.url
+
+
 def legend_is_below(chart: Locator) -> bool:
     """Whether plot, title of the x axis and legend stand below each other in a chart, all read at once."""
     script = """chart => [".nsewdrag", ".xtitle", ".legend .bg", null].map(part => {
