@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -193,6 +194,27 @@ def test_a_group_is_its_mean_with_a_band_in_the_curves(store: RunStore, page: Pa
     page.get_by_text("standard deviation", exact=True).click()
     wait_for(lambda: drawn()[:1] == [("toself", [0.9, 0.9, 0.7, 0.7])], 60)
     assert "band=standard+deviation" in page.url
+
+
+def test_a_baseline_shows_differences_and_ticked_runs_are_deleted(
+    store: RunStore, page: Page, address: str
+) -> None:
+    ids = []
+    for name, accuracy in (("best", 0.9), ("second", 0.85), ("third", 0.8)):
+        ids.append(store.create(SMALL.with_values({"name": name})))
+        store.log_metrics(ids[-1], {"val_accuracy": accuracy, "test_accuracy": accuracy, "loss": 1.0}, 1)
+        store.set_status(ids[-1], schema.FINISHED)
+    page.set_viewport_size({"width": 1920, "height": 1000})  # only columns that are seen can be read
+    page.goto(f"{address}/Compare?runs={ids[0]}&runs={ids[1]}&sort=test+accuracy&baseline={ids[0]}")
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table.locator("th", has_text="Δ test accuracy")).to_have_count(1, timeout=60_000)
+    differences = table.locator("td").filter(has_text=re.compile(r"^-0\.(05|0999|1)"))
+    wait_for(lambda: differences.count() == 2, 60)
+    page.get_by_role("button", name="Delete 2 runs").click()
+    page.get_by_role("button", name="Delete them").click()
+    expect(page.get_by_text("Deleted 2 runs.")).to_be_visible(timeout=60_000)
+    assert frames.runs(store)["name"].tolist() == ["third"]
+    wait_for(lambda: "runs=" not in page.url, 60)
 
 
 def legend_is_below(chart: Locator) -> bool:

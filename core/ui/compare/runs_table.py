@@ -203,7 +203,8 @@ def _table(
 ) -> Table:
     names = [*chosen.columns]
     if chosen.differing:
-        compared = runs[runs["run_id"].isin(run_ids_of(ticked or entries))]
+        several = ticked if len(run_ids_of(ticked)) > 1 else entries
+        compared = runs[runs["run_id"].isin(run_ids_of(several))]
         found = shown_table.differing(compared)
         names += [name for name in found if name in available and name not in names]
     return shown_table.build(
