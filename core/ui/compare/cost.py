@@ -23,12 +23,12 @@ KEYS = tuple(dict.fromkeys((*evidence.KEYS, *accuracy_cost.COSTS)))
 
 def accuracy_and_cost(entries: Sequence[Entry]) -> None:
     """Draw accuracy against one cost, among the entries that were tested on the same images."""
-    say_unknown("cost", [*accuracy_cost.COSTS.values()], "Cost")
+    say_unknown("against", [*accuracy_cost.COSTS.values()], "Cost")
     cost = st.selectbox(
         "Cost",
         accuracy_cost.COSTS,
         format_func=accuracy_cost.COSTS.__getitem__,
-        key="cost",
+        key="against",
         bind=URL,
         width=320,
     )

@@ -23,13 +23,13 @@ def parallel_coordinates(entries: Sequence[Entry]) -> None:
     if found is None:
         return
     names = [*found.settings.columns]
-    say_unknown("settings", names, "Settings")
+    say_unknown("axes", names, "Settings")
     chosen = st.multiselect(
         "Settings",
         names,
         default=names[: parallel.MAX_AXES],
         max_selections=parallel.MAX_AXES,
-        key="settings",
+        key="axes",
         bind=URL,
     )
     chart(parallel.draw(parallel.collect(found, chosen)), "parallel")
