@@ -12,8 +12,7 @@ from core.ui.overview.tables import best_runs, latest_runs
 from core.ui.run.live import await_first_run, launch_all, queue_panel
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
-    runs = reads.runs()
-    if runs.empty:
+    if reads.columns().empty:
         quickstart = recipes.get("quickstart")
         with st.container(border=True):
             st.subheader("Nothing has been trained here yet")

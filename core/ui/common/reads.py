@@ -140,8 +140,7 @@ def run(run_id: str) -> Run:
 
 
 def _find(run_id: str) -> Run | None:
-    found = runs()
-    return next(iter(runs_of(found[found["run_id"] == run_id])), None)
+    return next(iter(runs_of(rows([run_id]))), None)
 
 
 def compared() -> tuple[pd.DataFrame, Comparison]:

@@ -42,7 +42,7 @@ def cost() -> None:
 
 def best_known_dataset() -> str:
     """Return the dataset with the most finished runs; OWN when none has finished."""
-    runs = reads.runs()
+    runs = reads.columns("data.name")
     if "params.data.name" not in runs:
         return OWN
     counts = runs[runs["status"] == schema.FINISHED]["params.data.name"].value_counts()

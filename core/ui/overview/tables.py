@@ -105,7 +105,8 @@ def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
 def latest_runs() -> None:
     """Draw the newest runs with their state and accuracy; renewed every 20 s."""
     st.subheader("Latest runs")
-    for run in runs_of(reads.runs().head(LATEST)):
+    newest = reads.columns()["run_id"].head(LATEST)
+    for run in runs_of(reads.rows(newest.tolist())):
         name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with name:
             run_link(run)

@@ -154,7 +154,7 @@ def again(store: RunStore, run: Run) -> None:
             "pages/2_Train.py",
             label="Edit and launch",
             icon=":material/tune:",
-            query_params=query(store.config(run_id), reads.runs()),
+            query_params=query(store.config(run_id), reads.columns()),
         )
 
 

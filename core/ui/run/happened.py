@@ -55,7 +55,7 @@ def _again(store: RunStore, run: Run, found: Finding) -> None:
             "pages/2_Train.py",
             label=found.again,
             icon=":material/replay:",
-            query_params=query(config, reads.runs()),
+            query_params=query(config, reads.columns()),
         )
 
 

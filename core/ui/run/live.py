@@ -22,6 +22,7 @@ from core.ui.run.actions import cancel_button, run_actions
 LIVE_S = 1.0
 AGE_S = 20.0  # ages are said in minutes
 SHOWN_LOG_LINES = 40
+ACCURACIES = ("best_val_accuracy", "val_accuracy", "test_accuracy")
 NEXT = 5  # of those that wait; the Queue page has them all
 
 
@@ -65,7 +66,7 @@ def progress_bar(run: Run) -> None:
 @guard.fragment(run_every=LIVE_S)
 def await_first_run() -> None:
     """Run the page again once the first run was launched, here or elsewhere."""
-    if len(reads.runs()):
+    if len(reads.columns()):
         st.rerun()
 
 
@@ -212,8 +213,8 @@ def group_line(run: Run) -> None:
     """Draw the mean test accuracy of the repeats that a run is one of; nothing for a run without any."""
     if run.parent is None:
         return
-    found = repeats(reads.runs())
-    found = found[found["group"] == run.parent]
+    found = reads.columns(schema.PARENT, schema.NUMBER, "training.keep", *ACCURACIES)
+    found = repeats(found[found.get(f"tags.{schema.PARENT}") == run.parent])
     if found.empty:
         return
     row = found.iloc[0]
