@@ -15,7 +15,7 @@ from tests.support.pages import opened
 pytestmark = pytest.mark.engine
 
 
-def tested(store: RunStore, name: str, rows: list[int], predicted: list[int], sure: list[float]) -> str:
+def with_answers(store: RunStore, name: str, rows: list[int], predicted: list[int], sure: list[float]) -> str:
     """A finished run that answered these images of the digits."""
     digits = datasets.load("digits")
     run_id = store.create(ExperimentConfig().with_values({"name": name}))
@@ -39,8 +39,8 @@ def tested(store: RunStore, name: str, rows: list[int], predicted: list[int], su
 def test_images_that_one_of_two_runs_gets_right_are_shown_with_both_answers(store: RunStore) -> None:
     labels = datasets.load("digits").labels
     rows = [int(np.flatnonzero(labels == one)[0]) for one in (3, 5, 8, 9)]
-    a = tested(store, "first", rows, [3, 5, 8, 1], [0.9, 0.8, 0.7, 0.6])
-    b = tested(store, "second", rows, [5, 5, 1, 9], [0.5, 0.8, 0.9, 0.6])
+    a = with_answers(store, "first", rows, [3, 5, 8, 1], [0.9, 0.8, 0.7, 0.6])
+    b = with_answers(store, "second", rows, [5, 5, 1, 9], [0.5, 0.8, 0.9, 0.6])
     app = opened("pages/3_Compare.py", runs=[a, b], images="true")
     assert not app.exception
     app.selectbox(key="pair-a").set_value(a).run()
