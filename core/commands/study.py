@@ -26,6 +26,8 @@ def study(runs: tuple[str, ...], out: Path) -> None:
     from core.system.files import write_whole
     from core.tracking.store import get_store
 
+    if not out.parent.is_dir():
+        raise ValueError(f"There is no folder '{out.parent}' to write the study to.")
     store = get_store()
     text = render(study_of(store, entries(store, runs)))
     write_whole(out, text)

@@ -122,6 +122,9 @@ def test_the_file_opens_offline_and_repeats_its_runs(
         written = configs.from_yaml(base64.b64decode(unescape(config)).decode())
         assert written in [store.config(one.run_id) for one in collected(store, compared).repeats]
 
+    nowhere = run("study", compared[0], "--out", str(tmp_path / "none" / "study.html"))
+    assert (nowhere.returncode, nowhere.stderr.count("There is no folder")) == (2, 1)
+
     asked: list[str] = []
     said: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
