@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.analysis.entries import Entry
+from core.analysis import marks as marks_of
+from core.analysis.basis import fingerprint_of
+from core.analysis.entries import Entry, run_ids_of
 from core.analysis.intervals import wilson
 from core.analysis.looks import looks_words
 from core.analysis.over_repeats import mean
@@ -17,25 +20,25 @@ from core.analysis.pairs import over_seeds
 from core.analysis.verdict import Verdict, decide
 from core.analysis.verdict_words import best_of_words, caveats, p_words, pair_sentence, set_sentence
 from core.analysis.winners_curse import BestOf, best_of
+from core.datasets import split_report
 from core.system.settings import Settings, get_settings
-from core.tracking.run import Run
-from core.ui.common import words
+from core.tracking.errors import DamagedArtifact
+from core.tracking.run import Run, runs_of
+from core.tracking.store import get_store
+from core.ui.common import reads, words
 from core.ui.common.fields import URL
 from core.ui.common.tested import gathered, looked_at, runs_by_id, state_of
 
 MOST = 30  # entries that are compared: 435 pairs
 MARGIN = 0.5  # points
+GAPS = 3  # runs whose gap is said
 PAIRS_WITH_SEEDS = 45  # Wilcoxon's test takes 20 ms
-
-
-TICKED = ("runs", "groups")  # where the address says what is ticked
 
 
 def is_it_better(entries: Sequence[Entry]) -> None:
     """Draw the verdict on the ticked entries: a sentence, their ranks and intervals, and every pair."""
-    ticked = any(st.query_params.get_all(name) for name in TICKED)
     st.subheader("Is it better?")
-    if not ticked or len(entries) < 2:
+    if not st.query_params.get_all("runs") or len(entries) < 2:
         st.caption("Tick two or more runs that were tested on the same images to see which one is better.")
         return
     said = st.container()  # above the margin, which it depends on
@@ -68,6 +71,8 @@ def is_it_better(entries: Sequence[Entry]) -> None:
             st.caption(f":material/casino: {best_of_words(best)} {looks}")
         for caveat in caveats(verdict):
             st.caption(f":material/info: {words.plain(caveat)}")
+        for mark in _marks(verdict, entries[:MOST]):
+            st.caption(f":material/warning: {words.plain(mark)}")
     with st.expander(f"Every pair ({len(verdict.pairs)})", icon=":material/compare_arrows:"):
         _pairs(verdict)
 
@@ -103,6 +108,37 @@ def _verdict(
     if len(found.tested) > 1:
         best = best_of(np.stack([one.right.mean(axis=1) for one in found.tested], axis=1))
     return decide(found, margin), best
+
+
+def _marks(verdict: Verdict, entries: Sequence[Entry]) -> list[str]:
+    """What makes the comparison doubtful, in sentences."""
+    keys = {one.key for one in verdict.entries}
+    same = [entry for entry in entries if entry.key in keys]
+    runs = {run.run_id: run for run in runs_of(reads.rows(run_ids_of(same)))}
+    marks = [marks_of.differing_mark(same, runs), *_shared(next(iter(runs.values()), None))]
+    found = []
+    for entry in same:
+        for run in (runs[run_id] for run_id in entry.run_ids if run_id in runs):
+            name = entry.name if len(entry.run_ids) == 1 else words.run_name(run.name)
+            if (gap := marks_of.gap_mark(run, name)) is not None:
+                found.append(gap)
+    if len(found) > GAPS:
+        found = [*found[:GAPS], f"The same holds for {len(found) - GAPS} more runs."]
+    return [mark for mark in (*marks, *found) if mark is not None]
+
+
+def _shared(run: Run | None) -> list[str]:
+    """Which test images of a run are also in its training set, where its dataset is still as it was."""
+    if run is None or run.dataset is None:
+        return []
+    fingerprint = fingerprint_of(run)
+    if (run.dataset, fingerprint) not in {(info.name, info.fingerprint) for info in reads.dataset_infos()}:
+        return []
+    with suppress(FileNotFoundError, DamagedArtifact, ValueError):
+        data = get_store().config(run.run_id).data
+        warnings = split_report.report_of(run.dataset, fingerprint, data).warnings
+        return [warning for warning in warnings if "test accuracy is too high" in warning]
+    return []
 
 
 def _standing(verdict: Verdict) -> None:

@@ -30,7 +30,7 @@ def finished(
     store.log_params(run_id, {schema.FINGERPRINT: fingerprint, schema.SPLIT: "s", schema.EVALUATION: "e"})
     accuracy = float(right.mean())
     metrics = {"best_val_accuracy": validation, "loss": 1.0, "test_accuracy": accuracy}
-    store.log_metrics(run_id, metrics | {"validation_images": 145}, 1)
+    store.log_metrics(run_id, metrics | {"validation_images": 145, "test_images": len(right)}, 1)
     images = np.arange(len(right))
     table = pd.DataFrame({"index": images, "label": 0, "source_name": "", "p0": right * 0.8, "p1": 0.4})
     log_predictions(store, run_id, table)
@@ -60,6 +60,8 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
     assert "#### better beats base: right on 30 images where base is wrong" in said(app)
     assert "The best of 2 on 400 images shows 97.5%" in said(app)
     assert "trained with one seed" in said(app)
+    assert "They differ in more than the model: optimizer.learning_rate (0.004, 0.006)." in said(app)
+    assert "better: validation accuracy 90.0% is 7.5 points below test accuracy 97.5% (" in said(app)
     app = opened(PAGE, runs=list(runs.values()), margin="2")
     assert "#### better is the best of 3" in said(app)
     assert "other is left out: it was tested on other images (version v2 of digits, 400 images)." in said(app)

@@ -1,0 +1,66 @@
+"""What makes a comparison doubtful is said in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from core.analysis.entries import Entry
+from core.analysis.looks import looks, looks_words
+from core.analysis.marks import differing, differing_mark, gap, gap_mark
+from core.tracking.run import Run
+from tests.support.runs import FINGERPRINT, as_run, run
+
+
+def measured(validation: float, test: float, **changes: Any) -> Run:
+    images = {"metrics.validation_images": 145.0, "metrics.test_images": 359.0}
+    return as_run(run("a", validation, test, **{**images, **changes}))
+
+
+def test_the_interval_of_the_gap_is_newcombes() -> None:
+    theirs = confint_proportions_2indep(143, 145, 340, 359, method="newcomb")
+    assert gap(143 / 145, 145, 340 / 359, 359) == pytest.approx(theirs, abs=1e-9)
+    assert gap(56 / 70, 70, 48 / 80, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)  # Newcombe 1998, (a)
+
+
+def test_a_gap_beyond_its_interval_is_marked_and_chance_is_not() -> None:
+    said = gap_mark(measured(0.99, 0.90), "resnet")
+    assert said is not None
+    assert said.startswith("resnet: validation accuracy 99.0% is 9.0 points above test accuracy 90.0% (")
+    assert "below" in (gap_mark(measured(0.85, 0.97), "resnet") or "")
+    assert gap_mark(measured(0.98, 0.97), "resnet") is None
+    assert gap_mark(measured(0.99, 0.90, **{"metrics.test_images": None}), "resnet") is None
+    assert gap_mark(measured(99.0, 0.90), "resnet") is None
+
+
+def test_runs_that_differ_in_more_than_the_model_are_marked() -> None:
+    rows = {
+        "a": run("a", 0.9, seed=1),
+        "b": run("b", 0.9, seed=2, **{"model.name": "conv3"}),
+        "c": run("c", 0.9, **{"optimizer.learning_rate": 0.5, "params.training.epochs": None}),
+    }
+    runs = {name: as_run(row) for name, row in rows.items()}
+    a, b, c = (Entry(name, name, (name,)) for name in rows)
+    assert differing_mark([a, b], runs) is None
+    assert "model.name" in differing([a, b], runs)
+    said = differing_mark([a, b, c], runs)
+    assert said is not None
+    assert "optimizer.learning_rate (0.001, 0.5)" in said
+    assert "epochs" not in said  # what was not logged is the default
+    assert differing_mark([Entry("g", "g", ("a", "b"))], runs) is None
+
+
+def test_looks_at_a_test_set_are_counted() -> None:
+
+    rows = [
+        run("a", 0.9),
+        run("b", 0.9),
+        run("c", 0.9, test=float("nan")),
+        run("d", 0.9, **{FINGERPRINT: "v2"}),
+    ]
+    assert looks(pd.DataFrame(rows), "v1") == 2
+    assert looks_words(2, 1000) == "2 runs were evaluated on these 1,000 test images so far."
+    assert looks(pd.DataFrame({"run_id": []}), "v1") == 0
