@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
+from core.importing.importer import import_images
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.logged import log_predictions
 from tests.support.pages import opened
+from tests.support.photos import Photos
 
 pytestmark = pytest.mark.engine
 
@@ -19,12 +23,22 @@ PAGE = "pages/3_Compare.py"
 
 
 def finished(
-    store: RunStore, name: str, right: np.ndarray, fingerprint: str = "v1", validation: float = 0.9
+    store: RunStore,
+    name: str,
+    right: np.ndarray,
+    fingerprint: str = "v1",
+    validation: float = 0.9,
+    dataset: str = "digits",
 ) -> str:
     """A finished run with test predictions. right: bool `(images,)`."""
     run_id = store.create(
         ExperimentConfig().with_values(
-            {"name": name, "seed": len(name), "optimizer.learning_rate": len(name) / 1000}
+            {
+                "name": name,
+                "seed": len(name),
+                "optimizer.learning_rate": len(name) / 1000,
+                "data.name": dataset,
+            }
         )
     )
     store.log_params(run_id, {schema.FINGERPRINT: fingerprint, schema.SPLIT: "s", schema.EVALUATION: "e"})
@@ -78,3 +92,14 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
         "(86.7% to 92.6%), by 400 test images that chose nothing. 3 runs were evaluated on these 400 test "
         "images so far."
     )
+
+
+def test_test_images_that_are_in_the_training_set_too_are_marked(store: RunStore, tmp_path: Path) -> None:
+    photos = Photos(tmp_path / "photos")
+    photos.add(*(f"{part}/{label}/{i}.png" for part in ("train", "test") for label in "ab" for i in range(4)))
+    photos.write("test/a/copy.png", (photos.root / "train/a/0.png").read_bytes())
+    info = import_images("copies", photos.root)
+    right = np.arange(info.subset_size("test")) % 3 > 0
+    runs = [finished(store, name, right, info.fingerprint, dataset="copies") for name in ("one", "other")]
+    sentence = "of 9 test images is identical to training images, so the test accuracy is too high."
+    assert sentence in said(opened(PAGE, runs=runs))
