@@ -149,9 +149,10 @@ def status(run: str | None, as_json: bool) -> None:
 def _runs(wanted: str = "") -> list[dict[str, Any]]:
     """Return all runs, newest first, with the keys of the schema, and remarks as on the Compare page.
 
-    wanted: a filter (`core.analysis.run_filter`) that leaves some out.
+    wanted: a filter (`core.analysis.filter_grammar`) that leaves some out.
     """
     from core.analysis import health, run_filter
+    from core.analysis.filter_grammar import FilterError
     from core.analysis.table_columns import catalogue_of
     from core.analysis.values import is_final
     from core.tracking import frames
@@ -163,7 +164,7 @@ def _runs(wanted: str = "") -> list[dict[str, Any]]:
         tags = [name.removeprefix("tags.") for name in runs.columns if name.startswith("tags.")]
         try:
             runs = runs[run_filter.of_text(wanted, catalogue_of(runs), tags).rows(runs)]
-        except run_filter.FilterError as error:
+        except FilterError as error:
             raise click.UsageError(str(error)) from error
     return [
         {

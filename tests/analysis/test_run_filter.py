@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.analysis.run_filter import FilterError, of_text
+from core.analysis.filter_grammar import FilterError
+from core.analysis.run_filter import of_text
 from core.analysis.table_columns import catalogue_of
 
 ROWS: list[dict[str, Any]] = [

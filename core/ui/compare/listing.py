@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.analysis import best_marks, grouping, order, table_columns
 from core.analysis.entries import Entry
-from core.analysis.run_filter import FilterError
+from core.analysis.filter_grammar import FilterError
 from core.analysis.table_columns import TableColumn
 from core.system.settings import Settings, get_settings
 from core.tracking import schema

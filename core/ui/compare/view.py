@@ -9,8 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis import run_filter
+from core.analysis.filter_grammar import FilterError
 from core.analysis.grouping import REPEATS
-from core.analysis.run_filter import Filter, FilterError
+from core.analysis.run_filter import Filter
 from core.analysis.shown_table import DEFAULT_COLUMNS
 from core.analysis.table_columns import RUN, SECTIONS, SETTINGS, TableColumn
 from core.analysis.titles import labels_of
