@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -20,6 +21,7 @@ from core.jobs.worker import worker_of
 from core.system.settings import PROGRAM, Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
+from core.training.logged import log_predictions
 from core.ui.compare import tables
 from tests.support.commands import run, run_process
 from tests.support.homes import DIVERGING, SMALL, Trained
@@ -112,6 +114,15 @@ def test_runs_and_groups_are_compared_in_a_table(store: RunStore) -> None:
     assert group["test_accuracy ±"] == pytest.approx(1.27062, abs=1e-5)  # Student's t with one degree
     assert "'=other" in run(*compared, "--format", "csv").stdout
     assert "| two | 2 | finished | 60.00 ± 127.06% | -30.00% |" in run(*compared).stdout
+    no_verdict = run(*compared).stderr.splitlines()
+    assert no_verdict[-1] == "No two of them can be compared by their test predictions."
+    for run_id, right in ((ids[0], 300), (ids[2], 360)):
+        store.log_params(run_id, {schema.FINGERPRINT: "v1"})
+        answers = pd.DataFrame({"index": range(400), "label": 0, "p0": 0.0, "p1": 0.4})
+        answers.loc[: right - 1, "p0"] = 0.8
+        log_predictions(store, run_id, answers)
+    better, *_ = run("compare", ids[2], ids[0]).stderr.splitlines()
+    assert better.startswith("=other beats two · seed 0: right on 60 images where two · seed 0 is wrong")
     refused = run("compare", ids[0], "--baseline", ids[2])
     assert (refused.returncode, "is not among the runs" in refused.stderr) == (2, True)
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from core.commands.group import cli
 from core.commands.study import entries as entries_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.analysis.entries import Entry
+    from core.tracking.store import RunStore
 
 FORMATS = ("markdown", "csv", "latex", "json")
 
@@ -23,7 +31,8 @@ def compare(
 ) -> None:
     """Print a table of some runs: results, cost, and the settings in which they differ.
 
-    A group is given by its id, and stands as the mean of its finished runs with its 95% interval.
+    A group is given by its id, and stands as the mean of its finished runs with its 95% interval. Which of
+    them is better, by their test predictions, is said on stderr.
     """
     from core import datasets
     from core.analysis import export, shown_table, table_columns
@@ -55,3 +64,27 @@ def compare(
     )
     titles = {name: label(name) for name in table.rows}
     click.echo(export.write(replace(table, titles=titles), form), nl=False)
+    for sentence in _verdict(store, compared, found) if len(compared) > 1 else ():
+        click.echo(sentence, err=True)
+
+
+def _verdict(store: RunStore, compared: Sequence[Entry], found: pd.DataFrame) -> list[str]:
+    """Say which of some entries is better by their test predictions, and which cannot be compared.
+
+    Args:
+        found: All runs of the entries, as `frames.of_runs` gives them.
+    """
+    from core.analysis.evidence import Answers, answers_of, gather
+    from core.analysis.verdict import decide
+    from core.analysis.verdict_words import caveats, set_sentence
+    from core.tracking import frames
+    from core.tracking.run import runs_of
+
+    def read(run_id: str) -> Answers:
+        return answers_of(frames.predictions(store, run_id))
+
+    evidence = gather(compared, {run.run_id: run for run in runs_of(found)}, read)
+    if len(evidence.tested) < 2:
+        return [*evidence.left_out, "No two of them can be compared by their test predictions."]
+    verdict = decide(evidence)
+    return [*evidence.left_out, set_sentence(verdict), *caveats(verdict)]
