@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from core.system.settings import SettingsError
 from core.tracking.errors import Fault, StoreError, first_line, shown, store_errors
+from core.tracking.patience import once_more
 from core.tracking.silence import at_most
 from core.tracking.sqlite_files import is_current, watch
 
@@ -174,8 +175,11 @@ def _ask_server(uri: str) -> None:
     """Whether the server answers at all; the answer of a proxy that cannot reach it does not count."""
     import requests
 
+    def ask() -> requests.Response:
+        return requests.get(f"{uri.rstrip('/')}/health", timeout=(CONNECT_S, ANSWER_S))
+
     try:
-        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(CONNECT_S, ANSWER_S))
+        answer = once_more(ask)()
     except requests.exceptions.SSLError:
         return  # somebody is there; MLflow has settings of its own for certificates
     except requests.exceptions.Timeout as error:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -59,7 +60,13 @@ def decoders() -> Iterator[Decoders]:
 
 
 def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "core.images.decode_alone" in one.cmdline()]
+    """The decoders of this process; it may have children that others left to it, ended ones too."""
+    found = []
+    for one in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # a zombie is one of these
+            if "core.images.decode_alone" in one.cmdline():
+                found.append(one)
+    return found
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
-import select
+import selectors
 import shutil
 import signal
 import socket
@@ -100,13 +100,13 @@ def resetting_proxy(port: int) -> Iterator[str]:
         def handle(self) -> None:
             with socket.create_connection(("127.0.0.1", port)) as server:
                 for turn in range(2):
-                    if not select.select([self.request], [], [], 60)[0]:
+                    if not _ready(self.request):
                         return
                     if turn:  # what was sent is never read
                         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                         return
                     while True:
-                        ready = select.select([self.request, server], [], [], 60)[0]
+                        ready = _ready(self.request, server)
                         if server in ready:
                             break
                         server.sendall(self.request.recv(1 << 16))
@@ -129,6 +129,14 @@ def resetting_proxy(port: int) -> Iterator[str]:
         finally:
             proxy.shutdown()
             thread.join()
+
+
+def _ready(*lines: socket.socket) -> list[socket.socket]:
+    """Which of some sockets can be read, after a minute at most; `select` knows only 1,024 descriptors."""
+    with selectors.DefaultSelector() as selector:
+        for line in lines:
+            selector.register(line, selectors.EVENT_READ)
+        return [line for key, _ in selector.select(60) for line in lines if key.fileobj is line]
 
 
 @contextmanager
