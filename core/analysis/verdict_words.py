@@ -49,7 +49,8 @@ def set_sentence(verdict: Verdict) -> str:
         least = f"{p_words(largest)} at most"
         return f"{best[0].name} is the best of {count}: better than each of the others, {least}."
     named = _names([one.name for one in best])
-    others = "the other one" if rest == 1 else f"the other {rest}"
+    last = verdict.entries[verdict.ranks.index(max(verdict.ranks))]
+    others = last.name if rest == 1 else f"the other {rest}"
     return (
         f"{named} cannot be told apart on {images}{_needed(verdict)}. {best[0].name} is better than {others}."
     )

@@ -78,7 +78,7 @@ def test_three_that_cannot_be_told_apart_share_the_first_rank_and_the_images_nee
     assert [entry.name for entry in verdict.best] == ["one", "two", "three"]
     said = set_sentence(verdict)
     assert said.startswith("one, two and three cannot be told apart on 1,000 test images; about 1")
-    assert said.endswith("one is better than the other one.")
+    assert said.endswith("one is better than bad.")
     assert verdict.all_equal is not None
     assert verdict.all_equal < 0.001
     less = decided({"two": two, "three": three, "one": one})
