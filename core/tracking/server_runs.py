@@ -69,6 +69,7 @@ class ServerRuns:
         self._version, self._looked_at = 0, 0.0
         self._all_at, self._all_took = 0.0, 0.0  # when the last reading of all began, and its seconds
         self._reading: Thread | None = None
+        self._asked: set[str] = set()  # one by one, since the last reading of all began
 
     def rows(self) -> list[Row]:
         """Return all runs, as they were at most `LOOK_S` ago; see `age` for those that have ended."""
@@ -102,6 +103,7 @@ class ServerRuns:
         elif time.monotonic() - self._looked_at >= LOOK_S:
             self._look(self._state)
             if self._reading is None and time.monotonic() - self._all_at >= max(ALL_S, 10 * self._all_took):
+                self._asked = set()
                 self._reading = Thread(target=self._renew_all, daemon=True)
                 self._reading.start()
         assert self._state is not None
@@ -120,6 +122,8 @@ class ServerRuns:
         self._state = _State(rows, alive)
         if rows != before:
             self._version += 1
+        with self._changed_lock:
+            self._changed |= self._asked  # the reading may have passed them before they changed
         self._look(self._state)  # what has changed while all were read
 
     def _renew_all(self) -> None:
@@ -148,6 +152,7 @@ class ServerRuns:
                     break
             gone = []
             for run_id in (state.alive | changed) - set(found):
+                self._asked.add(run_id)
                 run = self._source.one(run_id)
                 if run is None:
                     gone.append(run_id)

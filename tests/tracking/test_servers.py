@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from typing import Any
 
 import keras
 import pandas as pd
@@ -402,6 +403,39 @@ def test_runs_of_a_server_are_kept_and_equal_a_plain_read_after_any_change(
         assert found["metrics.loss"][running] == 0.125
         assert new in found.index
         assert erased not in found.index
+
+
+def test_a_change_while_all_runs_are_read_again_stays_seen(
+    server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_runs, "LOOK_S", 0.0)
+    with store_at(tmp_path, server.uri) as store:
+        reader = store.read
+        assert isinstance(reader, ClientReader)
+        ended = store.create(ExperimentConfig())
+        store.set_status(ended, schema.FINISHED)
+        for _ in range(server_runs.NEWEST):  # so that a look does not come upon it
+            store.client.create_run(store.experiment_id)
+        reader.runs(recent=True)
+        plain, done = reader.every, Event()
+
+        def read_then_change(page: int) -> Iterator[list[Any]]:
+            pages = list(plain(page))
+            if page != server_runs.NEWEST and not done.is_set():
+                store.set_tags(ended, {"note": "meanwhile"})
+                reader.runs(recent=True)
+                done.set()
+            return iter(pages)
+
+        def note() -> object:
+            return reader.runs(["note"], recent=True).set_index("run_id").get("tags.note", {}).get(ended)
+
+        monkeypatch.setattr(reader, "every", read_then_change)
+        monkeypatch.setattr(server_runs, "ALL_S", 0.0)
+        wait_for(lambda: (reader.runs(recent=True), done.is_set())[1], 60)
+        monkeypatch.setattr(server_runs, "ALL_S", 3600.0)
+        wait_for(lambda: reader._kept._reading is None, 60)
+        assert note() == "meanwhile"
 
 
 def test_an_unchanged_server_is_asked_for_few_runs(
