@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def data(scale: Scale, rehearse: bool) -> Iterator[Row]:
     began = time.perf_counter()
     if archive:
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
+            shutil.unpack_archive(archive, folder)  # a machine with a GPU may lack xz
             inside = Path(folder)
             while not (inside / "train").exists() and len(list(inside.iterdir())) == 1:
                 (inside,) = inside.iterdir()

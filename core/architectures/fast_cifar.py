@@ -8,6 +8,7 @@ ResNet 8: Bag of Tricks", 2019; Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Si
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,20 +29,23 @@ EPSILON = 5e-4  # added to each variance, so that directions without signal are 
 SCALE = 1 / 9  # of the logits: with label smoothing, large ones at the start cost steps
 
 
-def fast_cifar(input_shape: Shape, num_classes: int, *, width: float = 1.0) -> keras.Model:
+def fast_cifar(
+    input_shape: Shape, num_classes: int, *, width: float = 1.0, offset_rate: int = 1
+) -> keras.Model:
     """Build whitening convolution, three stages of two 3×3 convolutions, global max pooling, softmax.
 
     Args:
         input_shape: `(H, W, C)`; every stage halves height and width.
         num_classes: outputs.
         width: factor of the filters of each stage.
+        offset_rate: how many times as fast the offsets of batch normalization learn as all other weights.
     """
 
     def unit(x: keras.KerasTensor, filters: int, name: str, pool: bool = False) -> keras.KerasTensor:
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
         if pool:
             x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
-        x = layers.BatchNormalization(scale=False, name=f"{name}_bn")(x)
+        x = normalized(x, offset_rate, name)
         return layers.Activation("gelu", name=f"{name}_gelu")(x)
 
     images = keras.Input(input_shape)
@@ -59,6 +63,23 @@ def fast_cifar(input_shape: Shape, num_classes: int, *, width: float = 1.0) -> k
         num_classes, activation="softmax", use_bias=False, dtype="float32", name="predictions"
     )(x)
     return keras.Model(images, outputs, name="fast_cifar")
+
+
+def normalized(x: keras.KerasTensor, offset_rate: int, name: str) -> keras.KerasTensor:
+    """Normalize over the batch and add an offset that learns `offset_rate` times as fast as other weights.
+
+    With s, the root of the rate, the output is s * (x / s + offset): a gradient step of SGD moves the offset
+    s times as far, and each move counts s times. The 1 / s is a scale that its constraint keeps as it is.
+    """
+    if offset_rate == 1:
+        return layers.BatchNormalization(scale=False, name=f"{name}_bn")(x)
+    s = math.sqrt(offset_rate)
+    x = layers.BatchNormalization(
+        gamma_initializer=keras.initializers.Constant(1 / s),
+        gamma_constraint=keras.constraints.MinMaxNorm(1 / s, 1 / s, axis=[]),
+        name=f"{name}_bn",
+    )(x)
+    return layers.Rescaling(s, name=f"{name}_offset_rate")(x)
 
 
 def initialize(model: keras.Model, images: np.ndarray) -> None:
@@ -118,6 +139,15 @@ architectures.register(
             departures="Each second convolution of a stage is residual; the first layer has no bias; the "
             "optimizer, crops and schedule are those of the run.",
         ),
-        options=(Option("width", 1.0, "Factor of the filters of each stage: 64, 256, 256.", 0.125, 4.0),),
+        options=(
+            Option("width", 1.0, "Factor of the filters of each stage: 64, 256, 256.", 0.125, 4.0),
+            Option(
+                "offset_rate",
+                1,
+                "How many times as fast the offsets of batch normalization learn as all other weights.",
+                1,
+                256,
+            ),
+        ),
     )
 )

@@ -1,5 +1,6 @@
 """The fast residual model: its size, its whitening first layer, and how its stages begin."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -71,3 +72,26 @@ def test_a_stage_begins_as_a_copy_of_its_input():
     kernel = with_identity(np.full((3, 3, 2, 3), 7.0, "float32"))
     assert kernel[1, 1].tolist() == [[1, 0, 7], [0, 1, 7]]  # the third filter keeps its values
     assert not kernel[0, 0, :, :2].any()
+
+
+@pytest.mark.parametrize("rate", [4, 64])
+def test_offsets_learn_as_many_times_as_fast_as_the_option_says(rate, images):
+    """One step of gradient descent from the same weights: offsets move `rate` times as far, others as far."""
+
+    def moved(offset_rate):
+        keras.utils.set_random_seed(0)
+        model = build_model("fast_cifar", (12, 12, 3), 3, width=0.25, offset_rate=offset_rate)
+        before = {weight.path: np.asarray(weight) for weight in model.trainable_weights}
+        model.compile(keras.optimizers.SGD(1e-3), "sparse_categorical_crossentropy")
+        model.train_on_batch(images, np.arange(len(images)) % 3)
+        return {weight.path: np.asarray(weight) - before[weight.path] for weight in model.trainable_weights}
+
+    plain, fast = moved(1), moved(rate)
+    for path, change in plain.items():
+        if path.endswith("beta"):
+            assert np.sqrt(rate) * fast[path] == pytest.approx(rate * change, rel=1e-3, abs=1e-8)
+        else:
+            assert fast[path] == pytest.approx(change, rel=1e-3, abs=1e-7)
+    scales = [change for path, change in fast.items() if path.endswith("gamma")]
+    assert len(scales) == 6
+    assert all(np.abs(change).max() < 1e-6 for change in scales)
