@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from core.analysis.scores import expected_calibration_error, per_class, scores
 
@@ -21,6 +25,32 @@ def test_scores_by_hand() -> None:
     assert found["test_roc_auc"] == 1.0  # every 0 is ranked above every 1
     # Each answer is in a bin of its own: confidences 0.9, 0.8, 0.7 right and 0.6 wrong.
     assert found["test_ece"] == pytest.approx((0.1 + 0.2 + 0.3 + 0.6) / 4)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_scores_are_those_of_scikit_learn(classes: int) -> None:
+    """With ties, with a class that is never predicted, and with classes of very different sizes."""
+    generator = np.random.default_rng(3)
+    labels = np.minimum(generator.geometric(0.4, 300) - 1, classes - 1)
+    drawn = generator.dirichlet(np.ones(classes), 300) + 0.3 * np.eye(classes)[labels]
+    probabilities = np.round(drawn, 1).astype("float32")  # equal values in every column
+    probabilities[:, -1] = 0
+    answers = probabilities.argmax(axis=1)
+    assert classes - 1 not in answers
+    found = scores(probabilities, labels)
+    assert found["test_balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, answers))
+    assert found["test_macro_f1"] == pytest.approx(f1_score(labels, answers, average="macro"))
+    areas = [roc_auc_score(labels == one, probabilities[:, one]) for one in range(classes)]
+    assert found["test_roc_auc"] == pytest.approx(np.mean(areas))
+
+
+def test_no_training_waits_for_an_import_of_scikit_learn() -> None:
+    code = (
+        "import sys, numpy; from core.analysis.scores import scores; "
+        "scores(numpy.eye(3), numpy.arange(3)); print([name for name in sys.modules if 'sklearn' in name])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
 
 
 def test_calibration_compares_within_a_bin() -> None:
