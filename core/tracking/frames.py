@@ -64,18 +64,21 @@ def histories(
     return frame.sort_values(["run_id", "metric", "step", "time"], ignore_index=True)
 
 
-def predictions(store: RunStore, run_id: str) -> pd.DataFrame:
-    """Read the test predictions of a finished run: index, label and a probability per class.
+def predictions(store: RunStore, run_id: str, name: str = schema.PREDICTIONS) -> pd.DataFrame:
+    """Read the predictions of a finished run: index, label and a probability per class.
+
+    Args:
+        name: Of the artifact: `schema.PREDICTIONS` of the test set, or `schema.VALIDATION_PREDICTIONS`.
 
     Raises:
         FileNotFoundError: When it has none.
         DamagedArtifact: When they cannot be read.
     """
-    path = store.artifact(run_id, schema.PREDICTIONS)
+    path = store.artifact(run_id, name)
     try:
         found = pd.read_parquet(path)
     except (OSError, ValueError, EOFError) as error:  # pyarrow's are these as well
-        raise DamagedArtifact(run_id, schema.PREDICTIONS, error) from error
+        raise DamagedArtifact(run_id, name, error) from error
     if missing := {"index", "label"} - {*found.columns}:
-        raise DamagedArtifact(run_id, schema.PREDICTIONS, f"it has no column '{min(missing)}'")
+        raise DamagedArtifact(run_id, name, f"it has no column '{min(missing)}'")
     return found

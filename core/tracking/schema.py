@@ -69,7 +69,8 @@ DATA = "data.json"
 ENVIRONMENT = "environment.json"
 LOG = "log.txt"
 SEEN = "seen.npz"  # digests of the images that it and its ancestors were trained on
-PREDICTIONS = "evaluation/predictions.parquet"
+PREDICTIONS = "evaluation/predictions.parquet"  # of the test set
+VALIDATION_PREDICTIONS = "evaluation/validation_predictions.parquet"  # absent on older runs
 MODEL = "model"
 
 # Tags.

@@ -13,6 +13,8 @@ from core.datasets import ImageDataset
 from core.tracking import schema
 from core.training.pipeline import Batches, fed
 
+MOST_PROBABILITIES = 20_000_000  # of validation images that are logged: 80 MB
+
 
 def predict_probabilities(
     model: keras.Model, dataset: ImageDataset, rows: np.ndarray, batch_size: int, least: int = 1
@@ -57,6 +59,20 @@ def predictions_table(dataset: ImageDataset, rows: np.ndarray, probabilities: np
     )
     columns = {f"p{column}": probabilities[:, column] for column in range(probabilities.shape[1])}
     return pd.concat([table, pd.DataFrame(columns)], axis=1)
+
+
+def validation_rows(rows: np.ndarray, classes: int) -> np.ndarray:
+    """Return the validation images whose predictions are logged: all, or of very many a random choice.
+
+    The same rows give the same choice, so that runs with one validation set can be compared image by image.
+
+    Args:
+        rows: int64 `(n,)`, ascending, of the validation images in the dataset.
+    """
+    most = max(1, MOST_PROBABILITIES // classes)
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.Generator(np.random.PCG64(0)).permutation(rows)[:most])
 
 
 def latency_ms(model: keras.Model, repeats: int = 20) -> float:

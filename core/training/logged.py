@@ -113,12 +113,23 @@ def log_evaluation(
     return metrics
 
 
-def log_predictions(store: RunStore, run_id: str, table: pd.DataFrame) -> None:
-    """Log the predictions of the test set as `schema.PREDICTIONS`."""
+def log_validation(
+    writer: MetricWriter, dataset: ImageDataset, rows: np.ndarray, probabilities: np.ndarray
+) -> None:
+    """Log what the saved model answered for validation images, as `log_evaluation` does for the test set."""
+    table = evaluation.predictions_table(dataset, rows, probabilities)
+    name = schema.VALIDATION_PREDICTIONS
+    writer.attempt(name, lambda: log_predictions(writer.store, writer.run_id, table, name))
+
+
+def log_predictions(
+    store: RunStore, run_id: str, table: pd.DataFrame, name: str = schema.PREDICTIONS
+) -> None:
+    """Log predictions. name: of the artifact, that of the test set or of the validation set."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(schema.PREDICTIONS).name
+        path = Path(folder) / Path(name).name
         table.to_parquet(path, index=False)
-        store.log_file(run_id, path, str(Path(schema.PREDICTIONS).parent))
+        store.log_file(run_id, path, str(Path(name).parent))
 
 
 def log_cost(writer: MetricWriter, cost: Cost) -> None:

@@ -34,6 +34,7 @@ from core.training.logged import (
     log_data,
     log_environment,
     log_evaluation,
+    log_validation,
     loss_tags,
     require_same_data,
 )
@@ -148,24 +149,27 @@ class Run:
         return kept
 
     def evaluate(self, experiment: Experiment, saved: keras.Model) -> None:
-        """Log the test metrics of the model that is saved, and its probabilities for every test image."""
-        dataset, rows = experiment.data.dataset, experiment.data.split.test
-        if not len(rows):
-            print("the dataset has no test set: nothing is evaluated")
-            return
-        model, config = saved, experiment.config
+        """Log the test metrics of the model that is saved, and its probabilities for every test image and
+        for the validation images."""
+        dataset, split, config = experiment.data.dataset, experiment.data.split, experiment.config
+        model = saved
         if config.model.bottleneck and saved is experiment.deployable:
             # the same numbers, without computing the backbone's outputs again
             model, dataset = experiment.task.model, replace(dataset, images=experiment.inputs)
-        probabilities = evaluation.predict_probabilities(
+        predict = partial(
+            evaluation.predict_probabilities,
             averaged(model, config.augmentation.test_time),
             dataset,
-            rows,
-            config.training.images_per_step,
-            config.training.devices,
+            batch_size=config.training.images_per_step,
+            least=config.training.devices,
         )
-        metrics = log_evaluation(self.writer, dataset, rows, probabilities)
-        print(" · ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        if len(split.test):
+            metrics = log_evaluation(self.writer, dataset, split.test, predict(split.test))
+            print(" · ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        else:
+            print("the dataset has no test set: no test metrics")
+        if len(rows := evaluation.validation_rows(split.validation, dataset.info.num_classes)):
+            log_validation(self.writer, dataset, rows, predict(rows))
 
     def save(self, saved: keras.Model, dataset: ImageDataset) -> None:
         """Log the model with the classes it knows and how images are made to fit it."""

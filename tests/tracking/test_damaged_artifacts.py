@@ -44,7 +44,9 @@ def damage(store: RunStore, run_id: str, name: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", DAMAGES.values(), ids=DAMAGES)
-@pytest.mark.parametrize("name", [schema.CONFIG, schema.DATA, schema.PREDICTIONS])
+@pytest.mark.parametrize(
+    "name", [schema.CONFIG, schema.DATA, schema.PREDICTIONS, schema.VALIDATION_PREDICTIONS]
+)
 def test_an_artifact_that_is_damaged_is_one_sentence(
     store: RunStore, run_id: str, name: str, data: bytes
 ) -> None:
@@ -53,6 +55,7 @@ def test_an_artifact_that_is_damaged_is_one_sentence(
         schema.CONFIG: lambda: store.config(run_id),
         schema.DATA: lambda: store.read_json(run_id, schema.DATA),
         schema.PREDICTIONS: lambda: answers(frames.predictions(store, run_id)),
+        schema.VALIDATION_PREDICTIONS: lambda: frames.predictions(store, run_id, name),
     }[name]
     if name == schema.CONFIG and not data:
         assert store.config(run_id) == ExperimentConfig()  # an empty file sets nothing

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
 from core.architectures.transfer import assemble
 from core.config import ExperimentConfig
 from core.datasets import choices, load
 from core.experiment.preprocessing import training_mean
-from core.tracking import schema
+from core.tracking import frames, schema
 from core.tracking.store import RunStore
+from core.training.evaluation import validation_rows
 from core.training.models import in_float32, wrap
 from core.training.portable import portable
 from core.training.train import train_and_evaluate
@@ -34,10 +34,29 @@ def test_the_evaluated_model_is_the_saved_one_in_mixed_precision(store: RunStore
     finally:
         keras.config.set_dtype_policy("float32")
     saved = keras.saving.load_model(store.models.file(run_id), compile=False)
-    logged = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
-    images = load("digits").images[logged["index"].to_numpy()].astype("float32")
-    expected = logged[[f"p{column}" for column in range(10)]].to_numpy()
-    np.testing.assert_allclose(saved.predict(images, verbose=0), expected, atol=1e-5)
+    dataset = load("digits")
+    split = choices.split_for(dataset, store.config(run_id).data)
+    for name, rows in (
+        (schema.PREDICTIONS, split.test),
+        (schema.VALIDATION_PREDICTIONS, split.validation),
+    ):
+        logged = frames.predictions(store, run_id, name)
+        assert logged["index"].tolist() == rows.tolist()
+        assert logged["label"].tolist() == dataset.labels[rows].tolist()
+        expected = logged[[f"p{column}" for column in range(10)]].to_numpy()
+        assert expected.dtype == "float32"
+        answers = saved.predict(dataset.images[rows].astype("float32"), verbose=0)
+        np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def test_of_very_many_validation_images_the_same_random_choice_is_logged() -> None:
+    rows = np.arange(0, 90_000, 3)
+    chosen = validation_rows(rows, 1000)
+    assert len(chosen) == 20_000
+    assert (np.diff(chosen) > 0).all()
+    assert np.isin(chosen, rows).all()
+    assert np.array_equal(chosen, validation_rows(rows, 1000))
+    assert validation_rows(rows, 10) is rows
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])

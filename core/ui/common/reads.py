@@ -302,6 +302,19 @@ def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
     return frames.predictions(get_store(), run_id)
 
 
+def validation_predictions(run_id: str) -> pd.DataFrame:
+    """Return the validation predictions of a finished run, in the columns of `predictions`.
+
+    Raises FileNotFoundError where it has none, as every run of an older version, and DamagedArtifact.
+    """
+    return _validation_predictions(get_settings(), run_id)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _validation_predictions(settings: Settings, run_id: str) -> pd.DataFrame:
+    return frames.predictions(get_store(), run_id, schema.VALIDATION_PREDICTIONS)
+
+
 def answers(run: Run) -> Answers:
     """Return which test images a run got right.
 

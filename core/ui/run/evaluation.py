@@ -24,6 +24,7 @@ from core.ui.common.chart import chart
 from core.ui.common.fields import URL
 from core.ui.run.confusion_view import confusion_view
 from core.ui.run.gallery import answer_caption, dataset_of, gallery
+from core.ui.run.reliability import reliability
 
 
 @dataclass(frozen=True)
@@ -147,12 +148,7 @@ def _confidence(found: Evaluated) -> None:
         if len(shares) > 2:
             chart(confidence_figures.draw_top_k(shares, style), f"top-k-{run.run_id}")
     with right:
-        bins = {"as it is": confidence.reliability(found.probabilities, found.labels)}
-        chart(confidence_figures.draw_reliability(bins), f"reliability-{run.run_id}")
-        st.caption(
-            "Bins of equally many images, with the 95% interval of their accuracy. Below the dotted line "
-            "the model is surer than it should be."
-        )
+        reliability(run, found.probabilities, found.labels)
 
 
 def answerable_sentence(covered: confidence.Coverage, accuracy: float) -> str:
