@@ -87,7 +87,7 @@ class KeptConnection:
             try:
                 yield self._connection, is_new
             except BaseException:
-                self._drop()
+                self.close()
                 raise
 
     def _still_works(self) -> bool:
@@ -101,13 +101,14 @@ class KeptConnection:
                     works = self._connection.scalar(select(literal(1))) == 1
                 self._connection.rollback()
         except Exception:
-            self._drop()
+            self.close()
             raise
         if not works:
-            self._drop()
+            self.close()
         return works
 
-    def _drop(self) -> None:
+    def close(self) -> None:
+        """Close the connection, if there is one; the next use opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):  # whatever it answers, it is not used again

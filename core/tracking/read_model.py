@@ -108,6 +108,11 @@ class ReadModel:
         with self._lock:
             self._tags_read, self._tags_due = -math.inf, True
 
+    def close(self) -> None:
+        """Close the connection to the database; the next question opens another, and reads all anew."""
+        with self._lock:
+            self._connection.close()
+
     def _forget(self) -> None:
         self._version = getattr(self, "_version", 0) + 1
         self._token: Token | None = None

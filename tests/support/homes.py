@@ -20,6 +20,7 @@ from core.system import settings as settings_module
 from core.system.daemon import Daemon
 from core.system.settings import Settings
 from core.tracking.moved import follow_home
+from tests.support.open_databases import close_databases
 from tests.support.waiting import wait_for
 
 SMALL = ExperimentConfig().with_values({"training.epochs": 2, "training.batch_size": 128})
@@ -47,7 +48,10 @@ def using(folder: Path) -> Iterator[Settings]:
         patch.delenv("MLFLOW_TRACKING_URI")
         patch.setenv("ARCHLAB_SLOTS", "1")  # on a machine with many cores too
         settings_module.get_settings.cache_clear()
-        yield settings_module.get_settings()
+        try:
+            yield settings_module.get_settings()
+        finally:
+            close_databases(folder)
     settings_module.get_settings.cache_clear()
 
 
