@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from core.analysis.differences import differing
 from core.analysis.entries import Entry
-from core.analysis.experiments import DEFAULTS, OPTIONS, default_options, normal
+from core.analysis.experiments import DEFAULTS
 from core.analysis.intervals import Interval, wilson
 from core.analysis.values import validation_accuracy
 from core.tracking.run import Run
@@ -63,43 +64,19 @@ def gap_mark(run: Run, name: str) -> str | None:
     )
 
 
-def differing(entries: Sequence[Entry], runs: Mapping[str, Run]) -> dict[str, list[str]]:
-    """Return the settings in which entries differ, with their values; what a run did not log is the default.
-
-    Args:
-        runs: By id, with all their settings.
-    """
-    of_entries = [[runs[one].params for one in entry.run_ids if one in runs] for entry in entries]
-    names = sorted({*DEFAULTS, *(name for those in of_entries for params in those for name in params)})
-    found = {}
-    for name in names:
-        if name in NOT_COMPARED or (name not in DEFAULTS and not name.startswith(OPTIONS)):
-            continue
-        values = [frozenset(_value(params, name) for params in those) for those in of_entries if those]
-        if len(set(values)) > 1:
-            found[name] = sorted(frozenset().union(*values))
-    return found
-
-
 def differing_mark(entries: Sequence[Entry], runs: Mapping[str, Run]) -> str | None:
     """Say which settings other than those of the model entries differ in; None for none."""
-    settings = differing(entries, runs)
-    found = {name: values for name, values in settings.items() if not name.startswith("model.")}
-    if not found:
+    named = []
+    for name, values in differing(entries, runs).items():
+        logged = {one for one in values if one}
+        of_the_model = name.startswith("model.")
+        if name in DEFAULTS and name not in NOT_COMPARED and not of_the_model and len(logged) > 1:
+            every = sorted(frozenset().union(*logged))
+            named.append(f"{name} ({', '.join(value or 'none' for value in every[:4])})")
+    if not named:
         return None
-    named = [
-        f"{name} ({', '.join(value or 'none' for value in values[:4])})" for name, values in found.items()
-    ]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     return (
         f"They differ in more than the model: {', '.join(named[:NAMED])}{more}. What makes one better may be "
         "any of these."
     )
-
-
-def _value(params: Mapping[str, str], name: str) -> str:
-    if name in params:
-        return normal(params[name])
-    if name.startswith(OPTIONS):
-        return normal(default_options(params.get("model.name", "")).get(name, ""))
-    return normal(DEFAULTS[name])

@@ -80,9 +80,3 @@ def build(
             shown[f"{DIFFERENCE}{name}"] = means[name] - float(summary.means[name].iloc[-1])
     halves = summary.halves.iloc[: len(entries)]
     return Table(pd.DataFrame(shown, index=means.index), halves, available, differences)
-
-
-def differing(runs: pd.DataFrame) -> list[str]:
-    """Return the settings in which some runs differ, by the names of their columns."""
-    settings = [one for one in table_columns.catalogue_of(runs).values() if one.source.startswith("params.")]
-    return [one.name for one in settings if runs[one.source].fillna("").nunique() > 1]

@@ -36,6 +36,7 @@ def compare(
     """
     from core import datasets
     from core.analysis import export, shown_table, table_columns
+    from core.analysis.differences import differing_columns
     from core.analysis.entries import run_ids_of
     from core.analysis.titles import label
     from core.tracking import frames, schema
@@ -51,7 +52,7 @@ def compare(
     available = table_columns.catalogue_of(found)
     if columns is None:
         every = [name for name, one in available.items() if one.section == table_columns.SETTINGS]
-        settings = every if all_settings else shown_table.differing(found)
+        settings = every if all_settings else differing_columns(found)
         names = [name for name in shown_table.DEFAULT_COLUMNS if name in available]
         names += [name for name in settings if name not in names]
     else:

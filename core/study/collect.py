@@ -24,7 +24,7 @@ from core.datasets import DatasetError, ImageDataset
 from core.figures import accuracy_cost, learning_curves
 from core.figures.style import LineStyle, group_style, run_style
 from core.study.pictures import deciding
-from core.study.settings import differing, listed, untested, versions
+from core.study.settings import listed, settings_rows, untested, versions
 from core.study.study import CostChart, CurveChart, PictureRow, Repeat, Row, Study
 from core.study.svg import Line, Mark
 from core.tracking import frames, schema
@@ -87,7 +87,7 @@ def study_of(
         doubts=doubts,
         pictures=picture_rows,
         why_no_pictures=why_no_pictures,
-        settings=differing(entries, runs),
+        settings=settings_rows(entries, runs),
         untested=untested(entries, runs, verdict.evidence, environments),
         versions=versions(environments.values()),
         repeats=repeats,

@@ -6,9 +6,13 @@ from base64 import b64encode
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.study import svg
 from core.study.study import Study
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MAX_BYTES = 5_000_000  # what a mail takes
 
@@ -33,7 +37,7 @@ def _written(study: Study) -> str:
 
 
 @cache
-def _template():  # type: ignore[no-untyped-def]  # Jinja2 is imported where a study is written alone
+def _template() -> Template:  # Jinja2 is imported where a study is written alone
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -5,39 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from core.analysis.differences import differing
 from core.analysis.entries import Entry
 from core.analysis.evidence import Evidence
-from core.analysis.experiments import DEFAULTS, default_options, normal
 from core.tracking import schema
 from core.tracking.run import Run
 
-LOGGED_BESIDE = ("name", schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
 LEFT_OUT = 5  # of the entries that are not ranked, those of which the reason is said
 # Settings that are no property of the experiment.
 OF_THE_MACHINE = ("training.device", "training.images_on_device")
 
 
-def differing(entries: Sequence[Entry], runs: Mapping[str, Run]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the settings in which entries differ, each with its values in the order of the entries."""
-    values = {entry.key: _settings(entry, runs) for entry in entries}
-    names = sorted({name for those in values.values() for name in those} - {*LOGGED_BESIDE})
-    found = []
-    for name in names:
-        row = tuple(values[entry.key].get(name, "–") for entry in entries)
-        if len(set(row)) > 1:
-            found.append((name, row))
-    return tuple(found)
-
-
-def _settings(entry: Entry, runs: Mapping[str, Run]) -> dict[str, str]:
-    """Every setting of an entry, defaults filled in; of several runs all values that they have."""
-    found: dict[str, set[str]] = {}
-    for run_id in entry.run_ids:
-        run = runs[run_id]
-        defaults = DEFAULTS | default_options(run.model or "") if run.is_ours else {}
-        for name, value in {**defaults, **run.params}.items():
-            found.setdefault(name, set()).add(normal(value) or "none")
-    return {name: ", ".join(sorted(those)) for name, those in found.items()}
+def settings_rows(
+    entries: Sequence[Entry], runs: Mapping[str, Run]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the settings in which entries differ, each with the values of every entry as text."""
+    return tuple(
+        (name, tuple(", ".join(sorted(value or "none" for value in one)) or "–" for one in values))
+        for name, values in differing(entries, runs).items()
+    )
 
 
 def untested(
@@ -69,7 +55,7 @@ def untested(
         found.append(f"{more} more {'is' if more == 1 else 'are'} left out, as these.")
     changed = [
         name
-        for name, _ in differing(entries, runs)
+        for name in differing(entries, runs)
         if not name.startswith("model.") and name not in ("seed", "data.fold", *OF_THE_MACHINE)
     ]
     if changed:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import export, grouping, shown_table, table_columns
+from core.analysis.differences import differing_columns
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.export import Table
 from core.analysis.table_columns import TableColumn
@@ -205,7 +206,7 @@ def _table(
     if chosen.differing:
         several = ticked if len(run_ids_of(ticked)) > 1 else entries
         compared = runs[runs["run_id"].isin(run_ids_of(several))]
-        found = shown_table.differing(compared)
+        found = differing_columns(compared)
         names += [name for name in found if name in available and name not in names]
     return shown_table.build(
         entries,
