@@ -124,9 +124,10 @@ def run_part(name: str, rehearse: bool, limit_s: float) -> Iterator[Row]:
     finally:  # also where the benchmark itself is ended
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+        doing = phases()
         stop_worker()
     if code == -signal.SIGKILL:
-        yield Row(name, "ended", f"after its limit of {limit_s:.0f} s", False)
+        yield Row(name, "ended", f"after its limit of {limit_s:.0f} s{doing}", False)
     elif code:
         yield Row(name, "failed", (errors or [f"exit code {code}"])[-1].strip()[:300], False)
 
@@ -136,6 +137,14 @@ def _end_after(process: subprocess.Popen, limit_s: float) -> None:
         process.wait(limit_s)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def phases() -> str:
+    """Name the phases of the runs that have not ended."""
+    if not settings_module.get_settings().database.exists():
+        return ""
+    active = [str(run.progress.get("phase") or run.status) for run in get_store().active()]
+    return f", with a run in the phase: {', '.join(active)}" if active else ""
 
 
 def stop_worker() -> None:

@@ -169,9 +169,8 @@ def sharing(scale: Scale, rehearse: bool) -> Iterator[Row]:
 
 def memory_limit(scale: Scale, rehearse: bool) -> Iterator[Row]:
     """Train with too large a batch: the estimate predicts it, and the failure names one that fits."""
-    if scale.memory_mib:
-        os.environ["ARCHLAB_MEMORY"] = str(scale.memory_mib)
-        settings_module.get_settings.cache_clear()
+    os.environ["ARCHLAB_MEMORY" if rehearse else "ARCHLAB_GPU_MEMORY"] = str(scale.memory_mib)
+    settings_module.get_settings.cache_clear()
     random_images(MANY, scale.full_batch, 32)
     config = speed_config("resnet_cifar", scale).with_values(
         {
@@ -219,6 +218,6 @@ PARTS = {
     "fast": Part(fast, 100),
     "memory": Part(memory_limit, 75),
     "sharing": Part(sharing, 60),
-    "idle": Part(idle, 75),
+    "idle": Part(idle, 100),
     "speed": Part(speed, 300),
 }

@@ -35,11 +35,11 @@ class Scale:
     depth: int = 20
     precisions: tuple[str, ...] = ("bfloat16", "float32")
     models: tuple[str, ...] = ("resnet_cifar", "cuda_convnet", "resnet50")
-    full_batch: int = 40_000  # of resnet_cifar 56 in float32: some 300 GiB
-    full_depth: int = 56
-    memory_mib: int = 0  # of the machine's memory that a run may take; 0: no limit
+    memory_mib: int = 6_000  # that the run with too large a batch may take: of the GPU, or of the machine
+    full_batch: int = 16_384  # of resnet_cifar in float32: some 32 GiB
+    full_depth: int = 20
     idle_minutes: float = 0.1
-    idle_epochs: int = 40  # of resnet50: long enough for several measurements of the idle guard
+    idle_epochs: int = 30  # of resnet50: long enough for several measurements of the idle guard
 
 
 REHEARSAL = Scale(
@@ -53,8 +53,7 @@ REHEARSAL = Scale(
     batch=64,
     epochs=2,
     depth=8,
-    full_batch=2_048,
-    full_depth=20,
     memory_mib=3_000,
+    full_batch=2_048,
     idle_epochs=4,
 )

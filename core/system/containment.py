@@ -12,11 +12,13 @@ SILENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
-# Where libraries would write into the user's home folder: ~/.keras, ~/.config/matplotlib, ~/.nv
+# Where libraries would write into the user's home folder: ~/.keras, ~/.config/matplotlib, ~/.nv. JAX would
+# keep nothing: with a folder, a step that any training has compiled is not compiled again.
 FOLDERS = {
     "KERAS_HOME": "keras",
     "MPLCONFIGDIR": "cache/matplotlib",
     "CUDA_CACHE_PATH": "cache/cuda",
+    "JAX_COMPILATION_CACHE_DIR": "cache/jax",
 }
 
 _set: dict[str, str] = {}  # values that this process set itself, which another home replaces

@@ -23,6 +23,9 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "mlflow", "pandas", "pillow")
 BFLOAT16_FROM, FLOAT16_FROM = (8, 0), (7, 0)
 
 
+COMPILED_BYTES = 2 << 30  # of compiled steps that JAX keeps in the home; the ones used last stay
+
+
 class DeviceError(RuntimeError):
     """This machine cannot compute as the config asks."""
 
@@ -51,6 +54,7 @@ def set_up_device(training: TrainingConfig | None = None) -> None:
         # Pass arrays that a layer holds to the compiled step instead of writing them into it: with the 150 MB
         # of CIFAR-10 in `FromDevice` compiling took 60 to 80 s on a CPU, and 0.6 s so.
         jax.config.update("jax_use_simplified_jaxpr_constants", True)
+        jax.config.update("jax_compilation_cache_max_size", COMPILED_BYTES)  # else it grows for ever
     if training is not None:
         name = precision(training)
         keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
