@@ -112,8 +112,9 @@ def caveats(verdict: Verdict) -> list[str]:
 def best_of_words(best: BestOf) -> str:
     """Say what to expect of the best of several on new images."""
     low, high = best.interval
+    images = f"{best.images:,} {'validation ' if best.validates else ''}images"
     return (
-        f"The best of {best.choices} on {best.images:,} images shows {best.shown:.1%}; on new images expect "
+        f"The best of {best.choices:,} on {images} shows {best.shown:.1%}; on new images expect "
         f"{best.expected:.1%} ({low:.1%} to {high:.1%})."
     )
 

@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from core.analysis.entries import Entry
+from core.analysis.evidence import Answers, Measured, gather
 from core.analysis.intervals import Interval, wilson
+from core.tracking import schema
+from core.tracking.run import Run
 
 DRAWN = 1_000_000  # images drawn at most
 ROUNDS = (200, 1000)
 
 
 class BestOf(NamedTuple):
-    """shown: the accuracy of the best on the images by which it was chosen; expected: on new ones."""
+    """shown: the accuracy of the best on the images by which it was chosen; expected: on new ones.
+
+    validates: whether those images are validation images.
+    """
 
     choices: int
     images: int
     shown: float
     expected: float
     interval: Interval
+    validates: bool = False
+
+
+def best_measured(measured: Sequence[Measured]) -> BestOf:
+    """Return `best_of` of entries by their answers for the same test images."""
+    return best_of(_right(measured))
+
+
+def best_by_validation(
+    entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str], Answers]
+) -> BestOf | None:
+    """Return `best_of` of entries by their answers for the same validation images, which choose the best.
+
+    Args:
+        runs: By id, with `evidence.KEYS`.
+        read: Returns the validation answers of a run; raises FileNotFoundError, DamagedArtifact, ValueError.
+
+    Returns:
+        None unless all finished runs have answers for the same images, and there are two entries.
+    """
+    evidence = gather(entries, runs, read)
+    answered = {run_id for one in evidence.tested for run_id in one.run_ids}
+    members = (runs[run_id] for entry in entries for run_id in entry.run_ids if run_id in runs)
+    finished = {run.run_id for run in members if run.status == schema.FINISHED and not run.is_range_test}
+    if evidence.left_out or len(evidence.tested) < 2 or answered != finished:
+        return None
+    return best_of(_right(evidence.tested))._replace(validates=True)
 
 
 def best_of(right: np.ndarray, seed: int = 0) -> BestOf:
@@ -51,3 +86,8 @@ def best_of(right: np.ndarray, seed: int = 0) -> BestOf:
             expected.append(float(right[rest, chosen].mean()))
     mean = min(shown, float(np.mean(expected))) if expected else shown
     return BestOf(models, images, shown, mean, wilson(mean, images))
+
+
+def _right(measured: Sequence[Measured]) -> np.ndarray:
+    """Which share of its runs gets each image right, of each entry: `(images, entries)`."""
+    return np.stack([one.right.mean(axis=1) for one in measured], axis=1)

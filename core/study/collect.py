@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from core import datasets
@@ -19,7 +18,7 @@ from core.analysis.front import Choice, doubtful, front, why_doubtful
 from core.analysis.values import validation_accuracy
 from core.analysis.verdict import Verdict, decide
 from core.analysis.verdict_words import best_of_words, pair_sentence, set_sentence
-from core.analysis.winners_curse import best_of
+from core.analysis.winners_curse import BestOf, best_by_validation, best_measured
 from core.datasets import DatasetError, ImageDataset
 from core.figures import accuracy_cost, learning_curves
 from core.figures.style import LineStyle, group_style, run_style
@@ -80,7 +79,7 @@ def study_of(
     return Study(
         title=f"{names}{more}",
         made=f"{_counted(len(runs), 'run')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        verdict=_sentences(verdict),
+        verdict=_sentences(verdict, _best(store, entries, runs, verdict)),
         rows=tuple(rows),
         curves=_curves(store, entries, styles),
         costs=costs,
@@ -101,14 +100,28 @@ def _style(entry: Entry, runs: Mapping[str, Run]) -> LineStyle:
     return run_style(entry.key, runs[entry.key].tags.get(schema.NUMBER))
 
 
-def _sentences(verdict: Verdict) -> tuple[str, ...]:
+def _best(
+    store: RunStore, entries: Sequence[Entry], runs: Mapping[str, Run], verdict: Verdict
+) -> BestOf | None:
+    """What to expect of the best, by the validation images where all have predictions of the same ones."""
+
+    def read(run_id: str) -> Answers:
+        return answers_of(frames.predictions(store, run_id, schema.VALIDATION_PREDICTIONS))
+
+    if len(verdict.entries) < 2:
+        return None
+    tested = {one.key for one in verdict.entries}
+    same = [entry for entry in entries if entry.key in tested]
+    return best_by_validation(same, runs, read) or best_measured(verdict.entries)
+
+
+def _sentences(verdict: Verdict, best: BestOf | None) -> tuple[str, ...]:
     """The verdict on all, then on the best and each other one, then what to expect of the best."""
     found = [set_sentence(verdict)]
     if len(verdict.entries) > 2:
         found += [pair_sentence(verdict, pair) for pair in verdict.pairs if pair.first == 0][:SAID]
-    if len(verdict.entries) > 1:
-        right = np.stack([one.right.mean(axis=1) for one in verdict.entries], axis=1)
-        found.append(best_of_words(best_of(right)))
+    if best is not None:
+        found.append(best_of_words(best))
     return tuple(found)
 
 

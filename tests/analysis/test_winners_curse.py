@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.analysis.entries import Entry
+from core.analysis.evidence import Answers
 from core.analysis.verdict_words import best_of_words
-from core.analysis.winners_curse import best_of
+from core.analysis.winners_curse import best_by_validation, best_of
+from tests.support.runs import as_run, run
 
 
 def test_of_equal_models_the_expected_accuracy_is_the_true_one() -> None:
@@ -38,3 +41,25 @@ def test_it_is_said() -> None:
     right[:150], right[150:160, 0], right[150:160, 1] = 1, 1, 0.5
     said = best_of_words(best_of(right))
     assert said.startswith("The best of 2 on 200 images shows 80.0%; on new images expect ")
+
+
+def test_the_validation_images_tell_what_to_expect_where_all_have_answers_for_the_same() -> None:
+    draws = np.random.default_rng(3)
+    answers = {name: Answers(np.arange(145), draws.random(145) < 0.9) for name in "abc"}
+    runs = {name: as_run(run(name, 0.9)) for name in "abc"}
+    entries = [Entry("a", "a", ("a",)), Entry("seeds", "seeds", ("b", "c"))]
+
+    def read(run_id: str) -> Answers:
+        if run_id not in answers:
+            raise FileNotFoundError(run_id)
+        return answers[run_id]
+
+    found = best_by_validation(entries, runs, read)
+    assert found is not None
+    seeds = (answers["b"].right.mean() + answers["c"].right.mean()) / 2
+    assert found.shown == pytest.approx(max(answers["a"].right.mean(), seeds), abs=1e-6)
+    assert "The best of 2 on 145 validation images shows" in best_of_words(found)
+    answers["c"] = Answers(np.arange(1, 146), answers["c"].right)
+    assert best_by_validation(entries, runs, read) is None  # other images
+    del answers["c"]
+    assert best_by_validation(entries, runs, read) is None  # one run of an older version

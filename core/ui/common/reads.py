@@ -329,6 +329,19 @@ def _answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers
     return answers_of(frames.predictions(get_store(), run_id))
 
 
+def validation_answers(run: Run) -> Answers:
+    """Return which validation images a run got right.
+
+    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evidence.answers_of`).
+    """
+    return _validation_answers(get_settings(), run.run_id, run.ended)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _validation_answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers:
+    return answers_of(frames.predictions(get_store(), run_id, schema.VALIDATION_PREDICTIONS))
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _dataset(settings: Settings, name: str, fingerprint: str) -> ImageDataset:
     return datasets.load(name)

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from core.analysis import evidence, looks
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.evidence import Answers, Evidence
+from core.analysis.winners_curse import BestOf, best_by_validation
 from core.tracking.run import Run, runs_of
 from core.ui.common import reads
+
+MOST_CHOICES = 100  # entries whose validation predictions are read: about a second
 
 
 def runs_by_id(entries: Sequence[Entry]) -> dict[str, Run]:
@@ -29,6 +32,23 @@ def gathered(entries: Sequence[Entry], runs: Mapping[str, Run]) -> Evidence:
         return reads.answers(runs[run_id])
 
     return evidence.gather(entries, runs, read)
+
+
+def chosen_by_validation(entries: Sequence[Entry], runs: Mapping[str, Run]) -> BestOf | None:
+    """Return what to expect of the best of entries by their validation predictions.
+
+    None where not all have such for the same images, or where they are more than `MOST_CHOICES`.
+
+    Args:
+        runs: `runs_by_id` of them.
+    """
+
+    def read(run_id: str) -> Answers:
+        return reads.validation_answers(runs[run_id])
+
+    if len(entries) > MOST_CHOICES or best_by_validation(entries[:2], runs, read) is None:
+        return None  # before hundreds of files are looked for
+    return best_by_validation(entries, runs, read)
 
 
 def looked_at(fingerprint: str) -> int:

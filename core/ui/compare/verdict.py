@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -19,7 +18,7 @@ from core.analysis.over_repeats import mean
 from core.analysis.pairs import over_seeds
 from core.analysis.verdict import Verdict, decide
 from core.analysis.verdict_words import best_of_words, caveats, p_words, pair_sentence, set_sentence
-from core.analysis.winners_curse import BestOf, best_of
+from core.analysis.winners_curse import BestOf, best_measured
 from core.datasets import split_report
 from core.system.settings import Settings, get_settings
 from core.tracking.errors import DamagedArtifact
@@ -27,7 +26,7 @@ from core.tracking.run import Run, runs_of
 from core.tracking.store import get_store
 from core.ui.common import reads, words
 from core.ui.common.fields import URL
-from core.ui.common.tested import gathered, looked_at, runs_by_id, state_of
+from core.ui.common.tested import chosen_by_validation, gathered, looked_at, runs_by_id, state_of
 
 MOST = 30  # entries that are compared: 435 pairs
 MARGIN = 0.5  # points
@@ -106,7 +105,9 @@ def _verdict(
     found = gathered(entries, _runs)
     best = None
     if len(found.tested) > 1:
-        best = best_of(np.stack([one.right.mean(axis=1) for one in found.tested], axis=1))
+        tested = {one.key for one in found.tested}
+        same = [entry for entry in entries if entry.key in tested]
+        best = chosen_by_validation(same, _runs) or best_measured(found.tested)
     return decide(found, margin), best
 
 

@@ -13,11 +13,19 @@ from core.analysis.intervals import Interval, wilson
 from core.analysis.looks import looks_words
 from core.analysis.over_repeats import mean
 from core.analysis.verdict import decide_against
-from core.analysis.verdict_words import chosen_words
+from core.analysis.verdict_words import best_of_words, chosen_words
+from core.analysis.winners_curse import BestOf
 from core.system.settings import Settings, get_settings
 from core.tracking.run import Run
 from core.ui.common import words
-from core.ui.common.tested import gathered, looked_at, runs_by_id, state_of
+from core.ui.common.tested import (
+    MOST_CHOICES,
+    chosen_by_validation,
+    gathered,
+    looked_at,
+    runs_by_id,
+    state_of,
+)
 
 MOST = 10  # of the next best, whose test predictions are compared with those of the best
 
@@ -57,15 +65,33 @@ def equals(ranked: Sequence[Competitor]) -> None:
         _alike(found, entries)
     elif found.compared:
         st.caption(f"Better than {found.compared} others on the test images, and not by luck.")
-    said = chosen_words(
+    said = _expected(ranked, runs, found)
+    st.caption(f":material/casino: {said} {looks_words(looked_at(found.fingerprint), found.images)}")
+
+
+def _expected(ranked: Sequence[Competitor], runs: Mapping[str, Run], found: Standing) -> str:
+    """Say what to expect of the best on new images: by the validation predictions of all that it was chosen
+    among, or by its test accuracy where one of them has none."""
+    if len(ranked) <= MOST_CHOICES:
+        every = [_entry(one) for one in ranked]
+        those = runs_by_id(every)
+        if (best := _chosen(get_settings(), tuple(every), state_of(those), those)) is not None:
+            return best_of_words(best)
+    return chosen_words(
         choices=len(ranked),
-        images=_validation_images([runs[run_id] for run_id in entries[0].run_ids if run_id in runs]),
+        images=_validation_images([runs[run_id] for run_id in ranked[0].run_ids if run_id in runs]),
         shown=ranked[0].validation,
         expected=found.accuracy,
         interval=found.interval,
         test_images=found.images,
     )
-    st.caption(f":material/casino: {said} {looks_words(looked_at(found.fingerprint), found.images)}")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _chosen(
+    settings: Settings, entries: tuple[Entry, ...], state: Hashable, _runs: Mapping[str, Run]
+) -> BestOf | None:
+    return chosen_by_validation(entries, _runs)
 
 
 def _alike(found: Standing, entries: Sequence[Entry]) -> None:

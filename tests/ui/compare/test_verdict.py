@@ -94,6 +94,20 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
     )
 
 
+def test_the_best_of_several_is_told_by_the_validation_images_that_chose_it(store: RunStore) -> None:
+    draws = np.random.default_rng(0)
+    runs = [finished(store, name, draws.random(400) < 0.9) for name in ("a", "bb", "ccc")]
+    right = draws.random((360, 3)) < 0.9
+    for run_id, column in zip(runs, right.T, strict=True):
+        answered = {"index": np.arange(400, 760), "label": 0, "p0": column * 0.8, "p1": 0.4}
+        log_predictions(store, run_id, pd.DataFrame(answered), schema.VALIDATION_PREDICTIONS)
+    shown = right.mean(axis=0).max()
+    sentence = f"The best of 3 on 360 validation images shows {shown:.1%}; on new images expect "
+    for app in (opened("streamlit_app.py"), opened(PAGE, runs=runs)):
+        assert not app.exception
+        assert sentence in said(app)
+
+
 def test_test_images_that_are_in_the_training_set_too_are_marked(store: RunStore, tmp_path: Path) -> None:
     photos = Photos(tmp_path / "photos")
     photos.add(*(f"{part}/{label}/{i}.png" for part in ("train", "test") for label in "ab" for i in range(4)))
