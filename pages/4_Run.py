@@ -4,6 +4,7 @@ from core.tracking import schema
 from core.ui.common import reads
 from core.ui.common.choose import choose_run
 from core.ui.common.frame import open_page, retitle
+from core.ui.run.archive import choosable
 from core.ui.run.evaluation import evaluation
 from core.ui.run.happened import happened
 from core.ui.run.links import links
@@ -14,7 +15,7 @@ from core.ui.run.settings import settings
 ICON = ":material/monitoring:"
 
 with open_page("Run", "Progress, results and mistakes of one run.") as store:
-    run_id = choose_run(reads.columns(schema.NUMBER))
+    run_id = choose_run(choosable())
     if run_id:
         run = reads.run(run_id)
         retitle(run.name or "unnamed")

@@ -34,6 +34,7 @@ KEYS = (
     schema.SPLIT,
     schema.LEAK,
     schema.NUMBER,
+    schema.ARCHIVED,
 )
 
 
@@ -147,6 +148,9 @@ def _tested(
 ) -> tuple[Hashable, Measured]:
     """Return the identity of an entry's test images, and its answers. Raises _NotTested."""
     members = [runs[run_id] for run_id in entry.run_ids if run_id in runs]
+    if members and all(run.archived for run in members):
+        raise _NotTested("it is archived")
+    members = [run for run in members if not run.archived]
     ended = [run for run in members if run.status == schema.FINISHED and not run.is_range_test]
     if not ended:
         raise _NotTested("it has no finished run")

@@ -24,7 +24,7 @@ STATES = {
 }
 # Made here, with the keys that each needs; `remarks` and `tags` are slow to make for many runs.
 DERIVED = {
-    "state": (),
+    "state": (schema.ARCHIVED,),
     "remarks": tuple(name.partition(".")[2] for name in health.COLUMNS if "." in name),
     "submitted": (),
     "last_epoch": (),
@@ -139,7 +139,9 @@ def values(runs: pd.DataFrame, of: TableColumn, few_classes: Collection[str] = (
 
 def _derived(runs: pd.DataFrame, name: str) -> pd.Series:
     if name == "state":
-        return runs["status"].map(lambda status: STATES.get(status, status)).astype("str")
+        found = runs["status"].map(lambda status: STATES.get(status, status)).astype("str")
+        archived = f"tags.{schema.ARCHIVED}"
+        return found.mask(runs[archived].notna(), "archived") if archived in runs else found
     if name == "remarks":
         told = [" ".join(one.sentence for one in found) or None for found in health.of_all(runs)]
         return pd.Series(told, index=runs.index, dtype="str")

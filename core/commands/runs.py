@@ -1,4 +1,4 @@
-"""Commands that cancel, delete, lock and unlock runs."""
+"""Commands that cancel, archive, restore, delete, lock and unlock runs."""
 
 from __future__ import annotations
 
@@ -27,6 +27,33 @@ def cancel(runs: tuple[str, ...]) -> None:
     store = get_store()
     count = sum(ask(store, run_id) for run_id in [store.resolve(run) for run in runs])
     click.echo(f"{count} {'run was' if count == 1 else 'runs were'} asked to end.")
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+def archive(runs: tuple[str, ...]) -> None:
+    """Leave runs, or groups with all their runs, out of lists and comparisons; they keep all their files.
+
+    Refused for runs that are queued or train. `list runs --archived` lists them too.
+    """
+    from core.jobs.archive import archive as put_away
+    from core.tracking.store import get_store
+
+    store = get_store()
+    count = len(put_away(store, [store.resolve(run) for run in runs]))
+    click.echo(f"{count} {'run is' if count == 1 else 'runs are'} archived.")
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+def restore(runs: tuple[str, ...]) -> None:
+    """Put archived runs, or groups with all their runs, back into lists and comparisons."""
+    from core.jobs.archive import restore as put_back
+    from core.tracking.store import get_store
+
+    store = get_store()
+    count = len(put_back(store, [store.resolve(run) for run in runs]))
+    click.echo(f"{count} {'run is' if count == 1 else 'runs are'} restored.")
 
 
 @cli.command()

@@ -24,11 +24,13 @@ COMPONENTS = ("losses", "optimizers", "preprocessings", "schedules")
     metavar="TEXT",
     help="Of runs: only these, as 'model = resnet* and state = finished'.",
 )
+@click.option("--archived", is_flag=True, help="Of runs: archived ones too.")
 @as_json
-def list_(what: str, wanted: str | None, as_json: bool) -> None:
+def list_(what: str, wanted: str | None, archived: bool, as_json: bool) -> None:
     """List architectures, datasets, groups, recipes or runs, or what a config can choose from."""
-    if wanted is not None and what != "runs":
-        raise click.UsageError("--filter chooses among runs: use it with 'list runs'.")
+    if (wanted is not None or archived) and what != "runs":
+        option = "--filter" if wanted is not None else "--archived"
+        raise click.UsageError(f"{option} chooses among runs: use it with 'list runs'.")
     if what in COMPONENTS:
         print_rows(_components(what), as_json)
         return
@@ -37,7 +39,7 @@ def list_(what: str, wanted: str | None, as_json: bool) -> None:
         "datasets": _datasets,
         "groups": lambda: [row if as_json else _in_percent(row) for row in _groups()],
         "recipes": _recipes,
-        "runs": lambda: [_summary(run, as_json) for run in _runs(wanted or "")],
+        "runs": lambda: [_summary(run, as_json) for run in _runs(wanted or "", archived)],
     }[what]()
     print_rows(rows, as_json)
 
@@ -119,7 +121,7 @@ def status(run: str | None, as_json: bool) -> None:
         print_rows([_summary(one, as_json) for one in _runs()], as_json)
         return
     run_id = get_store().resolve(run)
-    one = next((one for one in _runs() if one["run_id"] == run_id), None)
+    one = next((one for one in _runs(archived=True) if one["run_id"] == run_id), None)
     if one is None:  # the parent of a group
         none = {"group": run_id, "name": get_store().state(run_id).name, "runs": 0, "finished": 0}
         group = next(
@@ -146,10 +148,10 @@ def status(run: str | None, as_json: bool) -> None:
         click.echo(f"{key}: {f'{value:g}' if number else percent(value)}")
 
 
-def _runs(wanted: str = "") -> list[dict[str, Any]]:
+def _runs(wanted: str = "", archived: bool = False) -> list[dict[str, Any]]:
     """Return all runs, newest first, with the keys of the schema, and remarks as on the Compare page.
 
-    wanted: a filter (`core.analysis.filter_grammar`) that leaves some out.
+    wanted: a filter (`core.analysis.filter_grammar`) that leaves some out. archived: these too.
     """
     from core.analysis import health, run_filter
     from core.analysis.filter_grammar import FilterError
@@ -159,7 +161,7 @@ def _runs(wanted: str = "") -> list[dict[str, Any]]:
     from core.tracking.run import runs_of
     from core.tracking.store import get_store
 
-    runs = frames.runs(get_store())
+    runs = frames.runs(get_store(), archived=archived)
     if wanted:
         tags = [name.removeprefix("tags.") for name in runs.columns if name.startswith("tags.")]
         try:

@@ -41,12 +41,15 @@ def entries(store: RunStore, given: tuple[str, ...]) -> list[Entry]:
     from core.tracking import frames, schema
     from core.tracking.run import runs_of
 
-    every = runs_of(frames.runs(store, (schema.PARENT,)))
+    every = runs_of(frames.runs(store, (schema.PARENT,), archived=True))
     found = []
     for run_id in dict.fromkeys(store.resolve(one) for one in given):
         members = [run for run in every if run.run_id == run_id or run.parent == run_id]
         if not members:
             raise ValueError(f"The group '{run_id}' has no runs.")
+        if all(run.archived for run in members):
+            raise ValueError(f"'{store.state(run_id).name}' is archived: restore it before comparing it.")
+        members = [run for run in members if not run.archived]
         if members[0].run_id == run_id:
             found.append(entry_of(members[0]))
         else:

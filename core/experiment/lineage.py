@@ -304,7 +304,7 @@ def _origin(path: Path, modified: int, size: int, store: RunStore) -> str | None
         digest = weights_digest(path)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None  # what cannot be read is refused elsewhere, in words
-    runs = frames.runs(store, [schema.WEIGHTS, "model_bytes"])
+    runs = frames.runs(store, [schema.WEIGHTS, "model_bytes"], archived=True)
     tags = runs.get(f"tags.{schema.WEIGHTS}")
     if tags is not None and len(found := runs.loc[tags == digest, "run_id"]):
         return str(found.iloc[-1])

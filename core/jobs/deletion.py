@@ -44,8 +44,8 @@ def delete(store: RunStore, run_ids: Sequence[str]) -> Deleted:
             stays extends it or starts from its weights.
     """
     store.settings.require_trainer("delete a run")
-    runs = {run.run_id: run for run in runs_of(frames.runs(store, KEYS))}
-    chosen, groups = _expanded(store, run_ids, runs)
+    runs = {run.run_id: run for run in runs_of(frames.runs(store, KEYS, archived=True))}
+    chosen, groups = expanded(store, run_ids, runs)
     parents = _groups(store, {*groups, *(runs[run_id].parent for run_id in chosen)})
     for parent in parents:
         if schema.LOCKED in parent.tags:
@@ -124,7 +124,7 @@ def unlock(store: RunStore, run_ids: Sequence[str]) -> None:
 
 def users_of(store: RunStore, dataset: str) -> pd.DataFrame:
     """Return the runs that were launched on a dataset, newest first: run_id, name, status."""
-    runs = frames.runs(store, ["data.name"])
+    runs = frames.runs(store, ["data.name"], archived=True)
     return runs[column(runs, "params.data.name", object) == dataset]
 
 
@@ -154,9 +154,7 @@ def delete_dataset(store: RunStore, name: str) -> pd.DataFrame:
     return users
 
 
-def _expanded(
-    store: RunStore, run_ids: Sequence[str], runs: Mapping[str, Run]
-) -> tuple[list[str], list[str]]:
+def expanded(store: RunStore, run_ids: Sequence[str], runs: Mapping[str, Run]) -> tuple[list[str], list[str]]:
     """Return the runs of some ids, with those of groups, each once; and the groups among the ids."""
     chosen, groups = [], []
     for run_id in dict.fromkeys(run_ids):

@@ -30,6 +30,8 @@ def resume(store: RunStore, run_id: str) -> None:
         raise ConfigError(
             f"Only a run that failed or was cancelled can be resumed. '{state.name}' is {state.status}."
         )
+    if state.archived:
+        raise ConfigError(f"'{state.name}' is archived: restore it before resuming it.")
     config = config_of(store, run_id)
     check(config)
     require_same_images(store, run_id, config)

@@ -50,8 +50,7 @@ def study_of(
     Args:
         styles: How each entry is drawn, by its key; by default as on the pages.
     """
-    every = frames.runs(store, recent=True)
-    runs = {run.run_id: run for run in runs_of(every[every["run_id"].isin(run_ids_of(entries))])}
+    runs = {run.run_id: run for run in runs_of(frames.of_runs(store, run_ids_of(entries)))}
     entries = [entry for entry in entries if all(one in runs for one in entry.run_ids)]
     if not entries:
         raise ValueError("None of these runs exists any more.")

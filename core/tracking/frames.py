@@ -12,26 +12,33 @@ from core.tracking.store import RunStore
 from core.tracking.tables import HISTORY_COLUMNS, RUN_COLUMNS
 
 
-def runs(store: RunStore, keys: Sequence[str] | None = None, recent: bool = False) -> pd.DataFrame:
+def runs(
+    store: RunStore, keys: Sequence[str] | None = None, recent: bool = False, *, archived: bool = False
+) -> pd.DataFrame:
     """Read every run of the store that was not deleted, newest first, without the parents of groups.
 
     Args:
         keys: The parameters, metrics and tags that are wanted, which takes a fifth of the time where they are
             few; a key that ends in a dot is a prefix. None: all.
         recent: Whether tags of runs that have ended may be two seconds old, which is enough to show them.
+        archived: Whether archived runs are among them; they have the tag `schema.ARCHIVED`.
 
     Returns:
         One row per run: run_id, name, status, started and ended (UTC), last_epoch (the step of the last
         `loss`), then `params.*` (text), `metrics.*` (their last values, float) and `tags.*` (text). A value
         that a run lacks is NaN. `core.tracking.run.runs_of` turns rows into `Run`s.
     """
-    return store.read.runs(keys, recent)
+    found = store.read.runs(None if keys is None else [*keys, schema.ARCHIVED], recent)
+    tag = f"tags.{schema.ARCHIVED}"
+    if archived or tag not in found:
+        return found
+    return found[found[tag].isna()].drop(columns=tag).reset_index(drop=True)
 
 
 def of_runs(store: RunStore, run_ids: Sequence[str]) -> pd.DataFrame:
-    """Read all that some runs have logged, newest first, in the columns of `runs`; unknown ids are left out.
+    """Read all that some runs have logged, archived ones too, newest first, in the columns of `runs`.
 
-    That takes milliseconds for a page of runs, however many the store has.
+    Unknown ids are left out. That takes milliseconds for a page of runs, however many the store has.
     """
     if not run_ids:
         return pd.DataFrame(columns=RUN_COLUMNS)

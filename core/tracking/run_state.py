@@ -46,6 +46,11 @@ class RunState:
         return self.status in schema.ACTIVE
 
     @property
+    def archived(self) -> bool:
+        """Whether lists and comparisons leave it out."""
+        return schema.ARCHIVED in self.tags
+
+    @property
     def is_group(self) -> bool:
         """Whether it is the parent of a group, which trains nothing."""
         return schema.GROUP in self.tags

@@ -102,6 +102,7 @@ GROUP = "archlab.group"  # on the parent of a group, which trains nothing: the n
 REPEAT = "archlab.repeat"  # the seed, of a run in a group
 FOLD = "archlab.fold"  # the fold that validates, from 0, of a run in a group
 LOCKED = "archlab.locked"  # it may not be deleted
+ARCHIVED = "archlab.archived"  # it is in no list and no comparison until it is restored
 PINNED = "archlab.pinned"  # it stands at the top of the table of runs
 EXTENDS = "archlab.extends"  # the run whose training this one continues
 LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on

@@ -5,11 +5,13 @@ The role is checked again where the action happens, whatever is drawn here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from core.system.settings import get_settings
+from core.ui.common import guard, reads
 
 
 def may_change() -> bool:
@@ -34,3 +36,12 @@ def action_button(label: str, place: Any = st, **options: Any) -> bool:
         options: Those of `st.button`.
     """
     return may_change() and place.button(label, **options)
+
+
+def attempt(action: Callable[[], object], done: str) -> None:
+    """Act on runs and say that it is done, or why it was refused."""
+    with guard.show_errors():
+        action()
+        st.toast(done, icon=":material/check:")
+        reads.forget_runs()
+        st.rerun()

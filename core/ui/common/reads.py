@@ -57,17 +57,18 @@ def runs() -> pd.DataFrame:
     return _runs(get_settings(), _version()).copy(deep=False)
 
 
-def columns(*keys: str) -> pd.DataFrame:
+def columns(*keys: str, archived: bool = False) -> pd.DataFrame:
     """Return all runs with some parameters, metrics and tags alone, as current as `runs` and read faster.
 
-    keys: as `core.tracking.frames.runs` takes them. The frame shares its values with those of other visitors.
+    keys, archived: as `core.tracking.frames.runs` takes them. The frame shares its values with those of other
+    visitors.
     """
-    return _columns(get_settings(), _version(), keys).copy(deep=False)
+    return _columns(get_settings(), _version(), keys, archived).copy(deep=False)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _columns(settings: Settings, version: Hashable, keys: tuple[str, ...]) -> pd.DataFrame:
-    return frames.runs(get_store(), keys, recent=True)
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _columns(settings: Settings, version: Hashable, keys: tuple[str, ...], archived: bool) -> pd.DataFrame:
+    return frames.runs(get_store(), keys, recent=True, archived=archived)
 
 
 def rows(run_ids: Sequence[str]) -> pd.DataFrame:
@@ -254,6 +255,8 @@ def why_it_cannot_predict(run_id: str) -> str | None:
         return None
     if not run.is_ours and run.status == schema.FINISHED:
         return no_keras_model(run.name)
+    if run.archived:
+        return f"'{run.name}' is archived: restore it on the Run page to predict with it."
     if run.is_range_test:
         return f"'{run.name}' tried learning rates only and has no model."
     state = words.STATE_WORDS.get(run.status, (run.status,))[0]

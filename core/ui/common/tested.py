@@ -16,7 +16,7 @@ MOST_CHOICES = 100  # entries whose validation predictions are read: about a sec
 
 def runs_by_id(entries: Sequence[Entry]) -> dict[str, Run]:
     """Return all runs of some entries with what a comparison asks of them (`core.analysis.evidence.KEYS`)."""
-    every = reads.columns(*evidence.KEYS)
+    every = reads.columns(*evidence.KEYS, archived=True)
     return {run.run_id: run for run in runs_of(every[every["run_id"].isin(run_ids_of(entries))])}
 
 
@@ -53,4 +53,4 @@ def chosen_by_validation(entries: Sequence[Entry], runs: Mapping[str, Run]) -> B
 
 def looked_at(fingerprint: str) -> int:
     """Return how many runs were evaluated on the test set of a version of a dataset."""
-    return looks.looks(reads.columns(*looks.KEYS), fingerprint)
+    return looks.looks(reads.columns(*looks.KEYS, archived=True), fingerprint)

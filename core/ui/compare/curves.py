@@ -59,7 +59,7 @@ KEYS = (
 def learning(entries: Sequence[Entry]) -> None:
     """Draw the curves of some runs, one chart per metric; renewed while one of them trains."""
     run_ids = run_ids_of(entries)
-    found = reads.columns(*KEYS)
+    found = reads.columns(*KEYS, archived=True)
     chosen = found[found["run_id"].isin(run_ids)]
     if chosen.empty:
         return
@@ -132,7 +132,7 @@ def _look(groups: bool) -> Look:
 
 def _draw(entries: tuple[Entry, ...], metrics: list[str], look: Look) -> None:
     run_ids = run_ids_of(entries)
-    found = reads.columns(*KEYS)
+    found = reads.columns(*KEYS, archived=True)
     runs = {run.run_id: run for run in runs_of(found[found["run_id"].isin(run_ids)])}
     if {"loss", "val_loss", "loss_gap"} & set(metrics):
         for run in runs.values():

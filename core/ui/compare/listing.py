@@ -77,8 +77,8 @@ def listing(chosen: View, available: Mapping[str, TableColumn]) -> Listing:
     keys += [] if wanted is None else wanted.keys()
     if grouping.REPEATS in chosen.group:
         keys += [schema.NUMBER, schema.EXTENDS]
-    runs = reads.columns(schema.PINNED, *keys)
-    codes = _codes(chosen.group, runs, available)
+    runs = reads.columns(schema.PINNED, *keys, archived=chosen.archived)
+    codes = _alone(_codes(chosen.group, runs, available), runs)
     shown = np.ones(len(runs), dtype=bool)
     if wanted is not None:
         try:
@@ -103,6 +103,14 @@ def _codes(group: tuple[str, ...], runs: pd.DataFrame, available: Mapping[str, T
         return grouping.codes_of(runs, group, available)
     ids = tuple(runs["run_id"].to_numpy(dtype=object).tolist())
     return _repeats(get_settings(), group, ids, int(runs.count().sum()), runs, available)
+
+
+def _alone(codes: np.ndarray, runs: pd.DataFrame) -> np.ndarray:
+    """Give every archived run a row of its own."""
+    archived = column(runs, f"tags.{schema.ARCHIVED}", object).notna().to_numpy()
+    if not archived.any():
+        return codes
+    return np.where(archived, codes.max(initial=0) + 1 + np.arange(len(codes)), codes)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

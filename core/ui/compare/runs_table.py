@@ -23,10 +23,10 @@ from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.compare import tables, view
 from core.ui.compare.curves import METRICS, styles_of
-from core.ui.compare.edit import edit
 from core.ui.compare.listing import Listing, listing, marks
 from core.ui.compare.view import View
 from core.ui.compare.views import views
+from core.ui.run.edit import edit
 
 CHOSEN_AT_FIRST = 8
 PAGE = 50  # rows
@@ -40,12 +40,12 @@ class Chosen:
 
     Attributes:
         entries: To be compared: all that are ticked, or the first few of the table.
-        ticked: The ids of the ticked single runs that are shown: only what a person sees may be deleted.
+        ticked: The ticked rows that are shown: only what a person sees may be archived or deleted.
         baseline: The key of the entry that others are compared with; None where none was chosen.
     """
 
     entries: tuple[Entry, ...]
-    ticked: tuple[str, ...]
+    ticked: tuple[Entry, ...]
     baseline: str | None = None
 
 
@@ -90,14 +90,13 @@ def table() -> Chosen:
         _export(listed, ticked, chosen_view, available, baseline)
         views()
         if len(ticked) == 1 and not ticked[0].is_group:
-            edit(ticked[0].key)
+            edit(runs_of(reads.rows([ticked[0].key]))[0])
     chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
     hidden = [entry for entry in ticked if entry.key not in shown_keys]
     st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
     key = None if baseline is None else baseline.key
     if chosen or hidden:
-        single = tuple(entry.key for entry in chosen if not entry.is_group)
-        return Chosen((*chosen, *hidden), single, key)
+        return Chosen((*chosen, *hidden), tuple(chosen), key)
     first = _first(entries, runs)
     if len(first) < len(listed):
         what = "row" if chosen_view.group else "run"
@@ -189,7 +188,9 @@ def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, Tab
         return reads.rows(run_ids)
     names = [available[name] for name in chosen.columns]
     logged = [metric for metric in METRICS if metric in available]
-    found = reads.columns(schema.NUMBER, *logged, *table_columns.keys_of(names, reads.keys()["tags"]))
+    found = reads.columns(
+        schema.NUMBER, *logged, *table_columns.keys_of(names, reads.keys()["tags"]), archived=chosen.archived
+    )
     return found[found["run_id"].isin(run_ids)].reset_index(drop=True)
 
 

@@ -41,6 +41,7 @@ class View:
         sort: The name of a column.
         group: What runs are grouped by: names of settings, or `grouping.REPEATS`.
         differing: Whether the settings in which the ticked runs differ are shown too.
+        archived: Whether archived runs are shown too.
     """
 
     filter: Filter | None
@@ -49,6 +50,7 @@ class View:
     reverse: bool
     group: tuple[str, ...]
     differing: bool
+    archived: bool
 
 
 def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
@@ -83,7 +85,13 @@ def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
             help="Also show every setting in which the ticked runs differ; without ticks, those on the page.",
         )
         reverse = st.toggle("Reverse the order", key="reverse", bind=URL)
-    return View(_filter(wanted or "", available, tags), columns, sort, reverse, group, differing)
+        archived = st.toggle(
+            "Show archived",
+            key="archived",
+            bind=URL,
+            help="Archived runs stand by themselves: no group, mark or verdict counts them.",
+        )
+    return View(_filter(wanted or "", available, tags), columns, sort, reverse, group, differing, archived)
 
 
 def _group(box: DeltaGenerator, available: Mapping[str, TableColumn]) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
-"""Actions on the page of a run: cancel, resume, launch again, train further, lock, delete."""
+"""Actions on the page of a run: cancel, resume, launch again, train further, archive, lock, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 import pandas as pd
@@ -18,7 +17,9 @@ from core.tracking.run import Run
 from core.tracking.run_state import number_of
 from core.tracking.store import RunStore
 from core.ui.common import guard, reads, words
-from core.ui.common.actions import action_button, may_change
+from core.ui.common.actions import action_button, attempt, may_change
+from core.ui.run.archive import archive_button, restore_button
+from core.ui.run.edit import edit
 from core.ui.train.form_url import query
 
 
@@ -31,6 +32,12 @@ def run_actions(store: RunStore, run: Run) -> None:
         st.caption(words.plain(rates))
     if run.active:
         cancel_button(store, run)
+    if run.archived:
+        if may_change():
+            restore_button(store, "Restore", [run_id])
+            edit(run)
+            keep_or_delete(store, run)
+        return
     if run.status in (schema.FAILED, schema.KILLED):
         if action_button("Resume", key=f"resume-{run_id}", icon=":material/resume:", help=RESUME_HELP):
             attempt(lambda: resume(store, run_id), "In the queue again.")
@@ -39,8 +46,10 @@ def run_actions(store: RunStore, run: Run) -> None:
         if fits is not None and action_button(label, key=f"fits-{run_id}", icon=":material/memory_alt:"):
             smaller = {"training.batch_size": fits, "training.batch_size_is": "total"}
             attempt(lambda: launch([store.config(run_id).with_values(smaller)]), "A new run is in the queue.")
+    edit(run)
     if run.status in schema.ENDED and may_change():
         again(store, run)
+        archive_button(store, "Archive", [run_id])
         keep_or_delete(store, run)
     if _can_train_further(store, run):
         with st.popover("Train further", icon=":material/forward:"):
@@ -159,15 +168,6 @@ def again(store: RunStore, run: Run) -> None:
 
 
 RESUME_HELP = "It continues from its last checkpoint, or starts again where it has none."
-
-
-def attempt(action: Callable[[], object], done: str) -> None:
-    """Act on runs and say that it is done, or why it was refused."""
-    with guard.show_errors():
-        action()
-        st.toast(done, icon=":material/check:")
-        reads.forget_runs()
-        st.rerun()
 
 
 def cancel_button(store: RunStore, run: Run) -> None:

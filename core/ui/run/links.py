@@ -16,25 +16,17 @@ def links(store: RunStore, run: Run) -> None:
     """Draw links to the pages that show more of a finished run, and the download of its model."""
     alike = on_same_images(run)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            "pages/3_Compare.py", label="Compare", icon=":material/query_stats:",
-            query_params=[("runs", run.run_id)],
-        )  # fmt: skip
-        if alike:
-            st.page_link(
-                "pages/3_Compare.py",
-                label=f"Compare with {len(alike)} on the same images",
-                icon=":material/stacked_line_chart:",
-                query_params=[("runs", run_id) for run_id in (run.run_id, *alike)],
-            )
+        if not run.archived:
+            _comparisons(run, alike)
         if not run.is_ours or run.is_range_test:
             return
-        st.page_link(
-            "pages/5_Predict.py",
-            label="Predict",
-            icon=":material/image_search:",
-            query_params={"run": run.run_id},
-        )
+        if not run.archived:
+            st.page_link(
+                "pages/5_Predict.py",
+                label="Predict",
+                icon=":material/image_search:",
+                query_params={"run": run.run_id},
+            )
         st.download_button(
             "Download the model",
             lambda: store.models.file(run.run_id).read_bytes(),
@@ -42,6 +34,20 @@ def links(store: RunStore, run: Run) -> None:
             icon=":material/download:",
             on_click="ignore",
             key=f"model-{run.run_id}",
+        )
+
+
+def _comparisons(run: Run, alike: list[str]) -> None:
+    st.page_link(
+        "pages/3_Compare.py", label="Compare", icon=":material/query_stats:",
+        query_params=[("runs", run.run_id)],
+    )  # fmt: skip
+    if alike:
+        st.page_link(
+            "pages/3_Compare.py",
+            label=f"Compare with {len(alike)} on the same images",
+            icon=":material/stacked_line_chart:",
+            query_params=[("runs", run_id) for run_id in (run.run_id, *alike)],
         )
 
 

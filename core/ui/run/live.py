@@ -18,6 +18,8 @@ from core.tracking.store import RunStore
 from core.ui.common import guard, reads, words
 from core.ui.common.chart import chart
 from core.ui.run.actions import cancel_button, run_actions
+from core.ui.run.archive import HELP
+from core.ui.run.edit import said_of
 
 LIVE_S = 1.0
 AGE_S = 20.0  # ages are said in minutes
@@ -148,6 +150,8 @@ def run_head(store: RunStore, run: Run) -> None:
     """Draw the state of a run and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(run.status)
+        if run.archived:
+            st.badge("archived", color="gray", icon=":material/archive:", help=HELP)
         trouble_badges(run)
         submitted(run)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -155,6 +159,7 @@ def run_head(store: RunStore, run: Run) -> None:
     # In containers, so that the charts keep their place on the page, and with it their zoom, whatever
     # comes and goes above them.
     with st.container():
+        said_of(run)
         group_line(run)
         if run.active:
             progress_bar(run)

@@ -1,4 +1,4 @@
-"""Editing what people say about a ticked run: its name, tags, note and pin."""
+"""Editing what people say about a run: its name, tags, note and pin."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import streamlit as st
 
 from core.tracking import annotation
 from core.tracking.annotation import Annotation
-from core.tracking.run import runs_of
+from core.tracking.run import Run
 from core.tracking.store import get_store
-from core.ui.common import reads
-from core.ui.common.actions import may_change
-from core.ui.run.actions import attempt
+from core.ui.common import words
+from core.ui.common.actions import attempt, may_change
 
 
-def edit(run_id: str) -> None:
+def edit(run: Run) -> None:
     """Draw the menu that changes a run; none on a read-only server, nor for a run of another program."""
-    run = next(iter(runs_of(reads.rows([run_id]))), None)
-    if run is None or not run.is_ours or not may_change():
+    if not run.is_ours or not may_change():
         return
+    run_id = run.run_id
     said = annotation.annotation_of(run)
     with st.popover("Edit", icon=":material/edit:"), st.form(f"edit {run_id}", border=False):
         name = st.text_input("Name", said.name)
@@ -33,6 +32,21 @@ def edit(run_id: str) -> None:
                 ),
                 "Saved.",
             )
+
+
+def said_of(run: Run) -> None:
+    """Draw the tags and the note that people gave a run."""
+    said = annotation.annotation_of(run)
+    if said.tags or said.pinned:
+        with st.container(horizontal=True, gap="small"):
+            if said.pinned:
+                st.badge("pinned", icon=":material/keep:", color="gray")
+            for name, value in said.tags.items():
+                st.badge(
+                    words.plain(annotation.write_tags({name: value})), icon=":material/sell:", color="gray"
+                )
+    if said.note:
+        st.markdown(words.plain(said.note))
 
 
 TAGS_HELP = "With commas between. The filter finds them: `tag:baseline`, `tag:team = vision`."

@@ -1,0 +1,35 @@
+"""What can be done with the ticked rows at once: archive, restore, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.analysis.entries import Entry, run_ids_of
+from core.tracking import schema
+from core.tracking.store import RunStore
+from core.tracking.tables import column
+from core.ui.common import reads, words
+from core.ui.common.actions import may_change
+from core.ui.run.actions import delete_many
+from core.ui.run.archive import archive_button, restore_button
+
+
+def change_ticked(store: RunStore, ticked: Sequence[Entry]) -> None:
+    """Draw the buttons that archive and restore the runs of the ticked rows, and delete the single ones.
+
+    ticked: Those that are shown: a person changes what they see.
+    """
+    if not ticked or not may_change():
+        return
+    every = reads.columns(schema.ARCHIVED, archived=True)
+    runs = every[every["run_id"].isin(run_ids_of(ticked))]
+    archived = column(runs, f"tags.{schema.ARCHIVED}", object).notna()
+    away, here = runs.loc[archived, "run_id"].tolist(), runs.loc[~archived, "run_id"].tolist()
+    with st.container(horizontal=True):
+        if here:
+            archive_button(store, f"Archive {words.count(here)}", here)
+        if away:
+            restore_button(store, f"Restore {words.count(away)}", away)
+        delete_many(store, runs[runs["run_id"].isin([one.key for one in ticked])])
