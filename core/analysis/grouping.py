@@ -51,17 +51,19 @@ def _of_values(found: pd.Series) -> np.ndarray:
     return spelled[first] if len(spelled) else first
 
 
-def entry_at(runs: pd.DataFrame, places: np.ndarray, by: Sequence[str], said: Sequence[str] = ()) -> Entry:
+def entry_at(
+    run_ids: np.ndarray, names: pd.Series, places: np.ndarray, by: Sequence[str], said: Sequence[str] = ()
+) -> Entry:
     """Return the run or the group that stands at some rows of a frame.
 
     Args:
-        runs: With `run_id` and `name`, newest first.
+        run_ids, names: Of all runs, newest first.
         places: The rows of one group; a single one is a run.
         by: What it was grouped by.
         said: What its runs have in common, for the name of a group of settings.
     """
-    ids = tuple(runs["run_id"].to_numpy(dtype=object)[places].tolist())
-    name = runs["name"].iloc[places[0]]
+    ids = tuple(run_ids[places].tolist())
+    name = names.iloc[places[0]]
     name = name if isinstance(name, str) and name else "unnamed"
     if len(ids) == 1:
         return Entry(ids[0], name, ids)

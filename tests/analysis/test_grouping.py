@@ -32,6 +32,7 @@ RUNS = table(
     run("folds · fold 1 of 2", 0.6, **{"data.folds": 2, "data.fold": 0}),
     run("folds · fold 2 of 2", 0.5, **{"data.folds": 2, "data.fold": 1}),
 )
+IDS, NAMES = RUNS["run_id"].to_numpy(dtype=object), RUNS["name"]
 
 
 def groups(by: list[str]) -> list[set[str]]:
@@ -50,20 +51,20 @@ def test_repeats_over_seeds_and_folds_are_found_by_their_settings() -> None:
 
 def test_a_group_keeps_its_key_when_runs_come_and_has_the_name_of_its_experiment() -> None:
     places = np.array([0, 1, 3])
-    group = grouping.entry_at(RUNS, places, [grouping.REPEATS])
+    group = grouping.entry_at(IDS, NAMES, places, [grouping.REPEATS])
     assert group.is_group
     assert (group.key, group.name) == ("group-lenet · seed 0", "lenet · 3 runs")
-    assert grouping.entry_at(RUNS, places[1:], [grouping.REPEATS]).key == group.key
-    assert grouping.entry_at(RUNS, places, ["seed"], ["0"]).name == "0 · 3 runs"
-    alone = grouping.entry_at(RUNS, np.array([2]), [grouping.REPEATS])
+    assert grouping.entry_at(IDS, NAMES, places[1:], [grouping.REPEATS]).key == group.key
+    assert grouping.entry_at(IDS, NAMES, places, ["seed"], ["0"]).name == "0 · 3 runs"
+    alone = grouping.entry_at(IDS, NAMES, np.array([2]), [grouping.REPEATS])
     assert alone == Entry("other", "other", ("other",))
 
 
 def test_means_are_of_the_finished_runs_with_students_interval() -> None:
     entries = [
-        grouping.entry_at(RUNS, np.array([0, 1, 3]), [grouping.REPEATS]),
-        grouping.entry_at(RUNS, np.array([1]), []),
-        grouping.entry_at(RUNS, np.array([2]), []),
+        grouping.entry_at(IDS, NAMES, np.array([0, 1, 3]), [grouping.REPEATS]),
+        grouping.entry_at(IDS, NAMES, np.array([1]), []),
+        grouping.entry_at(IDS, NAMES, np.array([2]), []),
     ]
     columns = {name: values(RUNS, catalogue_of(RUNS)[name]) for name in ("test_accuracy", "seed", "state")}
     found = grouping.summarize(entries, RUNS, columns)

@@ -30,18 +30,19 @@ _chart = component(
 )
 
 
-def chart(figure: go.Figure, key: str, clicked: Callable[[int, Any], None] | None = None) -> None:
+def chart(figure: go.Figure | str, key: str, clicked: Callable[[int, Any], None] | None = None) -> None:
     """Show a figure. Called again with the same key, the chart on the page takes over the new data.
 
     Args:
-        figure: As `core.figures` draws it. Room for its legend is added below, so that the plot keeps its
-            height however many curves it has; colours of text and axes are those of the page's theme.
+        figure: As `core.figures` draws it, or `prepared`. Room for its legend is added below, so that the
+            plot keeps its height however many curves it has; colours of text and axes are those of the page's
+            theme.
         key: Name of the chart, unique on its page.
         clicked: Called before the page runs again when a point is clicked, with the number of its trace and
             its place in it: an int, or `[row, column]` in a heat map. A click needs a pointer: offer the
             same by a widget.
     """
-    text = go.Figure(figure).update_layout(template="none").to_json()
+    text = figure if isinstance(figure, str) else prepared(figure)
     data = {"figure": text, "library": _library(), "clickable": clicked is not None}
     if clicked is None:
         _chart(data=data, key=key)
@@ -53,6 +54,11 @@ def chart(figure: go.Figure, key: str, clicked: Callable[[int, Any], None] | Non
             clicked(point["trace"], point["at"])
 
     _chart(data=data, key=key, on_clicked_change=on_click)
+
+
+def prepared(figure: go.Figure) -> str:
+    """Return a figure as the page takes it: to be kept where it is shown again and again."""
+    return go.Figure(figure).update_layout(template="none").to_json()
 
 
 def _library() -> str:

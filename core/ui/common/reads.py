@@ -27,10 +27,12 @@ from core.tracking import frames, schema
 from core.tracking.run import Run, runs_of
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
-from core.tracking.tables import column
+from core.tracking.tables import column, is_asked_for
 from core.ui.common import words
+from core.ui.common.kept import BY_HASH
 from core.ui.common.visitor import visitor
 
+FEW = 500  # runs; of more, whole columns are read
 QUEUE_KEYS = (
     *expected.KEYS,
     "training.device",
@@ -66,7 +68,7 @@ def columns(*keys: str, archived: bool = False) -> pd.DataFrame:
     return _columns(get_settings(), _version(), keys, archived).copy(deep=False)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_HASH)
 def _columns(settings: Settings, version: Hashable, keys: tuple[str, ...], archived: bool) -> pd.DataFrame:
     return frames.runs(get_store(), keys, recent=True, archived=archived)
 
@@ -79,11 +81,23 @@ def rows(run_ids: Sequence[str]) -> pd.DataFrame:
     return _rows(get_settings(), _version(), tuple(run_ids)).copy(deep=False)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
 def _rows(settings: Settings, version: Hashable, run_ids: tuple[str, ...]) -> pd.DataFrame:
     found = _with_epochs_from_one(settings, frames.of_runs(get_store(), run_ids))
     places = {run_id: place for place, run_id in enumerate(run_ids)}
     return found.iloc[found["run_id"].map(places).argsort()].reset_index(drop=True)
+
+
+def some(run_ids: Sequence[str], *keys: str) -> pd.DataFrame:
+    """Return runs by their ids, archived ones too, with at least some parameters, metrics and tags.
+
+    keys: as `columns` takes them.
+    """
+    if len(run_ids) <= FEW:
+        found = rows(run_ids)
+        return found[[name for name in found if is_asked_for(name, keys)]]
+    found = columns(*keys, archived=True)
+    return found[found["run_id"].isin(run_ids)].reset_index(drop=True)
 
 
 def keys() -> dict[str, list[str]]:
@@ -91,7 +105,7 @@ def keys() -> dict[str, list[str]]:
     return _keys(get_settings(), _version())
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _keys(settings: Settings, version: Hashable) -> dict[str, list[str]]:
     return get_store().read.keys()
 
@@ -105,13 +119,13 @@ def _version() -> Hashable:
     return _version_of(get_settings())
 
 
-@st.cache_resource(ttl=0.5, max_entries=2, show_spinner=False)
+@st.cache_resource(ttl=0.5, max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _version_of(settings: Settings) -> Hashable:
     """The state of the runs, asked twice a second: where several train, it changes more often."""
     return get_store().read.runs_version()
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _runs(settings: Settings, version: Hashable) -> pd.DataFrame:
     return _with_epochs_from_one(settings, frames.runs(get_store(), recent=True))
 
@@ -123,7 +137,7 @@ def _with_epochs_from_one(settings: Settings, found: pd.DataFrame) -> pd.DataFra
     return found.assign(last_epoch=found["last_epoch"] + moved)
 
 
-@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
+@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
 def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
     """Which of some runs of other programs number their epochs from 0."""
     loss = frames.histories(get_store(), run_ids, ["loss"])
@@ -153,7 +167,7 @@ def compared() -> tuple[pd.DataFrame, Comparison]:
     return found.copy(deep=False), comparison
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _compared(settings: Settings, version: Hashable) -> tuple[pd.DataFrame, Comparison]:
     found = _runs(settings, version)
     return found, comparable.compare(found)
@@ -191,7 +205,7 @@ def queue_runs() -> tuple[Run, ...]:
     return _queue_runs(get_settings(), _version())
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _queue_runs(settings: Settings, version: Hashable) -> tuple[Run, ...]:
     return tuple(runs_of(frames.runs(get_store(), QUEUE_KEYS, recent=True)))
 
@@ -201,7 +215,7 @@ def active() -> list[RunState]:
     return _active(get_settings())
 
 
-@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False)
+@st.cache_data(ttl=1.0, max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _active(settings: Settings) -> list[RunState]:
     return get_store().active()
 
@@ -211,7 +225,7 @@ def live_elsewhere() -> list[RunState]:
     return _live_elsewhere(get_settings())
 
 
-@st.cache_data(ttl=2.0, max_entries=2, show_spinner=False)
+@st.cache_data(ttl=2.0, max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _live_elsewhere(settings: Settings) -> list[RunState]:
     return get_store().read.live_elsewhere()
 
@@ -231,7 +245,7 @@ def predicting_runs() -> pd.DataFrame:
     return found[found["run_id"].isin([*ours, *also])]
 
 
-@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False)
+@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
 def _with_keras_model(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
     return get_store().models.with_keras_model(run_ids)
 
@@ -244,7 +258,7 @@ def taken_images(run_id: str) -> ModelImages:
     return _taken_images(get_settings(), run_id, visitor())
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking at the model")
+@st.cache_data(max_entries=16, show_spinner="Looking at the model", hash_funcs=BY_HASH)
 def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> ModelImages:
     return client.takes(settings, run_id, _caller)
 
@@ -280,8 +294,13 @@ def history(run_ids: list[str]) -> pd.DataFrame:
     return _history(get_settings(), tuple(run_ids))
 
 
-@st.cache_data(ttl=1.0, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=1.0, max_entries=16, show_spinner=False, hash_funcs=BY_HASH)
 def _history(settings: Settings, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    return history_now(run_ids)
+
+
+def history_now(run_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the epoch metrics of some runs as they are, for what is kept until the runs change."""
     return numbered_from_one(frames.histories(get_store(), run_ids))
 
 
@@ -290,7 +309,7 @@ def system_history(run_id: str) -> pd.DataFrame:
     return _system_history(get_settings(), run_id)
 
 
-@st.cache_data(ttl=5.0, max_entries=4, show_spinner=False)
+@st.cache_data(ttl=5.0, max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
 def _system_history(settings: Settings, run_id: str) -> pd.DataFrame:
     return frames.histories(get_store(), [run_id], tuple(system_use.LABELS))
 
@@ -300,7 +319,7 @@ def predictions(run_id: str) -> pd.DataFrame:
     return _predictions(get_settings(), run_id)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
 def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
     return frames.predictions(get_store(), run_id)
 
@@ -326,7 +345,7 @@ def answers(run: Run) -> Answers:
     return _answers(get_settings(), run.run_id, run.ended)
 
 
-@st.cache_resource(max_entries=512, show_spinner=False)
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_HASH)
 def _answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers:
     """Cached by the end of the run too: one that is resumed ends with other predictions."""
     return answers_of(frames.predictions(get_store(), run_id))
@@ -340,12 +359,12 @@ def validation_answers(run: Run) -> Answers:
     return _validation_answers(get_settings(), run.run_id, run.ended)
 
 
-@st.cache_resource(max_entries=512, show_spinner=False)
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_HASH)
 def _validation_answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers:
     return answers_of(frames.predictions(get_store(), run_id, schema.VALIDATION_PREDICTIONS))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
 def _dataset(settings: Settings, name: str, fingerprint: str) -> ImageDataset:
     return datasets.load(name)
 
@@ -382,7 +401,7 @@ def _catalogue() -> Catalogue:
     return found
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
 def _catalogue_of(settings: Settings, state: tuple[tuple[str, str, int, int, int], ...]) -> Catalogue:
     return datasets.catalogue()
 

@@ -16,8 +16,7 @@ MOST_CHOICES = 100  # entries whose validation predictions are read: about a sec
 
 def runs_by_id(entries: Sequence[Entry]) -> dict[str, Run]:
     """Return all runs of some entries with what a comparison asks of them (`core.analysis.evidence.KEYS`)."""
-    every = reads.columns(*evidence.KEYS, archived=True)
-    return {run.run_id: run for run in runs_of(every[every["run_id"].isin(run_ids_of(entries))])}
+    return {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), *evidence.KEYS))}
 
 
 def state_of(runs: Mapping[str, Run]) -> tuple[tuple[str, str, object], ...]:

@@ -32,8 +32,7 @@ def accuracy_and_cost(entries: Sequence[Entry]) -> None:
         bind=URL,
         width=320,
     )
-    found = reads.columns(*KEYS, archived=True)
-    runs = {run.run_id: run for run in runs_of(found[found["run_id"].isin(run_ids_of(entries))])}
+    runs = {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), *KEYS))}
 
     def read(run_id: str) -> Answers:
         return reads.answers(runs[run_id])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -20,9 +21,10 @@ from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run, runs_of
 from core.tracking.store import get_store
 from core.ui.common import guard, reads, words
-from core.ui.common.chart import chart
+from core.ui.common.chart import chart, prepared
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
+from core.ui.common.kept import kept
 
 METRICS = (
     "val_accuracy",
@@ -58,9 +60,7 @@ KEYS = (
 
 def learning(entries: Sequence[Entry]) -> None:
     """Draw the curves of some runs, one chart per metric; renewed while one of them trains."""
-    run_ids = run_ids_of(entries)
-    found = reads.columns(*KEYS, archived=True)
-    chosen = found[found["run_id"].isin(run_ids)]
+    chosen = reads.some(run_ids_of(entries), *KEYS)
     if chosen.empty:
         return
     if reasons := basis.differences(chosen):
@@ -131,24 +131,53 @@ def _look(groups: bool) -> Look:
 
 
 def _draw(entries: tuple[Entry, ...], metrics: list[str], look: Look) -> None:
-    run_ids = run_ids_of(entries)
-    found = reads.columns(*KEYS, archived=True)
-    runs = {run.run_id: run for run in runs_of(found[found["run_id"].isin(run_ids)])}
+    runs = {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), *KEYS))}
     if {"loss", "val_loss", "loss_gap"} & set(metrics):
         for run in runs.values():
             if (note := losses.sentence(run)) is not None:
                 st.caption(f":material/info: {words.plain(words.run_label(run))}: {note}")
-    sizes = epoch_sizes(list(runs.values())) if look.axis in ("step", "images") else {}
-    table = curves.table(reads.history(run_ids), look.axis, sizes)
     styles = styles_of(entries, runs)
-    columns, notes = st.columns(2), list[str]()
-    for position, metric in enumerate(metrics):
-        lines = learning_curves.collect_from(table, entries, metric, look)
+    active = any(run.active for run in runs.values())
+    state = (reads.version() if active else None, tuple(map(_logged_so_far, runs.values())))
+    found = kept(
+        lambda: _charts(entries, runs, metrics, look, styles),
+        *("curves", entries, tuple(metrics), look, tuple(styles.items()), state),
+    )
+    columns = st.columns(2)
+    for position, (metric, figure) in enumerate(found.figures.items()):
         with columns[position % 2]:
-            chart(learning_curves.draw(lines, styles, metric, look), f"curve-{metric}")
-        notes += _notes(lines, metric, look)
-    for note in dict.fromkeys(notes):
+            chart(figure, f"curve-{metric}")
+    for note in found.notes:
         st.caption(f":material/info: {words.plain(note)}")
+
+
+def _logged_so_far(run: Run) -> Hashable:
+    return run.run_id, run.status, run.ended, run.last_epoch
+
+
+@dataclass(frozen=True)
+class _Charts:
+    """The figures by metric, as the page takes them, and what they do not show, in sentences."""
+
+    figures: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def _charts(
+    entries: Sequence[Entry],
+    runs: Mapping[str, Run],
+    metrics: Sequence[str],
+    look: Look,
+    styles: Mapping[str, LineStyle],
+) -> _Charts:
+    sizes = epoch_sizes(list(runs.values())) if look.axis in ("step", "images") else {}
+    table = curves.table(reads.history_now(run_ids_of(entries)), look.axis, sizes)
+    figures, notes = dict[str, str](), list[str]()
+    for metric in metrics:
+        lines = learning_curves.collect_from(table, entries, metric, look)
+        figures[metric] = prepared(learning_curves.draw(lines, styles, metric, look))
+        notes += _notes(lines, metric, look)
+    return _Charts(figures, tuple(dict.fromkeys(notes)))
 
 
 def _notes(lines: learning_curves.Lines, metric: str, look: Look) -> list[str]:

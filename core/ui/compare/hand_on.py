@@ -19,8 +19,7 @@ def hand_on(entries: Sequence[Entry]) -> None:
     """Offer the compared runs as a file; it is made when somebody asks for it."""
     if not entries:
         return
-    found = reads.columns(schema.NUMBER, archived=True)
-    runs = {run.run_id: run for run in runs_of(found[found["run_id"].isin(run_ids_of(entries))])}
+    runs = {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), schema.NUMBER))}
     styles = styles_of(entries, runs)
     st.download_button(
         "Hand on",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from core.system.settings import Settings, get_settings
 from core.tracking import schema
 from core.tracking.tables import column
 from core.ui.common import reads, words
+from core.ui.common.kept import BY_HASH
 from core.ui.compare import view
 from core.ui.compare.view import View
 
@@ -41,13 +43,28 @@ class Listing:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """The ids of all runs, once: to turn a column of texts into an array takes a millisecond."""
+        return self.runs["run_id"].to_numpy(dtype=object)
+
+    @cached_property
+    def _in_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The places of all runs in the order of their rows, and the rows in that order."""
+        places = np.argsort(self.codes, kind="stable")
+        return places, self.codes[places]
+
     def entry(self, row: int) -> Entry:
         """The run or group of a row."""
-        places = np.flatnonzero(self.codes == row)
+        order, rows = self._in_rows
+        places = order[np.searchsorted(rows, row) : np.searchsorted(rows, row, side="right")]
+        if not self.by:
+            run_id = self.ids[places[0]]
+            return Entry(run_id, words.label_of(run_id, self.runs["name"].iloc[places[0]]), (run_id,))
         settings = [one for one in self.by if one != grouping.REPEATS]
         first = self.runs.iloc[places[:1]]
         said = [str(table_columns.values(first, self.columns[one]).fillna("").iloc[0]) for one in settings]
-        found = grouping.entry_at(self.runs, places, self.by, said)
+        found = grouping.entry_at(self.ids, self.runs["name"], places, self.by, said)
         if found.is_group:
             return found
         return Entry(found.key, words.label_of(found.key, self.runs["name"].iloc[places[0]]), found.run_ids)
@@ -57,7 +74,7 @@ class Listing:
 
         The id of a run that is in a group stands for the group.
         """
-        places = {run_id: place for place, run_id in enumerate(self.runs["run_id"].to_numpy(dtype=object))}
+        places = {run_id: place for place, run_id in enumerate(self.ids)} if keys else {}
         found: dict[str, Entry] = {}
         for key in keys:
             place = places.get(key.removeprefix("group-"))
@@ -113,7 +130,7 @@ def _alone(codes: np.ndarray, runs: pd.DataFrame) -> np.ndarray:
     return np.where(archived, codes.max(initial=0) + 1 + np.arange(len(codes)), codes)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
 def _repeats(
     settings: Settings,
     group: tuple[str, ...],
@@ -131,7 +148,7 @@ def marks() -> dict[str, str]:
     return _marks(get_settings(), reads.version())
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _marks(settings: Settings, version: Hashable) -> dict[str, str]:
     runs = reads.columns(*best_marks.KEYS)
     found = best_marks.marks(runs).to_numpy(dtype=object)

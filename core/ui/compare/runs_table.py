@@ -21,6 +21,7 @@ from core.tracking.run import Run, runs_of
 from core.ui.common import reads
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
+from core.ui.common.kept import kept
 from core.ui.compare import tables, view
 from core.ui.compare.curves import METRICS, styles_of
 from core.ui.compare.listing import Listing, listing, marks
@@ -31,7 +32,6 @@ from core.ui.run.edit import edit
 CHOSEN_AT_FIRST = 8
 PAGE = 50  # rows
 HEIGHT = 420  # pixels
-FEW = 500  # runs; of more, whole columns are read
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ def table() -> Chosen:
     available = table_columns.catalogue(keys)
     chosen_view = view.choose(available, keys["tags"])
     listed = listing(chosen_view, available)
-    known = set(listed.runs["run_id"].to_numpy(dtype=object).tolist())
-    say_unknown("runs", known | {f"group-{run_id}" for run_id in known}, "Runs")
-    ticked = listed.by_key(st.query_params.get_all("runs"))
+    wanted = st.query_params.get_all("runs")
+    if wanted:
+        known = set(listed.ids.tolist())
+        say_unknown("runs", known | {f"group-{run_id}" for run_id in known}, "Runs")
+    ticked = listed.by_key(wanted)
     if not len(listed):
         st.info("No run matches this filter.", icon=":material/search_off:")
         return Chosen(tuple(ticked), ())
@@ -184,14 +186,12 @@ def _export(
 def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, TableColumn]) -> pd.DataFrame:
     """The runs of some rows with what is shown of them."""
     run_ids = run_ids_of(entries)
-    if len(run_ids) <= FEW:
+    if len(run_ids) <= reads.FEW:
         return reads.rows(run_ids)
     names = [available[name] for name in chosen.columns]
     logged = [metric for metric in METRICS if metric in available]
-    found = reads.columns(
-        schema.NUMBER, *logged, *table_columns.keys_of(names, reads.keys()["tags"]), archived=chosen.archived
-    )
-    return found[found["run_id"].isin(run_ids)].reset_index(drop=True)
+    keys = table_columns.keys_of(names, reads.keys()["tags"])
+    return reads.some(run_ids, schema.NUMBER, *logged, *keys)
 
 
 def _table(
@@ -209,17 +209,23 @@ def _table(
         compared = runs[runs["run_id"].isin(run_ids_of(several))]
         found = differing_columns(compared)
         names += [name for name in found if name in available and name not in names]
-    return shown_table.build(
-        entries,
-        runs,
-        names,
-        available,
-        few_classes=reads.datasets_of_few_classes(),
-        band=st.session_state.get("band", "interval"),
-        baseline=baseline,
-        marks=marks(),
-        drop_empty=drop_empty,
-    )
+    few, band = reads.datasets_of_few_classes(), st.session_state.get("band", "interval")
+
+    def build() -> Table:
+        return shown_table.build(
+            entries,
+            runs,
+            names,
+            available,
+            few_classes=few,
+            band=band,
+            baseline=baseline,
+            marks=marks(),
+            drop_empty=drop_empty,
+        )
+
+    key = (tuple(entries), tuple(names), tuple(few), band, baseline, drop_empty)
+    return kept(build, "table of runs", reads.version(), *key)
 
 
 def _styles(entries: Sequence[Entry], runs: pd.DataFrame) -> list[LineStyle]:

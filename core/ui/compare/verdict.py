@@ -26,6 +26,7 @@ from core.tracking.run import Run, runs_of
 from core.tracking.store import get_store
 from core.ui.common import reads, words
 from core.ui.common.fields import URL
+from core.ui.common.kept import BY_HASH
 from core.ui.common.tested import chosen_by_validation, gathered, looked_at, runs_by_id, state_of
 
 MOST = 30  # entries that are compared: 435 pairs
@@ -98,7 +99,7 @@ def verdict_on(
     return _verdict(get_settings(), tuple(entries), state_of(runs), margin, runs)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Comparing the test predictions")
+@st.cache_resource(max_entries=32, show_spinner="Comparing the test predictions", hash_funcs=BY_HASH)
 def _verdict(
     settings: Settings, entries: tuple[Entry, ...], state: Hashable, margin: float, _runs: Mapping[str, Run]
 ) -> tuple[Verdict, BestOf | None]:

@@ -18,6 +18,7 @@ from core.analysis.winners_curse import BestOf
 from core.system.settings import Settings, get_settings
 from core.tracking.run import Run
 from core.ui.common import words
+from core.ui.common.kept import BY_HASH
 from core.ui.common.tested import (
     MOST_CHOICES,
     chosen_by_validation,
@@ -114,7 +115,7 @@ def _entry(one: Competitor) -> Entry:
     return Entry(key, words.run_name(one.name), one.run_ids)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_HASH)
 def _standing(
     settings: Settings, entries: tuple[Entry, ...], state: Hashable, _runs: Mapping[str, Run]
 ) -> Standing | None:
