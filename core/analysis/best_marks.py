@@ -1,4 +1,4 @@
-"""Marks the best runs of a table: the best validation accuracy on each set of images, and its equals."""
+"""Marks the best rows of a table: the best validation accuracy on each set of images, and its equals."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.basis import SPLIT_SETTINGS
+from core.analysis.curves import half_width
 from core.analysis.experiments import DEFAULTS
 from core.analysis.values import fractions, validation_accuracies
 from core.components.schedules import tests_rates
 from core.tracking import schema
 from core.tracking.tables import column
 
-BEST, EQUAL = "★", "☆"
-LIMIT = 1.96  # standard errors of a difference that 19 of 20 differences of equal models stay within
+BEST = "★"
+LIMIT = 1.959964  # standard errors that 19 of 20 estimates stay within
 KEYS = (
     *("best_val_accuracy", "val_accuracy", "training.keep", "validation_images", "schedule.name"),
     *("data.name", schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION, *SPLIT_SETTINGS),
@@ -21,46 +22,84 @@ KEYS = (
 )
 
 
-def marks(runs: pd.DataFrame) -> pd.Series:
-    """Mark the finished runs that are the best on their images, and those that may be as good.
+def standings(runs: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
+    """Say which rows of a table cannot be told from the best on their images by their validation accuracies.
 
-    Runs are compared where their dataset, its version and its validation images are the same, by the
-    validation accuracy of the weights that they kept. One is as good as the best where the number of
-    validation images does not tell the two accuracies apart (two proportions, as if of different images,
-    which overstates their error).
+    Rows are compared where their dataset, its version and their validation images are the same, by the
+    validation accuracy of the weights that their finished runs kept. Each has an interval: Wilson's for the
+    number of images, for a group together with Student's for its runs. A row is told from the best where
+    Newcombe's interval of their difference ("Interval estimation for the difference between independent
+    proportions", Statistics in Medicine 17, 1998, method 10) leaves out 0: as if of different images, which
+    overstates it. Where the number of images was not logged, only the same accuracy is as good.
 
     Args:
         runs: All runs, with `KEYS`.
+        codes: The number of each run's row.
 
     Returns:
-        `BEST`, `EQUAL` or an empty text for each row.
+        By the number of the row, the best first: `basis`, which names its images, its `score`, and whether it
+        is `equal` to the best. Rows that are alone on their images are left out: nobody is the best of one.
     """
-    found = pd.Series("", index=runs.index, dtype=object)
     scores = fractions(validation_accuracies(runs))
-    fits = (
-        (runs["status"] == schema.FINISHED)
-        & scores.notna()
-        & column(runs, "params.data.name", object).notna()
+    bases = _bases(runs)
+    fits = bases.notna() & scores.notna()
+    table = pd.DataFrame(
+        {
+            "code": codes[fits.to_numpy()],
+            "score": scores[fits].to_numpy(),
+            "images": column(runs, "metrics.validation_images")[fits].to_numpy(),
+            "basis": bases[fits].to_numpy(dtype=object),
+        }
     )
+    rows = _rows(table)
+    rows = rows[rows["basis"].map(rows["basis"].value_counts()) > 1]
+    rows = rows.sort_values("score", ascending=False, kind="stable")
+    best = rows.groupby("basis")[["score", "low"]].transform("first")
+    lead = best["score"] - rows["score"]
+    reach = np.hypot(best["score"] - best["low"], rows["high"] - rows["score"])
+    return rows.assign(equal=lead <= reach)[["basis", "score", "equal"]]
+
+
+def _rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The score of each row with its limits."""
+    groups = table.groupby("code")
+    found = groups.agg(
+        score=("score", "mean"),
+        deviation=("score", "std"),
+        count=("score", "size"),
+        images=("images", "mean"),
+    )
+    if (found["count"] == 1).all():
+        found["basis"] = groups["basis"].first()
+    else:  # folds are validated on several sets of images
+        sets = groups["basis"].agg(lambda those: tuple(sorted({*those})))
+        found["basis"], found["images"] = sets.map("\n".join), found["images"] * sets.map(len)
+    reach = found["deviation"] * found["count"].map({one: half_width(one) for one in found["count"].unique()})
+    low, high = _wilson(found["score"], found["images"])
+    found["low"] = found["score"] - np.hypot(found["score"] - low, reach.fillna(0.0))
+    found["high"] = found["score"] + np.hypot(high - found["score"], reach.fillna(0.0))
+    return found
+
+
+def _wilson(share: pd.Series, images: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """`core.analysis.intervals.wilson` of many; the share itself where the number of images is not known."""
+    z2 = LIMIT**2
+    share = share.clip(0.0, 1.0)
+    middle, whole = share + z2 / (2 * images), 1 + z2 / images
+    reach = LIMIT * np.sqrt((share * (1 - share) + z2 / (4 * images)) / images)
+    return ((middle - reach) / whole).fillna(share), ((middle + reach) / whole).fillna(share)
+
+
+def _bases(runs: pd.DataFrame) -> pd.Series:
+    """Names what each finished run was measured on; None for those that cannot be compared."""
+    fits = (runs["status"] == schema.FINISHED) & column(runs, "params.data.name", object).notna()
     fits &= column(runs, f"tags.{schema.LEAK}", object).isna()
     schedules = column(runs, "params.schedule.name", object)
     fits &= ~schedules.isin([name for name in schedules.dropna().unique() if tests_rates(name)])
     split = _split(runs)
     fits &= column(runs, f"tags.{schema.NUMBER}", object).notna() | split.str.startswith("logged")
-    if not fits.any():
-        return found
     names = (column(runs, f"params.{name}", object).fillna("") for name in ("data.name", schema.FINGERPRINT))
-    bases = split.str.cat(list(names), sep="\n")[fits]
-    of_best = scores[fits].groupby(bases)
-    best = of_best.transform("max")
-    images = column(runs, "metrics.validation_images")[fits]
-    pooled = (scores[fits] + best) / 2
-    error = np.sqrt(2 * (pooled * (1 - pooled)).clip(lower=0) / images)
-    alike = (best - scores[fits]) <= LIMIT * error.fillna(0.0)
-    several = of_best.transform("size") > 1  # nobody is the best of one
-    is_best = scores[fits] == best
-    found[fits] = np.where(several & is_best, BEST, np.where(several & alike, EQUAL, ""))
-    return found
+    return split.str.cat(list(names), sep="\n").where(fits)
 
 
 def _split(runs: pd.DataFrame) -> pd.Series:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
+from core.analysis.basis import split_of
 from core.analysis.differences import differing
 from core.analysis.entries import Entry
 from core.analysis.experiments import DEFAULTS
 from core.analysis.intervals import Interval, wilson
 from core.analysis.values import validation_accuracy
+from core.tracking import schema
 from core.tracking.run import Run
 
 NAMED = 6  # settings that a sentence names
@@ -38,16 +41,21 @@ def gap(validation: float, validation_images: float, test: float, test_images: f
     )
 
 
-def gap_mark(run: Run, name: str) -> str | None:
-    """Say that a run's validation and test accuracy differ by more than chance explains; None where not.
+def gap_mark(runs: Sequence[Run], name: str) -> str | None:
+    """Say that validation and test accuracy differ by more than chance explains; None where not.
 
-    Of a run that lacks one of them, or the number of its images, nothing is said.
+    Runs that lack one of them, or the number of their images, are left out.
+
+    Args:
+        runs: One, or those of a group, of which the means are compared: as certain as one run of them is,
+            and over folds as their validation images together.
     """
-    validation, test = validation_accuracy(run), run.metrics.get("test_accuracy")
-    counts = [run.metrics.get(f"{subset}_images", 0.0) for subset in ("validation", "test")]
-    if validation is None or test is None or not (0 <= validation <= 1 and 0 <= test <= 1) or min(counts) < 1:
+    measured = [(run, scores) for run in runs if (scores := _scores(run)) is not None]
+    if not measured:
         return None
-    low, high = gap(validation, counts[0], test, counts[1])
+    validation, test = (fmean(scores[place] for _, scores in measured) for place in (0, 1))
+    sets = {run.params.get(schema.EVALUATION) or split_of(run): scores[2] for run, scores in measured}
+    low, high = gap(validation, sum(sets.values()), test, min(scores[3] for _, scores in measured))
     if low <= 0 <= high:
         return None
     which = "above" if low > 0 else "below"
@@ -58,10 +66,20 @@ def gap_mark(run: Run, name: str) -> str | None:
     )
     near, far = sorted((100 * abs(low), 100 * abs(high)))
     points = f"{100 * abs(validation - test):.1f} points {which}"
+    of = "" if len(measured) == 1 else "mean "
     return (
-        f"{name}: validation accuracy {validation:.1%} is {points} test accuracy {test:.1%} ({near:.1f} to "
-        f"{far:.1f}), more than chance explains: {why}."
+        f"{name}: {of}validation accuracy {validation:.1%} is {points} test accuracy {test:.1%} ({near:.1f} "
+        f"to {far:.1f}), more than chance explains: {why}."
     )
+
+
+def _scores(run: Run) -> tuple[float, float, float, float] | None:
+    """Validation and test accuracy, and the images of each; None where a run lacks one of them."""
+    validation, test = validation_accuracy(run), run.metrics.get("test_accuracy")
+    counts = [run.metrics.get(f"{subset}_images", 0.0) for subset in ("validation", "test")]
+    if validation is None or test is None or not (0 <= validation <= 1 and 0 <= test <= 1) or min(counts) < 1:
+        return None
+    return validation, test, counts[0], counts[1]
 
 
 def differing_mark(entries: Sequence[Entry], runs: Mapping[str, Run]) -> str | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from core.analysis import best_marks, grouping, order
 from core.analysis.cells import Digits, digits_of
@@ -102,16 +103,36 @@ def test_numbers_of_a_column_have_the_same_digits() -> None:
     assert Digits(0).text(44426.0) == "44,426"
 
 
+def stars(rows: pd.DataFrame, codes: list[int]) -> list[bool | None]:
+    """Which rows are as good as the best of their images; None for those that are not compared."""
+    found = best_marks.standings(rows, np.array(codes))["equal"]
+    return [bool(found[code]) if code in found.index else None for code in dict.fromkeys(codes)]
+
+
 def test_stars_stand_at_the_best_on_the_same_images_and_at_its_equals() -> None:
     images = {"metrics.validation_images": 1000.0}
     rows = table(
         run("best", 0.95, **images),
-        run("equal", 0.94, **images),
-        run("worse", 0.80, **images),
+        run("equal", 0.935, **images),
+        run("worse", 0.925, **images),
         run("failed", 0.99, status="FAILED", **images),
         run("elsewhere", 0.99, **images, **{"params.data.split_fingerprint": "another"}),
         run("leaked", 0.99, **images, **{"tags.archlab.leak": "It saw them."}),
     )
-    assert best_marks.marks(rows).tolist() == ["★", "☆", "", "", "", ""]
-    unknown = table(run("best", 0.95), run("second", 0.94))
-    assert best_marks.marks(unknown).tolist() == ["★", ""]
+    assert stars(rows, [0, 1, 2, 3, 4, 5]) == [True, True, False, None, None, None]
+    # as Newcombe's interval says, by statsmodels
+    for score, equal in ((935, True), (925, False)):
+        low, _ = confint_proportions_2indep(950, 1000, score, 1000, compare="diff", method="newcomb")
+        assert (low <= 0) == equal
+    unknown = table(run("best", 0.95), run("second", 0.94), run("third", 0.95))
+    assert stars(unknown, [0, 1, 2]) == [True, False, True]
+
+
+def test_a_group_has_a_star_where_its_seeds_and_images_do_not_tell_it_from_the_best() -> None:
+    images = {"metrics.validation_images": 100_000.0}
+    near = [run(f"near · seed {seed}", score, seed=seed, **images) for seed, score in enumerate([0.92, 0.96])]
+    far = [run(f"far · seed {seed}", score, seed=seed, **images) for seed, score in enumerate([0.93, 0.9301])]
+    rows = table(run("best", 0.95, **images), *near, *far)
+    assert stars(rows, [0, 1, 1, 2, 2]) == [True, True, False]
+    alone = table(run("best", 0.95, **images), *near, *far)
+    assert stars(alone, [0, 1, 2, 3, 4]) == [False, False, True, False, False]

@@ -27,13 +27,17 @@ def test_the_interval_of_the_gap_is_newcombes() -> None:
 
 
 def test_a_gap_beyond_its_interval_is_marked_and_chance_is_not() -> None:
-    said = gap_mark(measured(0.99, 0.90), "resnet")
+    said = gap_mark([measured(0.99, 0.90)], "resnet")
     assert said is not None
     assert said.startswith("resnet: validation accuracy 99.0% is 9.0 points above test accuracy 90.0% (")
-    assert "below" in (gap_mark(measured(0.85, 0.97), "resnet") or "")
-    assert gap_mark(measured(0.98, 0.97), "resnet") is None
-    assert gap_mark(measured(0.99, 0.90, **{"metrics.test_images": None}), "resnet") is None
-    assert gap_mark(measured(99.0, 0.90), "resnet") is None
+    assert "below" in (gap_mark([measured(0.85, 0.97)], "resnet") or "")
+    assert gap_mark([measured(0.98, 0.97)], "resnet") is None
+    assert gap_mark([measured(0.99, 0.90, **{"metrics.test_images": None})], "resnet") is None
+    assert gap_mark([measured(99.0, 0.90)], "resnet") is None
+    seeds = [measured(0.99, 0.90), measured(0.97, 0.92), measured(0.97, 0.9, **{"metrics.test_images": None})]
+    said = gap_mark(seeds, "resnet · 3 runs")
+    assert said is not None
+    assert said.startswith("resnet · 3 runs: mean validation accuracy 98.0% is 7.0 points above test")
 
 
 def test_runs_that_differ_in_more_than_the_model_are_marked() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.analysis import best_marks, grouping, order, table_columns
+from core.analysis import grouping, order, table_columns
 from core.analysis.entries import Entry
 from core.analysis.filter_grammar import FilterError
 from core.analysis.table_columns import TableColumn
@@ -69,12 +69,20 @@ class Listing:
             return found
         return Entry(found.key, words.label_of(found.key, self.runs["name"].iloc[places[0]]), found.run_ids)
 
+    def row_of(self, entry: Entry) -> int:
+        """The row of one of the entries."""
+        return int(self.codes[self._places[entry.run_ids[0]]])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {run_id: place for place, run_id in enumerate(self.ids)}
+
     def by_key(self, keys: list[str]) -> list[Entry]:
         """The entries of some keys, in their order: of rows that are shown or hidden; others are left out.
 
         The id of a run that is in a group stands for the group.
         """
-        places = {run_id: place for place, run_id in enumerate(self.ids)} if keys else {}
+        places = self._places if keys else {}
         found: dict[str, Entry] = {}
         for key in keys:
             place = places.get(key.removeprefix("group-"))
@@ -141,17 +149,3 @@ def _repeats(
 ) -> np.ndarray:
     """Kept while there are the same runs with as many values: what a run logged once does not change."""
     return grouping.codes_of(_runs, group, _available)
-
-
-def marks() -> dict[str, str]:
-    """The marks of the best runs, by id; of the others there is none."""
-    return _marks(get_settings(), reads.version())
-
-
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
-def _marks(settings: Settings, version: Hashable) -> dict[str, str]:
-    runs = reads.columns(*best_marks.KEYS)
-    found = best_marks.marks(runs).to_numpy(dtype=object)
-    places = np.flatnonzero(found != "")
-    ids = runs["run_id"].to_numpy(dtype=object)
-    return dict(zip(ids[places].tolist(), found[places].tolist(), strict=True))

@@ -22,9 +22,9 @@ from core.ui.common import reads
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.common.kept import kept
-from core.ui.compare import tables, view
+from core.ui.compare import stars, tables, view
 from core.ui.compare.curves import METRICS, styles_of
-from core.ui.compare.listing import Listing, listing, marks
+from core.ui.compare.listing import Listing, listing
 from core.ui.compare.view import View
 from core.ui.compare.views import views
 from core.ui.run.edit import edit
@@ -72,13 +72,13 @@ def table() -> Chosen:
     everything = [*entries, *ticked, *([baseline] if baseline is not None else [])]
     runs = _members(everything, chosen_view, available)
     complete = len(entries) == len(listed)
-    shown = _table(entries, runs, chosen_view, available, ticked, baseline, drop_empty=complete)
+    shown = _table(listed, entries, runs, chosen_view, available, ticked, baseline, drop_empty=complete)
     shown_keys = [entry.key for entry in entries]
     ticked_keys = [entry.key for entry in ticked]
     event = st.dataframe(
         tables.styled(shown, _styles(entries, runs)),
         hide_index=True,
-        column_config=tables.column_config(available, list(shown.rows)),
+        column_config=tables.column_config(available, list(shown.rows), stars.HELP),
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={
@@ -165,7 +165,7 @@ def _export(
     def text(form: str) -> str:
         entries = list(ticked) or [listed.entry(row) for row in listed.rows]
         runs = _members([*entries, *([baseline] if baseline is not None else [])], chosen, available)
-        found = _table(entries, runs, chosen, available, ticked, baseline, drop_empty=True)
+        found = _table(listed, entries, runs, chosen, available, ticked, baseline, drop_empty=True)
         return export.write(replace(found, titles={name: label(name) for name in found.rows}), form)
 
     what = f"{len(ticked):,} ticked" if ticked else f"all {len(listed):,}"
@@ -195,6 +195,7 @@ def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, Tab
 
 
 def _table(
+    listed: Listing,
     entries: Sequence[Entry],
     runs: pd.DataFrame,
     chosen: View,
@@ -209,6 +210,7 @@ def _table(
         compared = runs[runs["run_id"].isin(run_ids_of(several))]
         found = differing_columns(compared)
         names += [name for name in found if name in available and name not in names]
+    marks = stars.stars(listed, entries)
     few, band = reads.datasets_of_few_classes(), st.session_state.get("band", "interval")
 
     def build() -> Table:
@@ -220,11 +222,11 @@ def _table(
             few_classes=few,
             band=band,
             baseline=baseline,
-            marks=marks(),
+            marks=marks,
             drop_empty=drop_empty,
         )
 
-    key = (tuple(entries), tuple(names), tuple(few), band, baseline, drop_empty)
+    key = (tuple(entries), tuple(names), tuple(few), band, baseline, drop_empty, tuple(marks.items()))
     return kept(build, "table of runs", reads.version(), *key)
 
 

@@ -12,7 +12,6 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from core.analysis import table_columns
-from core.analysis.best_marks import BEST, EQUAL
 from core.analysis.cells import ABSENT
 from core.analysis.export import Table
 from core.analysis.shown_table import COUNT, DIFFERENCE, MARK, RUN
@@ -23,9 +22,6 @@ from core.ui.common import words
 
 COLOR = "colour"  # the first column, the line of the curves
 BETTER, WORSE = "#0F8A5F", "#D5482C"  # readable on light and dark pages
-MARK_HELP = (
-    f"{BEST} the best validation accuracy on its images; {EQUAL} their number does not tell it from the best."
-)
 _HELP = {
     "validation": "On the validation set, of the weights that the run kept.",
     "kept_epoch": "The epoch whose weights the saved model has.",
@@ -86,11 +82,13 @@ def _color(difference: float, more_is_better: bool | None) -> str:
     return f"color: {BETTER if (difference > 0) == more_is_better else WORSE}"
 
 
-def column_config(columns: Mapping[str, TableColumn], shown: Collection[str]) -> dict[str, Any]:
-    """Return titles and helps of the columns that are shown."""
+def column_config(
+    columns: Mapping[str, TableColumn], shown: Collection[str], mark_help: str
+) -> dict[str, Any]:
+    """Return titles and helps of the columns that are shown. mark_help: what the marks of the best mean."""
     config: dict[str, Any] = {
         COLOR: st.column_config.TextColumn("", pinned=True, width=40, help="The line of its curves."),
-        MARK: st.column_config.TextColumn("", width=34, help=MARK_HELP),
+        MARK: st.column_config.TextColumn("", width=34, help=mark_help),
         RUN: st.column_config.TextColumn("run", width="medium"),
         COUNT: st.column_config.NumberColumn("n", width=40, help="Finished runs that the means are of."),
     }

@@ -21,6 +21,7 @@ from core.analysis.verdict_words import best_of_words, caveats, p_words, pair_se
 from core.analysis.winners_curse import BestOf, best_measured
 from core.datasets import split_report
 from core.system.settings import Settings, get_settings
+from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run, runs_of
 from core.tracking.store import get_store
@@ -31,7 +32,8 @@ from core.ui.common.tested import chosen_by_validation, gathered, looked_at, run
 
 MOST = 30  # entries that are compared: 435 pairs
 MARGIN = 0.5  # points
-GAPS = 3  # runs whose gap is said
+GAPS = 3  # runs and groups whose gap is said
+SPLITS = 5  # splits whose test images are looked for in their training set
 PAIRS_WITH_SEEDS = 45  # Wilcoxon's test takes 20 ms
 
 
@@ -117,24 +119,26 @@ def _marks(verdict: Verdict, entries: Sequence[Entry]) -> list[str]:
     keys = {one.key for one in verdict.entries}
     same = [entry for entry in entries if entry.key in keys]
     runs = {run.run_id: run for run in runs_of(reads.rows(run_ids_of(same)))}
-    marks = [marks_of.differing_mark(same, runs), *_shared(next(iter(runs.values()), None))]
+    by_split = {run.params.get(schema.SPLIT, ""): run for run in runs.values()}
+    shared = [warning for run in [*by_split.values()][:SPLITS] for warning in _shared(run)]
+    marks = [marks_of.differing_mark(same, runs), *dict.fromkeys(shared)]
     found = []
     for entry in same:
-        for run in (runs[run_id] for run_id in entry.run_ids if run_id in runs):
-            name = entry.name if len(entry.run_ids) == 1 else words.run_name(run.name)
-            if (gap := marks_of.gap_mark(run, name)) is not None:
-                found.append(gap)
+        members = [runs[one] for one in entry.run_ids if one in runs]
+        gap = marks_of.gap_mark([run for run in members if run.status == schema.FINISHED], entry.name)
+        if gap is not None:
+            found.append(gap)
     if len(found) > GAPS:
-        found = [*found[:GAPS], f"The same holds for {len(found) - GAPS} more runs."]
+        found = [*found[:GAPS], f"The same holds for {len(found) - GAPS} more."]
     return [mark for mark in (*marks, *found) if mark is not None]
 
 
-def _shared(run: Run | None) -> list[str]:
+def _shared(run: Run) -> list[str]:
     """Which test images of a run are also in its training set, where its dataset is still as it was."""
-    if run is None or run.dataset is None:
-        return []
     fingerprint = fingerprint_of(run)
-    if (run.dataset, fingerprint) not in {(info.name, info.fingerprint) for info in reads.dataset_infos()}:
+    if run.dataset is None or (run.dataset, fingerprint) not in {
+        (info.name, info.fingerprint) for info in reads.dataset_infos()
+    }:
         return []
     with suppress(FileNotFoundError, DamagedArtifact, ValueError):
         data = get_store().config(run.run_id).data
