@@ -6,8 +6,8 @@
 Both make a store with finished runs as this program logs them, 30 epochs each (`benchmarks.large_store`).
 `reads`, in one process and in turn: the first read of what Compare shows, and of all there is; again, with
 nothing written; again, after a training has logged an epoch; the curves of 50 runs; and for comparison
-`mlflow.search_runs` of the same runs, once. `pages`: in Chromium, from the click in the navigation until the
-page is still, and the processor time that the server took for it.
+`mlflow.search_runs` of the same runs, once. `pages`: in Chromium, from the click in the navigation, Enter in
+the filter or the click on a tick until the page is still, and the processor time that the server took for it.
 
 Processor time in seconds, of this process or of the server; memory as the process keeps it (RSS).
 """
@@ -129,13 +129,14 @@ def pages() -> None:
                 flush=True,
             )
             for name in (*PAGES, *PAGES):
-                used, clicked = of_all(process), time.perf_counter()
+                used, clicked = used_by(process), time.perf_counter()
                 page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
                 still_since = settle(page)
                 print(
-                    f"{name:42} {still_since - clicked:6.2f} s, server {of_all(process) - used:6.2f} s",
+                    f"{name:42} {still_since - clicked:6.2f} s, server {used_by(process) - used:6.2f} s",
                     flush=True,
                 )
+            interact(page, process)
             memory = sum(one.memory_info().rss for one in (process, *process.children(recursive=True))) >> 20
             print(f"{'memory of the dashboard':42} {memory} MiB")
             browser.close()
@@ -144,10 +145,40 @@ def pages() -> None:
         server.wait(30)
 
 
-def of_all(process: psutil.Process) -> float:
-    """The processor time of the server and of what it has started."""
-    family = (process, *process.children(recursive=True))
-    return sum(sum(one.cpu_times()[:2]) for one in family)
+def interact(page: Any, process: psutil.Process) -> None:
+    """Filter the table of Compare, and tick and untick its first row."""
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Compare", exact=True).click()
+    settle(page)
+    table = page.get_by_test_id("stDataFrame").first
+    field = page.get_by_role("textbox", name="Filter")
+
+    def tick() -> None:
+        table.scroll_into_view_if_needed()
+        place = table.bounding_box()
+        page.mouse.click(place["x"] + 18, place["y"] + 52)  # the box of the first row
+
+    def narrow(text: str) -> None:
+        field.fill(text)
+        field.press("Enter")
+
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("Compare, a filter", lambda: narrow("model = lenet5 and val_accuracy > 50%")),
+        ("Compare, another filter", lambda: narrow("model = vgg16")),
+        ("Compare, no filter", lambda: narrow("")),
+        ("Compare, a tick", tick),
+        ("Compare, no tick", tick),
+        ("Compare, the same tick", tick),
+    ]
+    for what, act in steps:
+        used, began = used_by(process), time.perf_counter()
+        act()
+        since = settle(page) - began
+        print(f"{what:42} {since:6.2f} s, server {used_by(process) - used:6.2f} s", flush=True)
+
+
+def used_by(process: psutil.Process) -> float:
+    """The processor time of the server, without the worker and the prediction process that it has started."""
+    return sum(process.cpu_times()[:2])
 
 
 def settle(page: Any) -> float:
