@@ -14,8 +14,10 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+from click.testing import CliRunner
 from mlflow.exceptions import MlflowException
 
+from core.commands import cli
 from core.config import ConfigError
 from core.datasets import load
 from core.jobs.groups import repeated
@@ -198,16 +200,28 @@ def refuse(settings: Settings, table: str, condition: str) -> None:
         )
 
 
-def test_a_launch_that_breaks_in_the_middle_of_a_group_leaves_one_of_fewer_runs(
+def test_a_launch_that_breaks_in_the_middle_of_a_group_leaves_one_of_fewer_runs_that_ends_with_its_last(
     store: RunStore, settings: Settings
 ) -> None:
     refuse(settings, "runs", "(SELECT COUNT(*) FROM runs) >= 3")  # the parent and two
     with pytest.raises(MlflowException, match="disk is full"):
-        launch_groups([repeated(SMALL, seeds=4)])
+        launch_groups([repeated(SMALL.with_values({"training.epochs": 1}), seeds=4)])
     (parent,) = store.read.open_groups()
-    assert len(store.active()) == 2
+    run_ids = frames.runs(store)["run_id"].tolist()
+    assert len(run_ids) == 2
+    assert parent.run_id not in run_ids  # it is no run to compare
+    assert {one.run_id: one.tags[schema.PARENT] for one in store.active()} == dict.fromkeys(
+        run_ids, parent.run_id
+    )
     wait_for(lambda: not store.read.open_groups())  # the worker was started all the same
     assert store.state(parent.run_id).status == schema.FINISHED
+    accuracies = [store.run(one).data.metrics["test_accuracy"] for one in run_ids]
+    mean = pytest.approx(sum(accuracies) / 2)
+    assert store.run(parent.run_id).data.metrics["test_accuracy"] == mean
+    for command in (["status", parent.run_id[:12]], ["list", "groups"]):
+        (told,) = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)
+        assert (told["group"], told["runs"], told["finished"]) == (parent.run_id, 2, 2)
+        assert told["test_accuracy"] == mean
 
 
 def test_a_run_that_could_not_even_be_failed_can_be_cancelled(store: RunStore, settings: Settings) -> None:

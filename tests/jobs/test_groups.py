@@ -10,11 +10,9 @@ from click.testing import CliRunner
 from core.commands import cli
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.groups import conclude_groups, repeated, summary
-from core.launching.launch import launch_groups
-from core.tracking import frames, schema
+from core.tracking import schema
 from core.tracking.store import RunStore
 from tests.support.homes import SMALL
-from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.engine
 
@@ -52,21 +50,6 @@ def test_summary_is_mean_and_deviation_over_runs() -> None:
         "test_accuracy": pytest.approx(0.6),
         "test_accuracy_std": pytest.approx(0.1 * 2**0.5),  # of a sample: n - 1
     }
-
-
-def test_a_group_ends_with_its_last_run(store: RunStore) -> None:
-    run_ids = launch_groups([repeated(SMALL.with_values({"training.epochs": 1}), seeds=2)])
-    assert sorted(frames.runs(store)["run_id"]) == sorted(run_ids)  # the parent is no run to compare
-    (parent,) = store.read.open_groups()
-    assert {store.state(one).tags[schema.PARENT] for one in run_ids} == {parent.run_id}
-    wait_for(lambda: not store.state(parent.run_id).active)
-    assert store.state(parent.run_id).status == schema.FINISHED
-    runs = [store.run(one).data.metrics["test_accuracy"] for one in run_ids]
-    assert store.run(parent.run_id).data.metrics["test_accuracy"] == pytest.approx(sum(runs) / 2)
-    for command in (["status", parent.run_id[:12]], ["list", "groups"]):
-        (told,) = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)
-        assert (told["group"], told["runs"], told["finished"]) == (parent.run_id, 2, 2)
-        assert told["test_accuracy"] == pytest.approx(sum(runs) / 2)
 
 
 def test_a_group_whose_launch_died_before_its_first_run_has_a_state(store: RunStore) -> None:
