@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -26,37 +25,16 @@ from core.datasets.splits import Split
 from core.datasets.store import folder_of
 from core.datasets.versions import split_fingerprint
 from core.experiment.pretrained import RUN, run_of, weights_file
-from core.images.value_range import Rule, number, rule_from_json
-from core.tracking import frames, schema
+from core.experiment.seen_images import ALL, NOTHING, Seen, joined, kind_of, range_of, read, write
+from core.experiment.weights_origin import origin_of
+from core.images.value_range import rule_from_json
+from core.tracking import schema
 from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
-
-MAX_KEYS = 1 << 18  # images that a run writes down, 2 MiB; of more, those with the smallest digests
-ALL = np.uint64(2**64 - 1)
 
 
 class SeenImages(ConfigError):
     """Weights to start from were trained on images that are to validate or test them."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Images that trained a run or one of its ancestors.
-
-    keys: uint64 `(n,)`, ascending, of their digests (`digest_keys`). limit: larger keys were not kept.
-    kinds: how the images were stored; digests of other kinds cannot be compared. unknown: sentences on what
-    is not known of the chain. ranged: whether the kinds tell the value range of images deeper than 8 bits;
-    older versions did not write it.
-    """
-
-    keys: np.ndarray
-    limit: np.uint64 = ALL
-    kinds: frozenset[str] = frozenset()
-    unknown: tuple[str, ...] = ()
-    ranged: bool = True
-
-
-NOTHING = Seen(np.empty(0, np.uint64))
 
 
 @dataclass(frozen=True)
@@ -207,41 +185,11 @@ def seen_by(store: RunStore, run_id: str) -> Seen:
     return joined(dataset, split, parents)
 
 
-def joined(dataset: ImageDataset, split: Split, parents: Iterable[Seen]) -> Seen:
-    """What a run has seen: its own training images and what its parents have."""
-    own = Seen(
-        np.unique(digest_keys(dataset.digests[split.train])).astype(np.uint64),
-        kinds=frozenset({kind_of(dataset)}),
-    )
-    every = [own, *parents]
-    limit = min(one.limit for one in every)
-    keys = np.unique(np.concatenate([one.keys for one in every]))
-    keys = keys[keys <= limit]
-    if len(keys) > MAX_KEYS:
-        keys = keys[:MAX_KEYS]
-        limit = keys[-1]
-    kinds = frozenset().union(*(one.kinds for one in every))
-    unknown = tuple(dict.fromkeys(sentence for one in every for sentence in one.unknown))
-    return Seen(keys, np.uint64(limit), kinds, unknown)
-
-
-def kind_of(dataset: ImageDataset) -> str:
-    """What must be alike for the digests of two datasets to be comparable; reading in grey changes none."""
-    info = datasets.info(dataset.info.name)
-    shape = "×".join(map(str, info.shape))
-    return f"{shape}, {info.options.get('policy', 'stretch')}{_range_of(info.value_range)}"
-
-
-def _range_of(rule: Rule) -> str:
-    """The value range by which deep images became 8 bits; empty where none is known to be deep."""
-    return f", values {number(rule[0])} to {number(rule[1])}" if isinstance(rule, tuple) else ""
-
-
 def _with_ranges(store: RunStore, run_id: str, seen: Seen) -> Seen:
     """Add the value ranges that the run and its ancestors logged elsewhere to what an older version wrote."""
     data = json.loads(store.read_text(run_id, schema.DATA))
     size, policy = "×".join(map(str, data["shape"][:2])), data.get("policy", "stretch")
-    own = _range_of(rule_from_json(data.get("value_range")))
+    own = range_of(rule_from_json(data.get("value_range")))
     kinds = {
         f"{kind}{own if kind.startswith(f'{size}×') and kind.endswith(f', {policy}') else ''}"
         for kind in seen.kinds
@@ -249,25 +197,6 @@ def _with_ranges(store: RunStore, run_id: str, seen: Seen) -> Seen:
     for _, parent in ancestors(store.config(run_id), store, store.state(run_id).tags):
         kinds |= parent.kinds
     return replace(seen, kinds=frozenset(kinds), ranged=True)
-
-
-def write(path: Path, seen: Seen) -> None:
-    """Write what a run has seen to an .npz file."""
-    said = json.dumps({"kinds": sorted(seen.kinds), "unknown": list(seen.unknown), "ranged": seen.ranged})
-    np.savez(path, keys=seen.keys, limit=seen.limit, said=np.frombuffer(said.encode(), np.uint8))
-
-
-def read(path: Path) -> Seen:
-    """The inverse of `write`."""
-    with np.load(path, allow_pickle=False) as file:
-        said = json.loads(file["said"].tobytes())
-        return Seen(
-            file["keys"],
-            np.uint64(file["limit"]),
-            frozenset(said["kinds"]),
-            tuple(said["unknown"]),
-            said.get("ranged", False),
-        )
 
 
 def record(
@@ -290,67 +219,3 @@ def record(
     for tag, text in wanted.items():
         if not text and tag in tags:
             store.delete_tag(run_id, tag)  # of an attempt before
-
-
-def origin_of(path: Path, store: RunStore) -> str | None:
-    """The run whose model a weights file holds, recognised by the values of its weights; None: not known."""
-    status = path.stat()
-    return _origin(path, status.st_mtime_ns, status.st_size, store)
-
-
-@lru_cache(maxsize=16)
-def _origin(path: Path, modified: int, size: int, store: RunStore) -> str | None:
-    try:
-        digest = weights_digest(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return None  # what cannot be read is refused elsewhere, in words
-    runs = frames.runs(store, [schema.WEIGHTS, "model_bytes"], archived=True)
-    tags = runs.get(f"tags.{schema.WEIGHTS}")
-    if tags is not None and len(found := runs.loc[tags == digest, "run_id"]):
-        return str(found.iloc[-1])
-    sizes = runs.get("metrics.model_bytes")
-    for run_id in [] if sizes is None else runs.loc[sizes == size, "run_id"]:  # of older versions
-        try:
-            if store.models.file(run_id).read_bytes() == path.read_bytes():
-                return str(run_id)
-        except FileNotFoundError:
-            continue
-    return None
-
-
-def weights_digest(path: Path) -> str:
-    """32 hexadecimal digits of the weights in a `.keras` or `.weights.h5` file, whatever their names."""
-    if path.suffix != ".keras":
-        return _digest_of_file(path)
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-        return _digest_of_file(Path(archive.extract("model.weights.h5", folder)))
-
-
-def _digest_of_file(path: Path) -> str:
-    import h5py
-
-    found: set[bytes] = set()
-
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and not name.startswith("optimizer"):
-            found.add(_digest_of_array(item[()]))
-
-    with h5py.File(path, "r") as file:
-        file.visititems(visit)
-    return _joined_digest(found)
-
-
-def digest_of(weights: Iterable[np.ndarray]) -> str:
-    """The same for weights in memory: those of floating point, in any order."""
-    return _joined_digest({_digest_of_array(one) for one in weights if np.asarray(one).dtype.kind == "f"})
-
-
-def _digest_of_array(weights: np.ndarray) -> bytes:
-    array = np.ascontiguousarray(weights, "<f4")
-    digest = blake2b(f"{array.shape}".encode(), digest_size=16)
-    digest.update(array.reshape(-1).data)
-    return digest.digest()
-
-
-def _joined_digest(arrays: set[bytes]) -> str:
-    return blake2b(b"".join(sorted(arrays)), digest_size=16).hexdigest()

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.config import ExperimentConfig
 from core.datasets import ImageDataset, split_report
-from core.experiment import lineage
+from core.experiment import lineage, weights_origin
 from core.experiment.views import averaged
 from core.images.target import Target
 from core.system.settings import Settings
@@ -180,7 +180,7 @@ class Run:
         )
         if model_bytes is not None:
             self.writer.metrics({"model_bytes": model_bytes}, step=0)
-            self.writer.tags({schema.WEIGHTS: lineage.digest_of(map(np.asarray, saved.get_weights()))})
+            self.writer.tags({schema.WEIGHTS: weights_origin.digest_of(map(np.asarray, saved.get_weights()))})
 
 
 def print_split(data: Data, config: ExperimentConfig) -> None:

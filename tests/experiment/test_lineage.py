@@ -19,7 +19,7 @@ from PIL import Image
 from core import datasets, recipes
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import choices, curate
-from core.experiment import lineage
+from core.experiment import lineage, seen_images, weights_origin
 from core.importing.importer import import_images
 from core.launching.checks import overlap_warnings
 from core.launching.launch import launch
@@ -122,11 +122,11 @@ def test_a_trained_run_has_written_down_what_it_saw(trained: Trained) -> None:
     tags = store.state(trained.run_id).tags
     assert tags[schema.LEAK_CHECKED] == "yes"
     assert schema.LEAK not in tags
-    assert tags[schema.WEIGHTS] == lineage.weights_digest(store.models.file(trained.run_id))
-    seen = lineage.read(store.artifact(trained.run_id, schema.SEEN))
+    assert tags[schema.WEIGHTS] == weights_origin.weights_digest(store.models.file(trained.run_id))
+    seen = seen_images.read(store.artifact(trained.run_id, schema.SEEN))
     dataset = datasets.load("digits")
     parts = choices.split_for(dataset, SMALL.data)
-    assert seen.kinds == {lineage.kind_of(dataset)}
+    assert seen.kinds == {seen_images.kind_of(dataset)}
     assert np.isin(lineage.digest_keys(dataset.digests[parts.train]), seen.keys).all()
     assert not np.isin(lineage.digest_keys(dataset.digests[parts.test]), seen.keys).any()
 
@@ -149,7 +149,7 @@ def test_a_weights_file_is_known_by_its_values(trained: Trained, weights_folder:
     model.save_weights(folder / "again.weights.h5")
     for file in ("copied.keras", "again.weights.h5"):
         config = SMALL.with_values({"data.split_seed": 5, "model.weights": file})
-        assert lineage.origin_of(folder / file, store) == trained.run_id
+        assert weights_origin.origin_of(folder / file, store) == trained.run_id
         assert lineage.overlap(config, store, {}).leak
     model.set_weights([weight + 1 for weight in model.get_weights()])
     model.save(folder / "other.keras")
@@ -207,9 +207,9 @@ def test_the_value_range_is_found_where_an_older_version_wrote_none_down(
 ) -> None:
     def forget(run_id: str) -> None:
         path = tmp_path / schema.SEEN
-        seen = lineage.read(store.artifact(run_id, schema.SEEN))
+        seen = seen_images.read(store.artifact(run_id, schema.SEEN))
         kinds = frozenset(", ".join(kind.split(", ")[:2]) for kind in seen.kinds)
-        lineage.write(path, dataclasses.replace(seen, kinds=kinds, ranged=False))
+        seen_images.write(path, dataclasses.replace(seen, kinds=kinds, ranged=False))
         store.log_file(run_id, path)
 
     config = scans("narrow", 1)
@@ -247,10 +247,10 @@ def test_a_large_file_is_digested_array_by_array(tmp_path: Path) -> None:
     path = tmp_path / "large.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
-    expected = lineage.digest_of(arrays)
+    expected = weights_origin.digest_of(arrays)
     tracemalloc.start()
     try:
-        assert lineage.weights_digest(path) == expected
+        assert weights_origin.weights_digest(path) == expected
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -260,7 +260,7 @@ def test_a_large_file_is_digested_array_by_array(tmp_path: Path) -> None:
 def test_of_many_images_a_part_is_kept_and_the_count_is_a_least(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lineage, "MAX_KEYS", 200)
+    monkeypatch.setattr(seen_images, "MAX_KEYS", 200)
     first = begun(store, fold(0))
     assert len(lineage.seen_by(store, first).keys) == 200
     leak = str(lineage.overlap(fold(1, model__weights=f"run:{first}"), store, {}).leak)
