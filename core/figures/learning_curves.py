@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import curves
-from core.analysis.curves import Axis, Band, Curve
-from core.analysis.entries import Entry
+from core.analysis.curves import Axis, Curve
+from core.figures.curve_lines import Line, Lines, Look
 from core.figures.style import GREY, LineStyle, finish, plain
-
-MAX_LINES = 30  # past that a chart can neither be read nor redrawn quickly
 
 LABELS = {
     "loss": "training loss",
@@ -40,90 +36,12 @@ QUESTIONS = {
     "epoch_seconds": "How long did an epoch take?",
 }
 IN_PERCENT = ("accuracy", "val_accuracy", "accuracy_gap")
-TRAINING_OF = {"val_accuracy": "accuracy", "val_loss": "loss"}
 _AXES: Mapping[Axis, str] = {
     "epoch": "epoch",
     "step": "optimizer steps",
     "time": "training time",
     "images": "training images seen",
 }
-
-
-@dataclass(frozen=True)
-class Look:
-    """How curves are shown. smoothing: see `core.analysis.curves.curve_of`. training: beside validation."""
-
-    axis: Axis = "epoch"
-    smoothing: float = 0.0
-    band: Band = "interval"
-    training: bool = False
-    log_x: bool = False
-    log_y: bool = False
-
-
-@dataclass(frozen=True)
-class Line:
-    """The curve of one entry. training: of the same metric on the training set; else None."""
-
-    key: str
-    name: str
-    curve: Curve
-    training: Curve | None = None
-
-
-@dataclass(frozen=True)
-class Lines:
-    """What one chart shows.
-
-    Attributes:
-        rest: Lowest to highest value of the entries past `MAX_LINES`; None where there are none.
-        rest_of: How many entries that are.
-        missing: Names of entries that have no such values, or not on this axis.
-    """
-
-    lines: tuple[Line, ...]
-    rest: Curve | None = None
-    rest_of: int = 0
-    missing: tuple[str, ...] = ()
-
-
-def collect(
-    history: pd.DataFrame,
-    entries: Sequence[Entry],
-    metric: str,
-    look: Look | None = None,
-    sizes: Mapping[str, curves.EpochSize] | None = None,
-) -> Lines:
-    """Collect the curves of one metric, in the order of the entries.
-
-    Args:
-        history: As `frames.histories` gives it.
-        sizes: By run id; needed for the axes of steps and images alone.
-    """
-    look = look or Look()
-    return collect_from(curves.table(history, look.axis, sizes), entries, metric, look)
-
-
-def collect_from(table: pd.DataFrame, entries: Sequence[Entry], metric: str, look: Look) -> Lines:
-    """Collect as `collect` does, from `core.analysis.curves.table`, which several charts share."""
-    drawn: list[Line] = []
-    over: list[Entry] = []
-    missing: list[str] = []
-    beside = TRAINING_OF.get(metric) if look.training else None
-    for entry in entries:
-        curve = curves.curve_of(table, entry.run_ids, metric, look.smoothing, look.band)
-        if curve is None or not curve.x:
-            missing.append(entry.name)
-        elif len(drawn) < MAX_LINES:
-            training = None
-            if beside is not None:
-                training = curves.curve_of(table, entry.run_ids, beside, look.smoothing, look.band)
-            drawn.append(Line(entry.key, entry.name, curve, training))
-        else:
-            over.append(entry)
-    rest_ids = [run_id for entry in over for run_id in entry.run_ids]
-    rest = curves.range_of(table, rest_ids, metric) if over else None
-    return Lines(tuple(drawn), rest, len(over), tuple(missing))
 
 
 def draw(lines: Lines, styles: Mapping[str, LineStyle], metric: str, look: Look | None = None) -> go.Figure:

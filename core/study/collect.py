@@ -20,7 +20,7 @@ from core.analysis.verdict import Verdict, decide
 from core.analysis.verdict_words import best_of_words, pair_sentence, set_sentence
 from core.analysis.winners_curse import BestOf, best_by_validation, best_measured
 from core.datasets import DatasetError, ImageDataset
-from core.figures import accuracy_cost, learning_curves
+from core.figures import accuracy_cost, curve_lines, learning_curves
 from core.figures.style import LineStyle, group_style, run_style
 from core.study.pictures import deciding
 from core.study.settings import listed, settings_rows, untested, versions
@@ -156,9 +156,9 @@ def _curves(
 ) -> tuple[CurveChart, ...]:
     metrics = ("val_accuracy", "val_loss")
     history = numbered_from_one(frames.histories(store, run_ids_of(entries), metrics))
-    table, look, charts = curves.table(history, "epoch"), learning_curves.Look(), []
+    table, look, charts = curves.table(history, "epoch"), curve_lines.Look(), []
     for metric in metrics:
-        found = learning_curves.collect_from(table, entries, metric, look)
+        found = curve_lines.collect_from(table, entries, metric, look)
         drawn = []
         for line in found.lines:
             style, curve = styles[line.key], line.curve

@@ -14,6 +14,7 @@ from core.figures import (
     accuracy_cost,
     class_counts,
     confusion,
+    curve_lines,
     image_sizes,
     importance,
     learning_curves,
@@ -23,7 +24,7 @@ from core.figures import (
     system_use,
     top_classes,
 )
-from core.figures.learning_curves import Line, Lines, Look
+from core.figures.curve_lines import Line, Lines, Look
 from core.figures.style import PALETTE, foreign_style, group_style, run_style
 from tests.support.runs import as_run, run
 
@@ -41,7 +42,7 @@ A, B, C = (Entry(key, name, (key,)) for key, name in (("a", "first"), ("b", "sec
 
 
 def test_curves_are_collected_in_order_of_entries_and_epochs() -> None:
-    assert learning_curves.collect(HISTORY, [B, A, C], "loss") == Lines(
+    assert curve_lines.collect(HISTORY, [B, A, C], "loss") == Lines(
         (Line("b", "second", Curve((1.0,), (2.0,))), Line("a", "first", Curve((1.0, 2.0), (1.0, 0.5)))),
         missing=("none",),
     )
@@ -49,7 +50,7 @@ def test_curves_are_collected_in_order_of_entries_and_epochs() -> None:
 
 def test_a_group_is_its_mean_with_a_band_and_the_thirty_first_line_is_in_the_rest() -> None:
     group = Entry("g", "both", ("a", "b"))
-    lines = learning_curves.collect(HISTORY, [group, *[A] * 30], "loss")
+    lines = curve_lines.collect(HISTORY, [group, *[A] * 30], "loss")
     assert (len(lines.lines), lines.rest_of, lines.rest) == (
         30,
         1,
@@ -81,7 +82,7 @@ def test_a_diverged_run_does_not_press_the_others_to_the_bottom() -> None:
 
 
 def test_a_run_keeps_its_colour_in_every_plot() -> None:
-    lines = learning_curves.collect(HISTORY, [A, B], "loss")
+    lines = curve_lines.collect(HISTORY, [A, B], "loss")
     styles = {"a": run_style("a", "1"), "b": run_style("b", "2")}
     figure = learning_curves.draw(lines, styles, "loss")
     assert [trace.line.color for trace in figure.data] == [PALETTE[0], PALETTE[1]]

@@ -12,8 +12,8 @@ import streamlit as st
 from core.analysis import basis, curves, losses
 from core.analysis.curves import Band, EpochSize
 from core.analysis.entries import Entry, run_ids_of
-from core.figures import learning_curves
-from core.figures.learning_curves import MAX_LINES, Look
+from core.figures import curve_lines, learning_curves
+from core.figures.curve_lines import MAX_LINES, Look
 from core.figures.style import LineStyle, group_style
 from core.system.settings import Settings, get_settings
 from core.tracking import schema
@@ -174,13 +174,13 @@ def _charts(
     table = curves.table(reads.history_now(run_ids_of(entries)), look.axis, sizes)
     figures, notes = dict[str, str](), list[str]()
     for metric in metrics:
-        lines = learning_curves.collect_from(table, entries, metric, look)
+        lines = curve_lines.collect_from(table, entries, metric, look)
         figures[metric] = prepared(learning_curves.draw(lines, styles, metric, look))
         notes += _notes(lines, metric, look)
     return _Charts(figures, tuple(dict.fromkeys(notes)))
 
 
-def _notes(lines: learning_curves.Lines, metric: str, look: Look) -> list[str]:
+def _notes(lines: curve_lines.Lines, metric: str, look: Look) -> list[str]:
     """What a chart does not show, and how its bands came about, in sentences."""
     label, found = learning_curves.LABELS.get(metric, metric), []
     if lines.rest is not None:
