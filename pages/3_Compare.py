@@ -8,7 +8,8 @@ from core.ui.compare.charts import charts
 from core.ui.compare.hand_on import hand_on
 from core.ui.compare.image_by_image import image_by_image
 from core.ui.compare.runs_table import table
-from core.ui.compare.verdict import is_it_better
+from core.ui.compare.verdict import is_it_better, short_names
+from core.ui.run.suspect_labels import suspect_labels
 
 ICON = ":material/query_stats:"
 
@@ -21,4 +22,6 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
         is_it_better(chosen.entries)
         charts(chosen.entries)
         image_by_image(chosen.entries)
+        if chosen.ticked:
+            suspect_labels(short_names(chosen.entries))
         hand_on(chosen.entries)

@@ -1,5 +1,6 @@
 """Run: one run while it trains, and its results."""
 
+from core.analysis.entries import entry_of
 from core.tracking import schema
 from core.ui.common import reads
 from core.ui.common.choose import choose_run
@@ -11,6 +12,7 @@ from core.ui.run.links import links
 from core.ui.run.live import run_head, run_panel, training_panel
 from core.ui.run.results import headline, rate_range
 from core.ui.run.settings import settings
+from core.ui.run.suspect_labels import suspect_labels
 
 ICON = ":material/monitoring:"
 
@@ -31,5 +33,6 @@ with open_page("Run", "Progress, results and mistakes of one run.") as store:
                 happened(store, run)
                 links(store, run)
                 evaluation(store, run)
+                suspect_labels([entry_of(run)])
             training_panel(store, run)
         settings(run)

@@ -435,7 +435,7 @@ def test_findings_are_listed_and_single_changes_are_made_and_undone(marbles: Pat
     ]
     answer = run("take-back", "marbles", "train/b/0.png")
     assert answer.returncode == 2
-    assert answer.stderr == "Error: 'train/b/0.png' of 'marbles' was neither left out nor moved.\n"
+    assert answer.stderr == "Error: 'train/b/0.png' of 'marbles' has no changes.\n"
     answer = run("leave-out", "marbles", "elsewhere.png")
     assert answer.stderr == "Error: 'marbles' has no image with the name 'elsewhere.png'.\n"
     assert run("take-back", "marbles", "--all").stdout.startswith("All changes were undone")

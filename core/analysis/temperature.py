@@ -9,6 +9,7 @@ a run logged is enough.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from core.analysis.calibration import Calibration, calibration
 
 LEAST = 50  # validation images; on fewer a temperature says little
 BOUNDS = (0.02, 50.0)
+CHI_SQUARE = 3.841  # of one degree of freedom, which chance exceeds once in twenty
 TINY = float(np.finfo(np.float32).tiny)  # in place of a probability of 0
 
 
@@ -47,13 +49,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float | No
 
     if len(labels) < LEAST:
         return None
-    logits = _logits(probabilities)
-    of_label = logits[np.arange(len(labels)), labels]
-
-    def loss(log_temperature: float) -> float:
-        by = math.exp(-log_temperature)
-        return float((np.log(np.exp(logits * by).sum(axis=1)) - of_label * by).mean())
-
+    loss = _loss(probabilities, labels)
     low, high = map(math.log, BOUNDS)
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
     at_a_bound = min(found.x - low, high - found.x) < 0.01
@@ -66,12 +62,14 @@ class Scaling:
 
     Attributes:
         validation_images: On how many it was fitted.
+        differs: Whether these can tell it from 1, by a likelihood-ratio test at 5 %.
         before: Calibration of the predictions as they are, and `after` with the temperature.
         probabilities: With the temperature, float64 `(n, k)`.
     """
 
     temperature: float
     validation_images: int
+    differs: bool
     before: Calibration
     after: Calibration
     probabilities: np.ndarray
@@ -90,9 +88,12 @@ def scaling(
     if temperature is None:
         return None
     after = scaled(test, temperature)
+    loss = _loss(validation, validation_labels)
+    gain = 2 * len(validation_labels) * (loss(0.0) - loss(math.log(temperature)))
     return Scaling(
         temperature,
         len(validation_labels),
+        gain > CHI_SQUARE,
         calibration(test, test_labels),
         calibration(after, test_labels),
         after,
@@ -102,8 +103,8 @@ def scaling(
 def temperature_words(found: Scaling) -> str:
     """Say what the temperature is, and what it does to the calibration error, in a sentence or two."""
     temperature, before, after = found.temperature, found.before, found.after
-    if abs(temperature - 1) < 0.05:
-        means = "the model is about as confident as it should be"
+    if not found.differs:
+        means = "they cannot tell it from 1, at which the model is as confident as it should be"
     elif temperature > 1:
         means = "the model is overconfident"
     else:
@@ -115,6 +116,18 @@ def temperature_words(found: Scaling) -> str:
         f"{before.error:.4f} (noise floor {after.floor:.4f} instead of {before.floor:.4f}): {verdict}. "
         "No prediction changes."
     )
+
+
+def _loss(probabilities: np.ndarray, labels: np.ndarray) -> Callable[[float], float]:
+    """Return the mean negative log likelihood of labels, in nats, over the logarithm of the temperature."""
+    logits = _logits(probabilities)
+    of_label = logits[np.arange(len(labels)), labels]
+
+    def loss(log_temperature: float) -> float:
+        by = math.exp(-log_temperature)
+        return float((np.log(np.exp(logits * by).sum(axis=1)) - of_label * by).mean())
+
+    return loss
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ def _first(images: Sequence[str]) -> str:
 @click.argument("dataset")
 @as_json
 def changes(dataset: str, as_json: bool) -> None:
-    """List the images that were left out of a dataset or moved to another set since its import."""
+    """List the images that were left out of a dataset, relabelled or moved since its import."""
     from core.datasets import SUBSETS, check_known, edits, load, store
 
     check_known(dataset)
@@ -66,6 +66,11 @@ def changes(dataset: str, as_json: bool) -> None:
         for row, subset in sorted(made.moved.items())
         if subset in SUBSETS
     ]
+    rows += [
+        {"image": str(names[row]), "change": f"relabelled {label}"}
+        for row, label in sorted(made.relabelled.items())
+    ]
+    rows += [{"image": str(names[row]), "change": "doubted and kept"} for row in sorted(made.confirmed)]
     rows += [
         {"image": one, "change": f"class counted as {other}"} for one, other in made.counted_as().items()
     ]
@@ -89,7 +94,7 @@ def leave_out(dataset: str, images: tuple[str, ...]) -> None:
 @click.argument("images", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Undo every change, of classes too.")
 def take_back(dataset: str, images: tuple[str, ...], everything: bool) -> None:
-    """Undo edits of images: those left out are included again, those moved return to their first set."""
+    """Undo edits of images: they have the set and the label of the import again."""
     from core.datasets import check_known, curate, edits, store
     from core.datasets.records import DatasetError
 
@@ -104,7 +109,7 @@ def take_back(dataset: str, images: tuple[str, ...], everything: bool) -> None:
     made = edits.read(store.folder_of(dataset)) if store.exists(dataset) else edits.Edits()
     untouched = [image for image, row in zip(images, rows, strict=True) if not made.touches(row)]
     if untouched:
-        raise DatasetError(f"'{untouched[0]}' of '{dataset}' was neither left out nor moved.")
+        raise DatasetError(f"'{untouched[0]}' of '{dataset}' has no changes.")
     info = curate.restore(dataset, rows)
     click.echo(f"{len(rows)} taken back; {dataset} has {info.size:,} images.")
 

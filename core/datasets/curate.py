@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,6 +25,30 @@ def take_back(name: str, rows: Rows) -> DatasetInfo:
     """Undo `leave_out` for these images. Raises DatasetError for one that is not left out."""
     _check(name)
     return store.change(name, lambda edits: edits.take_back(rows))
+
+
+def relabel(name: str, rows: Mapping[int, str]) -> DatasetInfo:
+    """Give images another class, by row. Raises DatasetError for a class that does not exist."""
+    _check(name)
+    return store.change(name, lambda edits: edits.relabel(rows))
+
+
+def confirm(name: str, rows: Rows) -> DatasetInfo:
+    """Keep doubted images with the labels that they were imported with."""
+    _check(name)
+    return store.change(name, lambda edits: edits.confirm(rows))
+
+
+def leave_out_doubted(name: str, rows: Rows) -> DatasetInfo:
+    """Leave doubted images out, whatever was decided of them before."""
+    _check(name)
+    return store.change(name, lambda edits: edits.undecide(rows).leave_out(rows))
+
+
+def undecide(name: str, rows: Rows) -> DatasetInfo:
+    """Undo what was decided of the labels of images: left out, relabelled or confirmed."""
+    _check(name)
+    return store.change(name, lambda edits: edits.undecide(rows))
 
 
 def merge_classes(name: str, one: str, other: str) -> DatasetInfo:
@@ -76,7 +100,7 @@ def move_back(name: str, rows: Rows) -> DatasetInfo:
 
 
 def restore(name: str, rows: Rows) -> DatasetInfo:
-    """Undo all edits of these images: leaving out and moving."""
+    """Undo all edits of these images."""
     _check(name)
     return store.change(name, lambda edits: edits.restore(rows))
 

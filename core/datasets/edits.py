@@ -1,4 +1,4 @@
-"""The edits of an imported dataset: images left out, classes merged, images moved to another set.
+"""The edits of an imported dataset: images left out, relabelled or moved to another set, classes merged.
 
 Edits are stored beside the manifest and applied when the dataset is read. The stored images and the user's
 files are never changed, and every edit can be undone.
@@ -7,7 +7,7 @@ files are never changed, and every edit can be undone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,18 +27,22 @@ class Edits:
         left_out: rows.
         merged: class to the one that it was merged into, which may itself be merged.
         moved: row to its new set.
+        relabelled: row to its new class.
+        confirmed: rows whose label was doubted, and is right.
     """
 
     left_out: frozenset[int] = frozenset()
     merged: Mapping[str, str] = field(default_factory=dict)
     moved: Mapping[int, str] = field(default_factory=dict)
+    relabelled: Mapping[int, str] = field(default_factory=dict)
+    confirmed: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.left_out or self.merged or self.moved)
+        return bool(self.left_out or self.merged or self.moved or self.relabelled or self.confirmed)
 
     def touches(self, row: int) -> bool:
-        """Return whether this row is left out or moved."""
-        return row in self.left_out or row in self.moved
+        """Return whether this row is left out, moved, relabelled or confirmed."""
+        return any(row in rows for rows in (self.left_out, self.moved, self.relabelled, self.confirmed))
 
     def leave_out(self, rows: Iterable[int]) -> Edits:
         """Also leave these rows out."""
@@ -70,10 +74,32 @@ class Edits:
         back = {int(row) for row in rows}
         return replace(self, moved={row: subset for row, subset in self.moved.items() if row not in back})
 
+    def relabel(self, rows: Mapping[int, str]) -> Edits:
+        """Give each of these rows the class given for it; one that was left out is included again."""
+        undecided = self.undecide(rows)
+        new = {int(row): name for row, name in rows.items()}
+        return replace(undecided, relabelled={**undecided.relabelled, **new})
+
+    def confirm(self, rows: Iterable[int]) -> Edits:
+        """Keep these rows with the labels that the import gave them."""
+        rows = {int(row) for row in rows}
+        undecided = self.undecide(rows)
+        return replace(undecided, confirmed=undecided.confirmed | rows)
+
+    def undecide(self, rows: Iterable[int]) -> Edits:
+        """Undo what was decided of the labels of these rows: left out, relabelled or confirmed."""
+        rows = {int(row) for row in rows}
+        return replace(
+            self,
+            left_out=self.left_out - rows,
+            relabelled={row: name for row, name in self.relabelled.items() if row not in rows},
+            confirmed=self.confirmed - rows,
+        )
+
     def restore(self, rows: Iterable[int]) -> Edits:
         """Undo all edits of these rows."""
         rows = {int(row) for row in rows}
-        return self.take_back(rows & self.left_out).move_back(rows)
+        return self.undecide(rows).move_back(rows)
 
     def separate(self, one: str) -> Edits:
         """Undo the merging of class `one`."""
@@ -103,13 +129,16 @@ class Edits:
         for row, subset in self.moved.items():
             subsets[row] = SUBSETS.index(subset)
         subsets[list(self.left_out)] = LEFT_OUT
+        given = dataset.labels.copy()
+        for row, name in self.relabelled.items():
+            given[row] = info.classes.index(name)
         counted = self.counted_as()
         names = [counted.get(name, name) for name in info.classes]
-        kept = {names[label] for label in np.unique(dataset.labels[subsets != LEFT_OUT])}
+        kept = {names[label] for label in np.unique(given[subsets != LEFT_OUT])}
         classes = tuple(name for name in info.classes if name in kept)
         position = {name: i for i, name in enumerate(classes)}
         new_labels = np.array([position.get(name, -1) for name in names], dtype=np.int64)
-        labels = new_labels[dataset.labels]
+        labels = new_labels[given]
         if len(classes) < 2:
             raise DatasetError(f"At least 2 classes must remain. Received: {', '.join(classes) or 'none'}.")
         if not (subsets == SUBSETS.index("train")).any():
@@ -129,16 +158,19 @@ class Edits:
         told.extend(f"Class {one!r} is counted as {other!r}." for one, other in self.counted_as().items())
         if self.moved:
             told.append(f"{_images(len(self.moved), 'was', 'were')} moved to another set.")
+        if self.relabelled:
+            told.append(f"{_images(len(self.relabelled), 'has', 'have')} another label.")
+        if self.confirmed:
+            told.append(f"{_images(len(self.confirmed), 'was', 'were')} doubted and kept.")
         return tuple(told)
 
     def _check(self, info: DatasetInfo, count: int) -> None:
-        for row in (*self.left_out, *self.moved):
+        for row in (*self.left_out, *self.moved, *self.relabelled, *self.confirmed):
             if not 0 <= row < count:
                 raise DatasetError(f"Rows of '{info.name}' go from 0 to {count - 1}. Received: {row}.")
-        for one, other in self.merged.items():
-            for name in (one, other):
-                if name not in info.classes:
-                    raise DatasetError(f"'{info.name}' has no class {name!r}.")
+        for name in (*self.merged, *self.merged.values(), *self.relabelled.values()):
+            if name not in info.classes:
+                raise DatasetError(f"'{info.name}' has no class {name!r}.")
 
 
 def read(folder: Path) -> Edits:
@@ -152,6 +184,8 @@ def read(folder: Path) -> Edits:
             frozenset(values["left_out"]),
             dict(values["merged"]),
             {int(row): subset for row, subset in values["moved"].items()},
+            {int(row): name for row, name in values.get("relabelled", {}).items()},
+            frozenset(values.get("confirmed", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
@@ -175,8 +209,19 @@ def edited_info(info: DatasetInfo, folder: Path) -> DatasetInfo:
         raise _damaged(path, error) from error
 
 
-def write(folder: Path, edits: Edits, info: DatasetInfo) -> None:
-    """Store the edits and the resulting info atomically."""
+def earlier_versions(folder: Path) -> list[str]:
+    """Return the fingerprints of the versions before the present edits, the latest last."""
+    path = folder / EDITS
+    if not path.exists():
+        return []
+    try:
+        return [str(one) for one in parse_object(path.read_text(encoding="utf-8")).get("earlier", ())]
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def write(folder: Path, edits: Edits, info: DatasetInfo, earlier: Sequence[str] = ()) -> None:
+    """Store the edits and the resulting info atomically. earlier: fingerprints of the versions before."""
     values = {
         "classes": info.classes,
         "counts": dict(info.counts),
@@ -184,6 +229,9 @@ def write(folder: Path, edits: Edits, info: DatasetInfo) -> None:
         "left_out": sorted(edits.left_out),
         "merged": dict(edits.merged),
         "moved": {str(row): subset for row, subset in edits.moved.items()},
+        "relabelled": {str(row): name for row, name in edits.relabelled.items()},
+        "confirmed": sorted(edits.confirmed),
+        "earlier": list(earlier),
     }
     write_whole(folder / EDITS, json.dumps(values))
 

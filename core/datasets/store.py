@@ -28,6 +28,7 @@ from core.system.text import shortened
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGES, INDEX, MANIFEST = "images.npy", "index.parquet", "manifest.json"
+VERSIONS = 1000  # fingerprints of earlier versions that are kept
 LOCK = ".lock"  # of the datasets folder; and of a draft, while its import runs
 
 
@@ -95,8 +96,22 @@ def change(name: str, edit: Callable[[edits.Edits], edits.Edits]) -> DatasetInfo
         result = made.apply(read_imported(name))
         info = result.info
         changed = fingerprint(info.shape, info.classes, result.labels, result.subsets, list(result.digests))
-        edits.write(folder, made, replace(info, fingerprint=changed))
+        now = read_info(name).fingerprint
+        earlier = [one for one in edits.earlier_versions(folder) if one not in (now, changed)]
+        edits.write(folder, made, replace(info, fingerprint=changed), [*earlier, now][-VERSIONS:])
     return read_info(name)
+
+
+def has_version(name: str, fingerprint: str) -> bool:
+    """Return whether a dataset has, or had before its edits, this fingerprint: its images are the same then.
+
+    Of versions with edits those are known since which not all edits were undone at once.
+    """
+    return exists(name) and fingerprint in (
+        _manifest(name).fingerprint,
+        read_info(name).fingerprint,
+        *edits.earlier_versions(folder_of(name)),
+    )
 
 
 def has_edits(name: str) -> bool:

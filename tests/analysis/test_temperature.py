@@ -35,10 +35,18 @@ def test_a_known_temperature_is_found_and_calibrates_other_images() -> None:
     assert found.before.error > 3 * found.before.floor
     assert found.after.error <= found.after.floor
     np.testing.assert_array_equal(found.probabilities.argmax(axis=1), test[0].argmax(axis=1))
+    assert found.differs
     said = temperature_words(found)
     assert said.startswith(f"Temperature {found.temperature:.2f}, fitted on 4,000 validation images")
     assert "overconfident" in said
     assert "no evidence of bad calibration" in said
+
+
+def test_of_calibrated_predictions_one_temperature_in_twenty_seems_to_differ_from_one() -> None:
+    found = [scaling(*predictions(seed, 200, 1.0), *predictions(seed, 50, 1.0)) for seed in range(60)]
+    assert sum(one is not None and one.differs for one in found) <= 8
+    one = next(one for one in found if one is not None and not one.differs)
+    assert "they cannot tell it from 1" in temperature_words(one)
 
 
 def test_a_temperature_of_one_changes_nothing_and_zeros_stay_finite() -> None:

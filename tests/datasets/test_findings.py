@@ -196,6 +196,32 @@ def test_one_changed_image_is_one_image():
     assert one.leave_out([5]).sentences()[0] == "2 images are left out."
 
 
+def test_a_doubted_label_is_changed_kept_or_left_out_and_undone(pets):
+    before = import_images("x", pets.root)
+    row, other = row_of("x", "train/cat/2.png"), row_of("x", "test/dog/5.png")
+    kept = curate.confirm("x", [other])
+    assert kept.fingerprint == before.fingerprint  # nothing that a model sees has changed
+    assert "1 image was doubted and kept." in kept.notes
+    info = curate.relabel("x", {row: "dog"})
+    assert datasets.load("x").labels[row] == 1
+    assert info.counts["train"] == tuple(np.add(before.counts["train"], (-1, 1)))
+    assert info.fingerprint != before.fingerprint
+    assert "1 image has another label." in info.notes
+    assert store.has_version("x", before.fingerprint)
+    assert store.has_version("x", info.fingerprint)
+    left_out = curate.leave_out_doubted("x", [row])
+    assert left_out.size == before.size - 1
+    assert store.has_version("x", info.fingerprint)
+    assert not store.has_version("x", "another")
+    made = edits.read(store.folder_of("x"))
+    assert (made.left_out, made.relabelled, made.confirmed) == ({row}, {}, {other})
+    with pytest.raises(datasets.DatasetError, match="has no class 'bird'"):
+        curate.relabel("x", {row: "bird"})
+    undone = curate.undecide("x", [row, other])
+    assert undone == before
+    assert len(list(pets.root.rglob("*.png"))) == 20
+
+
 def test_a_leaking_group_goes_into_the_test_set(pets):
     picture(2).save(pets.root / "test" / "cat" / "copy.png")
     import_images("x", pets.root)

@@ -383,6 +383,17 @@ def same_dataset(name: str, fingerprint: str) -> ImageDataset | None:
     return found if found.info.fingerprint == fingerprint else None
 
 
+def same_images(name: str, fingerprint: str) -> ImageDataset | None:
+    """Return the dataset of this name if it has the images of a version of it, whatever was edited since.
+
+    Its labels, sets and classes may be others; rows are the same. None where it is removed or replaced.
+    """
+    try:
+        return dataset(name) if stored.has_version(name, fingerprint) else None
+    except ValueError:
+        return None
+
+
 def dataset_infos() -> list[DatasetInfo]:
     """Return the datasets that can be used now: imported, or shipped and prepared."""
     return [info for info in _catalogue().infos if info.prepared]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -34,6 +34,16 @@ def edits_panel(info: DatasetInfo) -> None:
                 "Put in another set", imported, dataset, sorted(made.moved), "Move back",
                 lambda rows: curate.move_back(info.name, rows),
             )  # fmt: skip
+        if made.relabelled:
+            _images(
+                "Relabelled", imported, dataset, sorted(made.relabelled), "Give the imported label back to",
+                lambda rows: curate.undecide(info.name, rows), made.relabelled,
+            )  # fmt: skip
+        if made.confirmed:
+            _images(
+                "Doubted and kept", imported, dataset, sorted(made.confirmed), "Forget the decision about",
+                lambda rows: curate.undecide(info.name, rows),
+            )  # fmt: skip
         for one, other in made.counted_as().items():
             text, button = st.columns([3, 2], vertical_alignment="center")
             text.markdown(f"Class {words.plain(one)} is counted as {words.plain(other)}.")
@@ -50,6 +60,7 @@ def _images(
     rows: Sequence[int],
     label: str,
     undo: Callable[[Sequence[int]], object],
+    relabelled: Mapping[int, str] | None = None,
 ) -> None:
     """Draw a table of images, and a button that undoes the edits of the selected ones."""
     st.markdown(f"**{title}: {words.count(rows, 'image')}**")
@@ -57,6 +68,7 @@ def _images(
     table = {
         "image": [str(imported.source_names[row]) for row in rows],
         "class": [names[imported.labels[row]] for row in rows],
+        **({"class now": [relabelled[row] for row in rows]} if relabelled else {}),
         "imported into": [SET_WORDS[imported.subsets[row]] for row in rows],
         "now": [SET_WORDS[dataset.subsets[row]] for row in rows],
     }

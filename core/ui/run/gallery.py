@@ -16,14 +16,16 @@ A_PAGE = 24  # images
 
 
 def dataset_of(data: Mapping[str, Any]) -> ImageDataset | None:
-    """Return the dataset that a run was tested on; None, and a sentence, where it was changed or removed.
+    """Return the dataset with the images that a run was tested on; None, and a sentence, where it has others.
+
+    Its labels may have been edited since.
 
     data: `data.json` of the run.
     """
-    found = reads.same_dataset(data["name"], data["fingerprint"])
+    found = reads.same_images(data["name"], data["fingerprint"])
     if found is None:
         st.warning(
-            f"The dataset '{words.plain(data['name'])}' was changed or removed since; "
+            f"The dataset '{words.plain(data['name'])}' was replaced or removed since; "
             "its images cannot be shown.",
             icon=":material/image_not_supported:",
         )
