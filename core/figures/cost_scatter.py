@@ -18,6 +18,7 @@ from core.figures.style import GREY, PALETTE, finish, plain
 from core.tracking.run import Run, runs_of
 
 MODEL = "params.model.name"
+KEYS = ("parameters", "macs", "test_accuracy")  # metrics that are read of runs, beside all parameters
 # What makes two models differ in what they cost, beside their architecture and its options.
 IN_EFFECT = ("model.head", "model.resize", "data.grey", "augmentation.random_crop")
 

@@ -1,12 +1,16 @@
-"""The page of a finished run, in a real browser."""
+"""A finished run in a real browser: its confusion matrix, and the files that pages hand out."""
 
 from __future__ import annotations
+
+import csv
+import io
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.analysis.mistakes import answers, confusion_matrix, in_cell
+from core.analysis.titles import label
 from core.tracking import frames
 from core.tracking.store import get_store
 from tests.support.homes import Trained
@@ -42,6 +46,47 @@ def test_a_click_on_a_cell_of_the_confusion_matrix_shows_its_images(
         shown = page.get_by_test_id("stCaptionContainer").filter(has_text="%)")
         expect(shown).to_have_text(expected)
         expect(page.get_by_test_id("stImage")).to_have_count(len(expected))
+
+
+def test_the_table_the_model_and_the_study_arrive_as_files(
+    page: Page, trained: Trained, trained_address: str
+) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1000})  # only columns that are seen can be read
+    page.goto(f"{trained_address}/Compare?runs={trained.run_id}")
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table.locator("th", has_text="validation accuracy")).to_have_count(1)
+    page.get_by_role("button", name="Export").click()
+    (row,) = csv.DictReader(io.StringIO(downloaded(page, "CSV", "runs.csv").decode()))
+    written = {label(name): cell for name, cell in row.items()}
+    titles, shown = (table.locator(cell).all_inner_texts() for cell in ("th", "tr:has(td) >> nth=0 >> td"))
+    cells = {title: cell for title, cell in zip(titles, shown, strict=True) if title in written}
+    assert {"model", "dataset", "run", "validation accuracy", "test accuracy"} <= cells.keys()
+    for title, cell in cells.items():
+        assert plain(cell) == plain(written[title]), title
+
+    page.keyboard.press("Escape")
+    study = downloaded(page, "Hand on", "study.html").decode()
+    assert study.lower().startswith("<!doctype html>")
+    assert row["model.name"] in study
+    page.goto(f"{trained_address}/Run?run={trained.run_id}")
+    model = downloaded(page, "Download the model", f"{trained.run_id[:8]}.keras")
+    assert model == get_store().models.file(trained.run_id).read_bytes()
+
+
+def downloaded(page: Page, button: str, name: str) -> bytes:
+    """What a click on a button brings, under the name that it should have."""
+    with page.expect_download() as found:
+        page.get_by_role("button", name=button, exact=True).click()
+    assert found.value.suggested_filename == name
+    return found.value.path().read_bytes()
+
+
+def plain(cell: str) -> str | float:
+    """A cell without its format: a number to six digits."""
+    try:
+        return float(f"{float(cell):.6g}")
+    except ValueError:
+        return cell
 
 
 def click(page: Page, plot: Locator, row: int, column: int) -> None:

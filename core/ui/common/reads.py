@@ -16,7 +16,7 @@ from core.analysis.epochs import from_zero, numbered_from_one
 from core.analysis.evidence import Answers, answers_of
 from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored
-from core.figures import system_use
+from core.figures import cost_scatter, system_use
 from core.figures.style import LineStyle, foreign_style, run_style
 from core.inference import client
 from core.inference.client import Caller
@@ -161,7 +161,8 @@ def _find(run_id: str) -> Run | None:
 def compared() -> tuple[pd.DataFrame, Comparison]:
     """Return the runs, and which of them compete (`core.analysis.comparable`), as current as `runs`.
 
-    Both are read at one time: every run of the comparison is among the runs.
+    Of metrics and tags the runs have what decides that, and the costs. Both are read at one time: every run
+    of the comparison is among the runs.
     """
     found, comparison = _compared(get_settings(), _version())
     return found.copy(deep=False), comparison
@@ -169,7 +170,10 @@ def compared() -> tuple[pd.DataFrame, Comparison]:
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _compared(settings: Settings, version: Hashable) -> tuple[pd.DataFrame, Comparison]:
-    found = _runs(settings, version)
+    # Repeats are those that agree in all settings; of the rest only what decides is read.
+    deciding = (name.partition(".")[2] for name in comparable.DECIDING if "." in name)
+    wanted = dict.fromkeys((*get_store().read.keys()["params"], *deciding, *cost_scatter.KEYS))
+    found = _with_epochs_from_one(settings, frames.runs(get_store(), tuple(wanted), recent=True))
     return found, comparable.compare(found)
 
 
