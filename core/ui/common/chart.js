@@ -5,6 +5,7 @@ const ROW = 19; // px of one row of the legend
 const ENTRY = 45; // px of an entry besides its text: the line, and the gap to the next entry
 const ROWS = 12; // rows of the legend that are shown at once; it scrolls beyond
 const FONT = 12;
+const ACROSS = 90; // px that an axis of parallel coordinates needs at least: a narrow page scrolls sideways
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const place = parentElement.querySelector(".chart");
@@ -51,7 +52,9 @@ function draw(place) {
   if (state === place.drawn) return;
   place.drawn = state;
   const figure = JSON.parse(place.figure);
-  arrange(figure, place.clientWidth, full ? place.clientHeight - 32 : null, colours);
+  const width = Math.max(place.clientWidth, widest(figure));
+  place.style.overflowX = width > place.clientWidth ? "auto" : "";
+  arrange(figure, width, full ? place.clientHeight - 32 : null, colours);
   place.setAttribute("role", "figure");
   place.setAttribute("aria-label", figure.layout.title?.text ?? "chart");
   window.Plotly.react(place, figure.data, figure.layout, {
@@ -65,6 +68,12 @@ function draw(place) {
   place.on("plotly_click", ({ points: [point] }) => {
     place.clicked?.({ trace: point.curveNumber, at: point.pointIndex });
   });
+}
+
+// The width in px below which a figure cannot be read.
+function widest({ data, layout }) {
+  const axes = data.find((trace) => trace.type === "parcoords")?.dimensions.length ?? 0;
+  return axes ? (axes - 1) * ACROSS + layout.margin.l + layout.margin.r : 0;
 }
 
 const FULLSCREEN = {

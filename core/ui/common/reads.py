@@ -27,7 +27,7 @@ from core.tracking import frames, schema
 from core.tracking.run import Run, runs_of
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
-from core.tracking.tables import column, is_asked_for
+from core.tracking.tables import RUN_COLUMNS, column
 from core.ui.common import words
 from core.ui.common.kept import BY_HASH
 from core.ui.common.visitor import visitor
@@ -91,11 +91,12 @@ def _rows(settings: Settings, version: Hashable, run_ids: tuple[str, ...]) -> pd
 def some(run_ids: Sequence[str], *keys: str) -> pd.DataFrame:
     """Return runs by their ids, archived ones too, with at least some parameters, metrics and tags.
 
-    keys: as `columns` takes them.
+    keys: their full names.
     """
     if len(run_ids) <= FEW:
-        found = rows(run_ids)
-        return found[[name for name in found if is_asked_for(name, keys)]]
+        found, wanted = rows(run_ids), {*keys}
+        named = [name for name in found if name in RUN_COLUMNS or name.partition(".")[2] in wanted]
+        return found[named]
     found = columns(*keys, archived=True)
     return found[found["run_id"].isin(run_ids)].reset_index(drop=True)
 
