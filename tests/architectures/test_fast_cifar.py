@@ -8,6 +8,8 @@ from core import recipes
 from core.architectures import architectures, build_model
 from core.architectures.fast_cifar import whitening_kernel, with_identity
 
+pytestmark = pytest.mark.slow
+
 # whiten 2·2·3·24 = 288 · stage 1: 9·24·64 + 9·64·64 · stage 2: 9·64·256 + 9·256·256 · stage 3: 2 · 9·256·256
 KERNELS = [288, 13_824, 36_864, 147_456, 589_824, 589_824, 589_824]
 # offset, mean and variance of each unit; the classifier reads 256 values
