@@ -31,7 +31,7 @@ def describe(
     input_shape: Shape | None = None,
     num_classes: int | None = None,
     batch_size: int = 32,
-    optimizer_slots: int = 2,
+    state_per_weight: int = 2,
     **options: Any,
 ) -> Description:
     """Build a registered architecture, describe it and free it again.
@@ -41,15 +41,15 @@ def describe(
     Args:
         name, input_shape, num_classes, options: as for `build_model`, which may raise.
         batch_size: of the memory estimate.
-        optimizer_slots: values the optimizer keeps for each trainable parameter (Adam 2, momentum 1, SGD 0).
+        state_per_weight: values the optimizer keeps for each trainable parameter (Adam 2, momentum 1, SGD 0).
     """
     return describe_built(
-        lambda: build_model(name, input_shape, num_classes, **options), batch_size, optimizer_slots
+        lambda: build_model(name, input_shape, num_classes, **options), batch_size, state_per_weight
     )
 
 
 def describe_built(
-    build: Callable[[], keras.Model], batch_size: int = 32, optimizer_slots: int = 2
+    build: Callable[[], keras.Model], batch_size: int = 32, state_per_weight: int = 2
 ) -> Description:
     """Describe the model that a function builds, without initializing its weights, which is most of the work.
 
@@ -58,14 +58,14 @@ def describe_built(
     """
     try:
         with keras.StatelessScope(initialize_variables=False):
-            return describe_model(build(), batch_size, optimizer_slots)
+            return describe_model(build(), batch_size, state_per_weight)
     except Exception:  # code of a user may raise anything; with weights it raises again or succeeds
-        return describe_model(build(), batch_size, optimizer_slots)
+        return describe_model(build(), batch_size, state_per_weight)
     finally:
         keras.backend.clear_session()
 
 
-def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: int = 2) -> Description:
+def describe_model(model: keras.Model, batch_size: int = 32, state_per_weight: int = 2) -> Description:
     """Describe a functional or sequential model with one image input of known size.
 
     Nested models are unfolded. Convolutions, dense layers and the layers of this package count
@@ -97,7 +97,7 @@ def describe_model(model: keras.Model, batch_size: int = 32, optimizer_slots: in
         receptive_field=ceil(max(whole.field)),
         depth=whole.depth,
         layers=tuple(layers),
-        memory=training_memory(model, layers, kept, batch_size, optimizer_slots),
+        memory=training_memory(model, layers, kept, batch_size, state_per_weight),
     )
 
 
@@ -121,7 +121,7 @@ def describe_call(operation: Any, images: Any, output: Any, is_first: bool) -> L
 
 
 def training_memory(
-    model: keras.Model, layers: list[LayerDescription], kept: int, batch_size: int, optimizer_slots: int
+    model: keras.Model, layers: list[LayerDescription], kept: int, batch_size: int, state_per_weight: int
 ) -> MemoryEstimate:
     """Estimate the memory of a training step. kept: bytes that the backward pass of one image needs."""
     trainable = FLOAT32 * number_of_values(model.trainable_weights)
@@ -131,7 +131,7 @@ def training_memory(
         batch_size=batch_size,
         weights=FLOAT32 * model.count_params(),
         gradients=trainable,
-        optimizer=optimizer_slots * trainable,
+        optimizer=state_per_weight * trainable,
         activations=batch_size * kept,
         workspace=2 * batch_size * largest_output + 3 * largest_weight,
         graph=GRAPH_BYTES_PER_CALL * len(layers),

@@ -104,10 +104,10 @@ class TrainingConfig(ComponentPart):
     chooser = "loss"
 
     epochs: int = Field(5, ge=1, le=100_000)
-    steps: int = Field(0, ge=0, le=100_000_000)  # above 0: so many batches instead, the last epoch shorter
+    steps: int = Field(0, ge=0, le=100_000_000)  # above 0: batches in place of epochs, the last epoch shorter
     batch_size: int = Field(64, ge=1, le=65_536)
     batch_size_is: Literal["total", "per_device"] = "total"  # of all devices together, or of each
-    early_stopping: int = Field(0, ge=0, le=100_000)  # stops after so many epochs without a better value
+    early_stopping: int = Field(0, ge=0, le=100_000)  # epochs without a better value; 0: off
     early_stopping_watches: Literal["val_loss", "val_accuracy"] = "val_loss"
     keep: Literal["best", "last"] = "best"  # best: the epoch of the highest val_accuracy
     loss: str = "cross_entropy"

@@ -48,7 +48,7 @@ class DataConfig(ComponentPart):
     name: Word = "digits"
     validation_fraction: float = Field(0.1, ge=0, le=0.5)  # 0: nothing chooses, the last epoch is kept
     split_seed: int = Field(0, ge=0, lt=2**31)  # apart from `seed`, so that repeats share their split
-    folds: int = Field(0, ge=0, le=100)  # cut what is not test into so many parts; 0: validation_fraction
+    folds: int = Field(0, ge=0, le=100)  # cross-validation on all but the test set; 0: validation_fraction
     fold: int = Field(0, ge=0, le=99)  # the part that validates, from 0; the others train
     keep_together: KeepTogether = "identical"  # copies that no split divides; near: near duplicates too
     grey: bool = False  # read colour images as one channel
@@ -86,7 +86,7 @@ class ModelConfig(Part):
     freeze: Freeze = "none"  # last_n: all but the last n are frozen
     freeze_layers: int = Field(0, ge=0, le=100_000)  # the n of first_n and last_n, layers of the backbone
     freeze_names: str = Field("", max_length=MAX_TEXT)
-    unfreeze_epoch: int = Field(0, ge=0, le=100_000)  # the backbone learns after so many epochs; 0: never
+    unfreeze_epoch: int = Field(0, ge=0, le=100_000)  # after it the backbone is trained; 0: never
     unfreeze_learning_rate: float = Field(1e-5, gt=0, le=10)  # from then on
     bottleneck: bool = False  # run the frozen backbone once, keep its outputs, train the head on them
 
@@ -133,7 +133,7 @@ class AugmentationConfig(Part):
     shift: float = Field(0.0, ge=0, le=0.5)  # of height and width
     shear: float = Field(0.0, ge=0, le=45)  # degrees
     zoom: float = Field(0.0, ge=0, le=0.9)  # 0.2: 0.8 to 1.2 times the size
-    fill: Fill = "nearest"  # what comes in from outside
+    fill: Fill = "nearest"  # pixels from outside the image
     rand_augment: int = Field(0, ge=0, le=4)  # how many of its changes an image gets, one after another
     rand_augment_magnitude: float = Field(5.0, ge=0, le=10)
     brightness: float = Field(0.0, ge=0, le=1)  # of the range 0-255, added; not clipped

@@ -12,14 +12,14 @@ from core.experiment.preprocessing import preprocessing_of
 
 
 def preparation(
-    config: ExperimentConfig, image_shape: Shape, net_shape: Shape, mean: np.ndarray | None = None
+    config: ExperimentConfig, image_shape: Shape, input_shape: Shape, mean: np.ndarray | None = None
 ) -> Tensors:
     """A function on images `(N, H, W, C)` of 0-255; call it as often as needed, its layers are shared.
 
     Grey becomes three equal channels where the model takes colour, then come the config's preprocessing and
     the size that the model takes. image_shape: when crops are done. mean: as `preprocessing` takes it.
     """
-    height, width, channels = net_shape
+    height, width, channels = input_shape
     repeat = layers.Concatenate(name="grey_as_colour")
     preprocess = preprocessing_of(config.data, (*image_shape[:2], channels), mean)
     resize = layers.Resizing(height, width, name="resize")

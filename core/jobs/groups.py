@@ -87,7 +87,7 @@ def places(store: RunStore, group: Group, tags: Mapping[str, str] | None = None)
     parent = store.create_group(group.name, len(group.configs), tags)
     for config in group.configs:
         fold = {schema.FOLD: str(config.data.fold)} if config.data.folds else {}
-        yield {schema.PARENT: parent, schema.REPEAT: str(config.seed), **fold}
+        yield {schema.PARENT: parent, schema.SEED: str(config.seed), **fold}
 
 
 def conclude_groups(store: RunStore) -> None:

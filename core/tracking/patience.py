@@ -15,8 +15,8 @@ from core.tracking.errors import Fault, Refused, fault_of, is_away
 logger = logging.getLogger(__name__)
 
 PATIENCE_S, PAUSE_S = 300.0, 1.0
-# A request that keeps failing while the store accepts others counts as refused after so many tries, and not
-# before this time has passed: where a server keeps its artifacts may restart while the server answers.
+# A request that keeps failing while the store accepts others counts as refused after `TRIES`, and not
+# before `RESTART_S` have passed: where a server keeps its artifacts may restart while the server answers.
 TRIES, RESTART_S = 5, 120.0
 # Of a training, which tries again by itself: MLflow's own seven tries of one request take four minutes.
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}

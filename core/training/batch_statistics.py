@@ -19,7 +19,7 @@ from core.training.pipeline import Batches
 REST = 0.001  # share of the statistics that may be older than an epoch
 PAPER = 0.9  # arXiv:1512.03385 trains ResNets with it
 IMAGES = 64  # the statistics average over at least this many
-MEASURED = 20  # one batch in so many of an epoch is measured: its forward pass took half the time of a step
+MEASURED = 20  # one batch in this many is measured in an epoch: its forward pass took half the time of a step
 MANY = 8  # batches that are measured at most, where they have enough images
 
 

@@ -23,7 +23,7 @@ from core.system.files import is_of_the_disk, replacing
 from core.tracking.patience import PATIENCE_S, PAUSE_S
 from core.training.optimizers import inner_optimizer
 
-FORGOTTEN = ("stopping",)  # what a run that is extended does not remember: why it stopped
+NOT_RESTORED = ("stopping",)  # what a run that is extended does not remember: why it stopped
 COST = 0.005  # share of the training's time that saving may take; the first and the last are always saved
 
 
@@ -113,7 +113,7 @@ class Checkpoint(keras.callbacks.Callback):
             return None
         try:
             with np.load(path, allow_pickle=False) as file:
-                return Saved(dict(file), forgotten=FORGOTTEN if path == self.extends else ())
+                return Saved(dict(file), forgotten=NOT_RESTORED if path == self.extends else ())
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             if is_of_the_disk(error):
                 raise
@@ -148,7 +148,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._cost_s = self._saved_at - began
 
     def _state(self, epoch: int) -> dict[str, Any]:
-        """All arrays of a checkpoint after so many epochs."""
+        """Return all arrays of a checkpoint after `epoch` epochs."""
         arrays: dict[str, Any] = {}
         for name, values in variables_of(self.model).items():
             arrays |= named(name, [keras.ops.convert_to_numpy(value) for value in values])

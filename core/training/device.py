@@ -95,7 +95,7 @@ def compiles_with_xla(training: TrainingConfig) -> bool:
 
 @contextmanager
 def across_devices(count: int) -> Iterator[None]:
-    """Models built and compiled inside share each batch among so many devices, GPUs where there are any.
+    """Share each batch of the models built and compiled inside among `count` devices, GPUs where there are.
 
     Raises DeviceError when there are fewer.
     """

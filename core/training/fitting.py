@@ -117,7 +117,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
             state.apply(task.model, remembering)
             done = state.epoch
         if done < stage.end and not has_stopped(patient):
-            batches = task.training.starting(done, stage.steps)
+            batches = task.training.from_epoch(done, stage.steps)
             logger.images = batches.images_an_epoch
             own = [*([best] if best else []), *patient.values(), checkpoint]
             history = task.model.fit(
@@ -134,7 +134,7 @@ def fit(task: Task, logger: EpochLogger, reporters: list[Callback], checkpoint: 
         else:  # interrupted after its last epoch
             task.model.optimizer.finalize_variable_values(task.model.trainable_weights)
         if task.config.optimizer.ema and not validates:  # else measured when they were validated
-            measure_statistics(task.model, task.training.starting(done))
+            measure_statistics(task.model, task.training.from_epoch(done))
         if best:
             best.give_to(task.model)
     return best.epoch if best and best.epoch else done

@@ -41,12 +41,15 @@ def initialize(
 
 
 def prepared(
-    images: np.ndarray, config: ExperimentConfig, net_shape: tuple[int, int, int], mean: np.ndarray | None
+    images: np.ndarray,
+    config: ExperimentConfig,
+    input_shape: tuple[int, int, int],
+    mean: np.ndarray | None,
 ) -> np.ndarray:
-    """Crop, preprocess and resize images without augmentation, float32 `(N, H, W, C)` of `net_shape`."""
+    """Crop, preprocess and resize images without augmentation, float32 `(N, H, W, C)` of `input_shape`."""
     cut = choices.cropped_shape(config, images.shape[1:])
     with float32_layers():
-        prepare = preparation(config, cut, net_shape, mean)
+        prepare = preparation(config, cut, input_shape, mean)
         return keras.ops.convert_to_numpy(
             prepare(cropped(keras.ops.convert_to_tensor(images, "float32"), cut))
         )

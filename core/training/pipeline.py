@@ -50,8 +50,8 @@ class Batches(keras.utils.PyDataset):
     def images_an_epoch(self) -> int:
         return min(len(self.rows), len(self) * self.batch_size)
 
-    def starting(self, epoch: int, steps: int | None = None) -> Batches:
-        """The same batches from an epoch on, and of each epoch only so many."""
+    def from_epoch(self, epoch: int, steps: int | None = None) -> Batches:
+        """Return batches that begin at `epoch`, at most `steps` of each epoch."""
         return Batches(
             self.images, self.labels, self.rows, self.batch_size, self.seed, epoch, steps, self.least
         )
@@ -70,9 +70,9 @@ class Batches(keras.utils.PyDataset):
         return min(index * self.batch_size, count)
 
     def on_epoch_end(self) -> None:
-        self.turn_to(self.epoch + 1)
+        self.set_epoch(self.epoch + 1)
 
-    def turn_to(self, epoch: int) -> None:
+    def set_epoch(self, epoch: int) -> None:
         """Take the order of an epoch, from 0."""
         self.epoch = epoch
         self._order = self._shuffled()
@@ -113,11 +113,11 @@ class OrderOfEpoch(keras.callbacks.Callback):
         self.batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.batches.turn_to(epoch)
+        self.batches.set_epoch(epoch)
 
 
 def steps_per_execution(steps: int, macs_per_step: int, on_gpu: bool) -> int:
-    """How many steps run between two returns to Python; progress is told, and a cancel noticed, that often.
+    """Return the number of steps between two returns to Python, where progress is reported and cancels seen.
 
     At most 32, which gave 1.05 to 1.2 times the speed of single steps on small models on a CPU; at most a
     quarter of an epoch; and for a large model only as many as take about a second.

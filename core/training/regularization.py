@@ -1,4 +1,4 @@
-"""Regularization of a network that somebody else wrote: L2 by kind of layer, dropout before the answer."""
+"""Regularization of a model that somebody else wrote: L2 by kind of layer, dropout before the classifier."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Resident:
     rows: np.ndarray
 
     def positions(self, rows: np.ndarray) -> np.ndarray:
-        """Where the layer has the images of some rows of the dataset; as ascending as these."""
+        """Return the index in the layer of each row of the dataset; the order is kept."""
         return np.searchsorted(self.rows, rows)
 
 

@@ -97,7 +97,7 @@ def _fit_seconds(task: Task, steps: int) -> float:
     from core.training.pipeline import fed
 
     began = time.perf_counter()
-    batches = fed(task.training.starting(0, steps))
+    batches = fed(task.training.from_epoch(0, steps))
     task.model.fit(batches, epochs=1, verbose=0, shuffle=False, class_weight=task.class_weight)
     return time.perf_counter() - began
 
@@ -106,7 +106,7 @@ def _seconds_an_image(compute: Callable[..., Any], batches: Batches) -> float:
     """Time `evaluate` or `predict` on a few batches, after it has compiled."""
     from core.training.pipeline import fed
 
-    few = batches.starting(0, min(FEW, len(batches)))
+    few = batches.from_epoch(0, min(FEW, len(batches)))
     compute(fed(few), verbose=0)
     began = time.perf_counter()
     compute(fed(few), verbose=0)

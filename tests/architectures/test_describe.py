@@ -55,8 +55,8 @@ def test_input_classes_and_options_are_those_asked_for():
 
 
 def test_memory_grows_with_batch_and_optimizer():
-    small = describe("conv3", batch_size=1, optimizer_slots=0).memory
-    large = describe("conv3", batch_size=10, optimizer_slots=2).memory
+    small = describe("conv3", batch_size=1, state_per_weight=0).memory
+    large = describe("conv3", batch_size=10, state_per_weight=2).memory
     assert small.optimizer == 0
     assert large.optimizer == 2 * large.gradients == 2 * 4 * 912_642
     assert large.activations == 10 * small.activations

@@ -156,7 +156,7 @@ def test_averages_are_kept_with_their_statistics_where_nothing_validates(
     for weight, average in zip(chosen.model.trainable_weights, averages.last, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), average)
     kept = chosen.model.get_weights()
-    measure_statistics(chosen.model, chosen.training.starting(5))
+    measure_statistics(chosen.model, chosen.training.from_epoch(5))
     for now, then in zip(chosen.model.get_weights(), kept, strict=True):
         np.testing.assert_allclose(now, then, rtol=1e-5, atol=1e-6)
 

@@ -110,7 +110,7 @@ def test_a_range_test_tells_the_loss_of_each_step(store: RunStore, tmp_path: Pat
     run_id = store.create(chosen.config)
     losses = []
     for epoch in range(2):
-        batches = chosen.training.starting(epoch)
+        batches = chosen.training.from_epoch(epoch)
         for images, labels in (batches[index] for index in range(len(batches))):
             answers = keras.ops.convert_to_numpy(chosen.model(images.astype("float32")))
             losses.append(-np.log(answers[np.arange(len(labels)), labels]).mean())

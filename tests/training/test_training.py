@@ -68,7 +68,7 @@ def test_keras_is_fed_what_the_batches_are_in_the_order_of_the_epoch() -> None:
     batches = Batches(numbers, LABELS[:20], np.arange(20), 8, seed=3)
     feed = fed(batches)
     for epoch in (0, 1):
-        batches.turn_to(epoch)
+        batches.set_epoch(epoch)
         seen = [rows.tolist() for rows, _ in feed.as_numpy_iterator()]
         assert seen == [batches[index][0].tolist() for index in range(3)]
     assert int(feed.cardinality()) == 3

@@ -67,7 +67,8 @@ class Affine(RandomChange):
     """Rotation, shear, zoom and shift about the centre, each drawn for each image, sampled once.
 
     rotation, shear: degrees to either side. shift: of height and width, to either side. zoom: 0.2 gives 0.8
-    to 1.2 times the size. fill: what comes in from outside, `nearest` (the border goes on) or `black`.
+    to 1.2 times the size. fill: pixels from outside the image, `nearest`
+    (border pixels, repeated) or `black`.
     """
 
     def __init__(self, rotation: float, shift: float, shear: float, zoom: float, fill: str, seed: int):

@@ -57,7 +57,7 @@ class Mix(layers.Layer):
         )
 
     def _cut_mix(self, images: Any, others: Any, share: Any) -> tuple[Any, Any]:
-        """The share is told by the pixels that were pasted, which are whole."""
+        """Return the mixed images and the share of the pixels that are their own: whole pixels are pasted."""
         height, width = images.shape[1], images.shape[2]
         side = ops.sqrt(1 - share)
         tall, wide = ops.round(side * height), ops.round(side * width)

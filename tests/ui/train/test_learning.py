@@ -62,6 +62,6 @@ def test_seeds_and_folds_are_one_group(settings: Settings) -> None:
     (parent,) = get_store().read.open_groups()
     tags = [get_store().state(run_id).tags for run_id in frames.runs(get_store())["run_id"]]
     assert [one[schema.PARENT] for one in tags] == [parent.run_id] * 6
-    assert sorted((one[schema.FOLD], one[schema.REPEAT]) for one in tags) == [
+    assert sorted((one[schema.FOLD], one[schema.SEED]) for one in tags) == [
         (fold, seed) for fold in "012" for seed in "01"
     ]
