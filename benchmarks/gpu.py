@@ -29,12 +29,14 @@ from threading import Thread
 from benchmarks.gpu_parts import PARTS
 from benchmarks.gpu_scale import REHEARSAL, Row, Scale
 from core.inference.process import inference_of
+from core.jobs.logs import read_log
 from core.jobs.worker import worker_of
 from core.launching.continuing import cancel
 from core.system import devices
 from core.system import settings as settings_module
 from core.system.files import write_whole
 from core.system.settings import PROGRAM
+from core.tracking import progress
 from core.tracking.store import get_store
 
 GRACE_S = 20.0  # between the time limit of a part and its end, in which its runs are cancelled
@@ -140,11 +142,15 @@ def _end_after(process: subprocess.Popen, limit_s: float) -> None:
 
 
 def phases() -> str:
-    """Name the phases of the runs that have not ended."""
-    if not settings_module.get_settings().database.exists():
+    """Name the phases of the runs that have not ended, and the last line of each log."""
+    settings = settings_module.get_settings()
+    if not settings.database.exists():
         return ""
-    active = [str(run.progress.get("phase") or run.status) for run in get_store().active()]
-    return f", with a run in the phase: {', '.join(active)}" if active else ""
+    store, found = get_store(), []
+    for run in store.active():
+        phase = progress.latest(settings, run.run_id, run.tags).get("phase", run.status)
+        found.append(f"{phase}, {(read_log(store, run.run_id).strip().splitlines() or ['no log'])[-1][:200]}")
+    return f"; its run: {'; '.join(found)}" if found else ""
 
 
 def stop_worker() -> None:

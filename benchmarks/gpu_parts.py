@@ -215,9 +215,9 @@ class Part:
 PARTS = {
     "machine": Part(machine, 40),
     "data": Part(data, 90),
-    "fast": Part(fast, 100),
-    "memory": Part(memory_limit, 75),
-    "sharing": Part(sharing, 60),
-    "idle": Part(idle, 100),
+    "fast": Part(fast, 120),
+    "memory": Part(memory_limit, 120),
+    "sharing": Part(sharing, 90),
+    "idle": Part(idle, 150),
     "speed": Part(speed, 300),
 }

@@ -12,7 +12,11 @@ from benchmarks.gpu_parts import data, ways
 from benchmarks.gpu_runs import speed_config
 from benchmarks.gpu_scale import CIFAR, LARGE, REHEARSAL, Scale
 from core import datasets, recipes
+from core.config import ExperimentConfig
 from core.system.settings import Settings
+from core.tracking import schema
+from core.tracking.progress import report
+from core.tracking.store import get_store
 
 pytestmark = pytest.mark.slow
 
@@ -63,3 +67,13 @@ def test_every_training_of_the_benchmark_is_a_config(scale: Scale) -> None:
             assert config.with_values(changes).training.batch_size in (scale.batch, scale.large_batch)
     (recipe,) = recipes.get("cifar10-fast").configs
     assert recipe.with_values(scale.recipe).model.name == "fast_cifar"
+
+
+def test_a_part_that_ends_says_what_its_run_was_doing(settings: Settings) -> None:
+    assert gpu.phases() == ""
+    store = get_store()
+    waiting = store.create(ExperimentConfig())
+    assert gpu.phases() == "; its run: SCHEDULED, no log"
+    store.set_tags(waiting, {schema.STARTED: "1000"})
+    report(settings, waiting, {"phase": "compiling"})
+    assert gpu.phases() == "; its run: compiling, no log"
