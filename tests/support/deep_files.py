@@ -11,6 +11,17 @@ PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels
 TIFF_SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
+SHAPE = (5, 7)
+
+
+def values(channels: int, kind: str = "uint16", top: int = 4096) -> np.ndarray:
+    """Random values below `top`, 12 bits unless told otherwise: `(5, 7, channels)`."""
+    return np.random.default_rng(channels).integers(0, top, (*SHAPE, channels)).astype(kind)
+
+
+def expected(stored: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip((stored.astype(float) - low) * 255 / (high - low), 0, 255).round().astype("uint8")
+
 
 def png(values: np.ndarray, *, transparent: tuple[int, ...] = (), interlaced: bool = False) -> bytes:
     """A PNG of 16 bits. values: uint16 `(H, W, C)`, C = 1 grey, 2 with alpha, 3 RGB, 4 with alpha.
