@@ -76,7 +76,9 @@ def models_of(
     for entry in entries:
         those = [run for run in members[entry.key] if fingerprint_of(run) == version]
         if not those:
-            other = "its dataset has another version" if members[entry.key] else "it has no finished run"
+            other = "its dataset has another version"
+            if not members[entry.key]:
+                other = "it has no finished run that was not trained on these images"
             left_out.append(f"{entry.name} is left out: {other}.")
             continue
         for tables in _models(those, read):

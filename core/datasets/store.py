@@ -98,7 +98,8 @@ def change(name: str, edit: Callable[[edits.Edits], edits.Edits]) -> DatasetInfo
         changed = fingerprint(info.shape, info.classes, result.labels, result.subsets, list(result.digests))
         now = read_info(name).fingerprint
         earlier = [one for one in edits.earlier_versions(folder) if one not in (now, changed)]
-        edits.write(folder, made, replace(info, fingerprint=changed), [*earlier, now][-VERSIONS:])
+        earlier += [now] * (now != changed)
+        edits.write(folder, made, replace(info, fingerprint=changed), earlier[-VERSIONS:])
     return read_info(name)
 
 

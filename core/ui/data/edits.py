@@ -36,12 +36,12 @@ def edits_panel(info: DatasetInfo) -> None:
             )  # fmt: skip
         if made.relabelled:
             _images(
-                "Relabelled", imported, dataset, sorted(made.relabelled), "Give the imported label back to",
+                "Relabelled", imported, dataset, sorted(made.relabelled), "Undo for",
                 lambda rows: curate.undecide(info.name, rows), made.relabelled,
             )  # fmt: skip
         if made.confirmed:
             _images(
-                "Doubted and kept", imported, dataset, sorted(made.confirmed), "Forget the decision about",
+                "Doubted and kept", imported, dataset, sorted(made.confirmed), "Undo for",
                 lambda rows: curate.undecide(info.name, rows),
             )  # fmt: skip
         for one, other in made.counted_as().items():
