@@ -38,6 +38,11 @@ def test_over_seeds() -> None:
     assert paired_t(a, a - 0.5) < 1e-6
 
 
+def test_a_difference_that_is_the_same_everywhere_is_certain() -> None:
+    assert Estimate(0.1, 0.0, 5).p == 0
+    assert Estimate(0.0, 0.0, 5).p == 1
+
+
 def test_with_one_run_each_the_interval_is_that_of_agresti_and_min() -> None:
     a = np.repeat([True, True, False, False], [80, 12, 3, 5])[:, None]
     b = np.repeat([True, False, True, False], [80, 12, 3, 5])[:, None]
@@ -82,12 +87,20 @@ def test_a_real_difference_is_found_over_seeds() -> None:
     assert found.probabilities(0.005)[0] > 0.95
 
 
-def test_the_mean_over_images_and_seeds_has_the_variance_of_crossed_effects() -> None:
-    right = np.random.default_rng(3).random((50, 4)) < np.linspace(0.6, 0.95, 50)[:, None]
+ONE_VARIANCE_COUNTS = np.random.default_rng(3).random((50, 4)) < np.linspace(0.6, 0.95, 50)[:, None]
+BOTH_COUNT = np.array([[1, 1, 1], [1, 0, 1], [0, 0, 1], [0, 0, 0], [1, 0, 1]], dtype=bool)
+
+
+@pytest.mark.parametrize(("right", "both"), [(ONE_VARIANCE_COUNTS, False), (BOTH_COUNT, True)])
+def test_the_mean_over_images_and_seeds_has_the_variance_of_crossed_effects(
+    right: np.ndarray, both: bool
+) -> None:
+    images, runs = right.shape
     values = right.astype(float)
     rest = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
-    squares = [4 * values.mean(axis=1).var(ddof=1), 50 * values.mean(axis=0).var(ddof=1)]
-    error = (rest**2).sum() / (49 * 3)
+    squares = [runs * values.mean(axis=1).var(ddof=1), images * values.mean(axis=0).var(ddof=1)]
+    error = (rest**2).sum() / ((images - 1) * (runs - 1))
+    assert (sum(squares) - error > max(squares)) == both
     found = mean(right)
     assert found.mean == right.mean()
-    assert found.error**2 == pytest.approx(max(sum(squares) - error, *squares) / 200)
+    assert found.error**2 == pytest.approx(max(sum(squares) - error, *squares) / right.size)

@@ -36,6 +36,11 @@ def test_a_winner_that_is_far_ahead_keeps_its_accuracy() -> None:
     assert best_of(right) == found  # the same words each time
 
 
+def test_on_one_image_nothing_is_left_to_expect_by() -> None:
+    """No draw leaves it out, so what was shown stands."""
+    assert best_of(np.array([[True, False]])).expected == 1
+
+
 def test_it_is_said() -> None:
     right = np.zeros((200, 2))
     right[:150], right[150:160, 0], right[150:160, 1] = 1, 1, 0.5
