@@ -9,9 +9,12 @@ import pytest
 
 from core.analysis.differences import differing, differing_columns
 from core.analysis.entries import Entry
+from core.analysis.experiments import default_options
 from tests.support.runs import OURS, as_run, run
 
 RATE = "optimizer.learning_rate"
+DEEP = "resnet_cifar"
+DEPTH = default_options(DEEP)["model.options.depth"]
 
 
 def rows(*changes: dict[str, Any]) -> list[dict[str, Any]]:
@@ -28,6 +31,8 @@ def of_entries(found: list[dict[str, Any]]) -> list[str]:
     [
         (({}, {}), []),
         (({RATE: 0.5}, {"params.training.epochs": None}), [RATE]),  # what was not logged is the default
+        # so is an option of the model
+        (({"model.name": DEEP}, {"model.name": DEEP, "params.model.options.depth": DEPTH}), []),
         (({f"params.{RATE}": "0.5"}, {f"params.{RATE}": "5e-1"}), []),
         # another program trained it, and logged neither
         (({}, {OURS: None, f"params.{RATE}": None}), [RATE]),
