@@ -80,8 +80,8 @@ def predict(
 ) -> list[Prediction]:
     """Classify image files with the model of a finished run.
 
-    images: the files' bytes, of any format that an import reads. invert: dark and light
-    first.
+    images: the files' bytes, of any format that an import reads. invert: first invert
+    their brightness.
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
     found, blobs = _exchange(settings, Predict(run_id, top_k, invert), images, caller)

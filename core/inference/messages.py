@@ -90,7 +90,7 @@ class Request(Generic[Response]):
 class Predict(Request[tuple[PredictionResult, ...]]):
     """Classify images, sent as blobs, with the model of a finished run.
 
-    top_k: number of classes to return. invert: dark and light first.
+    top_k: number of classes to return. invert: first invert their brightness.
     """
 
     do: ClassVar[str] = "predict"
