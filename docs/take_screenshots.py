@@ -5,6 +5,7 @@ Trains the quickstart in a home of its own, opens every page in headless Chromiu
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -29,7 +30,8 @@ def main() -> None:
     if chromium is None:
         sys.exit("Chromium is missing: install the package chromium.")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        environment = {**os.environ, "ARCHLAB_HOME": folder, "STREAMLIT_SERVER_HEADLESS": "true"}
+        os.environ["ARCHLAB_HOME"] = folder  # of the commands below as well
+        environment = {**os.environ, "STREAMLIT_SERVER_HEADLESS": "true"}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -59,7 +61,9 @@ def take_all(page: Page, address: str, home: Path) -> None:
     page.get_by_text("No run is training or queued.").wait_for(timeout=300_000)
     shoot(visit(page, address, "Data"), "data")
     shoot(visit(page, address, "Train?architectures=lenet5&architectures=resnet_cifar"), "train")
-    shoot(visit(page, address, "Compare"), "compare")
+    best = "&".join(f"runs={run_id}" for run_id in two_runs())
+    visit(page, address, f"Compare?{best}").get_by_text("validation loss").last.wait_for(timeout=60_000)
+    shoot(page, "compare", height=1500)
     shoot(visit(page, address, "Run"), "run", height=1700)
     visit(page, address, "Architectures?view=One+model&net=resnet50")
     page.get_by_text("folded to").wait_for(timeout=120_000)
@@ -98,9 +102,20 @@ def shoot(page: Page, name: str, height: int = HEIGHT) -> None:
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
+def two_runs() -> list[str]:
+    """The ids of the quickstart's residual model and of its LeNet."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "core", "list", "runs", "--json"],
+        cwd=PROGRAM,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [run["run_id"] for run in json.loads(answer.stdout) if not run["name"].startswith("conv3")]
+
+
 def digit(home: Path) -> Path:
     """A digit of the test set as a file to upload."""
-    os.environ["ARCHLAB_HOME"] = str(home)
     from core import datasets
 
     dataset = datasets.load("digits")

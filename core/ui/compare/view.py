@@ -55,7 +55,7 @@ class View:
 
 def choose(available: Mapping[str, TableColumn], tags: Collection[str]) -> View:
     """Draw the filter, the order and the choice of columns."""
-    filter_box, sort_box, group_box, more_box = st.columns([4, 2, 2, 1.3], vertical_alignment="bottom")
+    filter_box, sort_box, group_box, more_box = st.columns([3.5, 2, 2, 1.6], vertical_alignment="bottom")
     wanted = filter_box.text_input(
         "Filter",
         key="filter",
