@@ -3,6 +3,7 @@
 const AXIS = 52; // px below the plot that ticks and title of the x axis take
 const ROW = 19; // px of one row of the legend
 const ENTRY = 45; // px of an entry besides its text: the line, and the gap to the next entry
+const HEIGHT = 340; // px of a figure that has none of its own
 const ROWS = 12; // rows of the legend that are shown at once; it scrolls beyond
 const FONT = 12;
 const ACROSS = 90; // px that an axis of parallel coordinates needs at least: a narrow page scrolls sideways
@@ -11,6 +12,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const place = parentElement.querySelector(".chart");
   place.figure = data.figure;
   place.clicked = data.clickable ? (point) => setTriggerValue("clicked", point) : null;
+  // Room until plotly.js is there: what stands below would jump.
+  if (!place.drawn) place.style.minHeight = `${JSON.parse(data.figure).layout.height ?? HEIGHT}px`;
   loaded(data.library).then(
     () => draw(place),
     (error) => (place.textContent = error.message),
@@ -62,6 +65,7 @@ function draw(place) {
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
     modeBarButtonsToAdd: [FULLSCREEN],
   });
+  place.style.minHeight = "";
   place.classList.toggle("clickable", place.clicked !== null);
   if (place.listening) return;
   place.listening = true;
@@ -102,7 +106,7 @@ function arrange({ data, layout }, width, fullHeight, colours) {
   const legend = legendOf(data, layout, width - margin.l - margin.r, colours.font);
   const height = legend ? legend.maxheight : 0;
   const above = layout.xaxis?.type === "category";
-  const plot = fullHeight ? fullHeight - margin.t - AXIS - height : (layout.height ?? 340) - margin.t - margin.b;
+  const plot = fullHeight ? fullHeight - margin.t - AXIS - height : (layout.height ?? HEIGHT) - margin.t - margin.b;
   layout.width = width;
   layout.height = margin.t + plot + AXIS + height;
   layout.margin = { ...margin, t: margin.t + (above ? height : 0), b: AXIS + (above ? 0 : height) };
