@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from core.analysis import evidence, looks
 from core.analysis.entries import Entry, run_ids_of
@@ -19,9 +19,23 @@ def runs_by_id(entries: Sequence[Entry]) -> dict[str, Run]:
     return {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), *evidence.KEYS))}
 
 
-def state_of(runs: Mapping[str, Run]) -> tuple[tuple[str, str, object], ...]:
-    """Return what a comparison of runs is cached by: it changes when one of them ends anew."""
-    return tuple((run_id, run.status, run.ended) for run_id, run in sorted(runs.items()))
+def state_of(runs: Mapping[str, Run]) -> Hashable:
+    """Return what a comparison of runs is cached by: all of them that it reads, beside their predictions.
+
+    It changes when a run ends anew, and when one is archived, restored or found to be trained on test images.
+
+    Args:
+        runs: `runs_by_id`.
+    """
+    return tuple(
+        (
+            run_id,
+            run.status,
+            run.ended,
+            *(kind.get(key) for kind in (run.params, run.metrics, run.tags) for key in evidence.KEYS),
+        )
+        for run_id, run in sorted(runs.items())
+    )
 
 
 def gathered(entries: Sequence[Entry], runs: Mapping[str, Run]) -> Evidence:

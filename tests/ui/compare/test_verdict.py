@@ -11,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
 from core.importing.importer import import_images
+from core.jobs import archive
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.logged import log_predictions
+from core.ui.common import reads
 from tests.support.pages import opened
 from tests.support.photos import Photos
 
@@ -96,6 +98,23 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
     table = opened(PAGE).dataframe[0].value
     stars = dict(zip(table["run"].str.partition(" · ")[0], table["best"], strict=True))
     assert stars == {"alike": "★", "base": "★", "better": "★", "worse": "", "other": ""}
+
+
+def test_a_verdict_follows_what_is_archived_restored_and_found_to_leak(store: RunStore) -> None:
+    base = np.arange(400) < 360
+    runs = [finished(store, "base", base), finished(store, "better", np.arange(400) < 390)]
+
+    def verdict() -> str:
+        reads.forget_runs()
+        return said(opened(PAGE, runs=runs, archived="true"))
+
+    assert "better beats base" in verdict()
+    archive.archive(store, runs[:1])
+    assert "base is left out: it is archived." in verdict()
+    archive.restore(store, runs[:1])
+    assert "better beats base" in verdict()
+    store.set_tags(runs[1], {schema.LEAK: "2 of its test images trained its parent."})
+    assert "better is left out: 2 of its test images trained its parent." in verdict()
 
 
 def test_the_best_of_several_is_told_by_the_validation_images_that_chose_it(store: RunStore) -> None:
