@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from core.config import ConfigError
 from core.tracking import schema
@@ -13,6 +15,10 @@ from core.tracking.store import RunStore
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_NOTE = 250, 100, 5000  # characters; MLflow takes as many
 KEY = re.compile(r"[\w\-. /]+")  # of a tag; MLflow takes no other signs
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_TAG = re.compile(
+    rf'\s*(?P<name>{_STRING}|[^",:\s][^,:]*)?\s*(?::\s*(?P<value>{_STRING}(?=\s*(?:,|$))|[^,]*))?\s*(?:,|$)'
+)
 
 
 @dataclass(frozen=True)
@@ -32,24 +38,55 @@ def annotation_of(run: RunState) -> Annotation:
 
 
 def parse_tags(text: str) -> dict[str, str]:
-    """Read tags as a person writes them: "baseline, team: vision". Raises ConfigError."""
-    found = {}
-    for part in (part.strip() for part in text.split(",")):
-        name, _, value = (piece.strip() for piece in part.partition(":"))
+    """Read tags as a person writes them: `baseline, team: vision, site: "Bonn, Germany"`.
+
+    A name or a value in quotation marks is a JSON string. Raises ConfigError.
+    """
+    found, place = dict[str, str](), 0
+    while place < len(text):
+        match = _TAG.match(text, place)
+        if match is None:
+            raise ConfigError(
+                "Tags have commas between, and a name in quotation marks ends with one: "
+                f"'{text[place:].strip()}' does not."
+            )
+        name, value = _unquoted(match["name"] or ""), _unquoted(match["value"] or "")
         if name:
             found[name] = value
-        elif part:
-            raise ConfigError(f"A tag needs a name before the colon, but is '{part}'.")
+        elif match["value"] is not None:
+            raise ConfigError(f"A tag needs a name before the colon, but is '{match[0].strip(' ,')}'.")
+        place = match.end()
     return found
 
 
 def write_tags(tags: Mapping[str, str]) -> str:
     """Write tags as `parse_tags` reads them."""
-    return ", ".join(f"{name}: {value}" if value else name for name, value in tags.items())
+    return ", ".join(
+        f"{_quoted(name, ',:')}: {_quoted(value, ',')}" if value else _quoted(name, ",:")
+        for name, value in tags.items()
+    )
 
 
-def annotate(store: RunStore, run_id: str, wanted: Annotation) -> None:
-    """Change what people said about a run; everything is checked first.
+def _quoted(text: str, special: str) -> str:
+    """Put a text in quotation marks where it could not be read otherwise. special: the separators."""
+    plain = text == text.strip() and text.isprintable() and not text.startswith('"')
+    return text if plain and not set(special) & set(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    if text.startswith('"'):
+        with suppress(ValueError):  # no JSON string: the marks belong to it
+            return str(json.loads(text))
+    return text
+
+
+def annotate(store: RunStore, run_id: str, wanted: Annotation, shown: Annotation | None = None) -> None:
+    """Change what people said about a run; everything that changes is checked first.
+
+    Args:
+        shown: What the person saw when they wrote `wanted`: only the differences between both are written, so
+            that what others added meanwhile stays. By default what the run has now.
 
     Raises:
         NotAllowed: On a read-only server.
@@ -60,26 +97,30 @@ def annotate(store: RunStore, run_id: str, wanted: Annotation) -> None:
     run = store.state(run_id)
     if not run.is_ours:
         raise ConfigError(f"'{run.name}' was logged by another program, so it is not changed here.")
-    _check(wanted)
-    before, changed = annotation_of(run), dict[str, str]()
-    changed |= {name: value for name, value in wanted.tags.items() if before.tags.get(name) != value}
+    present = annotation_of(run)
+    before = shown or present
+    tags = {name: value for name, value in wanted.tags.items() if before.tags.get(name) != value}
+    _check(replace(wanted, tags=tags), before)
+    changed = dict(tags)
     if wanted.note != before.note:
         changed[schema.NOTE] = wanted.note
     if wanted.pinned and not before.pinned:
         changed[schema.PINNED] = "yes"
-    if wanted.name != run.name:
+    if wanted.name != before.name:
         store.client.update_run(run_id, name=wanted.name)
     if changed:
         store.set_tags(run_id, changed)
-    _remove(store, run_id, (name for name in before.tags if name not in wanted.tags))
-    _remove(store, run_id, [schema.PINNED] if before.pinned and not wanted.pinned else [])
+    _remove(store, run_id, (one for one in before.tags if one not in wanted.tags and one in present.tags))
+    unpinned = before.pinned and not wanted.pinned and present.pinned
+    _remove(store, run_id, [schema.PINNED] if unpinned else [])
     store.read.changed(run_id)
 
 
-def _check(wanted: Annotation) -> None:
-    if not wanted.name.strip() or len(wanted.name) > LONGEST_NAME:
+def _check(wanted: Annotation, before: Annotation) -> None:
+    """Check what changes. Other programs may have set what is not taken here: that stays."""
+    if wanted.name != before.name and not 0 < len(wanted.name.strip()) <= len(wanted.name) <= LONGEST_NAME:
         raise ConfigError(f"The name of a run has 1 to {LONGEST_NAME} characters, not {len(wanted.name)}.")
-    if len(wanted.note) > LONGEST_NOTE:
+    if wanted.note != before.note and len(wanted.note) > LONGEST_NOTE:
         raise ConfigError(f"A note has at most {LONGEST_NOTE:,} characters, not {len(wanted.note):,}.")
     for name, value in wanted.tags.items():
         if not KEY.fullmatch(name) or len(name) > LONGEST_TAG:

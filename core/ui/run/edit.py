@@ -17,7 +17,10 @@ def edit(run: Run) -> None:
     if not run.is_ours or not may_change():
         return
     run_id = run.run_id
-    said = annotation.annotation_of(run)
+    shown, save = f"shown to edit {run_id}", f"save {run_id}"
+    if shown not in st.session_state or not st.session_state.get(save):
+        st.session_state[shown] = annotation.annotation_of(run)
+    said: Annotation = st.session_state[shown]  # in the run of a click on Save, what the form had
     with st.popover("Edit", icon=":material/edit:"), st.form(f"edit {run_id}", border=False):
         name = st.text_input("Name", said.name)
         tags = st.text_input(
@@ -25,10 +28,10 @@ def edit(run: Run) -> None:
         )
         note = st.text_area("Note", said.note)
         pinned = st.toggle("Pinned to the top of the table", said.pinned)
-        if st.form_submit_button("Save", type="primary"):
+        if st.form_submit_button("Save", type="primary", key=save):
             attempt(
                 lambda: annotation.annotate(
-                    get_store(), run_id, Annotation(name, annotation.parse_tags(tags), note, pinned)
+                    get_store(), run_id, Annotation(name, annotation.parse_tags(tags), note, pinned), said
                 ),
                 "Saved.",
             )
@@ -42,11 +45,13 @@ def said_of(run: Run) -> None:
             if said.pinned:
                 st.badge("pinned", icon=":material/keep:", color="gray")
             for name, value in said.tags.items():
-                st.badge(
-                    words.plain(annotation.write_tags({name: value})), icon=":material/sell:", color="gray"
-                )
+                told = f"{name}: {value}" if value else name
+                st.badge(words.plain(told), icon=":material/sell:", color="gray")
     if said.note:
         st.markdown(words.plain(said.note))
 
 
-TAGS_HELP = "With commas between. The filter finds them: `tag:baseline`, `tag:team = vision`."
+TAGS_HELP = (
+    "With commas between; a value that has a comma stands in quotation marks. The filter finds them: "
+    "`tag:baseline`, `tag:team = vision`."
+)

@@ -1,4 +1,4 @@
-"""Train further on the Run page: what becomes of a schedule that ended with the run."""
+"""Actions of the Run page: training further after a schedule that ended with the run, and editing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from core.config import ExperimentConfig
 from core.tracking import schema
+from core.tracking.annotation import Annotation, annotation_of
 from core.tracking.store import RunStore
 from tests.support.pages import opened
 
@@ -33,3 +34,20 @@ def test_a_cosine_that_ended_is_followed_by_a_rate_of_choice(store: RunStore) ->
     assert store.config(longer.run_id).schedule.name == "constant"
     app = opened("pages/4_Run.py", run=longer.run_id)
     assert any("it is constant at 0.0005" in caption.value for caption in app.caption)
+
+
+def test_saving_a_form_keeps_what_others_said_since_it_was_drawn(store: RunStore) -> None:
+    run_id = store.create(ExperimentConfig(name="first"))
+    store.set_status(run_id, schema.FINISHED)
+    store.set_tags(run_id, {"team": "vision, nlp"})
+    app = opened("pages/4_Run.py", run=run_id)
+    store.set_tags(run_id, {"added": "by another"})
+    store.read.changed(run_id)
+    (name,) = [one for one in app.text_input if one.label == "Name"]
+    name.set_value("better name")
+    (save,) = [one for one in app.button if one.label == "Save"]
+    save.click().run()
+    assert not app.exception
+    assert annotation_of(store.state(run_id)) == Annotation(
+        "better name", {"team": "vision, nlp", "added": "by another"}
+    )
