@@ -55,6 +55,11 @@ def test_the_table_the_model_and_the_study_arrive_as_files(
     page.goto(f"{trained_address}/Compare?runs={trained.run_id}")
     table = page.get_by_test_id("stDataFrame").first
     expect(table.locator("th", has_text="validation accuracy")).to_have_count(1)
+    table.hover()
+    expect(page.get_by_role("button", name="Fullscreen").first).to_be_visible()
+    unsafe = page.get_by_label("Download as CSV")  # Streamlit's, with formulas as they are
+    expect(unsafe.first).to_be_attached()
+    assert not any(button.is_visible() for button in unsafe.all())
     page.get_by_role("button", name="Export").click()
     (row,) = csv.DictReader(io.StringIO(downloaded(page, "CSV", "runs.csv").decode()))
     written = {label(name): cell for name, cell in row.items()}
