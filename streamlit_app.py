@@ -6,13 +6,19 @@ from core import recipes
 from core.jobs.groups import repeated
 from core.tracking import schema
 from core.ui.common import reads
-from core.ui.common.actions import action_button, may_change
+from core.ui.common.actions import action_button, all_archived, may_change
 from core.ui.common.frame import open_page
 from core.ui.overview.tables import best_runs, latest_runs
 from core.ui.run.live import await_first_run, launch_all, queue_panel
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
-    if reads.columns().empty:
+    if not reads.columns().empty:
+        queue_panel(store, follow=True)
+        best_runs()
+        latest_runs()
+    elif not reads.columns(archived=True).empty:
+        all_archived()
+    else:
         quickstart = recipes.get("quickstart")
         with st.container(border=True):
             st.subheader("Nothing has been trained here yet")
@@ -28,7 +34,3 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
                 st.caption(
                     "Or import images of your own on the Data page, and choose models on the Train page."
                 )
-    else:
-        queue_panel(store, follow=True)
-        best_runs()
-        latest_runs()

@@ -20,12 +20,38 @@ def may_change() -> bool:
 
 
 def train_first(sentence: str) -> None:
-    """Say that there is no run yet, with a link to the Train page for those who may start one."""
+    """Say that there is no run yet, with a link to the Train page for those who may start one.
+
+    Where all runs are archived it says that instead.
+    """
+    if reads.columns().empty and not reads.columns(archived=True).empty:
+        all_archived()
+        return
     if not may_change():
         st.info(f"{sentence}.", icon=":material/info:")
         return
     st.info(f"{sentence}: start one on the Train page.", icon=":material/info:")
     st.page_link("pages/2_Train.py", label="Go to Train", icon=":material/model_training:")
+
+
+def all_archived(show: Callable[[], None] | None = None) -> None:
+    """Say that every run is archived, with a button that shows them.
+
+    Args:
+        show: Called by the button; by default it is a link to the Compare page that shows them.
+    """
+    count = len(reads.columns(archived=True))
+    said = "The only run is archived." if count == 1 else f"All {count:,} runs are archived."
+    st.info(f"{said} Archived runs keep all their files and can be restored.", icon=":material/archive:")
+    if show is not None:
+        st.button("Show archived", key="show archived", icon=":material/visibility:", on_click=show)
+        return
+    st.page_link(
+        "pages/3_Compare.py",
+        label="Show archived",
+        icon=":material/visibility:",
+        query_params={"archived": "true"},
+    )
 
 
 def action_button(label: str, place: Any = st, **options: Any) -> bool:

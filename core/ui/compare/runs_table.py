@@ -18,8 +18,9 @@ from core.analysis.titles import label
 from core.figures.style import LineStyle
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
-from core.ui.common import reads
-from core.ui.common.choose import say_unknown
+from core.ui.common import reads, words
+from core.ui.common.actions import all_archived
+from core.ui.common.choose import NAMED, say_unknown
 from core.ui.common.fields import URL
 from core.ui.common.kept import kept
 from core.ui.compare import stars, tables, view
@@ -61,14 +62,16 @@ def table() -> Chosen:
     listed = listing(chosen_view, available)
     wanted = st.query_params.get_all("runs")
     if wanted:
-        known = set(listed.ids.tolist())
-        say_unknown("runs", known | {f"group-{run_id}" for run_id in known}, "Runs")
+        _say_missing(listed)
     ticked = listed.by_key(wanted)
     if not len(listed):
-        st.info("No run matches this filter.", icon=":material/search_off:")
+        if len(listed.runs):
+            st.info("No run matches this filter.", icon=":material/search_off:")
+        else:
+            all_archived(_show_archived)
         return Chosen(tuple(ticked), ())
     entries = _of_page(listed)
-    baseline = _baseline(ticked)
+    baseline = _baseline(listed, ticked)
     everything = [*entries, *ticked, *([baseline] if baseline is not None else [])]
     runs = _members(everything, chosen_view, available)
     complete = len(entries) == len(listed)
@@ -113,6 +116,26 @@ def table() -> Chosen:
     return Chosen(tuple(first), (), key)
 
 
+def _say_missing(listed: Listing) -> None:
+    """Say which runs of the address are not listed, and offer the archived ones."""
+    wanted = {key.removeprefix("group-") for key in st.query_params.get_all("runs")}
+    missing = wanted.difference(listed.ids.tolist())
+    every = reads.columns(archived=True) if missing else listed.runs
+    away = dict(every.loc[every["run_id"].isin(missing), ["run_id", "name"]].to_numpy())
+    known = (wanted - missing) | away.keys()
+    say_unknown("runs", known | {f"group-{run_id}" for run_id in known}, "Runs")
+    if away and len(listed.runs):  # where all are archived, that is said
+        names = ", ".join(words.plain(name) for name in [*away.values()][:NAMED])
+        more = f" and {len(away) - NAMED:,} more" if len(away) > NAMED else ""
+        verb, it = ("is", "it") if len(away) == 1 else ("are", "them")
+        st.info(f"{names}{more} {verb} archived: no comparison counts {it}.", icon=":material/archive:")
+        st.button("Show archived", key="show archived", icon=":material/visibility:", on_click=_show_archived)
+
+
+def _show_archived() -> None:
+    st.session_state["archived"] = True
+
+
 def _group_repeats() -> None:
     st.session_state["group"] = [grouping.REPEATS]
 
@@ -130,13 +153,23 @@ def _of_page(listed: Listing) -> list[Entry]:
     return [listed.entry(row) for row in listed.rows[start : start + PAGE]]
 
 
-def _baseline(ticked: Sequence[Entry]) -> Entry | None:
-    """Draw the choice of what the others are compared with, where something is ticked."""
+def _baseline(listed: Listing, ticked: Sequence[Entry]) -> Entry | None:
+    """Draw the choice of what the others are compared with, where something is ticked.
+
+    A run that is in a group now stands for the group, as among the ticks.
+    """
     if not ticked:
         return None
     names = {"": "none"} | {entry.key: entry.name for entry in ticked}
-    wanted = st.query_params.get("baseline", "")
-    start = wanted if wanted in names else ""
+    wanted, start = st.query_params.get("baseline", ""), ""
+    for entry in listed.by_key([wanted] if wanted else []):
+        if entry.key in names:
+            start = entry.key
+        else:
+            st.info(f"{words.plain(entry.name)} is not ticked, so it is no baseline.", icon=":material/info:")
+            wanted = ""
+    if wanted and not start:
+        say_unknown("baseline", names, "Baseline")
     chosen = st.selectbox(
         "Baseline",
         list(names),

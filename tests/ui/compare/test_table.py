@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
+from core.jobs.archive import archive
 from core.system import settings as settings_module
 from core.system.settings import NotAllowed
 from core.tracking import schema
@@ -55,6 +56,44 @@ def test_an_address_brings_back_filter_order_groups_ticks_and_baseline(store: Ru
     assert again.dataframe[0].value.equals(table)
     for key in ("filter", "sort", "group", "runs", "baseline"):
         assert in_address(again, key) == in_address(app, key)
+
+
+def said(app: AppTest) -> list[str]:
+    """What boxes and captions say, without the marks that keep names from being Markdown."""
+    assert not app.exception
+    return [one.value.replace("\\", "") for one in (*app.info, *app.warning, *app.caption)]
+
+
+def test_a_baseline_becomes_its_group_and_one_that_is_not_among_the_ticks_is_said(store: RunStore) -> None:
+    seeds = [made(store, f"lenet · seed {seed}", 0.5 + 0.1 * seed, seed=seed) for seed in range(2)]
+    other = made(store, "other", 0.7, **{"model.name": "conv3"})
+    ticked = [*seeds, other]
+    app = opened(PAGE, group=["seeds and folds"], runs=ticked, baseline=seeds[1])
+    assert in_address(app, "baseline") == [f"group-{seeds[0]}"]
+    assert "Δ test_accuracy" in app.dataframe[0].value
+    app = opened(PAGE, runs=ticked, baseline=f"group-{seeds[0]}")
+    assert in_address(app, "baseline") == [seeds[0]]
+    app = opened(PAGE, runs=seeds, baseline=other)
+    assert any(one.startswith("other") and "is not ticked" in one for one in said(app))
+    assert "baseline" not in app.query_params
+    app = opened(PAGE, runs=seeds, baseline="nonsense")
+    assert any(one.startswith("Baseline: this address names 'nonsense'") for one in said(app))
+
+
+def test_archived_runs_are_said_to_be_archived(store: RunStore) -> None:
+    first, second = made(store, "first", 0.5), made(store, "second", 0.6)
+    archive(store, [first])
+    app = opened(PAGE, runs=[first, second])
+    assert "first is archived: no comparison counts it." in said(app)
+    assert not [one for one in said(app) if "not among the choices" in one]
+    archive(store, [second])
+    told = "All 2 runs are archived. Archived runs keep all their files and can be restored."
+    for page in ("streamlit_app.py", "pages/4_Run.py", "pages/5_Predict.py", PAGE):
+        app = opened(page)
+        assert told in said(app), page
+        assert not [one for one in said(app) if "yet" in one or "No run" in one], page
+    app.button(key="show archived").click().run()
+    assert names(app) == ["second", "first"]
 
 
 def test_the_order_is_over_all_pages_and_ticks_stay_on_theirs(
