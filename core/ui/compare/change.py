@@ -1,4 +1,4 @@
-"""What can be done with the ticked rows at once: archive, restore, delete."""
+"""What can be done with the ticked rows at once: archive, restore, lock, unlock, delete."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from core.tracking.store import RunStore
 from core.tracking.tables import column
 from core.ui.common import reads, words
 from core.ui.common.actions import may_change
-from core.ui.run.actions import delete_many
+from core.ui.run.actions import delete_many, lock_many
 from core.ui.run.archive import archive_button, restore_button
 
 
 def change_ticked(store: RunStore, ticked: Sequence[Entry]) -> None:
-    """Draw the buttons that archive and restore the runs of the ticked rows, and delete the single ones.
+    """Draw the buttons that archive, restore, lock and unlock the runs of the ticked rows, and delete some.
 
     ticked: Those that are shown: a person changes what they see.
     """
     if not ticked or not may_change():
         return
-    every = reads.columns(schema.ARCHIVED, archived=True)
+    every = reads.columns(schema.ARCHIVED, schema.LOCKED, schema.NUMBER, archived=True)
     runs = every[every["run_id"].isin(run_ids_of(ticked))]
     archived = column(runs, f"tags.{schema.ARCHIVED}", object).notna()
     away, here = runs.loc[archived, "run_id"].tolist(), runs.loc[~archived, "run_id"].tolist()
@@ -32,4 +32,10 @@ def change_ticked(store: RunStore, ticked: Sequence[Entry]) -> None:
             archive_button(store, f"Archive {words.count(here)}", here)
         if away:
             restore_button(store, f"Restore {words.count(away)}", away)
+        ended = runs[reads.are_ours(runs) & runs["status"].isin(schema.ENDED)]
+        lock_many(store, ended)
         delete_many(store, runs[runs["run_id"].isin([one.key for one in ticked])])
+    if any(entry.is_group for entry in ticked):
+        st.caption(
+            "Delete takes single runs. The repeats of a group are deleted together on the Run page of one."
+        )

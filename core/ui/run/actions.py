@@ -16,6 +16,7 @@ from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.run_state import number_of
 from core.tracking.store import RunStore
+from core.tracking.tables import column
 from core.ui.common import guard, reads, words
 from core.ui.common.actions import action_button, attempt, may_change
 from core.ui.run.archive import archive_button, restore_button
@@ -111,6 +112,20 @@ def keep_or_delete(store: RunStore, run: Run) -> None:
             label = "Delete its whole group"
             if st.button(label, key=f"delete-group-{run_id}", help="All repeats over seeds and folds."):
                 delete(store, [run.parent])
+
+
+def lock_many(store: RunStore, runs: pd.DataFrame) -> None:
+    """Draw the buttons that lock and unlock several runs. runs: their rows, with `schema.LOCKED`."""
+    locked = column(runs, f"tags.{schema.LOCKED}", object).notna()
+    open_, closed = runs.loc[~locked, "run_id"].tolist(), runs.loc[locked, "run_id"].tolist()
+    if open_ and st.button(
+        f"Lock {words.count(open_)}", key="lock-many", icon=":material/lock_open:", help=LOCK_HELP
+    ):
+        attempt(lambda: deletion.lock(store, open_), f"Locked {words.count(open_)}.")
+    if closed and st.button(
+        f"Unlock {words.count(closed)}", key="unlock-many", icon=":material/lock:", help=LOCK_HELP
+    ):
+        attempt(lambda: deletion.unlock(store, closed), f"Unlocked {words.count(closed)}.")
 
 
 def delete_many(store: RunStore, runs: pd.DataFrame) -> None:

@@ -96,6 +96,21 @@ def test_archived_runs_are_said_to_be_archived(store: RunStore) -> None:
     assert names(app) == ["second", "first"]
 
 
+def test_ticked_runs_are_locked_together_and_a_group_is_not_deleted_without_a_word(store: RunStore) -> None:
+    seeds = [made(store, f"lenet · seed {seed}", 0.5, seed=seed) for seed in range(2)]
+    other = made(store, "other", 0.7, **{"model.name": "conv3"})
+    app = opened(PAGE, group=["seeds and folds"], runs=[seeds[0], other])
+    (lock,) = [one for one in app.button if one.label == "Lock 3 runs"]
+    assert [one for one in said(app) if one.startswith("Delete takes single runs")]
+    lock.click().run()
+    assert all(schema.LOCKED in store.state(run_id).tags for run_id in (*seeds, other))
+    app = opened(PAGE, runs=seeds)
+    assert not [one for one in said(app) if one.startswith("Delete takes single runs")]
+    (unlock,) = [one for one in app.button if one.label == "Unlock 2 runs"]
+    unlock.click().run()
+    assert [schema.LOCKED in store.state(run_id).tags for run_id in (*seeds, other)] == [False, False, True]
+
+
 def test_the_order_is_over_all_pages_and_ticks_stay_on_theirs(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
