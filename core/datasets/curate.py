@@ -8,6 +8,7 @@ import numpy as np
 
 from core.datasets import check_known, load, store
 from core.datasets.duplicates import exact_duplicates
+from core.datasets.edits import NO_LABELS, Edits
 from core.datasets.records import SUBSETS, DatasetInfo, ImageDataset
 from core.datasets.together import units
 from core.system.settings import get_settings
@@ -33,22 +34,30 @@ def relabel(name: str, rows: Mapping[int, str]) -> DatasetInfo:
     return store.change(name, lambda edits: edits.relabel(rows))
 
 
-def confirm(name: str, rows: Rows) -> DatasetInfo:
-    """Keep doubted images with the labels that they were imported with."""
+def confirm(name: str, rows: Rows, doubted: Mapping[int, str] = NO_LABELS) -> DatasetInfo:
+    """Keep doubted images with the labels that they had when they were doubted.
+
+    doubted: Those labels by row; default: the labels that they were imported with.
+    """
     _check(name)
-    return store.change(name, lambda edits: edits.confirm(rows))
+    return store.change(name, lambda edits: edits.confirm(rows, _edited(name, edits, doubted)))
 
 
-def leave_out_doubted(name: str, rows: Rows) -> DatasetInfo:
-    """Leave doubted images out, whatever was decided of them before."""
+def leave_out_doubted(name: str, rows: Rows, doubted: Mapping[int, str] = NO_LABELS) -> DatasetInfo:
+    """Leave doubted images out, whatever was decided of them before. doubted: as in `confirm`."""
     _check(name)
-    return store.change(name, lambda edits: edits.undecide(rows).leave_out(rows))
+    return store.change(
+        name, lambda edits: edits.undecide(rows, _edited(name, edits, doubted)).leave_out(rows)
+    )
 
 
-def undecide(name: str, rows: Rows) -> DatasetInfo:
-    """Undo what was decided of the labels of images: left out, relabelled or confirmed."""
+def undecide(name: str, rows: Rows, doubted: Mapping[int, str] = NO_LABELS) -> DatasetInfo:
+    """Undo what was decided of the labels of images: left out, relabelled or confirmed.
+
+    doubted: as in `confirm`; images get these labels again.
+    """
     _check(name)
-    return store.change(name, lambda edits: edits.undecide(rows))
+    return store.change(name, lambda edits: edits.undecide(rows, _edited(name, edits, doubted)))
 
 
 def merge_classes(name: str, one: str, other: str) -> DatasetInfo:
@@ -134,6 +143,19 @@ def undo_all(name: str) -> DatasetInfo:
     """Undo all edits of a dataset."""
     _check(name)
     return store.undo_edits(name)
+
+
+def _edited(name: str, edits: Edits, labels: Mapping[int, str]) -> dict[int, str]:
+    """Return those of some labels that are not what the import gave, with the classes merged since."""
+    if not labels:
+        return {}
+    imported, counted = store.read_imported(name), edits.counted_as()
+    classes = [counted.get(one, one) for one in imported.info.classes]
+    return {
+        row: label
+        for row, label in labels.items()
+        if counted.get(label, label) != classes[imported.labels[row]]
+    }
 
 
 def _units(dataset: ImageDataset) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from core.datasets.records import LEFT_OUT, SUBSETS, DatasetError, DatasetInfo, 
 from core.system.files import parse_object, write_whole
 
 EDITS = "edits.json"
+NO_LABELS: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,25 @@ class Edits:
         new = {int(row): name for row, name in rows.items()}
         return replace(undecided, relabelled={**undecided.relabelled, **new})
 
-    def confirm(self, rows: Iterable[int]) -> Edits:
-        """Keep these rows with the labels that the import gave them."""
+    def confirm(self, rows: Iterable[int], edited: Mapping[int, str] = NO_LABELS) -> Edits:
+        """Keep these rows with the labels that the import gave them; edited: as in `undecide`."""
         rows = {int(row) for row in rows}
-        undecided = self.undecide(rows)
+        undecided = self.undecide(rows, edited)
         return replace(undecided, confirmed=undecided.confirmed | rows)
 
-    def undecide(self, rows: Iterable[int]) -> Edits:
-        """Undo what was decided of the labels of these rows: left out, relabelled or confirmed."""
+    def undecide(self, rows: Iterable[int], edited: Mapping[int, str] = NO_LABELS) -> Edits:
+        """Undo what was decided of the labels of these rows: left out, relabelled or confirmed.
+
+        Args:
+            edited: Classes of those rows that had an edited label when they were doubted, which they get
+                again; the others get the label that the import gave them.
+        """
         rows = {int(row) for row in rows}
+        relabelled = {row: name for row, name in self.relabelled.items() if row not in rows}
         return replace(
             self,
             left_out=self.left_out - rows,
-            relabelled={row: name for row, name in self.relabelled.items() if row not in rows},
+            relabelled={**relabelled, **{int(row): name for row, name in edited.items() if int(row) in rows}},
             confirmed=self.confirmed - rows,
         )
 

@@ -42,7 +42,7 @@ def edits_panel(info: DatasetInfo) -> None:
         if made.confirmed:
             _images(
                 "Doubted and kept", imported, dataset, sorted(made.confirmed), "Undo for",
-                lambda rows: curate.undecide(info.name, rows),
+                lambda rows: curate.undecide(info.name, rows, made.relabelled),
             )  # fmt: skip
         for one, other in made.counted_as().items():
             text, button = st.columns([3, 2], vertical_alignment="center")

@@ -132,26 +132,35 @@ def _images(table: pd.DataFrame, dataset: ImageDataset, made: edits.Edits, class
                 st.markdown(f"labelled **{given}**, proposed **{proposed}** ({row.confidence:.0%})")
                 source = words.plain(str(dataset.source_names[row.index]))
                 st.caption(f"{row.models} of {row.of} model{'' if row.of == 1 else 's'} · {source}")
+                now = dataset.info.classes[dataset.labels[row.index]]
+                if row.index in made.relabelled and now not in (classes[row.label], classes[row.proposed]):
+                    st.caption(f"now labelled {words.plain(now)}")
                 if changes:
-                    _buttons(dataset.info.name, row, made, classes[row.proposed])
+                    _buttons(dataset.info.name, row, made, now, classes[row.label], classes[row.proposed])
 
 
-def _buttons(name: str, row: Any, made: edits.Edits, proposed: str) -> None:
-    """Draw what can be decided of one image; a click on what is chosen undoes it."""
+def _buttons(name: str, row: Any, made: edits.Edits, now: str, label: str, proposed: str) -> None:
+    """Draw what can be decided of one image; a click on what is chosen undoes it.
+
+    Args:
+        now: The class that the image has.
+        label: That which the models were given, by the import or by an edit before they were trained.
+    """
     key = f"suspect-{name}-{row.index}"
-    st.session_state[key] = decision(made, row.index)
+    st.session_state[key] = decision(made, row.index, now, label, proposed)
+    doubted = {row.index: label}
 
     def decide() -> None:
         chosen = st.session_state[key]
         try:
             if chosen == KEEP:
-                curate.confirm(name, [row.index])
+                curate.confirm(name, [row.index], doubted)
             elif chosen == RELABEL:
                 curate.relabel(name, {row.index: proposed})
             elif chosen == LEAVE_OUT:
-                curate.leave_out_doubted(name, [row.index])
+                curate.leave_out_doubted(name, [row.index], doubted)
             else:
-                curate.undecide(name, [row.index])
+                curate.undecide(name, [row.index], doubted)
         except (DatasetError, NotAllowed) as error:
             st.session_state[REFUSED] = str(error)
 
@@ -164,13 +173,17 @@ def _buttons(name: str, row: Any, made: edits.Edits, proposed: str) -> None:
     )
 
 
-def decision(made: edits.Edits, row: int) -> str | None:
-    """Return what was decided of the label of an image; None where nothing was."""
+def decision(made: edits.Edits, row: int, now: str, label: str, proposed: str) -> str | None:
+    """Return what was decided of the label of an image; None where nothing was. Classes as in `_buttons`.
+
+    An edited label is no decision where the models were trained with it.
+    """
+    counted = made.counted_as()
     if row in made.left_out:
         return LEAVE_OUT
-    if row in made.relabelled:
+    if row in made.relabelled and now == counted.get(proposed, proposed):
         return RELABEL
-    return KEEP if row in made.confirmed else None
+    return KEEP if row in made.confirmed and now == counted.get(label, label) else None
 
 
 def _ranking(found: Found, made: edits.Edits, classes: Sequence[str]) -> None:

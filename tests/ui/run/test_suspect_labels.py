@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets
 from core.config import ExperimentConfig
-from core.datasets import edits
+from core.datasets import curate, edits
 from core.datasets import store as stored
 from core.tracking import schema
 from core.tracking.store import RunStore
@@ -83,3 +83,32 @@ def test_wrong_labels_are_decided_and_undone_and_change_the_ranking(store: RunSt
     alone = said(opened("pages/4_Run.py", run=runs[1], suspects="true"))
     assert "3 of 200 labels look wrong to this model." in alone
     assert "second: 98.67% as labelled, 100.00% without 2 suspect test images." in alone
+
+
+def test_the_edited_label_that_a_run_was_trained_with_is_kept_and_returned_to(store: RunStore) -> None:
+    """An edit that is older than the run is not a decision about what the run doubts."""
+    given = int(datasets.load("digits").labels[WRONG[1]])
+    edited, proposed = str((given + 3) % 10), str((given + 4) % 10)
+    curate.relabel("digits", {WRONG[1]: edited})
+    app = opened("pages/4_Run.py", run=finished(store, "later", WRONG[1:]), suspects="true")
+    assert f"labelled **{edited}**, proposed **{proposed}**" in said(app)
+    key = f"suspect-digits-{WRONG[1]}"
+    steps: list[tuple[str | None, str]] = [
+        ("Keep", edited),
+        (None, edited),
+        ("Relabel", proposed),
+        ("Keep", edited),
+        ("Leave out", edited),
+        (None, edited),
+    ]
+    assert app.segmented_control(key=key).value is None
+    for choice, label in steps:
+        app.segmented_control(key=key).set_value(choice).run()
+        said(app)
+        made = edits.read(stored.folder_of("digits"))
+        assert made.relabelled == {WRONG[1]: label}, choice
+        assert (made.confirmed, made.left_out) == (
+            {WRONG[1]} if choice == "Keep" else set(),
+            {WRONG[1]} if choice == "Leave out" else set(),
+        )
+        assert app.segmented_control(key=key).value == choice
