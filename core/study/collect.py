@@ -215,14 +215,14 @@ def _pictures(
     data = _json(store, tested[0].run_ids[0], schema.DATA)
     dataset = _dataset(str(data.get("name", "")), str(data.get("fingerprint", "")))
     if dataset is None:
-        return (), "The dataset was changed or removed since: its images cannot be shown."
+        return (), "The dataset was replaced or removed since: its images cannot be shown."
     return deciding(tested[0], tested[1], predictions, dataset.images, data.get("classes") or []), ""
 
 
 def _dataset(name: str, fingerprint: str) -> ImageDataset | None:
-    """The dataset of this name that is here; None where it is not, or is no longer of that fingerprint."""
+    """The dataset of this name if it has the images of that version, whatever was edited since; else None."""
     with suppress(ValueError, DatasetError):
-        if datasets.store.exists(name) and datasets.info(name).fingerprint == fingerprint:
+        if datasets.store.has_version(name, fingerprint):
             return datasets.load(name)
     return None
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from core import config as configs
 from core import datasets
+from core.datasets import curate
 from core.study import render, study_of
 from core.study.study import Study
 from core.tracking import schema
@@ -154,3 +155,12 @@ def test_a_study_too_large_is_written_without_its_pictures(
     monkeypatch.setattr("core.study.page.MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="Choose fewer"):
         render(whole)
+
+
+def test_a_study_of_runs_before_a_label_edit_shows_their_images(store: RunStore, compared: list[str]) -> None:
+    before = collected(store, compared)
+    label = int(datasets.load("digits").labels[1000])
+    curate.relabel("digits", {1000: str((label + 1) % 10)})
+    after = collected(store, compared)
+    assert (after.pictures, after.why_no_pictures) == (before.pictures, "")
+    assert len(after.pictures[0].pictures) == 11
