@@ -104,9 +104,9 @@ def change(name: str, edit: Callable[[edits.Edits], edits.Edits]) -> DatasetInfo
 
 
 def has_version(name: str, fingerprint: str) -> bool:
-    """Return whether a dataset has, or had before its edits, this fingerprint: its images are the same then.
+    """Return whether a dataset has, or had at any time since its import, this fingerprint.
 
-    Of versions with edits those are known since which not all edits were undone at once.
+    Its images, and their rows, are the same then; `VERSIONS` earlier versions are known.
     """
     return exists(name) and fingerprint in (
         _manifest(name).fingerprint,
@@ -116,15 +116,22 @@ def has_version(name: str, fingerprint: str) -> bool:
 
 
 def has_edits(name: str) -> bool:
-    """Return whether the dataset has edits."""
+    """Return whether a file of edits is stored with the dataset; after they were undone it names versions."""
     return (folder_of(name) / edits.EDITS).exists()
 
 
 def undo_edits(name: str) -> DatasetInfo:
-    """Undo all edits of a dataset."""
+    """Undo all edits of a dataset, also damaged ones. The versions that it had are still known after that."""
     folder = folder_of(name)
     with FileLock(folder.parent / LOCK):
-        (folder / edits.EDITS).unlink(missing_ok=True)
+        try:
+            info, now, earlier = _manifest(name), read_info(name).fingerprint, edits.earlier_versions(folder)
+        except DatasetError:
+            (folder / edits.EDITS).unlink(missing_ok=True)
+        else:
+            earlier = [one for one in dict.fromkeys([*earlier, now]) if one != info.fingerprint]
+            if earlier:
+                edits.write(folder, edits.Edits(), info, earlier[-VERSIONS:])
     return read_info(name)
 
 

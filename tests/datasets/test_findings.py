@@ -219,6 +219,8 @@ def test_a_doubted_label_is_changed_kept_or_left_out_and_undone(pets):
         curate.relabel("x", {row: "bird"})
     undone = curate.undecide("x", [row, other])
     assert undone == before
+    assert curate.undo_all("x") == before
+    assert store.has_version("x", info.fingerprint)
     assert len(list(pets.root.rglob("*.png"))) == 20
 
 
