@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Measured:
         folds: Of each run that validates on a fold, its split and seed; empty for none.
         folds_of: How many folds a cross-validation had; 0 for none.
         validation: Accuracy of each run from 0 to 1, NaN where it logged none.
+        validation_images: The fewest that a run was validated on; None where one did not log it.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Measured:
     folds: tuple[tuple[str, str], ...]
     folds_of: int
     validation: np.ndarray
+    validation_images: float | None = None
 
     @property
     def accuracy(self) -> float:
@@ -178,6 +181,7 @@ def _tested(
     folds_of = {run.whole_setting("data.folds") for run in used}
     k = folds_of.pop() if len(folds_of) == 1 else 0
     accuracies = [validation_accuracy(run) for run in used]
+    validated = [run.metrics.get("validation_images", 0.0) for run in used]
     return next(iter(identities)), Measured(
         key=entry.key,
         name=entry.name,
@@ -187,4 +191,5 @@ def _tested(
         folds=tuple((split_of(run), run.params.get("seed", "")) for run in used) if k else (),
         folds_of=k,
         validation=np.array([np.nan if one is None else one for one in accuracies]),
+        validation_images=min(validated) if 1 <= min(validated) < math.inf else None,
     )

@@ -109,11 +109,16 @@ def _crossed(rows: np.ndarray, groups: Sequence[np.ndarray]) -> Estimate:
 
 
 def paired_t(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the two-sided p of the paired t test over seeds. a, b: accuracies `(n,)`, n at least 2."""
+    """Return the two-sided p of the paired t test over seeds; NaN where all differ by the same, but not 0.
+
+    Args:
+        a, b: Accuracies `(n,)`, n at least 2.
+    """
     from scipy.stats import ttest_rel
 
-    if np.ptp(a - b) == 0:
-        return 0.0 if a[0] != b[0] else 1.0
+    gaps = a - b
+    if np.ptp(gaps) <= 1e-9:  # of accuracies, which rounding alone makes unequal
+        return math.nan if np.any(a != b) else 1.0
     return float(ttest_rel(a, b).pvalue)
 
 
@@ -127,17 +132,25 @@ def wilcoxon(a: np.ndarray, b: np.ndarray) -> float:
     return float(wilcoxon(a, b).pvalue) if np.any(a != b) else 1.0
 
 
-def over_folds(a: np.ndarray, b: np.ndarray, ratio: float) -> Estimate:
+def over_folds(a: np.ndarray, b: np.ndarray, ratio: float, images: float | None = None) -> Estimate:
     """Estimate the difference over the folds of a cross-validation, with Nadeau and Bengio's correction.
 
     The training sets of folds overlap, so their scores are correlated and the plain t test finds differences
     where there are none. Source: C. Nadeau, Y. Bengio, "Inference for the generalization error", Machine
     Learning 52 (2003).
 
+    On few images a few folds often have the same difference by chance, which would make it certain. The
+    variance of a fold is therefore at least that of its images: accuracies that differ by a share of the
+    images disagree on as many at least, and on two more of all folds, as in `difference`.
+
     Args:
         a, b: Scores `(n,)` on the same folds in the same order, n at least 2.
         ratio: Images that validate a fold, to those that train it; 1 / (k - 1) for k folds.
+        images: How many validate a fold, where the scores are accuracies.
     """
     gaps = np.asarray(a, dtype=float) - b
-    variance = float(gaps.var(ddof=1)) * (1 / len(gaps) + ratio)
-    return Estimate(float(gaps.mean()), math.sqrt(variance), len(gaps) - 1)
+    middle, of_a_fold = float(gaps.mean()), float(gaps.var(ddof=1))
+    if images:
+        disagreement = float(np.abs(gaps).mean()) + 2 / (images * len(gaps))
+        of_a_fold = max(of_a_fold, (disagreement - middle**2) / images)
+    return Estimate(middle, math.sqrt(of_a_fold * (1 / len(gaps) + ratio)), len(gaps) - 1)

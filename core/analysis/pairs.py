@@ -8,7 +8,8 @@ What is tested depends on what the two have:
   (`over_repeats.difference`). Few images that decide make its t test too sure, so the exact test over images
   has to agree.
 - the same folds of a cross-validation: Nadeau and Bengio's corrected t over the validation accuracies of the
-  folds, whose images together are many more than the test images.
+  folds, whose images together are many more than the test images. Where their number was not logged, the
+  folds have to be three, with differences that vary; else they are compared as seeds.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def tested_against(one: Measured, other: Measured) -> tuple[float, float]:
 def _test(one: Measured, other: Measured, gaps: np.ndarray) -> tuple[str, int, Estimate, float]:
     """Return what is tested over, how many repeats, the difference and its p, as the module says."""
     if (folds := _same_folds(one, other)) is not None:
-        estimate = over_folds(*folds, ratio=1 / (one.folds_of - 1))
+        estimate = over_folds(*folds, ratio=1 / (one.folds_of - 1), images=_fold_images(one, other))
         return OVER_FOLDS, len(folds[0]), estimate, estimate.p
     estimate = difference(one.right, other.right)
     runs = max(one.right.shape[1], other.right.shape[1])
@@ -135,7 +136,16 @@ def _same_folds(one: Measured, other: Measured) -> tuple[np.ndarray, np.ndarray]
     both = [
         each.validation[sorted(range(len(each.folds)), key=each.folds.__getitem__)] for each in (one, other)
     ]
-    return (both[0], both[1]) if np.isfinite(both).all() else None
+    if not np.isfinite(both).all():
+        return None
+    varies = len(both[0]) > 2 and np.ptp(both[0] - both[1]) > 1e-9
+    return (both[0], both[1]) if varies or _fold_images(one, other) else None
+
+
+def _fold_images(one: Measured, other: Measured) -> float | None:
+    """Return how many images validate a fold of two entries; None where a run did not log it."""
+    numbers = (one.validation_images, other.validation_images)
+    return None if None in numbers else min(number for number in numbers if number)
 
 
 def _turned(pair: Pair) -> Pair:

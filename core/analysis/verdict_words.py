@@ -13,7 +13,9 @@ NAMED = 4  # entries that a sentence names
 
 
 def p_words(p: float) -> str:
-    """Write a p: "p = 0.03", "p = 3e-11"."""
+    """Write a p: "p = 0.03", "p = 3e-11", "p < 1e-16"."""
+    if p < 1e-16:
+        return "p < 1e-16"
     if p >= 0.995:
         return "p = 1"
     return f"p = {p:.2g}" if p >= 0.001 else f"p = {p:.0e}".replace("e-0", "e-")
@@ -46,7 +48,8 @@ def set_sentence(verdict: Verdict) -> str:
         return f"These {count} cannot be told apart on {images}{_needed(verdict)}."
     if len(best) == 1:
         largest = max(pair.adjusted for pair in verdict.pairs if pair.first == 0)
-        least = f"{p_words(largest)} at most"
+        least = p_words(largest)
+        least = least if "<" in least else f"{least} at most"
         return f"{best[0].name} is the best of {count}: better than each of the others, {least}."
     named = _names([one.name for one in best])
     last = verdict.entries[verdict.ranks.index(max(verdict.ranks))]

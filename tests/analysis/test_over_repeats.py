@@ -30,12 +30,39 @@ def test_over_folds_gives_the_published_example_of_scikit_learn() -> None:
     assert corrected.probabilities(0.01) == pytest.approx(theirs[::-1], abs=1e-9)
 
 
+def test_the_images_of_a_fold_bound_its_variance_from_below() -> None:
+    same = over_folds(np.array([0.9, 0.9]), np.array([0.8, 0.8]), 1.0, images=100)
+    assert same.mean == pytest.approx(0.1)
+    assert same.error == pytest.approx(np.sqrt((0.1 + 2 / 200 - 0.1**2) / 100 * (1 / 2 + 1)))
+    assert same.p > 0.05
+    equal = over_folds(np.array([0.9] * 3), np.array([0.9] * 3), 0.5, images=30)
+    assert equal.p == 1
+    assert equal.probabilities(0.005)[1] < 0.5
+    a, b = np.array([0.95, 0.85, 0.93, 0.9, 0.92]), np.array([0.9, 0.87, 0.85, 0.88, 0.93])
+    assert over_folds(a, b, 0.25, images=1000) == over_folds(a, b, 0.25)  # these vary more than their images
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 10])
+@pytest.mark.parametrize("images", [30, 100, 1000])
+@pytest.mark.parametrize("both", [0.0, 0.8])
+def test_equal_models_differ_over_folds_of_few_images_in_5_of_100_cases_at_most(
+    folds: int, images: int, both: float
+) -> None:
+    """both: the share of the images on which the models cannot but agree."""
+    draws = np.random.default_rng(4)
+    alike = draws.binomial(images, both, (400, folds))
+    shared = draws.binomial(alike, 0.9)
+    a, b = (np.asarray(shared + draws.binomial(images - alike, 0.9)) / images for _ in "ab")
+    found = sum(over_folds(x, y, 1 / (folds - 1), images).p < 0.05 for x, y in zip(a, b, strict=True))
+    assert found <= 0.05 * 400
+
+
 def test_over_seeds() -> None:
     a, b = np.array([0.95, 0.96, 0.94, 0.97, 0.95, 0.96]), np.array([0.94, 0.94, 0.93, 0.96, 0.92, 0.955])
     assert paired_t(a, b) == pytest.approx(stats.ttest_1samp(a - b, 0).pvalue)
     assert wilcoxon(a, b) == pytest.approx(2 / 2**6)  # all six in favour of one
     assert paired_t(a, a) == wilcoxon(a, a) == 1.0
-    assert paired_t(a, a - 0.5) < 1e-6
+    assert np.isnan(paired_t(a, a - 0.5))  # seeds that all differ by the same say nothing of their spread
 
 
 def test_a_difference_that_is_the_same_everywhere_is_certain() -> None:

@@ -13,7 +13,7 @@ from core.analysis.evidence import Answers, Evidence, Measured, answers_of, gath
 from core.analysis.paired import mcnemar
 from core.analysis.pairs import OVER_FOLDS, OVER_IMAGES, OVER_SEEDS, over_seeds
 from core.analysis.verdict import Verdict, decide, decide_against
-from core.analysis.verdict_words import caveats, pair_sentence, set_sentence
+from core.analysis.verdict_words import caveats, p_words, pair_sentence, set_sentence
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
@@ -131,6 +131,12 @@ def test_groups_are_compared_over_seeds_and_images_and_folds_by_their_validation
         for place, row in enumerate(rows)
     ]
     (pair,) = decide(evidence(answers, *folded, groups=groups)).pairs
+    assert pair.over == OVER_SEEDS  # all folds differ by the same, of how many images was not logged
+    varied = [{**row, "metrics.best_val_accuracy": 0.9 + 0.01 * place} for place, row in enumerate(folded)]
+    varied[0]["metrics.best_val_accuracy"] = 0.91
+    assert decide(evidence(answers, *varied, groups=groups)).pairs[0].over == OVER_FOLDS
+    folded = [{**row, "metrics.validation_images": 500.0} for row in folded]
+    (pair,) = decide(evidence(answers, *folded, groups=groups)).pairs
     assert (pair.over, pair.repeats) == (OVER_FOLDS, 4)
     assert pair.difference == pytest.approx(0.04)
     other = [{**row, SPLIT: row["run_id"]} for row in folded]  # folds of another split seed cannot be paired
@@ -138,6 +144,14 @@ def test_groups_are_compared_over_seeds_and_images_and_folds_by_their_validation
     assert pair.over == OVER_SEEDS
     mixed = [groups[0], Entry("b0", "b0", ("b0",))]
     assert "b0 was trained with one seed" in caveats(decide(evidence(answers, *rows, groups=mixed)))[0]
+
+
+def test_a_p_too_small_for_its_digits_is_said_to_be_small() -> None:
+    said = [p_words(p) for p in (0.0, 1e-300, 3e-11, 0.03, 1.0)]
+    assert said == ["p < 1e-16", "p < 1e-16", "p = 3e-11", "p = 0.03", "p = 1"]
+    base = np.arange(4000) < 3000
+    sure = decided({"a": base, "b": np.arange(4000) < 2000, "c": np.arange(4000) < 1900})
+    assert set_sentence(sure) == "a is the best of 3: better than each of the others, p < 1e-16."
 
 
 def test_runs_with_other_test_images_are_left_out_in_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -180,6 +181,11 @@ def _standing(verdict: Verdict) -> None:
     )
 
 
+def _p_cell(p: float) -> str:
+    """A p in a table; NaN is one that cannot be computed."""
+    return "–" if math.isnan(p) else p_words(p).removeprefix("p ").removeprefix("= ")
+
+
 def _pairs(verdict: Verdict) -> None:
     """Draw what is known of every pair."""
     with_seeds = len(verdict.pairs) <= PAIRS_WITH_SEEDS
@@ -195,12 +201,12 @@ def _pairs(verdict: Verdict) -> None:
                 "only B right": pair.only_second,
                 "difference": f"{100 * pair.difference:.2f} points",
                 "95% interval": f"{100 * pair.low:.1f} to {100 * pair.high:.1f}",
-                "p (Holm)": p_words(pair.adjusted).removeprefix("p = "),
+                "p (Holm)": _p_cell(pair.adjusted),
                 "A better": f"{pair.better:.0%}",
                 "same": f"{pair.same:.0%}",
                 "B better": f"{pair.worse:.0%}",
-                "p over seeds (t)": seeds and p_words(seeds[0]).removeprefix("p = "),
-                "p over seeds (Wilcoxon)": seeds and p_words(seeds[1]).removeprefix("p = "),
+                "p over seeds (t)": seeds and _p_cell(seeds[0]),
+                "p over seeds (Wilcoxon)": seeds and _p_cell(seeds[1]),
                 "images needed": pair.needed,
                 "in words": pair_sentence(verdict, pair),
             }
