@@ -68,8 +68,8 @@ def difference(a: np.ndarray, b: np.ndarray) -> Estimate:
 
     Two images are added of which each experiment alone gets one right, so that a few images on which both
     agree promise no certainty (Agresti and Min, "Simple improved confidence intervals for comparing matched
-    proportions", 2005). Where an experiment has one run, the variance over its seeds is not known and counts
-    as 0.
+    proportions", 2005). Seeds of both are taken to vary alike, so that one run alone is no surer than one of
+    several; where both have one run, the variance over seeds is not known and counts as 0.
 
     Args:
         a: bool `(images, runs)`, which image each run of the first gets right; b: the same of the second,
@@ -81,31 +81,51 @@ def difference(a: np.ndarray, b: np.ndarray) -> Estimate:
 def _crossed(rows: np.ndarray, groups: Sequence[np.ndarray]) -> Estimate:
     """Estimate the mean of rows over images and runs, which are crossed random effects.
 
-    Its variance is that over images, plus that over runs, less the residual which both hold; its degrees of
-    freedom are Satterthwaite's.
+    Its variance is that over images, plus that over runs, less the residual which both hold. That over runs
+    is estimated of all groups together. The degrees of freedom are those with which the 95% interval is
+    Banerjee's, which errs in 5 of 100 cases at most (K. S. Banerjee, "Approximate confidence interval for
+    linear functions of means of k populations when the population variances are not equal", Sankhya 22,
+    1960); Satterthwaite's err in 10 with few runs.
 
     Args:
         rows: float `(images,)`, the mean of the runs or a difference of such means.
         groups: bool `(images, runs)`, of each experiment.
     """
     over_images = Variance(float(rows.var(ddof=1)) / len(rows), len(rows) - 1)
-    over_runs, residual = [], 0.0
+    spread, freedom, residual = 0.0, 0, 0.0
     for right in groups:
         images, runs = right.shape
         if runs < 2:
             continue
         of_runs, of_images = right.mean(axis=0), right.mean(axis=1)
-        over_runs.append(Variance(float(of_runs.var(ddof=1)) / runs, runs - 1))
+        spread += float(of_runs.var(ddof=1)) * (runs - 1)
+        freedom += runs - 1
         # The sum of squares of the residuals, from those of the values, which are 0 and 1.
         total = float(of_runs.sum()) * images
         middle = images * runs * float(of_runs.mean()) ** 2
         rest = total - runs * float(of_images @ of_images) - images * float(of_runs @ of_runs) + middle
-        residual += max(0.0, rest) / (max(images - 1, 1) * (runs - 1) * images * runs)
-    of_all_runs = sum(one.value for one in over_runs)
-    both = max(over_images.value + of_all_runs - residual, over_images.value, of_all_runs)
-    squares = sum(one.value**2 / one.freedom for one in (over_images, *over_runs))
-    freedom = (over_images.value + of_all_runs) ** 2 / squares if squares else 1.0
-    return Estimate(float(rows.mean()), math.sqrt(both), freedom)
+        residual += max(0.0, rest) / (max(images - 1, 1) * images)
+    if not freedom:
+        return Estimate(float(rows.mean()), math.sqrt(over_images.value), over_images.freedom)
+    means = sum(1 / right.shape[1] for right in groups)
+    over_runs = Variance(spread / freedom * means, freedom)
+    both = over_images.value + over_runs.value - residual / freedom * means
+    both = max(both, over_images.value, over_runs.value)
+    return Estimate(float(rows.mean()), math.sqrt(both), _freedom(over_images, over_runs))
+
+
+def _freedom(*variances: Variance) -> float:
+    """Return the degrees of freedom whose t at 95% is the mean of those of independent variances (Banerjee).
+
+    The squares of t are what is averaged, weighted with the variances.
+    """
+    from scipy.special import stdtridf, stdtrit
+
+    if not (total := sum(one.value for one in variances)):
+        return 1.0
+    upper = 0.975
+    square = sum(one.value * float(stdtrit(one.freedom, upper)) ** 2 for one in variances) / total
+    return float(stdtridf(upper, math.sqrt(square)))
 
 
 def paired_t(a: np.ndarray, b: np.ndarray) -> float:

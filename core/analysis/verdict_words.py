@@ -97,12 +97,18 @@ def caveats(verdict: Verdict) -> list[str]:
     """Say what a verdict does not cover, in sentences."""
     single = [one.name for one in verdict.entries if one.right.shape[1] == 1]
     told = []
-    if len(verdict.entries) > 1 and single:
-        which = "Each model was" if len(single) == len(verdict.entries) else f"{_names(single)} were"
-        which = f"{single[0]} was" if len(single) == 1 else which
+    if 0 < len(single) < len(verdict.entries):
+        were, which = ("was", "which is") if len(single) == 1 else ("were", "each of which is")
         told.append(
-            f"{which} trained with one seed: this compares trained models. To tell architectures apart, "
-            "train several seeds of each."
+            f"{_names(single)} {were} trained with one seed, {which} taken to vary as much as the seeds of "
+            "the others: train several seeds of each."
+        )
+        if len(single) > 1:
+            told.append("Those with one seed are compared with each other as trained models.")
+    elif len(verdict.entries) > 1 and single:
+        told.append(
+            "Each model was trained with one seed: this compares trained models. To tell architectures "
+            "apart, train several seeds of each."
         )
     few = max((pair.repeats for pair in verdict.pairs if pair.over == OVER_SEEDS), default=3)
     if few < 3:
