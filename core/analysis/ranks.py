@@ -1,4 +1,4 @@
-"""Ranks in classes of equals: what cannot be told apart shares a rank."""
+"""Ranks in classes: what cannot be told from the best of a class shares its rank."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def ranks(scores: Sequence[float], differ: np.ndarray) -> list[int]:
-    """Rank scores so that those which cannot be told apart share a rank: 1, 1, 1, 4.
+    """Rank scores so that those which cannot be told from the best share its rank: 1, 1, 1, 4.
 
     The best score opens a class, and everything that cannot be told from it joins, whatever lies between; the
     best of the rest opens the next class, whose rank counts all that went before. So nobody is ranked below

@@ -1,7 +1,7 @@
 """Decides which of several models is better, from their answers for the same test images.
 
 Every two are compared (`core.analysis.pairs`), Holm's method corrects for the number of pairs, and what
-cannot be told apart shares a rank.
+cannot be told from the best shares its rank.
 """
 
 from __future__ import annotations

@@ -44,6 +44,12 @@ def set_sentence(verdict: Verdict) -> str:
         return pair_sentence(verdict, verdict.pairs[0])
     rest = count - len(best)
     images = f"{verdict.evidence.images:,} test images"
+    last = verdict.entries[verdict.ranks.index(max(verdict.ranks))]
+    others = last.name if rest == 1 else f"the other {rest}"
+    if among := _told_apart(verdict):
+        named = _names([one.name for one in best[1:]])
+        said = f"{named} cannot be told from {best[0].name}, the best, on {images}{_needed(verdict)}. {among}"
+        return f"{said} {best[0].name} is better than {others}." if rest else said
     if not rest:
         return f"These {count} cannot be told apart on {images}{_needed(verdict)}."
     if len(best) == 1:
@@ -52,8 +58,6 @@ def set_sentence(verdict: Verdict) -> str:
         least = least if "<" in least else f"{least} at most"
         return f"{best[0].name} is the best of {count}: better than each of the others, {least}."
     named = _names([one.name for one in best])
-    last = verdict.entries[verdict.ranks.index(max(verdict.ranks))]
-    others = last.name if rest == 1 else f"the other {rest}"
     return (
         f"{named} cannot be told apart on {images}{_needed(verdict)}. {best[0].name} is better than {others}."
     )
@@ -157,10 +161,22 @@ def _over(verdict: Verdict, pair: Pair) -> str:
     return f"over {runs} and {verdict.evidence.images:,} test images"
 
 
+def _told_apart(verdict: Verdict) -> str:
+    """Say which of the entries that share rank 1 differ from each other all the same; empty for none."""
+    found = [
+        f"{verdict.entries[pair.first].name} is better than {verdict.entries[pair.second].name}"
+        for pair in verdict.pairs
+        if pair.differs and verdict.ranks[pair.first] == verdict.ranks[pair.second] == 1
+    ]
+    more = f", and so on for {len(found) - NAMED} more pairs" if len(found) > NAMED else ""
+    return f"But {', '.join(found[:NAMED])}{more}." if found else ""
+
+
 def _needed(verdict: Verdict) -> str:
     """What it would take to tell the best apart, as the end of a sentence."""
     firsts = {place for place, rank in enumerate(verdict.ranks) if rank == 1}
-    return _needed_for(verdict, [pair for pair in verdict.pairs if {pair.first, pair.second} <= firsts])
+    among = [pair for pair in verdict.pairs if {pair.first, pair.second} <= firsts and not pair.differs]
+    return _needed_for(verdict, among)
 
 
 def _needed_for(verdict: Verdict, pairs: Sequence[Pair]) -> str:

@@ -12,7 +12,7 @@ class Row:
     """A row of the table.
 
     Attributes:
-        rank: Shared by all that cannot be told apart; None for what was tested on other images.
+        rank: Shared by all that cannot be told from the best of it; None for what was tested on other images.
         runs: How many it is the mean of.
         low, high: 95% interval of the test accuracy; None where that is not known.
     """

@@ -85,6 +85,19 @@ def test_three_that_cannot_be_told_apart_share_the_first_rank_and_the_images_nee
     assert set_sentence(less).startswith("These 3 cannot be told apart on 1,000 test images; about 1")
 
 
+def test_two_that_differ_are_named_though_neither_is_told_from_the_best() -> None:
+    a, b, c, bad = (np.ones(400, bool) for _ in range(4))
+    a[:10], b[10:21], c[10:32], bad[100:] = False, False, False, False
+    verdict = decided({"a": a, "b": b, "c": c})
+    assert verdict.ranks == (1, 1, 1)
+    said = set_sentence(verdict)
+    assert said.startswith("b and c cannot be told from a, the best, on 400 test images")
+    assert said.endswith(" But b is better than c.")
+    assert set_sentence(decided({"a": a, "b": b, "c": c, "bad": bad})).endswith(
+        "But b is better than c. a is better than bad."
+    )
+
+
 def test_what_is_practically_the_same_within_the_margin_is_called_so() -> None:
     a = right((9000, True), (1000, False))
     b = a.copy()
