@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from core.tracking import schema
 from core.tracking.run import Run
 
 
@@ -35,3 +37,24 @@ def entry_of(run: Run, name: str = "") -> Entry:
 def run_ids_of(entries: Sequence[Entry]) -> list[str]:
     """Return the ids of all runs of some entries, each once, in their order."""
     return list(dict.fromkeys(run_id for entry in entries for run_id in entry.run_ids))
+
+
+def does_count(status: Any, alone: Any) -> Any:
+    """Return which runs count in the means, curves and costs of their entry: of a group the finished ones.
+
+    Args:
+        status: Of one run, or a column of them.
+        alone: Whether the run is an entry by itself.
+    """
+    return (status == schema.FINISHED) | alone
+
+
+def counted(entry: Entry, runs: Mapping[str, Run]) -> tuple[str, ...]:
+    """Return the runs of an entry that count (`does_count`). runs: by id, at least those of the entry."""
+    alone = len(entry.run_ids) == 1
+    return tuple(one for one in entry.run_ids if one in runs and does_count(runs[one].status, alone))
+
+
+def narrowed(entries: Sequence[Entry], runs: Mapping[str, Run]) -> list[Entry]:
+    """Return the entries with the runs that count; a group of which none finished yet keeps all of them."""
+    return [replace(entry, run_ids=counted(entry, runs) or entry.run_ids) for entry in entries]

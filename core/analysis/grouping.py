@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.curves import Band, half_width
-from core.analysis.entries import Entry
+from core.analysis.entries import Entry, does_count
 from core.analysis.experiments import experiment_keys, experiment_name, normal
 from core.analysis.table_columns import TableColumn, values
 from core.tracking import schema
@@ -108,7 +108,7 @@ def summarize(
     code, inside = np.array(pairs, dtype=int).reshape(-1, 2).T
     finished = (runs["status"] == schema.FINISHED).to_numpy()[inside]
     sizes = np.array([len(entry.run_ids) for entry in entries])
-    counted = finished | (sizes[code] == 1)
+    counted = does_count(runs["status"].to_numpy()[inside], sizes[code] == 1)
     every = range(len(entries))
     means, halves = {}, {}
     for name, of_all in columns.items():
@@ -146,7 +146,7 @@ def finished_means(found: pd.Series, runs: pd.DataFrame, codes: np.ndarray) -> p
     """
     if pd.api.types.is_numeric_dtype(found):
         alone = np.bincount(codes)[codes] == 1
-        counted = (runs["status"] == schema.FINISHED).to_numpy() | alone
+        counted = does_count(runs["status"].to_numpy(), alone)
         return found.reset_index(drop=True).astype(float).where(counted).groupby(codes).mean()
     groups = found.reset_index(drop=True).groupby(codes)
     return groups.max() if pd.api.types.is_datetime64_any_dtype(found) else groups.first()

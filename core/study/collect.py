@@ -11,7 +11,7 @@ import pandas as pd
 
 from core import datasets
 from core.analysis import curves
-from core.analysis.entries import Entry, run_ids_of
+from core.analysis.entries import Entry, counted, narrowed, run_ids_of
 from core.analysis.epochs import numbered_from_one
 from core.analysis.evidence import Answers, Measured, answers_of, gather
 from core.analysis.front import Choice, doubtful, front, why_doubtful
@@ -80,13 +80,13 @@ def study_of(
         made=f"{_counted(len(runs), 'run')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         verdict=_sentences(verdict, _best(store, entries, runs, verdict)),
         rows=tuple(rows),
-        curves=_curves(store, entries, styles),
+        curves=_curves(store, narrowed(entries, runs), styles),
         costs=costs,
         doubts=doubts,
         pictures=picture_rows,
         why_no_pictures=why_no_pictures,
         settings=settings_rows(entries, runs),
-        untested=untested(entries, runs, verdict.evidence, environments),
+        untested=untested(narrowed(entries, runs), runs, verdict.evidence, environments),
         versions=versions(environments.values()),
         repeats=repeats,
         cannot_repeat=cannot,
@@ -125,7 +125,7 @@ def _sentences(verdict: Verdict, best: BestOf | None) -> tuple[str, ...]:
 
 
 def _row(entry: Entry, runs: Mapping[str, Run], style: LineStyle, rank: int | None, verdict: Verdict) -> Row:
-    those = [runs[one] for one in entry.run_ids]
+    those = [runs[one] for one in counted(entry, runs)]
     measured = next((one for one in verdict.entries if one.key == entry.key), None)
     test = measured.accuracy if measured else _mean([run.metrics.get("test_accuracy") for run in those])
     low, high = accuracy_cost.interval_of(measured) if measured else (None, None)

@@ -103,6 +103,25 @@ def test_a_study_collects_what_was_compared(store: RunStore, compared: list[str]
     assert [one.run_id for one in found.repeats] == [found.rows[0].key, *reversed_ids(store, compared[1])]
 
 
+def test_a_group_is_its_finished_runs_in_every_part(store: RunStore, compared: list[str]) -> None:
+    for run_id in reversed_ids(store, compared[1]):
+        store.log_metrics(run_id, {"best_val_accuracy": 0.8}, 2)
+    first = collected(store, compared)
+    failed = store.create(
+        SMALL.with_values({"name": "twice · seed 2", "seed": 2}), tags={schema.PARENT: compared[1]}
+    )
+    for epoch in (1, 2, 3):
+        logged = {"val_accuracy": 0.1, "val_loss": 9.0, "best_val_accuracy": 0.1, "parameters": 9000}
+        store.log_metrics(failed, logged, epoch)
+    for status in (schema.RUNNING, schema.FAILED):
+        store.set_status(failed, status)
+        found = collected(store, compared)
+        assert (found.rows, found.curves) == (first.rows, first.curves)
+        (group,) = (row for row in found.rows if row.key == compared[1])
+        assert (group.runs, group.validation) == (2, pytest.approx(0.8))
+    assert failed in [one.run_id for one in found.repeats]
+
+
 def reversed_ids(store: RunStore, group: str) -> list[str]:
     """The runs of a group, newest first."""
     from core.tracking import frames

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.analysis import basis, curves, losses
 from core.analysis.curves import Band, EpochSize
-from core.analysis.entries import Entry, run_ids_of
+from core.analysis.entries import Entry, narrowed, run_ids_of
 from core.figures import curve_lines, learning_curves
 from core.figures.curve_lines import MAX_LINES, Look
 from core.figures.style import LineStyle, group_style
@@ -136,6 +136,7 @@ def _draw(entries: tuple[Entry, ...], metrics: list[str], look: Look) -> None:
         for run in runs.values():
             if (note := losses.sentence(run)) is not None:
                 st.caption(f":material/info: {words.plain(words.run_label(run))}: {note}")
+    entries = tuple(narrowed(entries, runs))
     styles = styles_of(entries, runs)
     active = any(run.active for run in runs.values())
     state = (reads.version() if active else None, tuple(map(_logged_so_far, runs.values())))
@@ -195,7 +196,7 @@ def _notes(lines: curve_lines.Lines, metric: str, look: Look) -> list[str]:
         found.append(f"No {label} of {_listed(lines.missing)}: {why}.")
     if any(line.curve.low for line in lines.lines):
         band = "the 95% interval of the mean" if look.band == "interval" else "one standard deviation"
-        found.append(f"Thick lines are means over all runs of a group; the band is {band}.")
+        found.append(f"Thick lines are means over the finished runs of a group; the band is {band}.")
     for line in lines.lines:
         if line.curve.not_finite:
             runs = f"{line.curve.not_finite} run{'' if line.curve.not_finite == 1 else 's'}"
