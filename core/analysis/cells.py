@@ -35,10 +35,11 @@ class Digits:
         return f"{self.scale * number:,.{self.decimals}f}{self.unit if unit else ''}"
 
     def signed(self, number: float) -> str:
-        """Write a difference with its sign."""
+        """Write a difference with its sign: that of two percentages is in points."""
         if math.isnan(number):
             return ABSENT
-        return f"{self.scale * number:+,.{self.decimals}f}{self.unit}"
+        unit = " points" if self.unit == "%" else self.unit
+        return f"{self.scale * number:+,.{self.decimals}f}{unit}"
 
     def interval(self, mean: float, half: float) -> str:
         """Write a mean with half the width of its interval; the mean alone where that is NaN."""

@@ -53,10 +53,10 @@ def test_markdown_and_latex_show_what_the_page_shows_with_their_signs_escaped() 
     lines = to_markdown(TABLE).splitlines()
     assert lines[0] == "| run | accuracy | Δ accuracy | loss | rate |"
     assert lines[1] == "| --- | ---: | ---: | ---: | --- |"
-    assert lines[2] == "| =HYPERLINK(1) | 98.12 ± 0.34% | +0.00% |  | -0.5 |"
-    assert lines[3].startswith(r"| a\|b & 50% of\_it | 50.00% | -48.12% | inf |")
+    assert lines[2] == "| =HYPERLINK(1) | 98.12 ± 0.34% | +0.00 points |  | -0.5 |"
+    assert lines[3].startswith(r"| a\|b & 50% of\_it | 50.00% | -48.12 points | inf |")
     latex = to_latex(TABLE)
-    assert r"a|b \& 50\% of\_it & 50.00\% & -48.12\%" in latex
+    assert r"a|b \& 50\% of\_it & 50.00\% & -48.12 points" in latex
     assert r"98.12 $\pm$ 0.34\%" in latex
     assert r"\begin{tabular}{lrrrl}" in latex
 

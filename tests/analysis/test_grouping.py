@@ -95,7 +95,7 @@ def test_the_best_come_first_and_what_has_no_value_last() -> None:
 
 def test_numbers_of_a_column_have_the_same_digits() -> None:
     assert digits_of(SCORE, pd.Series([0.5, 0.98765])).text(0.98765) == "98.77%"
-    assert digits_of(SCORE, pd.Series([0.5])).signed(-0.005) == "-0.50%"
+    assert digits_of(SCORE, pd.Series([0.5])).signed(-0.005) == "-0.50 points"
     assert digits_of(SCORE, pd.Series([0.5])).interval(0.981234, 0.0034) == "98.12 ± 0.34%"
     loss = digits_of(TableColumn("loss", "metrics.loss"), pd.Series([0.0213, 2.31456, math.nan, math.inf]))
     assert [loss.text(number) for number in (0.0213, 2.31456, math.nan)] == ["0.021", "2.315", "–"]
