@@ -16,8 +16,11 @@ from core.ui.compare.curves import styles_of
 
 
 def hand_on(entries: Sequence[Entry]) -> None:
-    """Offer the compared runs as a file; it is made when somebody asks for it."""
+    """Offer the compared runs as a file; it is made when somebody asks for it, and needs a tick."""
     if not entries:
+        return
+    if not st.query_params.get_all("runs"):
+        st.caption("Tick runs to hand on their comparison as one file.")
         return
     runs = {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), schema.NUMBER))}
     styles = styles_of(entries, runs)

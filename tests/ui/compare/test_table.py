@@ -111,6 +111,21 @@ def test_ticked_runs_are_locked_together_and_a_group_is_not_deleted_without_a_wo
     assert [schema.LOCKED in store.state(run_id).tags for run_id in (*seeds, other)] == [False, False, True]
 
 
+def test_a_file_is_handed_on_of_ticked_runs_alone(store: RunStore) -> None:
+    first = made(store, "first", 0.5)
+    told = "Tick runs to hand on their comparison as one file."
+    app = opened(PAGE)
+    assert (told in said(app), "Hand on" in [one.label for one in app.get("download_button")]) == (
+        True,
+        False,
+    )
+    app = opened(PAGE, runs=first)
+    assert (told in said(app), "Hand on" in [one.label for one in app.get("download_button")]) == (
+        False,
+        True,
+    )
+
+
 def test_the_order_is_over_all_pages_and_ticks_stay_on_theirs(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
