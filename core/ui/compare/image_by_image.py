@@ -123,7 +123,10 @@ def _draw(found: Pair, data: Mapping[str, Any]) -> None:
         choice.draw()
     shown = sets[which or "Only A right"]()
     if shown.empty:
-        st.caption("No image.")
+        empty = (
+            "No image is in this cell of either run: choose another cell." if which == CELL else "No image."
+        )
+        st.caption(empty)
         return
 
     def caption(row: Any) -> str:

@@ -41,11 +41,13 @@ def confusion_view(
     choice.draw()
     label, predicted = choice.cell
     found = in_cell(answered, label, predicted)
-    st.caption(
-        f"{words.count(found, 'image')} of {words.plain(classes[label])} "
-        f"{'recognised as' if label == predicted else 'taken for'} {words.plain(classes[predicted])}"
-        f"{', the most confident first' if len(found) > 1 else ''}."
-    )
+    verb = "recognised as" if label == predicted else "taken for"
+    true, said = words.plain(classes[label]), words.plain(classes[predicted])
+    if found.empty:
+        st.caption(f"No image of {true} was {verb} {said}: choose a cell with a number above 0.")
+        return
+    order_words = ", the most confident first" if len(found) > 1 else ""
+    st.caption(f"{words.count(found, 'image')} of {true} {verb} {said}{order_words}.")
     gallery(found, dataset, answer_caption(classes), f"page-{key}-{label}-{predicted}")
 
 

@@ -58,3 +58,15 @@ def test_images_that_one_of_two_runs_gets_right_are_shown_with_both_answers(stor
     app.selectbox(key="predicted-pair").set_value(5).run()
     assert not app.exception
     assert shown() == ["A: 5 (80%), B: 5 (80%), true: 5"]
+    app.selectbox(key="predicted-pair").set_value(0).run()
+    assert "No image is in this cell of either run: choose another cell." in [
+        one.value for one in app.caption
+    ]
+
+    app = opened("pages/4_Run.py", run=a)
+    for label, chosen in (("True class", 5), ("Predicted class", 0)):
+        (box,) = [one for one in app.selectbox if one.label == label]
+        box.set_value(chosen).run()
+    assert not app.exception
+    said = "No image of 5 was taken for 0: choose a cell with a number above 0."
+    assert said in [one.value for one in app.caption]
