@@ -22,13 +22,13 @@ DEFAULT_COLUMNS = (
     "remarks",
     "validation",
     "test_accuracy",
-    "test_calibration_error",
-    "test_calibration_floor",
     "best_epoch",
     "last_epoch",
     "kept_epoch",
     "parameters",
     "train_seconds",
+    "test_calibration_error",
+    "test_calibration_floor",
 )
 
 

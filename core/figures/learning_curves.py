@@ -95,6 +95,8 @@ def draw_run(history: pd.DataFrame, style: LineStyle, metric: str) -> go.Figure:
             )
     finish(figure, f"{metric.capitalize()} by epoch", "epoch", metric, height=300)
     figure.update_xaxes(rangemode="tozero")
+    if metric in IN_PERCENT:
+        figure.update_yaxes(tickformat=".2~%", hoverformat=".2%")
     return figure
 
 

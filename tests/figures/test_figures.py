@@ -72,6 +72,14 @@ def test_accuracies_are_in_percent_and_their_axis_fits_them() -> None:
     assert axis.range == pytest.approx([0.898, 0.942])
 
 
+def test_the_accuracy_of_one_run_is_in_percent_and_its_loss_is_not() -> None:
+    history = HISTORY.assign(metric="accuracy")
+    (accuracy,) = learning_curves.draw_run(history, run_style("a", "1"), "accuracy").select_yaxes()
+    assert accuracy.tickformat.endswith("%")
+    (loss,) = learning_curves.draw_run(history, run_style("a", "1"), "loss").select_yaxes()
+    assert loss.tickformat is None
+
+
 def test_a_diverged_run_does_not_press_the_others_to_the_bottom() -> None:
     curves = ((1.0, 0.8, 0.7), (0.9, 0.6, 0.5), (2.0, 1e9, math.inf))
     lines = Lines(tuple(Line("a", "x", Curve((1.0, 2.0, 3.0), values)) for values in curves))
