@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import FloatRect, Locator, Page, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from core.datasets import load
 from core.jobs import queue
@@ -215,6 +215,36 @@ def test_a_baseline_shows_differences_and_ticked_runs_are_deleted(
     expect(page.get_by_text("Deleted 2 runs.")).to_be_visible(timeout=60_000)
     assert frames.runs(store)["name"].tolist() == ["third"]
     wait_for(lambda: "runs=" not in page.url, 60)
+
+
+ONE_CHART = """
+import plotly.graph_objects as go
+from core.ui.common.chart import chart
+
+chart(go.Figure(go.Scatter(y=[1, 2])).update_layout(title="How high?"), "one")
+"""
+
+
+@pytest.mark.parametrize("touch", [True, False])
+def test_the_toolbar_of_a_chart_is_not_over_its_title_without_a_pointer(
+    browser: Browser, tmp_path: Path, touch: bool
+) -> None:
+    script = tmp_path / "chart.py"
+    script.write_text(ONE_CHART)
+    screen = {"width": 390, "height": 844}
+    with (
+        page_alone(script) as url,
+        browser.new_context(viewport=screen, has_touch=touch, is_mobile=touch) as context,
+    ):
+        page = context.new_page()
+        page.goto(url)
+        expect(page.locator(".js-plotly-plot .trace")).to_have_count(1)
+        bar = page.locator(".js-plotly-plot .modebar-group")
+        assert (bar.count() == 0) == touch
+        if not touch:
+            expect(bar.first).to_have_css("opacity", "0")
+            page.locator(".js-plotly-plot").hover()
+            expect(bar.first).to_have_css("opacity", "1")
 
 
 def legend_is_below(chart: Locator) -> bool:

@@ -6,6 +6,7 @@ const ENTRY = 45; // px of an entry besides its text: the line, and the gap to t
 const HEIGHT = 340; // px of a figure that has none of its own
 const ROWS = 12; // rows of the legend that are shown at once; it scrolls beyond
 const FONT = 12;
+const TOUCH = window.matchMedia("(hover: none)").matches; // there the toolbar would always cover the title
 const ACROSS = 90; // px that an axis of parallel coordinates needs at least: a narrow page scrolls sideways
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -62,6 +63,7 @@ function draw(place) {
   place.setAttribute("aria-label", figure.layout.title?.text ?? "chart");
   window.Plotly.react(place, figure.data, figure.layout, {
     displaylogo: false,
+    displayModeBar: TOUCH ? false : "hover",
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
     modeBarButtonsToAdd: [FULLSCREEN],
   });
