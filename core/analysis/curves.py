@@ -136,7 +136,8 @@ def curve_of(
         found = found[found["count"] > 1]
     spread = found["std"] * ([half_width(count) for count in found["count"]] if band == "interval" else 1.0)
     mean = _numbers(found["mean"])
-    low, high = _numbers(found["mean"] - spread), _numbers(found["mean"] + spread)
+    bounds = _bounds(metric, chosen[metric][finite])
+    low, high = (_numbers((found["mean"] + sign * spread).clip(*bounds)) for sign in (-1, 1))
     return Curve(
         _numbers(found["x"]),
         smoothed(mean, smoothing),
@@ -175,6 +176,13 @@ def smoothed(values: Sequence[float], weight: float) -> tuple[float, ...]:
             total = weight * total + (1 - weight)
         found.append(mean / total if math.isfinite(value) else value)
     return tuple(found)
+
+
+def _bounds(metric: str, values: pd.Series) -> tuple[float, float]:
+    """Return between which values a metric of this name lies, if those that were logged do."""
+    if metric.endswith("accuracy") and values.between(0, 1).all():
+        return 0.0, 1.0
+    return (0.0 if metric.endswith("loss") and (values >= 0).all() else -math.inf), math.inf
 
 
 def half_width(count: int) -> float:

@@ -61,9 +61,31 @@ def test_the_mean_of_a_group_is_over_all_runs_where_two_at_least_got() -> None:
     assert (found.x, found.y, found.runs, found.not_finite) == ((1, 2), (4.0, 1.5), (3, 2), 1)
     for place, values in enumerate(((3.0, 5.0, 4.0), (1.0, 2.0))):
         interval = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
-        assert (found.low[place], found.high[place]) == pytest.approx(interval)
+        assert (found.low[place], found.high[place]) == pytest.approx((max(0.0, interval[0]), interval[1]))
     deviation = curve_of(table, ["a", "b", "c"], "val_loss", band="deviation")
     assert (deviation.low[0], deviation.high[0]) == pytest.approx((3.0, 5.0))
+
+
+@pytest.mark.parametrize("band", ["interval", "deviation"])
+@pytest.mark.parametrize(
+    ("metric", "values", "low", "high"),
+    [
+        ("val_accuracy", (0.02, 0.5, 0.99), 0.0, 1.0),
+        ("val_loss", (0.01, 0.02, 9.0), 0.0, None),
+        ("accuracy_gap", (0.01, 0.02, 0.3), None, None),
+        ("val_loss", (-0.1, 0.02, 3.0), None, None),  # a loss of somebody's own
+    ],
+)
+def test_a_band_stays_where_the_metric_can_be(
+    metric: str, values: tuple[float, ...], low: float | None, high: float | None, band: curves.Band
+) -> None:
+    index = pd.MultiIndex.from_tuples([(one, 1) for one in "abc"], names=["run_id", "step"])
+    table = pd.DataFrame({"x": 1.0, metric: values}, index=index)
+    found = curve_of(table, ["a", "b", "c"], metric, band=band)
+    half = np.std(values, ddof=1) * (curves.half_width(3) if band == "interval" else 1)
+    wide = np.mean(values) - half, np.mean(values) + half
+    assert found.low[0] == pytest.approx(wide[0] if low is None else max(low, wide[0]))
+    assert found.high[0] == pytest.approx(wide[1] if high is None else min(high, wide[1]))
 
 
 def test_smoothing_is_the_debiased_exponential_mean_and_keeps_what_was_logged() -> None:
