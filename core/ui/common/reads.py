@@ -319,26 +319,27 @@ def _system_history(settings: Settings, run_id: str) -> pd.DataFrame:
     return frames.histories(get_store(), [run_id], tuple(system_use.LABELS))
 
 
-def predictions(run_id: str) -> pd.DataFrame:
+def predictions(run: Run) -> pd.DataFrame:
     """Return the test predictions of a finished run. Raises FileNotFoundError, DamagedArtifact."""
-    return _predictions(get_settings(), run_id)
+    return _predictions(get_settings(), run.run_id, run.ended)
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
-def _predictions(settings: Settings, run_id: str) -> pd.DataFrame:
+def _predictions(settings: Settings, run_id: str, ended: datetime | None) -> pd.DataFrame:
+    """Cached by the end of the run too: one that is resumed ends with other predictions."""
     return frames.predictions(get_store(), run_id)
 
 
-def validation_predictions(run_id: str) -> pd.DataFrame:
+def validation_predictions(run: Run) -> pd.DataFrame:
     """Return the validation predictions of a finished run, in the columns of `predictions`.
 
     Raises FileNotFoundError where it has none, as every run of an older version, and DamagedArtifact.
     """
-    return _validation_predictions(get_settings(), run_id)
+    return _validation_predictions(get_settings(), run.run_id, run.ended)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _validation_predictions(settings: Settings, run_id: str) -> pd.DataFrame:
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
+def _validation_predictions(settings: Settings, run_id: str, ended: datetime | None) -> pd.DataFrame:
     return frames.predictions(get_store(), run_id, schema.VALIDATION_PREDICTIONS)
 
 

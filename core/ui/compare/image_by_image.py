@@ -27,8 +27,7 @@ KEY = "pair"
 
 
 def image_by_image(entries: Sequence[Entry]) -> None:
-    """Offer to compare two of the chosen runs image by image; nothing where fewer than two are single "
-    "runs."""
+    """Offer to compare two of the chosen runs image by image; nothing for fewer than two single runs."""
     single = [entry for entry in entries if not entry.is_group]
     if len(single) < 2:
         return
@@ -42,7 +41,7 @@ def _compare(single: Sequence[Entry]) -> None:
     for entry in single:
         if runs[entry.key].status == schema.FINISHED:
             with suppress(FileNotFoundError, DamagedArtifact):
-                answered[entry.key] = by_image(reads.predictions(entry.key))
+                answered[entry.key] = by_image(reads.predictions(runs[entry.key]))
     fingerprints = {run_id: run.params.get(schema.FINGERPRINT, "") for run_id, run in runs.items()}
     same = on_same_images(answered, fingerprints)
     together = [entry for entry in single if entry.key in same]

@@ -63,7 +63,7 @@ class Evaluated:
 def evaluation(store: RunStore, run: Run) -> None:
     """Draw what the test predictions of a finished run say, or why they cannot be read."""
     try:
-        predictions = reads.predictions(run.run_id)
+        predictions = reads.predictions(run)
         data = store.read_json(run.run_id, schema.DATA, ("name", "fingerprint", "classes"))
     except FileNotFoundError:
         st.info("This run has no test predictions.", icon=":material/info:")

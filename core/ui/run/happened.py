@@ -64,7 +64,7 @@ def _story(store: RunStore, run: Run) -> Story:
     classes: list[str] = []
     if run.status == schema.FINISHED:
         with suppress(FileNotFoundError, DamagedArtifact):
-            predictions = reads.predictions(run.run_id)
+            predictions = reads.predictions(run)
             classes = store.read_json(run.run_id, schema.DATA, ("classes",))["classes"]
     return Story(run, reads.history([run.run_id]), likes_of(run), predictions, classes)
 

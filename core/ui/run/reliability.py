@@ -27,7 +27,7 @@ OLDER = (
 )
 NONE_FITS = (
     f"No temperature can be fitted: the validation set has fewer than {temperature.LEAST} images, or the "
-    "model is right on all of them."
+    "model is right on all of them, or no better than chance."
 )
 
 
@@ -50,7 +50,7 @@ def reliability(run: Run, given: np.ndarray, labels: np.ndarray) -> None:
 def _found(run: Run, given: np.ndarray, labels: np.ndarray) -> tuple[Scaling | None, str]:
     """The temperature, or why there is none."""
     try:
-        table = reads.validation_predictions(run.run_id)
+        table = reads.validation_predictions(run)
     except FileNotFoundError:
         return None, OLDER
     except DamagedArtifact as error:

@@ -80,7 +80,7 @@ def _calibration(run: Run) -> None:
     floor = run.metrics.get("test_calibration_floor", math.nan)
     if error is None:
         with suppress(FileNotFoundError, DamagedArtifact):
-            table = reads.predictions(run.run_id)
+            table = reads.predictions(run)
             found = calibration(probabilities(table), table["label"].to_numpy())
             error, floor = found.error, found.floor
     if error is None or math.isnan(error):

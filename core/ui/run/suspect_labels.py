@@ -92,8 +92,8 @@ def _found(
 ) -> Found | None:
     def read(run_id: str, name: str) -> pd.DataFrame:
         if name == schema.PREDICTIONS:
-            return reads.predictions(run_id)
-        return reads.validation_predictions(run_id)
+            return reads.predictions(_runs[run_id])
+        return reads.validation_predictions(_runs[run_id])
 
     models = models_of(entries, _runs, read)
     return None if models is None else Found(suspects(models.models), models)
