@@ -24,4 +24,4 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
         image_by_image(chosen.entries)
         if chosen.ticked:
             suspect_labels(short_names(chosen.entries))
-        hand_on(chosen.entries)
+        hand_on(short_names(chosen.entries))

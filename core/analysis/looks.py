@@ -22,6 +22,6 @@ def looks(runs: pd.DataFrame, fingerprint: str) -> int:
 
 
 def looks_words(count: int, images: int) -> str:
-    """Say how often some test images were looked at."""
-    runs = "1 run was" if count == 1 else f"{count:,} runs were"
-    return f"{runs} evaluated on these {images:,} test images so far."
+    """Say how often some test images were looked at, by what is known: runs that were deleted are not."""
+    were = "was" if count == 1 else "were"
+    return f"Of the runs that are here, {count:,} {were} evaluated on these {images:,} test images."

@@ -10,18 +10,19 @@ from typing import Any
 import pandas as pd
 
 from core import datasets
-from core.analysis import curves
+from core.analysis import curves, looks
 from core.analysis.entries import Entry, counted, narrowed, run_ids_of
 from core.analysis.epochs import numbered_from_one
 from core.analysis.evidence import Answers, Measured, answers_of, gather
 from core.analysis.front import Choice, doubtful, front, why_doubtful
 from core.analysis.values import validation_accuracy
 from core.analysis.verdict import Verdict, decide
-from core.analysis.verdict_words import best_of_words, pair_sentence, set_sentence
+from core.analysis.verdict_words import best_of_words, caveats, pair_sentence, set_sentence
 from core.analysis.winners_curse import BestOf, best_by_validation, best_measured
 from core.datasets import DatasetError, ImageDataset
 from core.figures import accuracy_cost, curve_lines, learning_curves
 from core.figures.style import LineStyle, group_style, run_style
+from core.study.doubts import gaps, in_training_too
 from core.study.pictures import deciding
 from core.study.settings import listed, settings_rows, untested, versions
 from core.study.study import CostChart, CurveChart, PictureRow, Repeat, Row, Study
@@ -78,7 +79,11 @@ def study_of(
     return Study(
         title=f"{names}{more}",
         made=f"{_counted(len(runs), 'run')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        verdict=_sentences(verdict, _best(store, entries, runs, verdict)),
+        verdict=(
+            *_sentences(verdict, _best(store, entries, runs, verdict), _looks(store, verdict)),
+            *caveats(verdict),
+            *_doubts(store, verdict, entries, runs),
+        ),
         rows=tuple(rows),
         curves=_curves(store, narrowed(entries, runs), styles),
         costs=costs,
@@ -114,13 +119,32 @@ def _best(
     return best_by_validation(same, runs, read) or best_measured(verdict.entries)
 
 
-def _sentences(verdict: Verdict, best: BestOf | None) -> tuple[str, ...]:
+def _looks(store: RunStore, verdict: Verdict) -> str:
+    """Say how many runs were evaluated on the test images of a verdict."""
+    found = frames.runs(store, looks.KEYS, archived=True)
+    return looks.looks_words(looks.looks(found, verdict.evidence.fingerprint), verdict.evidence.images)
+
+
+def _doubts(
+    store: RunStore, verdict: Verdict, entries: Sequence[Entry], runs: Mapping[str, Run]
+) -> tuple[str, ...]:
+    """What makes the verdict doubtful beside the settings that differ, which `untested` says."""
+    compared = [runs[run_id] for one in verdict.entries for run_id in one.run_ids]
+    infos = []
+    for name in {run.dataset for run in compared if run.dataset}:
+        with suppress(ValueError, DatasetError):
+            if datasets.store.exists(name):
+                infos.append(datasets.info(name))
+    return (*in_training_too(store, compared, infos), *gaps(verdict, entries, runs))
+
+
+def _sentences(verdict: Verdict, best: BestOf | None, looked: str) -> tuple[str, ...]:
     """The verdict on all, then on the best and each other one, then what to expect of the best."""
     found = [set_sentence(verdict)]
     if len(verdict.entries) > 2:
         found += [pair_sentence(verdict, pair) for pair in verdict.pairs if pair.first == 0][:SAID]
     if best is not None:
-        found.append(best_of_words(best))
+        found.append(f"{best_of_words(best)} {looked}")
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from core.analysis.basis import fingerprint_of, split_of
 from core.analysis.differences import differing
 from core.analysis.entries import Entry
 from core.analysis.evidence import Evidence
@@ -43,7 +44,11 @@ def untested(
     if once:
         found.append(f"Other seeds: {listed(once)} {_were(once)} trained with one seed.")
     if not any(runs[one].whole_setting("data.folds") for entry in entries for one in entry.run_ids):
-        found.append("Other splits: there is no cross-validation, all models have one training set.")
+        splits = {(fingerprint_of(run), split_of(run)) for run in runs.values()}
+        sets = "all models have one training set"
+        if len(splits) > 1:
+            sets = f"the models have {len(splits)} different splits, so the difference may come from there"
+        found.append(f"Other splits: there is no cross-validation, {sets}.")
     names = {runs[one].dataset for entry in entries for one in entry.run_ids} - {None}
     if len(names) == 1:
         found.append(f"Other data: everything here is the dataset '{names.pop()}'.")

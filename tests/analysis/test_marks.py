@@ -65,5 +65,5 @@ def test_looks_at_a_test_set_are_counted() -> None:
         run("d", 0.9, **{FINGERPRINT: "v2"}),
     ]
     assert looks(pd.DataFrame(rows), "v1") == 2
-    assert looks_words(2, 1000) == "2 runs were evaluated on these 1,000 test images so far."
+    assert looks_words(2, 1000) == "Of the runs that are here, 2 were evaluated on these 1,000 test images."
     assert looks(pd.DataFrame({"run_id": []}), "v1") == 0

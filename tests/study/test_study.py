@@ -30,7 +30,7 @@ NAME = '<script>alert("x")</script>'  # the name of a run is text, whatever it s
 def compared(store: RunStore, tmp_path: Path) -> list[str]:
     """The ids of a run and of a group of two seeds, which answered the same 40 digits.
 
-    The first is right on all; of the group one run is wrong on the first ten, the other one on eleven.
+    The first is right on all; of the group both runs are wrong on the first ten.
     """
     info = datasets.info("digits")
     group = store.create_group("twice", 2)
@@ -44,7 +44,7 @@ def compared(store: RunStore, tmp_path: Path) -> list[str]:
         ),
     ]
     labels = datasets.load("digits").labels[:IMAGES]
-    for run_id, wrong in zip(made, (0, 10, 11), strict=True):
+    for run_id, wrong in zip(made, (0, 10, 10), strict=True):
         answer = np.where(np.arange(IMAGES) < wrong, (labels + 1) % 10, labels)
         table = pd.DataFrame({"index": np.arange(IMAGES), "label": labels, "source_name": ""})
         table[[f"p{place}" for place in range(10)]] = np.eye(10)[answer] * 0.9 + 0.01
@@ -80,9 +80,11 @@ def test_a_study_collects_what_was_compared(store: RunStore, compared: list[str]
     found = collected(store, compared)
     assert [(row.name, row.rank, row.runs, row.test) for row in found.rows] == [
         (NAME, 1, 1, 1.0),
-        ("twice", 2, 2, pytest.approx(0.7375)),
+        ("twice", 2, 2, pytest.approx(0.75)),
     ]
     assert NAME in found.verdict[0]
+    assert found.verdict[1].endswith("Of the runs that are here, 3 were evaluated on these 40 test images.")
+    assert found.verdict[2].startswith(f"{NAME} was trained with one seed, which is taken to vary as much as")
     assert [(chart.question, len(chart.lines)) for chart in found.curves] == [
         ("How accurate on validation images?", 2),
         ("How low is the loss on validation images?", 2),
@@ -93,12 +95,13 @@ def test_a_study_collects_what_was_compared(store: RunStore, compared: list[str]
     (cost,) = found.costs
     assert (cost.x, cost.front) == ("parameters", ((100.0, 1.0),))
     assert [(row.heading, len(row.pictures)) for row in found.pictures] == [
-        (f"{NAME} is right more often: 11 images", 11),
+        (f"{NAME} is right more often: 10 images", 10),
         ("twice is right more often: 0 images", 0),
     ]
     assert dict(found.settings)["seed"] == ("0", "0, 1")
     assert dict(found.settings)["model.name"] == ("mnist_cnn", "lenet5")
     assert found.untested[0] == f"Other seeds: {NAME} was trained with one seed."
+    assert found.untested[1].endswith("all models have one training set.")
     assert dict(found.versions) == {"python": "3.11.7", "devices": "cpu:0", "keras": "3.15.1"}
     assert [one.run_id for one in found.repeats] == [found.rows[0].key, *reversed_ids(store, compared[1])]
 
@@ -120,6 +123,17 @@ def test_a_group_is_its_finished_runs_in_every_part(store: RunStore, compared: l
         (group,) = (row for row in found.rows if row.key == compared[1])
         assert (group.runs, group.validation) == (2, pytest.approx(0.8))
     assert failed in [one.run_id for one in found.repeats]
+
+
+def test_a_study_warns_as_the_page_does(store: RunStore, compared: list[str]) -> None:
+    logged = {"best_val_accuracy": 0.5, "validation_images": 400, "test_images": 40}
+    store.log_metrics(compared[0], logged, 3)
+    store.log_params(compared[0], {schema.SPLIT: "another"})
+    found = collected(store, compared)
+    assert found.verdict[-1].startswith(
+        f"{NAME}: validation accuracy 50.0% is 50.0 points below test accuracy"
+    )
+    assert "have 2 different splits" in found.untested[1]
 
 
 def reversed_ids(store: RunStore, group: str) -> list[str]:
@@ -153,11 +167,11 @@ def test_the_file_opens_offline_and_repeats_its_runs(
     page.context.set_offline(True)
     page.goto(file.as_uri())
     expect(page.locator("h1")).to_have_text(f"{NAME}, twice")
-    expect(page.locator("main > *").first.locator("p").first).to_contain_text("beats twice by 26.25 points")
+    expect(page.locator("main > *").first.locator("p").first).to_contain_text("beats twice by 25 points")
     expect(page.locator("tr.best")).to_have_count(1)
     expect(page.locator("polygon")).to_have_count(2)  # the bands of the group
     pictures = page.locator(".pictures img")
-    expect(pictures).to_have_count(11)
+    expect(pictures).to_have_count(10)
     assert pictures.evaluate_all("those => those.every(one => one.complete && one.naturalWidth > 0)")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert [one for one in asked if not one.startswith(("file:", "data:"))] == []
@@ -182,4 +196,4 @@ def test_a_study_of_runs_before_a_label_edit_shows_their_images(store: RunStore,
     curate.relabel("digits", {1000: str((label + 1) % 10)})
     after = collected(store, compared)
     assert (after.pictures, after.why_no_pictures) == (before.pictures, "")
-    assert len(after.pictures[0].pictures) == 11
+    assert len(after.pictures[0].pictures) == 10

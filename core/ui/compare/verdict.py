@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from core.analysis import marks as marks_of
-from core.analysis.basis import fingerprint_of
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.intervals import wilson
 from core.analysis.looks import looks_words
@@ -20,10 +18,8 @@ from core.analysis.pairs import over_seeds
 from core.analysis.verdict import Verdict, decide
 from core.analysis.verdict_words import best_of_words, caveats, p_words, pair_sentence, set_sentence
 from core.analysis.winners_curse import BestOf, best_measured
-from core.datasets import split_report
+from core.study import doubts
 from core.system.settings import Settings, get_settings
-from core.tracking import schema
-from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run, runs_of
 from core.tracking.store import get_store
 from core.ui.common import reads, words
@@ -33,8 +29,6 @@ from core.ui.common.tested import chosen_by_validation, gathered, looked_at, run
 
 MOST = 30  # entries that are compared: 435 pairs
 MARGIN = 0.5  # points
-GAPS = 3  # runs and groups whose gap is said
-SPLITS = 5  # splits whose test images are looked for in their training set
 PAIRS_WITH_SEEDS = 45  # Wilcoxon's test takes 20 ms
 
 
@@ -120,32 +114,9 @@ def _marks(verdict: Verdict, entries: Sequence[Entry]) -> list[str]:
     keys = {one.key for one in verdict.entries}
     same = [entry for entry in entries if entry.key in keys]
     runs = {run.run_id: run for run in runs_of(reads.rows(run_ids_of(same)))}
-    by_split = {run.params.get(schema.SPLIT, ""): run for run in runs.values()}
-    shared = [warning for run in [*by_split.values()][:SPLITS] for warning in _shared(run)]
-    marks = [marks_of.differing_mark(same, runs), *dict.fromkeys(shared)]
-    found = []
-    for entry in same:
-        members = [runs[one] for one in entry.run_ids if one in runs]
-        gap = marks_of.gap_mark([run for run in members if run.status == schema.FINISHED], entry.name)
-        if gap is not None:
-            found.append(gap)
-    if len(found) > GAPS:
-        found = [*found[:GAPS], f"The same holds for {len(found) - GAPS} more."]
-    return [mark for mark in (*marks, *found) if mark is not None]
-
-
-def _shared(run: Run) -> list[str]:
-    """Which test images of a run are also in its training set, where its dataset is still as it was."""
-    fingerprint = fingerprint_of(run)
-    if run.dataset is None or (run.dataset, fingerprint) not in {
-        (info.name, info.fingerprint) for info in reads.dataset_infos()
-    }:
-        return []
-    with suppress(FileNotFoundError, DamagedArtifact, ValueError):
-        data = get_store().config(run.run_id).data
-        warnings = split_report.report_of(run.dataset, fingerprint, data).warnings
-        return [warning for warning in warnings if "test accuracy is too high" in warning]
-    return []
+    differing = marks_of.differing_mark(same, runs)
+    shared = doubts.in_training_too(get_store(), runs.values(), reads.dataset_infos())
+    return [*([differing] if differing else []), *shared, *doubts.gaps(verdict, same, runs)]
 
 
 def _standing(verdict: Verdict) -> None:
@@ -189,6 +160,11 @@ def _p_cell(p: float) -> str:
 def _pairs(verdict: Verdict) -> None:
     """Draw what is known of every pair."""
     with_seeds = len(verdict.pairs) <= PAIRS_WITH_SEEDS
+    single = all(one.right.shape[1] == 1 for one in verdict.entries)
+    only = "only {} right" if single else "{} right more often"
+    counted = "Images that one alone gets right."
+    if not single:
+        counted = "Images that a larger share of the runs of one gets right than of the other."
     rows = []
     for pair in verdict.pairs:
         first, second = verdict.entries[pair.first], verdict.entries[pair.second]
@@ -197,8 +173,8 @@ def _pairs(verdict: Verdict) -> None:
             {
                 "A": first.name,
                 "B": second.name,
-                "only A right": pair.only_first,
-                "only B right": pair.only_second,
+                only.format("A"): pair.only_first,
+                only.format("B"): pair.only_second,
                 "difference": f"{100 * pair.difference:.2f} points",
                 "95% interval": f"{100 * pair.low:.1f} to {100 * pair.high:.1f}",
                 "p (Holm)": _p_cell(pair.adjusted),
@@ -212,11 +188,14 @@ def _pairs(verdict: Verdict) -> None:
             }
         )
     table = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    of_seeds = [name for name in table if name.startswith("p over seeds")]
+    table[of_seeds] = table[of_seeds].fillna("–")
     st.dataframe(
         table,
         hide_index=True,
         height="content" if len(rows) <= 10 else 400,
         column_config={
+            **{only.format(one): st.column_config.NumberColumn(help=counted) for one in "AB"},
             "p (Holm)": st.column_config.TextColumn(
                 "p (Holm)",
                 help="Exact McNemar for single runs; over other seeds and images for several runs; Nadeau "

@@ -13,6 +13,7 @@ from core.config import ExperimentConfig
 from core.importing.importer import import_images
 from core.jobs import archive
 from core.tracking import schema
+from core.tracking.run import runs_of
 from core.tracking.store import RunStore
 from core.training.logged import log_predictions
 from core.ui.common import reads
@@ -91,8 +92,8 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
     (expected,) = [one for one in said(overview).splitlines() if "The best of 3" in one]
     assert expected == (
         ":material/casino: The best of 3 on 145 validation images shows 95.0%; on new images expect 90.0% "
-        "(86.7% to 92.6%), by 400 test images that chose nothing. 3 runs were evaluated on these 400 test "
-        "images so far."
+        "(86.7% to 92.6%), by 400 test images that chose nothing. Of the runs that are here, 3 were "
+        "evaluated on these 400 test images."
     )
     finished(store, "worse", np.arange(400) < 320, validation=0.94)  # on 145 images that is no difference
     table = opened(PAGE).dataframe[0].value
@@ -129,6 +130,32 @@ def test_the_best_of_several_is_told_by_the_validation_images_that_chose_it(stor
     for app in (opened("streamlit_app.py"), opened(PAGE, runs=runs)):
         assert not app.exception
         assert sentence in said(app)
+
+
+def test_pairs_of_groups_say_that_images_are_counted_by_shares_of_runs(store: RunStore) -> None:
+    seeds = [finished(store, f"a{place}", np.arange(400) < 360 + place) for place in range(2)]
+    other = finished(store, "other", np.arange(400) < 380)
+    app = opened(PAGE, group=["seeds and folds"], runs=[seeds[0], other])
+    assert not app.exception
+    (pairs,) = [one.value for one in app.dataframe if "p (Holm)" in one.value]
+    assert pairs["A right more often"].tolist() == [20]  # one of the two seeds is right on one of these
+    assert "only A right" not in pairs
+
+
+def test_predictions_are_read_anew_of_a_run_that_ends_again(store: RunStore) -> None:
+    run_id = finished(store, "once", np.arange(400) < 360)
+
+    def right() -> int:
+        reads.forget_runs()
+        run = runs_of(reads.rows([run_id]))[0]
+        return int((reads.predictions(run)["p0"] > 0.4).sum())
+
+    assert right() == 360
+    table = pd.DataFrame({"index": np.arange(400), "label": 0, "source_name": "", "p0": 0.8, "p1": 0.4})
+    store.set_status(run_id, schema.RUNNING)
+    log_predictions(store, run_id, table)
+    store.set_status(run_id, schema.FINISHED)
+    assert right() == 400
 
 
 def test_test_images_that_are_in_the_training_set_too_are_marked(store: RunStore, tmp_path: Path) -> None:
