@@ -113,7 +113,7 @@ def test_runs_and_groups_are_compared_in_a_table(store: RunStore) -> None:
     assert group["Δ test_accuracy"] == pytest.approx(-0.3)
     assert group["test_accuracy ±"] == pytest.approx(1.27062, abs=1e-5)  # Student's t with one degree
     assert "'=other" in run(*compared, "--format", "csv").stdout
-    assert "| two | 2 | finished | 60.00 ± 127.06% | -30.00% |" in run(*compared).stdout
+    assert "| two | 2 | finished | 60.00 ± 127.06% | -30.00 points |" in run(*compared).stdout
     no_verdict = run(*compared).stderr.splitlines()
     assert no_verdict[-1] == "No two of them can be compared by their test predictions."
     for run_id, right in ((ids[0], 300), (ids[2], 360)):
