@@ -56,16 +56,19 @@ def models_of(
     """Read the out-of-sample predictions of entries; None where there are none.
 
     A run is a model, by its validation and test predictions. The folds of one seed are one model together:
-    each image is predicted by the fold that did not train on it.
+    each image is predicted by the fold that did not train on it. Archived runs are left out, but for a run
+    that is looked at alone.
 
     Args:
         runs: By id, with `evidence.KEYS`.
         read: Returns predictions of a run by its id and the name of the artifact; raises FileNotFoundError,
             DamagedArtifact.
     """
+    alone = len(entries) == 1 and not entries[0].is_group
+    present = {entry.key: [runs[one] for one in entry.run_ids if one in runs] for entry in entries}
     members = {
-        entry.key: [runs[one] for one in entry.run_ids if one in runs and _has_model(runs[one])]
-        for entry in entries
+        key: [run for run in those if _has_model(run) and (alone or not run.archived)]
+        for key, those in present.items()
     }
     versions = Counter(fingerprint_of(run) for those in members.values() for run in those)
     version = versions.most_common(1)[0][0] if versions else ""
@@ -79,6 +82,8 @@ def models_of(
             other = "its dataset has another version"
             if not members[entry.key]:
                 other = "it has no finished run that was not trained on these images"
+                if present[entry.key] and all(run.archived for run in present[entry.key]):
+                    other = "it is archived"
             left_out.append(f"{entry.name} is left out: {other}.")
             continue
         for tables in _models(those, read):

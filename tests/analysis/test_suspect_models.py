@@ -62,3 +62,13 @@ def test_folds_of_a_seed_are_one_model_and_other_runs_are_models_alone() -> None
         "leaks is left out: it has no finished run that was not trained on these images.",
     )
     assert models_of([], runs, read) is None
+    runs["alone"] = as_run(
+        {**next(one for one in rows if one["name"] == "alone"), f"tags.{schema.ARCHIVED}": "yes"}
+    )
+    found = models_of(entries[:2], runs, read)
+    assert found is not None
+    assert found.left_out == ("alone is left out: it is archived.",)
+    assert list(found.predicted) == ["folds"]
+    by_itself = models_of(entries[1:2], runs, read)
+    assert by_itself is not None
+    assert list(by_itself.predicted) == ["alone"]

@@ -27,7 +27,10 @@ KEY = "pair"
 
 
 def image_by_image(entries: Sequence[Entry]) -> None:
-    """Offer to compare two of the chosen runs image by image; nothing for fewer than two single runs."""
+    """Offer to compare two of the chosen runs image by image; nothing for fewer than two single runs.
+
+    Archived runs are left out.
+    """
     single = [entry for entry in entries if not entry.is_group]
     if len(single) < 2:
         return
@@ -39,18 +42,22 @@ def _compare(single: Sequence[Entry]) -> None:
     runs = runs_by_id(single)
     answered = {}
     for entry in single:
-        if runs[entry.key].status == schema.FINISHED:
+        if runs[entry.key].status == schema.FINISHED and not runs[entry.key].archived:
             with suppress(FileNotFoundError, DamagedArtifact):
                 answered[entry.key] = by_image(reads.predictions(runs[entry.key]))
     fingerprints = {run_id: run.params.get(schema.FINGERPRINT, "") for run_id, run in runs.items()}
     same = on_same_images(answered, fingerprints)
     together = [entry for entry in single if entry.key in same]
     if len(together) < 2:
-        st.info("No two of these runs have predictions for the same test images.", icon=":material/info:")
+        said = "No two of these runs have predictions for the same test images."
+        if any(run.archived for run in runs.values()):
+            said = f"{said} Archived runs are left out."
+        st.info(said, icon=":material/info:")
         return
     if len(together) < len(single):
         away = len(single) - len(together)
-        st.caption(f"{away} of the {len(single)} runs answered other test images, or none.")
+        archived = ", or are archived" if any(run.archived for run in runs.values()) else ""
+        st.caption(f"{away} of the {len(single)} runs answered other test images, or none{archived}.")
     try:
         data = get_store().read_json(together[0].key, schema.DATA, ("name", "fingerprint", "classes"))
     except (FileNotFoundError, DamagedArtifact) as error:

@@ -70,3 +70,18 @@ def test_images_that_one_of_two_runs_gets_right_are_shown_with_both_answers(stor
     assert not app.exception
     said = "No image of 5 was taken for 0: choose a cell with a number above 0."
     assert said in [one.value for one in app.caption]
+
+
+def test_an_archived_run_is_not_compared_image_by_image(store: RunStore) -> None:
+    answers = ([0, 1], [0, 1], [0.9, 0.9])
+    runs = [with_answers(store, name, *answers) for name in ("first", "second", "third")]
+    store.set_tags(runs[0], {schema.ARCHIVED: "yes"})
+    app = opened("pages/3_Compare.py", runs=runs, images="true", archived="true")
+    assert not app.exception
+    chosen = {app.selectbox(key=f"pair-{one}").value for one in "ab"}
+    assert chosen == set(runs[1:])
+    told = [one.value for one in app.caption]
+    assert "1 of the 3 runs answered other test images, or none, or are archived." in told
+    store.set_tags(runs[1], {schema.ARCHIVED: "yes"})
+    app = opened("pages/3_Compare.py", runs=runs, images="true", archived="true")
+    assert any("Archived runs are left out." in one.value for one in app.info)
