@@ -8,6 +8,7 @@ import pandas as pd
 from core.analysis.basis import SPLIT_SETTINGS
 from core.analysis.curves import half_width
 from core.analysis.experiments import DEFAULTS
+from core.analysis.intervals import wilson_limits
 from core.analysis.values import fractions, validation_accuracies
 from core.components.schedules import tests_rates
 from core.tracking import schema
@@ -82,12 +83,10 @@ def _rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wilson(share: pd.Series, images: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """`core.analysis.intervals.wilson` of many; the share itself where the number of images is not known."""
-    z2 = LIMIT**2
+    """Return Wilson's limits; the share itself where the number of images is not known."""
     share = share.clip(0.0, 1.0)
-    middle, whole = share + z2 / (2 * images), 1 + z2 / images
-    reach = LIMIT * np.sqrt((share * (1 - share) + z2 / (4 * images)) / images)
-    return ((middle - reach) / whole).fillna(share), ((middle + reach) / whole).fillna(share)
+    low, high = wilson_limits(share, images, LIMIT)
+    return low.fillna(share), high.fillna(share)
 
 
 def _bases(runs: pd.DataFrame) -> pd.Series:

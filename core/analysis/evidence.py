@@ -24,6 +24,7 @@ KEYS = (
     "data.name",
     "data.fold",
     "data.folds",
+    "schedule.name",
     "seed",
     "training.keep",
     "val_accuracy",

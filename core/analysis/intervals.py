@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 
 class Interval(NamedTuple):
@@ -25,7 +26,19 @@ def wilson(share: float, images: float, confidence: float = 0.95) -> Interval:
     """
     from scipy.special import ndtri  # the whole of scipy.stats or statsmodels takes a second to import
 
-    z2 = float(ndtri((1 + confidence) / 2)) ** 2
-    middle = share + z2 / (2 * images)
-    reach = math.sqrt(z2 * (share * (1 - share) + z2 / (4 * images)) / images)
-    return Interval(*((max(0.0, middle + side) / (1 + z2 / images)) for side in (-reach, reach)))
+    low, high = wilson_limits(share, images, float(ndtri((1 + confidence) / 2)))
+    return Interval(max(0.0, float(low)), float(high))
+
+
+def wilson_limits(share: Any, images: Any, z: float) -> tuple[Any, Any]:
+    """Compute both ends of the Wilson score interval, of one share or of arrays or columns of them.
+
+    Args:
+        share: From 0 to 1.
+        images: How many were answered, at least 1.
+        z: Standard errors that the interval reaches to either side, 1.96 for 95 %.
+    """
+    z2 = z**2
+    middle, whole = share + z2 / (2 * images), 1 + z2 / images
+    reach = z * np.sqrt((share * (1 - share) + z2 / (4 * images)) / images)
+    return (middle - reach) / whole, (middle + reach) / whole

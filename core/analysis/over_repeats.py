@@ -83,9 +83,10 @@ def _crossed(rows: np.ndarray, groups: Sequence[np.ndarray]) -> Estimate:
 
     Its variance is that over images, plus that over runs, less the residual which both hold. That over runs
     is estimated of all groups together. The degrees of freedom are those with which the 95% interval is
-    Banerjee's, which errs in 5 of 100 cases at most (K. S. Banerjee, "Approximate confidence interval for
-    linear functions of means of k populations when the population variances are not equal", Sankhya 22,
-    1960); Satterthwaite's err in 10 with few runs.
+    Banerjee's (K. S. Banerjee, "Approximate confidence interval for linear functions of means of k
+    populations when the population variances are not equal", Sankhya 22, 1960). Of simulated equal
+    experiments on 1,000 images, with 1 to 5 runs whose log odds vary by 0.15 and by 0.3 over seeds, 3.4 to
+    4.6 and 5.4 to 5.9 of 100 differed at 5 %; with Satterthwaite's degrees of freedom 7 to 12.
 
     Args:
         rows: float `(images,)`, the mean of the runs or a difference of such means.

@@ -22,7 +22,6 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "mlflow", "pandas", "pillow")
 # Compute capabilities from which on a GPU has tensor cores for a format of 16 bits.
 BFLOAT16_FROM, FLOAT16_FROM = (8, 0), (7, 0)
 
-
 COMPILED_BYTES = 2 << 30  # of compiled steps that JAX keeps in the home; the ones used last stay
 
 
