@@ -6,12 +6,17 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from core.system.settings import PROGRAM
+from core.ui.common import reads
 
 PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (PROGRAM / "pages").glob("*.py"))]
 
 
 def opened(page: str, **query: str | list[str]) -> AppTest:
-    """The page as a visitor gets it, after one run of its script."""
+    """The page as a visitor gets it, after one run of its script.
+
+    It reads what the test has written: pages may show tags of ended runs that are two seconds old.
+    """
+    reads.forget_runs()
     app = AppTest.from_file(str(PROGRAM / "streamlit_app.py"), default_timeout=60)
     app.query_params.update(query)
     app.run()
