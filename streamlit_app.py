@@ -5,18 +5,18 @@ import streamlit as st
 from core import recipes
 from core.jobs.groups import repeated
 from core.tracking import schema
-from core.ui.common import reads
+from core.ui.common import stored_runs
 from core.ui.common.actions import action_button, all_archived, may_change
 from core.ui.common.frame import open_page
 from core.ui.overview.tables import best_runs, latest_runs
 from core.ui.run.live import await_first_run, launch_all, queue_panel
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
-    if not reads.columns().empty:
+    if not stored_runs.columns().empty:
         queue_panel(store, follow=True)
         best_runs()
         latest_runs()
-    elif not reads.columns(archived=True).empty:
+    elif not stored_runs.columns(archived=True).empty:
         all_archived()
     else:
         quickstart = recipes.get("quickstart")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui.common import reads
+from core.ui.common import stored_datasets
 from core.ui.common.actions import action_button, may_change
 from core.ui.common.frame import open_page
 from core.ui.run.live import launch_all, queue_panel
@@ -16,7 +16,7 @@ READ_ONLY = (
 with open_page("Train", "Choose images and models; each model becomes a run in the queue.") as store:
     form, queue = st.columns([3, 2], gap="large")
     with form:
-        groups = experiment_form(reads.dataset_infos())
+        groups = experiment_form(stored_datasets.dataset_infos())
         count = sum(len(group.configs) for group in groups)
         label = f"Launch {count} runs" if count > 1 else "Launch"
         if not may_change():

@@ -1,6 +1,6 @@
 """Compare: a table of runs, and the curves of the chosen ones overlaid."""
 
-from core.ui.common import reads
+from core.ui.common import stored_runs
 from core.ui.common.actions import train_first
 from core.ui.common.frame import open_page
 from core.ui.compare.change import change_ticked
@@ -14,7 +14,7 @@ from core.ui.run.suspect_labels import suspect_labels
 ICON = ":material/query_stats:"
 
 with open_page("Compare", "Runs side by side; the same colour is the same run on every page.") as store:
-    if reads.columns(archived=True).empty:
+    if stored_runs.columns(archived=True).empty:
         train_first("No run to compare yet")
     else:
         chosen = table()

@@ -2,7 +2,7 @@
 
 from core.analysis.entries import entry_of
 from core.tracking import schema
-from core.ui.common import reads
+from core.ui.common import stored_runs
 from core.ui.common.choose import choose_run
 from core.ui.common.frame import open_page, retitle
 from core.ui.run.archive import choosable
@@ -19,7 +19,7 @@ ICON = ":material/monitoring:"
 with open_page("Run", "Progress, results and mistakes of one run.") as store:
     run_id = choose_run(choosable())
     if run_id:
-        run = reads.run(run_id)
+        run = stored_runs.run(run_id)
         retitle(run.name or "unnamed")
         if run.status != schema.FINISHED:
             run_panel(store, run_id)

@@ -19,7 +19,7 @@ from core.analysis.values import (
 )
 from core.tracking import schema
 from core.tracking.run import runs_of
-from core.ui.common.reads import are_ours
+from core.ui.common.stored_runs import are_ours
 from core.ui.common.words import run_label, run_labels
 from core.ui.compare.tables import runs_table
 from tests.support.runs import OURS, run

@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.inference.client import InferenceError, predict
 from core.tracking.store import RunStore
-from core.ui.common import reads
+from core.ui.common import stored_predictions
 from tests.support.commands import run as command
 from tests.support.pages import opened
 
@@ -93,4 +93,4 @@ def test_a_keras_model_that_another_program_logged_predicts(store: RunStore, tmp
     (error,) = opened("pages/5_Predict.py", run=table).error
     assert "cannot classify images here" in error.value
     assert opened("pages/5_Predict.py", run=none).warning[0].value.startswith("'none' was logged by another")
-    assert none not in reads.predicting_runs()["run_id"].tolist()
+    assert none not in stored_predictions.predicting_runs()["run_id"].tolist()

@@ -26,7 +26,7 @@ from core.system import settings as settings_module
 from core.system.settings import Settings
 from core.tracking.patience import IMPATIENT
 from core.tracking.store import get_store
-from core.ui.common import reads
+from core.ui.common import stored_runs
 from tests.support.commands import run
 from tests.support.homes import SMALL, stop_processes, using
 from tests.support.pages import PAGES, opened
@@ -97,7 +97,7 @@ def look(lived: Lived, when: str, run_id: str) -> None:
     if when != "up":
         answer = run("train", str(config))
         lived.shown[f"{when}: train"] = answer.stdout + answer.stderr
-    reads.st.cache_data.clear()
+    stored_runs.st.cache_data.clear()
     for page in PAGES:
         app = opened(page, run=run_id)
         lived.shown[f"{when}: {page}"] = text_of(app)
@@ -161,7 +161,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
         finally:
             stop_processes(settings)
     settings_module.get_settings.cache_clear()
-    reads.st.cache_data.clear()
+    stored_runs.st.cache_data.clear()
     return found
 
 

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from core.system.settings import PROGRAM
-from core.ui.common import reads
+from core.ui.common import stored_runs
 
 PAGES = ["streamlit_app.py", *sorted(f"pages/{path.name}" for path in (PROGRAM / "pages").glob("*.py"))]
 
@@ -16,7 +16,7 @@ def opened(page: str, **query: str | list[str]) -> AppTest:
 
     It reads what the test has written: pages may show tags of ended runs that are two seconds old.
     """
-    reads.forget_runs()
+    stored_runs.forget_runs()
     app = AppTest.from_file(str(PROGRAM / "streamlit_app.py"), default_timeout=60)
     app.query_params.update(query)
     app.run()

@@ -16,7 +16,7 @@ from core.system.settings import PROGRAM
 from core.tracking import frames, schema
 from core.tracking.run import runs_of
 from core.tracking.store import RunStore, get_store
-from core.ui.common import reads
+from core.ui.common import stored_runs
 from core.ui.compare import tables
 from tests.support.homes import Trained, stop_processes, using
 from tests.support.pages import PAGES, in_address, opened
@@ -152,7 +152,7 @@ def test_ticks_stay_with_their_runs(many: Path) -> None:
         assert in_address(app, "runs") == [ids[7]]
         newest = get_store().create(ExperimentConfig())  # comes in on top: every row moves
         get_store().set_status(newest, schema.KILLED)
-        reads.forget_runs()
+        stored_runs.forget_runs()
         app.run()
         assert in_address(app, "runs") == [ids[7]]
 

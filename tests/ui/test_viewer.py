@@ -15,7 +15,7 @@ from core.system import settings as settings_module
 from core.system.settings import NotAllowed, Settings
 from core.tracking import schema
 from core.tracking.store import get_store
-from core.ui.common import reads
+from core.ui.common import stored_runs
 from tests.support.homes import copy_store, stop_processes, using
 from tests.support.pages import PAGES, opened
 
@@ -130,5 +130,5 @@ def test_a_launch_is_refused_wherever_it_comes_from(viewer: dict[str, str]) -> N
     """What is drawn decides nothing."""
     with pytest.raises(NotAllowed, match="read-only"):
         launch([ExperimentConfig()])
-    assert len(reads.runs()) == 3
+    assert len(stored_runs.runs()) == 3
     assert load("digits").info.size

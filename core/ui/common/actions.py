@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from core.system.settings import get_settings
-from core.ui.common import guard, reads
+from core.ui.common import guard, stored_runs
 
 
 def may_change() -> bool:
@@ -24,7 +24,7 @@ def train_first(sentence: str) -> None:
 
     Where all runs are archived it says that instead.
     """
-    if reads.columns().empty and not reads.columns(archived=True).empty:
+    if stored_runs.columns().empty and not stored_runs.columns(archived=True).empty:
         all_archived()
         return
     if not may_change():
@@ -40,7 +40,7 @@ def all_archived(show: Callable[[], None] | None = None) -> None:
     Args:
         show: Called by the button; by default it is a link to the Compare page that shows them.
     """
-    count = len(reads.columns(archived=True))
+    count = len(stored_runs.columns(archived=True))
     said = "The only run is archived." if count == 1 else f"All {count:,} runs are archived."
     st.info(f"{said} Archived runs keep all their files and can be restored.", icon=":material/archive:")
     if show is not None:
@@ -69,5 +69,5 @@ def attempt(action: Callable[[], object], done: str) -> None:
     with guard.show_errors():
         action()
         st.toast(done, icon=":material/check:")
-        reads.forget_runs()
+        stored_runs.forget_runs()
         st.rerun()

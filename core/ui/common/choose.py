@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.system.text import shortened
 from core.tracking import schema
-from core.ui.common import reads, words
+from core.ui.common import stored_runs, words
 from core.ui.common.actions import train_first
 
 
@@ -42,7 +42,7 @@ def choose_run(
         st.session_state[key] = wanted  # came by a link, not by a choice in the box
     if st.session_state.get(key) not in labels:
         st.session_state.pop(key, None)
-        running = runs.loc[(runs["status"] == schema.RUNNING) & reads.are_ours(runs), "run_id"]
+        running = runs.loc[(runs["status"] == schema.RUNNING) & stored_runs.are_ours(runs), "run_id"]
         if wanted is None and len(running):
             st.session_state[key] = running.iloc[0]
     chosen = st.selectbox(label, list(labels), format_func=labels.__getitem__, key=key)

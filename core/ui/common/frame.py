@@ -21,7 +21,7 @@ from core.system.settings import LOW_DISK, PROGRAM, Settings, SettingsError, get
 from core.tracking import schema
 from core.tracking.errors import fault_of
 from core.tracking.store import RunStore, get_store
-from core.ui.common import guard, reads, uploads, words
+from core.ui.common import guard, stored_runs, uploads, words
 
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
@@ -115,8 +115,8 @@ def _machine_state(settings: Settings) -> None:
     """Draw how many runs train and wait, and how busy the machine is; restart the worker should it die."""
     _keep_worker(settings)
     try:
-        states = [run.status for run in reads.active() if run.is_ours]
-        elsewhere = reads.live_elsewhere()
+        states = [run.status for run in stored_runs.active() if run.is_ours]
+        elsewhere = stored_runs.live_elsewhere()
     except Exception as error:
         if fault_of(error) is None:
             raise
@@ -128,7 +128,7 @@ def _machine_state(settings: Settings) -> None:
             st.badge(f"{waiting} queued", color="orange" if waiting else "gray")
             if elsewhere:
                 st.badge(f"{len(elsewhere)} of other programs", color="gray", help=ELSEWHERE_HELP)
-        if (age := reads.age()) > OLD_S:
+        if (age := stored_runs.age()) > OLD_S:
             st.caption(f"all runs read {age:.0f} s ago", help=AGE_HELP)
     if shutil.disk_usage(settings.home).free < LOW_DISK:
         st.badge("disk full", icon=":material/hard_drive:", color="red", help=FULL_HELP)

@@ -9,14 +9,14 @@ from core.analysis.entries import Entry, run_ids_of
 from core.analysis.evidence import Answers, Evidence
 from core.analysis.winners_curse import BestOf, best_by_validation
 from core.tracking.run import Run, runs_of
-from core.ui.common import reads
+from core.ui.common import stored_predictions, stored_runs
 
 MOST_CHOICES = 100  # entries whose validation predictions are read: about a second
 
 
 def runs_by_id(entries: Sequence[Entry]) -> dict[str, Run]:
     """Return all runs of some entries with what a comparison asks of them (`core.analysis.evidence.KEYS`)."""
-    return {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), *evidence.KEYS))}
+    return {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), *evidence.KEYS))}
 
 
 def state_of(runs: Mapping[str, Run]) -> Hashable:
@@ -42,7 +42,7 @@ def gathered(entries: Sequence[Entry], runs: Mapping[str, Run]) -> Evidence:
     """Read the answers of entries that were tested on the same images. runs: `runs_by_id` of them."""
 
     def read(run_id: str) -> Answers:
-        return reads.answers(runs[run_id])
+        return stored_predictions.answers(runs[run_id])
 
     return evidence.gather(entries, runs, read)
 
@@ -57,7 +57,7 @@ def chosen_by_validation(entries: Sequence[Entry], runs: Mapping[str, Run]) -> B
     """
 
     def read(run_id: str) -> Answers:
-        return reads.validation_answers(runs[run_id])
+        return stored_predictions.validation_answers(runs[run_id])
 
     if len(entries) > MOST_CHOICES or best_by_validation(entries[:2], runs, read) is None:
         return None  # before hundreds of files are looked for
@@ -66,4 +66,4 @@ def chosen_by_validation(entries: Sequence[Entry], runs: Mapping[str, Run]) -> B
 
 def looked_at(fingerprint: str) -> int:
     """Return how many runs were evaluated on the test set of a version of a dataset."""
-    return looks.looks(reads.columns(*looks.KEYS, archived=True), fingerprint)
+    return looks.looks(stored_runs.columns(*looks.KEYS, archived=True), fingerprint)

@@ -10,7 +10,7 @@ from core.analysis.entries import Entry, run_ids_of
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.tracking.tables import column
-from core.ui.common import reads, words
+from core.ui.common import stored_runs, words
 from core.ui.common.actions import may_change
 from core.ui.run.actions import delete_many, lock_many
 from core.ui.run.archive import archive_button, restore_button
@@ -23,7 +23,7 @@ def change_ticked(store: RunStore, ticked: Sequence[Entry]) -> None:
     """
     if not ticked or not may_change():
         return
-    every = reads.columns(schema.ARCHIVED, schema.LOCKED, schema.NUMBER, archived=True)
+    every = stored_runs.columns(schema.ARCHIVED, schema.LOCKED, schema.NUMBER, archived=True)
     runs = every[every["run_id"].isin(run_ids_of(ticked))]
     archived = column(runs, f"tags.{schema.ARCHIVED}", object).notna()
     away, here = runs.loc[archived, "run_id"].tolist(), runs.loc[~archived, "run_id"].tolist()
@@ -32,7 +32,7 @@ def change_ticked(store: RunStore, ticked: Sequence[Entry]) -> None:
             archive_button(store, f"Archive {words.count(here)}", here)
         if away:
             restore_button(store, f"Restore {words.count(away)}", away)
-        ended = runs[reads.are_ours(runs) & runs["status"].isin(schema.ENDED)]
+        ended = runs[stored_runs.are_ours(runs) & runs["status"].isin(schema.ENDED)]
         lock_many(store, ended)
         delete_many(store, runs[runs["run_id"].isin([one.key for one in ticked])])
     if any(entry.is_group for entry in ticked):

@@ -12,7 +12,7 @@ from core.analysis.evidence import Answers
 from core.analysis.front import doubtful, why_doubtful
 from core.figures import accuracy_cost
 from core.tracking.run import runs_of
-from core.ui.common import reads, words
+from core.ui.common import stored_predictions, stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
@@ -32,10 +32,10 @@ def accuracy_and_cost(entries: Sequence[Entry]) -> None:
         bind=URL,
         width=320,
     )
-    runs = {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), *KEYS))}
+    runs = {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), *KEYS))}
 
     def read(run_id: str) -> Answers:
-        return reads.answers(runs[run_id])
+        return stored_predictions.answers(runs[run_id])
 
     gathered = evidence.gather(entries, runs, read)
     if not gathered.tested:

@@ -20,7 +20,7 @@ from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run, runs_of
 from core.tracking.store import get_store
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_runs, words
 from core.ui.common.chart import chart, prepared
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
@@ -60,7 +60,7 @@ KEYS = (
 
 def learning(entries: Sequence[Entry]) -> None:
     """Draw the curves of some runs, one chart per metric; renewed while one of them trains."""
-    chosen = reads.some(run_ids_of(entries), *KEYS)
+    chosen = stored_runs.some(run_ids_of(entries), *KEYS)
     if chosen.empty:
         return
     if reasons := basis.differences(chosen):
@@ -131,7 +131,7 @@ def _look(groups: bool) -> Look:
 
 
 def _draw(entries: tuple[Entry, ...], metrics: list[str], look: Look) -> None:
-    runs = {run.run_id: run for run in runs_of(reads.some(run_ids_of(entries), *KEYS))}
+    runs = {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), *KEYS))}
     if {"loss", "val_loss", "loss_gap"} & set(metrics):
         for run in runs.values():
             if (note := losses.sentence(run)) is not None:
@@ -139,7 +139,7 @@ def _draw(entries: tuple[Entry, ...], metrics: list[str], look: Look) -> None:
     entries = tuple(narrowed(entries, runs))
     styles = styles_of(entries, runs)
     active = any(run.active for run in runs.values())
-    state = (reads.version() if active else None, tuple(map(_logged_so_far, runs.values())))
+    state = (stored_runs.version() if active else None, tuple(map(_logged_so_far, runs.values())))
     found = kept(
         lambda: _charts(entries, runs, metrics, look, styles),
         *("curves", entries, tuple(metrics), look, tuple(styles.items()), state),
@@ -172,7 +172,7 @@ def _charts(
     styles: Mapping[str, LineStyle],
 ) -> _Charts:
     sizes = epoch_sizes(list(runs.values())) if look.axis in ("step", "images") else {}
-    table = curves.table(reads.history_now(run_ids_of(entries)), look.axis, sizes)
+    table = curves.table(stored_runs.history_now(run_ids_of(entries)), look.axis, sizes)
     figures, notes = dict[str, str](), list[str]()
     for metric in metrics:
         lines = curve_lines.collect_from(table, entries, metric, look)
@@ -215,7 +215,7 @@ def _listed(names: Sequence[str]) -> str:
 def styles_of(entries: Sequence[Entry], runs: Mapping[str, Run]) -> dict[str, LineStyle]:
     """Return how each entry is drawn, by its key: a run in its own colour, a group in that of its key."""
     return {
-        entry.key: reads.style_of(runs[entry.key]) if entry.key in runs else group_style(entry.key)
+        entry.key: stored_runs.style_of(runs[entry.key]) if entry.key in runs else group_style(entry.key)
         for entry in entries
     }
 

@@ -15,7 +15,7 @@ from core.figures import confusion
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import get_store
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_predictions, words
 from core.ui.common.chart import chart
 from core.ui.common.fields import URL
 from core.ui.common.tested import runs_by_id
@@ -44,7 +44,7 @@ def _compare(single: Sequence[Entry]) -> None:
     for entry in single:
         if runs[entry.key].status == schema.FINISHED and not runs[entry.key].archived:
             with suppress(FileNotFoundError, DamagedArtifact):
-                answered[entry.key] = by_image(reads.predictions(runs[entry.key]))
+                answered[entry.key] = by_image(stored_predictions.predictions(runs[entry.key]))
     fingerprints = {run_id: run.params.get(schema.FINGERPRINT, "") for run_id, run in runs.items()}
     same = on_same_images(answered, fingerprints)
     together = [entry for entry in single if entry.key in same]

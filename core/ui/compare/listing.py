@@ -17,7 +17,7 @@ from core.analysis.table_columns import TableColumn
 from core.system.settings import Settings, get_settings
 from core.tracking import schema
 from core.tracking.tables import column
-from core.ui.common import reads, words
+from core.ui.common import stored_runs, words
 from core.ui.common.kept import BY_HASH
 from core.ui.compare import view
 from core.ui.compare.view import View
@@ -98,11 +98,11 @@ def listing(chosen: View, available: Mapping[str, TableColumn]) -> Listing:
     needed = [by, *(available[one] for one in chosen.group if one != grouping.REPEATS)]
     if grouping.REPEATS in chosen.group:
         needed += [one for one in available.values() if one.source.startswith("params.")]
-    keys = table_columns.keys_of(needed, reads.keys()["tags"])
+    keys = table_columns.keys_of(needed, stored_runs.keys()["tags"])
     keys += [] if wanted is None else wanted.keys()
     if grouping.REPEATS in chosen.group:
         keys += [schema.NUMBER, schema.EXTENDS]
-    runs = reads.columns(schema.PINNED, *keys, archived=chosen.archived)
+    runs = stored_runs.columns(schema.PINNED, *keys, archived=chosen.archived)
     codes = _alone(_codes(chosen.group, runs, available), runs)
     shown = np.ones(len(runs), dtype=bool)
     if wanted is not None:

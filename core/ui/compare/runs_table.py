@@ -18,7 +18,7 @@ from core.analysis.titles import label
 from core.figures.style import LineStyle
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
-from core.ui.common import reads, words
+from core.ui.common import stored_datasets, stored_runs, words
 from core.ui.common.actions import all_archived
 from core.ui.common.choose import NAMED, say_unknown
 from core.ui.common.fields import URL
@@ -56,7 +56,7 @@ def table() -> Chosen:
     Of all runs only what filter, order and grouping need is read; all that is shown, of the rows of one page.
     Ticks stand in the address, and stay when a filter or another page hides their rows.
     """
-    keys = reads.keys()
+    keys = stored_runs.keys()
     available = table_columns.catalogue(keys)
     chosen_view = view.choose(available, keys["tags"])
     listed = listing(chosen_view, available)
@@ -95,7 +95,7 @@ def table() -> Chosen:
         _export(listed, ticked, chosen_view, available, baseline)
         views()
         if len(ticked) == 1 and not ticked[0].is_group:
-            edit(runs_of(reads.rows([ticked[0].key]))[0])
+            edit(runs_of(stored_runs.rows([ticked[0].key]))[0])
     chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
     hidden = [entry for entry in ticked if entry.key not in shown_keys]
     st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
@@ -106,7 +106,7 @@ def table() -> Chosen:
     if len(first) < len(listed):
         what = "row" if chosen_view.group else "run"
         st.caption(f"No {what} is ticked: the curves are those of the first {len(first)} of {len(listed):,}.")
-    if not chosen_view.group and grouping.has_repeats(reads.columns(schema.PARENT, schema.NUMBER)):
+    if not chosen_view.group and grouping.has_repeats(stored_runs.columns(schema.PARENT, schema.NUMBER)):
         st.button(
             "Group the repeats over seeds and folds",
             icon=":material/stacks:",
@@ -120,7 +120,7 @@ def _say_missing(listed: Listing) -> None:
     """Say which runs of the address are not listed, and offer the archived ones."""
     wanted = {key.removeprefix("group-") for key in st.query_params.get_all("runs")}
     missing = wanted.difference(listed.ids.tolist())
-    every = reads.columns(archived=True) if missing else listed.runs
+    every = stored_runs.columns(archived=True) if missing else listed.runs
     away = dict(every.loc[every["run_id"].isin(missing), ["run_id", "name"]].to_numpy())
     known = (wanted - missing) | away.keys()
     say_unknown("runs", known | {f"group-{run_id}" for run_id in known}, "Runs")
@@ -219,12 +219,12 @@ def _export(
 def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, TableColumn]) -> pd.DataFrame:
     """The runs of some rows with what is shown of them."""
     run_ids = run_ids_of(entries)
-    if len(run_ids) <= reads.FEW:
-        return reads.rows(run_ids)
+    if len(run_ids) <= stored_runs.FEW:
+        return stored_runs.rows(run_ids)
     names = [available[name] for name in chosen.columns]
     logged = [metric for metric in METRICS if metric in available]
-    keys = table_columns.keys_of(names, reads.keys()["tags"])
-    return reads.some(run_ids, schema.NUMBER, *logged, *keys)
+    keys = table_columns.keys_of(names, stored_runs.keys()["tags"])
+    return stored_runs.some(run_ids, schema.NUMBER, *logged, *keys)
 
 
 def _table(
@@ -244,7 +244,7 @@ def _table(
         found = differing_columns(compared)
         names += [name for name in found if name in available and name not in names]
     marks = stars.stars(listed, entries)
-    few, band = reads.datasets_of_few_classes(), st.session_state.get("band", "interval")
+    few, band = stored_datasets.datasets_of_few_classes(), st.session_state.get("band", "interval")
 
     def build() -> Table:
         return shown_table.build(
@@ -260,7 +260,7 @@ def _table(
         )
 
     key = (tuple(entries), tuple(names), tuple(few), band, baseline, drop_empty, tuple(marks.items()))
-    return kept(build, "table of runs", reads.version(), *key)
+    return kept(build, "table of runs", stored_runs.version(), *key)
 
 
 def _styles(entries: Sequence[Entry], runs: pd.DataFrame) -> list[LineStyle]:

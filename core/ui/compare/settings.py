@@ -11,7 +11,7 @@ from core.analysis.importance import PED_ANOVA, importance, missing_runs
 from core.analysis.settings_tried import KEYS, Tried, tried
 from core.figures import importance as importance_figure
 from core.figures import parallel, setting_heat
-from core.ui.common import reads, words
+from core.ui.common import stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
@@ -82,7 +82,7 @@ def heat_map(entries: Sequence[Entry]) -> None:
 
 def _tried(entries: Sequence[Entry]) -> Tried | None:
     """The runs whose settings are looked at, said in words; None where no setting has two values."""
-    found = tried(reads.columns(*KEYS), run_ids_of(entries))
+    found = tried(stored_runs.columns(*KEYS), run_ids_of(entries))
     if not len(found.settings.columns):
         st.info(
             "No two finished runs on the same images as these differ in a setting.", icon=":material/info:"

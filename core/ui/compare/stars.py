@@ -14,7 +14,7 @@ from core.analysis.verdict import decide_against
 from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.store import get_store
-from core.ui.common import reads
+from core.ui.common import stored_runs
 from core.ui.common.kept import kept
 from core.ui.common.tested import gathered, runs_by_id, state_of
 from core.ui.compare.listing import Listing
@@ -36,7 +36,7 @@ def stars(listed: Listing, shown: Sequence[Entry]) -> dict[str, str]:
     """
     if not shown:
         return {}
-    state = (listed.by, len(listed.ids), listed.ids[0], reads.version())
+    state = (listed.by, len(listed.ids), listed.ids[0], stored_runs.version())
     rows = kept(lambda: _by_numbers(listed), "stars", *state)
     codes = {entry.key: listed.row_of(entry) for entry in shown}
     ranked = {key: code for key, code in codes.items() if code in rows.index}
@@ -52,7 +52,7 @@ def stars(listed: Listing, shown: Sequence[Entry]) -> dict[str, str]:
 
 def _by_numbers(listed: Listing) -> pd.DataFrame:
     """`best_marks.standings` of the rows of the table; archived runs are in none."""
-    runs = reads.columns(*best_marks.KEYS)
+    runs = stored_runs.columns(*best_marks.KEYS)
     codes = pd.Series(listed.codes, index=listed.ids).reindex(runs["run_id"].to_numpy(dtype=object))
     known = codes.notna().to_numpy()
     return best_marks.standings(runs[known], codes.to_numpy()[known].astype(np.int64))

@@ -11,7 +11,7 @@ from core.figures import class_counts
 from core.images import value_range
 from core.jobs import deletion
 from core.tracking.store import RunStore
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_datasets, words
 from core.ui.common.actions import may_change
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
@@ -26,9 +26,9 @@ def choose_dataset(store: RunStore) -> DatasetInfo | None:
 
     Damaged datasets are listed first, with remedies.
     """
-    for name, sentence in reads.damaged_datasets().items():
+    for name, sentence in stored_datasets.damaged_datasets().items():
         _damaged(store, name, sentence)
-    infos = {info.name: info for info in reads.dataset_infos()}
+    infos = {info.name: info for info in stored_datasets.dataset_infos()}
     if not infos:
         st.info("There is no dataset that can be read.", icon=":material/info:")
         return None
@@ -96,7 +96,7 @@ def samples(info: DatasetInfo) -> None:
     seed = st.session_state.setdefault("samples-seed", 0)
     if st.button("Shuffle", icon=":material/casino:"):
         seed = st.session_state["samples-seed"] = seed + 1
-    dataset = reads.dataset(info.name)
+    dataset = stored_datasets.dataset(info.name)
     for index, name in enumerate(info.classes[:MAX_CLASSES_SHOWN]):
         rows = datasets.sample(info.name, index, SAMPLES_A_CLASS, seed=seed)
         label, grid = st.columns([1, 8], vertical_alignment="center")

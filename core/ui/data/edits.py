@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.datasets import DatasetError, DatasetInfo, ImageDataset, curate, edits, store
 from core.system.settings import NotAllowed
-from core.ui.common import reads, words
+from core.ui.common import stored_datasets, words
 from core.ui.common.actions import action_button
 from core.ui.common.images import image_grid
 
@@ -22,7 +22,7 @@ def edits_panel(info: DatasetInfo) -> None:
     made = edits.read(store.folder_of(info.name)) if store.exists(info.name) else edits.Edits()
     if not made:
         return
-    dataset, imported = reads.dataset(info.name), store.read_imported(info.name)
+    dataset, imported = stored_datasets.dataset(info.name), store.read_imported(info.name)
     with st.expander(f"Changes since the import: {' '.join(made.sentences())}", icon=":material/edit_note:"):
         if made.left_out:
             _images(

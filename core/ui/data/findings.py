@@ -11,7 +11,7 @@ from core.datasets import SUBSETS, DatasetInfo, ImageDataset, curate, findings, 
 from core.datasets.duplicates import near_duplicates
 from core.datasets.findings import GATHER, KEEP_ONE, LEAVE_OUT, MERGE, ONE_SET, Finding
 from core.system.settings import Settings, get_settings
-from core.ui.common import reads, words
+from core.ui.common import stored_datasets, words
 from core.ui.common.actions import action_button, may_change
 from core.ui.common.images import image_grid
 from core.ui.data.edits import act, edits_panel
@@ -24,7 +24,7 @@ NEAR = "near-duplicates"
 def findings_panel(info: DatasetInfo) -> None:
     """Draw class imbalance, problems, and every finding with its actions; near duplicates on demand."""
     st.subheader("Findings")
-    dataset = reads.dataset(info.name)
+    dataset = stored_datasets.dataset(info.name)
     found = _look(get_settings(), info.name, info.fingerprint)
     st.markdown(words.plain(found[-1].sentence))
     _default_split(info)
@@ -43,17 +43,17 @@ def findings_panel(info: DatasetInfo) -> None:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _look(settings: Settings, name: str, fingerprint: str) -> list[Finding]:
-    return findings.find_all(reads.dataset(name))
+    return findings.find_all(stored_datasets.dataset(name))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _spare_copies(settings: Settings, name: str, fingerprint: str) -> set[int]:
-    return set(curate.spare_copies(reads.dataset(name)))
+    return set(curate.spare_copies(stored_datasets.dataset(name)))
 
 
 @st.cache_data(max_entries=8, show_spinner="Comparing all images")
 def _look_near(settings: Settings, name: str, fingerprint: str) -> list[Finding]:
-    return findings.duplicate_findings(reads.dataset(name), near_duplicates(name))
+    return findings.duplicate_findings(stored_datasets.dataset(name), near_duplicates(name))
 
 
 def _near(info: DatasetInfo) -> list[Finding]:

@@ -9,7 +9,7 @@ from core.images.target import POLICIES
 from core.importing.request import ImportRefused
 from core.jobs import imports
 from core.system.settings import NotAllowed, Settings
-from core.ui.common import reads, words
+from core.ui.common import stored_datasets, words
 from core.ui.common.actions import may_change
 from core.ui.common.uploads import uploader
 from core.ui.data.import_preview import ASKED, import_preview
@@ -45,7 +45,7 @@ def import_panel(settings: Settings) -> None:
         )
         upload = _form(settings)
         import_preview(settings, upload)
-    if known := reads.unprepared():
+    if known := stored_datasets.unprepared():
         with st.expander("Download a known dataset", icon=":material/download:"):
             for info in known:
                 _offer(settings, info.name, info.title, info.description, info.licence)

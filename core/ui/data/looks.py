@@ -8,7 +8,7 @@ import streamlit as st
 from core.datasets import DatasetInfo, findings
 from core.figures import image_sizes, light
 from core.system.settings import Settings, get_settings
-from core.ui.common import reads
+from core.ui.common import stored_datasets
 from core.ui.common.chart import chart
 from core.ui.common.images import image_grid
 
@@ -48,7 +48,7 @@ def _sizes(settings: Settings, name: str, fingerprint: str) -> None:
 def _brightness(info: DatasetInfo, settings: Settings, name: str, fingerprint: str) -> None:
     values = _light(settings, name, fingerprint)
     chart(light.draw(values.brightness, values.contrast), f"light-{name}")
-    dataset = reads.dataset(info.name)
+    dataset = stored_datasets.dataset(info.name)
     for title, rows in (
         ("The darkest", values.darkest()),
         ("The brightest", values.brightest()),
@@ -62,16 +62,16 @@ def _brightness(info: DatasetInfo, settings: Settings, name: str, fingerprint: s
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _original_sizes(settings: Settings, name: str, fingerprint: str) -> list[tuple[int, int, int]]:
-    return findings.original_sizes(reads.dataset(name))
+    return findings.original_sizes(stored_datasets.dataset(name))
 
 
 @st.cache_data(max_entries=8, show_spinner="Measuring all images")
 def _light(settings: Settings, name: str, fingerprint: str) -> findings.Light:
-    return findings.light(reads.dataset(name))
+    return findings.light(stored_datasets.dataset(name))
 
 
 @st.cache_data(max_entries=8, show_spinner="Averaging all images")
 def _mean_images(settings: Settings, name: str, fingerprint: str) -> list[np.ndarray]:
-    dataset = reads.dataset(name)
+    dataset = stored_datasets.dataset(name)
     shown = range(min(dataset.info.num_classes, MAX_CLASSES_SHOWN))
     return [findings.mean_image(dataset, label) for label in shown]

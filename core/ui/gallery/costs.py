@@ -12,7 +12,7 @@ from core.inference import background, descriptions
 from core.inference.descriptions import ModelRequest
 from core.system.settings import get_settings
 from core.tracking import schema
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_datasets, stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
@@ -24,7 +24,7 @@ LIVE_S = 1.0
 
 def cost() -> None:
     """Draw the scatter plot at native inputs, or at those of a dataset with the accuracies reached on it."""
-    names = [OWN, *(info.name for info in reads.dataset_infos())]
+    names = [OWN, *(info.name for info in stored_datasets.dataset_infos())]
     say_unknown("at", names, "Input")
     chosen = st.selectbox(
         "Input",
@@ -42,17 +42,17 @@ def cost() -> None:
 
 def best_known_dataset() -> str:
     """Return the dataset with the most finished runs; OWN when none has finished."""
-    runs = reads.columns("data.name")
+    runs = stored_runs.columns("data.name")
     if "params.data.name" not in runs:
         return OWN
     counts = runs[runs["status"] == schema.FINISHED]["params.data.name"].value_counts()
-    names = [info.name for info in reads.dataset_infos() if info.name in counts.index]
+    names = [info.name for info in stored_datasets.dataset_infos() if info.name in counts.index]
     return max(names, key=lambda name: counts[name], default=OWN)
 
 
 def requests(dataset: str | None) -> tuple[list[ModelRequest], int]:
     """Return a complete request per architecture that takes the input, and how many do not take it."""
-    infos = {info.name: info for info in reads.dataset_infos()}
+    infos = {info.name: info for info in stored_datasets.dataset_infos()}
     shape, classes = (infos[dataset].shape, infos[dataset].num_classes) if dataset else (None, None)
     fitting: list[ModelRequest] = []
     for name in architectures.names():
@@ -67,7 +67,7 @@ def _competitors(comparison: Comparison, dataset: str | None) -> list[Competitor
     """Return the experiments on the dataset whose accuracies are comparable."""
     if dataset is None:
         return []
-    current = next(info.fingerprint for info in reads.dataset_infos() if info.name == dataset)
+    current = next(info.fingerprint for info in stored_datasets.dataset_infos() if info.name == dataset)
     return cost_scatter.comparable_on(comparison, dataset, current)
 
 
@@ -75,7 +75,7 @@ def _left_out(comparison: Comparison, dataset: str | None, competitors: list[Com
     """Say on which images the accuracies were measured, and how many runs were measured on others."""
     if not competitors:
         return
-    images = words.plain(reads.basis_words(competitors[0].basis))
+    images = words.plain(stored_datasets.basis_words(competitors[0].basis))
     st.caption(
         f"Accuracies of runs on the {images}; of each model the experiment with the best validation "
         "accuracy, repeats by their mean."
@@ -121,7 +121,7 @@ def _chart(dataset: str | None, known: dict[str, Description], running: bool) ->
         if not running:
             st.caption(f"{where}: parameters against multiply-accumulates, once they are counted.")
         return
-    runs, comparison = reads.compared()
+    runs, comparison = stored_runs.compared()
     competitors = _competitors(comparison, dataset)
     families = {entry.name: entry.family for entry in architectures}
     chart(

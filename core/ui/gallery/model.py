@@ -15,7 +15,7 @@ from core.inference import descriptions
 from core.inference.client import InferenceError
 from core.inference.descriptions import BATCH_SIZE, ModelRequest
 from core.system.settings import get_settings
-from core.ui.common import layer_table, reads, words
+from core.ui.common import layer_table, stored_datasets, words
 from core.ui.common.choose import choose, say_unknown
 from core.ui.common.fields import URL
 from core.ui.common.layer_table import times
@@ -92,7 +92,7 @@ def _choose(column: Any, label: str, key: str, default: str) -> Architecture:
 
 def _where(data: Any, batch: Any) -> tuple[str, int]:
     """Draw the choice of input (a dataset's, or the native one) and of the batch size."""
-    names = [OWN, *(info.name for info in reads.dataset_infos())]
+    names = [OWN, *(info.name for info in stored_datasets.dataset_infos())]
     say_unknown("data", names, "Input")
     return (
         data.selectbox("Input", names, key="data", bind=URL),
@@ -109,7 +109,7 @@ def _options(entry: Architecture, prefix: str) -> dict[str, Any]:
 
 def _described(entry: Architecture, options: dict[str, Any], data: str, batch: int) -> Description | None:
     """Return the description, computed now if there is none yet; None after an error message."""
-    info = next((info for info in reads.dataset_infos() if info.name == data), None)
+    info = next((info for info in stored_datasets.dataset_infos() if info.name == data), None)
     shape, classes = (info.shape, info.num_classes) if info else (None, None)
     request = ModelRequest(entry.name, shape, classes, options, batch)
     try:

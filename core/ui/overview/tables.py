@@ -9,7 +9,7 @@ from core.analysis.basis import Basis
 from core.analysis.comparable import Comparison, Competitor
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_datasets, stored_runs, words
 from core.ui.overview.equals import equals
 from core.ui.run.live import AGE_S, run_link, state_badge, trouble_badges
 
@@ -20,7 +20,7 @@ SHOWN_BASES = 3  # of a dataset, the newest; a dataset that is edited often has 
 def best_runs() -> None:
     """Draw the best run of each dataset among those that `core.analysis.comparable` lets compete."""
     st.subheader("Best run of each dataset")
-    runs, comparison = reads.compared()
+    runs, comparison = stored_runs.compared()
     by_dataset: dict[str, list[Basis]] = {}
     rankings = comparison.rankings()
     for basis in rankings:
@@ -36,7 +36,9 @@ def best_runs() -> None:
     for position, (dataset, bases) in enumerate(sorted(by_dataset.items())):
         with columns[position % 2], st.container(border=True):
             st.markdown(f"**{words.plain(dataset)}**")
-            for basis, images in zip(bases[:SHOWN_BASES], reads.words_of_bases(bases), strict=False):
+            for basis, images in zip(
+                bases[:SHOWN_BASES], stored_datasets.words_of_bases(bases), strict=False
+            ):
                 _best(runs, rankings[basis], None if len(bases) == 1 else images)
             if len(bases) > SHOWN_BASES:
                 hidden = len(bases) - SHOWN_BASES
@@ -105,8 +107,8 @@ def _excluded(runs: pd.DataFrame, comparison: Comparison) -> None:
 def latest_runs() -> None:
     """Draw the newest runs with their state and accuracy; renewed every 20 s."""
     st.subheader("Latest runs")
-    newest = reads.columns()["run_id"].head(LATEST)
-    for run in runs_of(reads.rows(newest.tolist())):
+    newest = stored_runs.columns()["run_id"].head(LATEST)
+    for run in runs_of(stored_runs.rows(newest.tolist())):
         name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with name:
             run_link(run)

@@ -15,7 +15,7 @@ from core.inference.messages import ModelImages
 from core.inference.notes import crop_note
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
-from core.ui.common import reads, words
+from core.ui.common import stored_datasets, stored_predictions, words
 from core.ui.common.chart import chart
 from core.ui.common.images import enlarged
 from core.ui.common.uploads import uploader
@@ -30,7 +30,7 @@ def demo(store: RunStore, run_id: str) -> None:
     """Draw an image, uploaded or sampled, as the model gets it, and the prediction beside it."""
     try:
         logged = logged_images(store, run_id)
-        images = reads.taken_images(run_id) if logged is None else logged
+        images = stored_predictions.taken_images(run_id) if logged is None else logged
     except FileNotFoundError:
         st.error("This run did not log which images its model takes.", icon=":material/error:")
         return
@@ -107,7 +107,7 @@ def _uploaded() -> tuple[bytes | None, str | None]:
 
 def _sampled(images: ModelImages) -> tuple[bytes | None, str | None]:
     """Draw a button for another sample; return a random image of the run's test set and its true class."""
-    dataset = reads.same_dataset(images.name, images.fingerprint)
+    dataset = stored_datasets.same_dataset(images.name, images.fingerprint)
     if dataset is None or not len(dataset.indices("test")):
         st.warning(
             f"The dataset '{words.plain(images.name)}' was changed or removed since; "

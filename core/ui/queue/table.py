@@ -20,7 +20,7 @@ from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_runs, words
 from core.ui.common.actions import action_button, may_change
 from core.ui.queue.times import expectations, own_runs, speed_model, wanted_device
 
@@ -78,7 +78,7 @@ def _queue_table(store: RunStore) -> None:
 
 def _elsewhere() -> None:
     """Say how many live runs of other programs this queue does not show."""
-    if found := reads.live_elsewhere():
+    if found := stored_runs.live_elsewhere():
         st.caption(f"{words.count(found)} of other programs: live in this store, and in no queue of ArchLab.")
 
 
@@ -194,7 +194,7 @@ def measurements(store: RunStore, waiting: Sequence[Run], speeds: SpeedModel) ->
     if action_button(label, key="queue-measure", icon=":material/speed:", help=MEASURE_HELP):
         with guard.show_errors():
             speed_probe.ask(store, wanted)
-            reads.forget_runs()
+            stored_runs.forget_runs()
             st.rerun(scope="fragment")
 
 
@@ -232,7 +232,7 @@ def _button(label: str, chosen: Sequence[str], icon: str, action: Callable[[], N
         action()
         # The order may have changed: in a table of a new name nothing is selected.
         st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
-        reads.forget_runs()
+        stored_runs.forget_runs()
         st.rerun()
 
 

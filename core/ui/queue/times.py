@@ -14,13 +14,13 @@ from core.tracking import schema
 from core.tracking.opening import home_id
 from core.tracking.run import Run
 from core.tracking.store import RunStore
-from core.ui.common import reads
+from core.ui.common import stored_runs
 
 
 def own_runs(store: RunStore) -> dict[str, Run]:
     """Return the runs of this installation by id, newest first."""
     here = home_id(store.settings)
-    return {run.run_id: run for run in reads.queue_runs() if run.tags.get(schema.HOME) == here}
+    return {run.run_id: run for run in stored_runs.queue_runs() if run.tags.get(schema.HOME) == here}
 
 
 def speed_model(runs: Mapping[str, Run], slots: Sequence[str]) -> SpeedModel:

@@ -17,7 +17,7 @@ from core.tracking.run import Run
 from core.tracking.run_state import number_of
 from core.tracking.store import RunStore
 from core.tracking.tables import column
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_runs, words
 from core.ui.common.actions import action_button, attempt, may_change
 from core.ui.run.archive import archive_button, restore_button
 from core.ui.run.edit import edit
@@ -132,7 +132,7 @@ def delete_many(store: RunStore, runs: pd.DataFrame) -> None:
     """Draw the button that deletes several runs after a confirmation; none on a read-only server.
 
     Args:
-        runs: Their rows of `reads.runs()`; empty where none is selected.
+        runs: Their rows of `stored_runs.runs()`; empty where none is selected.
     """
     if runs.empty or not may_change():
         return
@@ -155,7 +155,7 @@ def delete(store: RunStore, run_ids: list[str]) -> None:
         if "runs" in st.query_params:
             ticked = st.query_params.get_all("runs")
             st.query_params["runs"] = [run_id for run_id in ticked if run_id not in found.run_ids]
-        reads.forget_runs()
+        stored_runs.forget_runs()
         st.rerun()
 
 
@@ -178,7 +178,7 @@ def again(store: RunStore, run: Run) -> None:
             "pages/2_Train.py",
             label="Edit and launch",
             icon=":material/tune:",
-            query_params=query(store.config(run_id), reads.columns()),
+            query_params=query(store.config(run_id), stored_runs.columns()),
         )
 
 
@@ -197,5 +197,5 @@ def cancel_button(store: RunStore, run: Run) -> None:
         with guard.show_errors():
             cancel(store, run.run_id)
             st.toast(f"Asked {words.plain(run.name)} to end.")
-            reads.forget_runs()
+            stored_runs.forget_runs()
             st.rerun(scope="fragment")

@@ -10,7 +10,7 @@ import streamlit as st
 from core.jobs import archive
 from core.tracking import schema
 from core.tracking.store import RunStore
-from core.ui.common import reads, words
+from core.ui.common import stored_runs, words
 from core.ui.common.actions import attempt
 
 HELP = "Archived runs keep all their files. No list, ranking or comparison has them until they are restored."
@@ -37,7 +37,7 @@ def restore_button(store: RunStore, label: str, run_ids: Sequence[str]) -> None:
 
 def choosable() -> pd.DataFrame:
     """Return the runs that the Run page offers: an archived one only where the address names it."""
-    runs = reads.columns(schema.NUMBER, schema.ARCHIVED, archived=True)
+    runs = stored_runs.columns(schema.NUMBER, schema.ARCHIVED, archived=True)
     tag = f"tags.{schema.ARCHIVED}"
     if tag not in runs:
         return runs

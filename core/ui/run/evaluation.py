@@ -19,7 +19,7 @@ from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
 from core.tracking.store import RunStore
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_predictions, stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.common.fields import URL
 from core.ui.run.confusion_view import confusion_view
@@ -63,7 +63,7 @@ class Evaluated:
 def evaluation(store: RunStore, run: Run) -> None:
     """Draw what the test predictions of a finished run say, or why they cannot be read."""
     try:
-        predictions = reads.predictions(run)
+        predictions = stored_predictions.predictions(run)
         data = store.read_json(run.run_id, schema.DATA, ("name", "fingerprint", "classes"))
     except FileNotFoundError:
         st.info("This run has no test predictions.", icon=":material/info:")
@@ -137,7 +137,7 @@ def _classes(found: Evaluated) -> None:
 def _confidence(found: Evaluated) -> None:
     """Draw what confidence is worth: reliability, accuracy over confidence, top-k."""
     run = found.run
-    style = reads.style_of(run)
+    style = stored_runs.style_of(run)
     covered = confidence.coverage(found.probabilities, found.labels)
     wanted = st.slider("Wanted accuracy, %", 50.0, 100.0, 99.0, 0.5, key="wanted", bind=URL, help=WANTED_HELP)
     st.markdown(words.plain(answerable_sentence(covered, wanted / 100)))

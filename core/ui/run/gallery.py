@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.datasets import ImageDataset
-from core.ui.common import reads, words
+from core.ui.common import stored_datasets, words
 from core.ui.common.images import image_grid
 
 A_PAGE = 24  # images
@@ -22,7 +22,7 @@ def dataset_of(data: Mapping[str, Any]) -> ImageDataset | None:
 
     data: `data.json` of the run.
     """
-    found = reads.same_images(data["name"], data["fingerprint"])
+    found = stored_datasets.same_images(data["name"], data["fingerprint"])
     if found is None:
         st.warning(
             f"The dataset '{words.plain(data['name'])}' was replaced or removed since; "

@@ -14,7 +14,7 @@ from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run, runs_of
 from core.tracking.store import RunStore
-from core.ui.common import reads, words
+from core.ui.common import stored_predictions, stored_runs, words
 from core.ui.common.actions import may_change
 from core.ui.train.form_url import query
 
@@ -55,7 +55,7 @@ def _again(store: RunStore, run: Run, found: Finding) -> None:
             "pages/2_Train.py",
             label=found.again,
             icon=":material/replay:",
-            query_params=query(config, reads.columns()),
+            query_params=query(config, stored_runs.columns()),
         )
 
 
@@ -64,16 +64,16 @@ def _story(store: RunStore, run: Run) -> Story:
     classes: list[str] = []
     if run.status == schema.FINISHED:
         with suppress(FileNotFoundError, DamagedArtifact):
-            predictions = reads.predictions(run)
+            predictions = stored_predictions.predictions(run)
             classes = store.read_json(run.run_id, schema.DATA, ("classes",))["classes"]
-    return Story(run, reads.history([run.run_id]), likes_of(run), predictions, classes)
+    return Story(run, stored_runs.history([run.run_id]), likes_of(run), predictions, classes)
 
 
 def likes_of(run: Run) -> list[Run]:
     """Return the other finished runs of the same model, dataset and kind of device, newest first."""
     if not all(run.params.get(name) for name in ALIKE):
         return []
-    every = reads.columns(*KEYS)
+    every = stored_runs.columns(*KEYS)
     same = (every["status"] == schema.FINISHED) & (every["run_id"] != run.run_id)
     for name in ALIKE:
         same &= every[f"params.{name}"] == run.params[name]

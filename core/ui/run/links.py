@@ -7,7 +7,7 @@ import streamlit as st
 from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.store import RunStore
-from core.ui.common import reads
+from core.ui.common import stored_runs
 
 MOST = 12  # runs that a link ticks
 
@@ -57,7 +57,7 @@ def on_same_images(run: Run, most: int = MOST) -> list[str]:
     if not tested:
         return []
     keys = (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
-    every = reads.columns(*keys)
+    every = stored_runs.columns(*keys)
     every = every[(every["status"] == schema.FINISHED) & (every["run_id"] != run.run_id)]
     name = schema.EVALUATION if schema.EVALUATION in run.params else schema.SPLIT
     for key, value in ((schema.FINGERPRINT, run.params.get(schema.FINGERPRINT)), (name, tested)):

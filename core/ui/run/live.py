@@ -15,7 +15,7 @@ from core.system.units import duration
 from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.store import RunStore
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.run.actions import cancel_button, run_actions
 from core.ui.run.archive import HELP
@@ -68,7 +68,7 @@ def progress_bar(run: Run) -> None:
 @guard.fragment(run_every=LIVE_S)
 def await_first_run() -> None:
     """Run the page again once the first run was launched, here or elsewhere."""
-    if len(reads.columns()):
+    if len(stored_runs.columns()):
         st.rerun()
 
 
@@ -86,7 +86,7 @@ def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) 
 
 
 def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
-    active = [run for run in reversed(reads.queue_runs()) if run.active]
+    active = [run for run in reversed(stored_runs.queue_runs()) if run.active]
     states = {run.run_id: run.status for run in active}
     before = st.session_state.get("queue-states", states)
     st.session_state["queue-states"] = states
@@ -129,7 +129,7 @@ def run_link(run: Run) -> None:
 
 def run_panel(store: RunStore, run_id: str) -> None:
     """Draw state, actions, progress, curves and log of a run; renewed every second while it is active."""
-    active = reads.run(run_id).active
+    active = stored_runs.run(run_id).active
     st.fragment(_run_panel, run_every=LIVE_S if active else None)(store, run_id, active)
 
 
@@ -139,7 +139,7 @@ def _run_panel(store: RunStore, run_id: str, was_active: bool) -> None:
 
 
 def _draw_run(store: RunStore, run_id: str, was_active: bool) -> None:
-    run = reads.run(run_id)
+    run = stored_runs.run(run_id)
     if was_active and not run.active:
         st.rerun()  # once: the evaluation appears, and the panel stops renewing itself
     run_head(store, run)
@@ -172,7 +172,7 @@ def training_panel(store: RunStore, run: Run) -> None:
     with st.container():
         _curves(run)
     with st.expander("Machine", icon=":material/memory:"):
-        uses = system_use.collect(reads.system_history(run_id))
+        uses = system_use.collect(stored_runs.system_history(run_id))
         if uses:
             chart(system_use.draw(uses), f"machine-{run_id}")
         else:
@@ -205,10 +205,10 @@ def submitted(run: Run) -> None:
 
 
 def _curves(run: Run) -> None:
-    history = reads.history([run.run_id])
+    history = stored_runs.history([run.run_id])
     if history.empty:
         return
-    style = reads.style_of(run)
+    style = stored_runs.style_of(run)
     for column, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
         with column:
             chart(learning_curves.draw_run(history, style, metric), f"{metric}-{run.run_id}")
@@ -218,7 +218,7 @@ def group_line(run: Run) -> None:
     """Draw the mean test accuracy of the repeats that a run is one of; nothing for a run without any."""
     if run.parent is None:
         return
-    found = reads.columns(schema.PARENT, schema.NUMBER, "training.keep", *ACCURACIES)
+    found = stored_runs.columns(schema.PARENT, schema.NUMBER, "training.keep", *ACCURACIES)
     found = repeats(found[found.get(f"tags.{schema.PARENT}") == run.parent])
     if found.empty:
         return

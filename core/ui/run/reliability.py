@@ -14,7 +14,7 @@ from core.figures import confidence as confidence_figures
 from core.system.settings import Settings, get_settings
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
-from core.ui.common import reads, words
+from core.ui.common import stored_predictions, words
 from core.ui.common.chart import chart
 
 BINS = (
@@ -50,7 +50,7 @@ def reliability(run: Run, given: np.ndarray, labels: np.ndarray) -> None:
 def _found(run: Run, given: np.ndarray, labels: np.ndarray) -> tuple[Scaling | None, str]:
     """The temperature, or why there is none."""
     try:
-        table = reads.validation_predictions(run)
+        table = stored_predictions.validation_predictions(run)
     except FileNotFoundError:
         return None, OLDER
     except DamagedArtifact as error:

@@ -18,7 +18,7 @@ from core.tracking import frames, schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
 from core.tracking.store import RunStore
-from core.ui.common import reads, words
+from core.ui.common import stored_predictions, words
 from core.ui.common.chart import chart
 
 TILE = 165  # px
@@ -80,7 +80,7 @@ def _calibration(run: Run) -> None:
     floor = run.metrics.get("test_calibration_floor", math.nan)
     if error is None:
         with suppress(FileNotFoundError, DamagedArtifact):
-            table = reads.predictions(run)
+            table = stored_predictions.predictions(run)
             found = calibration(probabilities(table), table["label"].to_numpy())
             error, floor = found.error, found.floor
     if error is None or math.isnan(error):

@@ -19,7 +19,7 @@ from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
 from core.tracking.store import get_store
-from core.ui.common import guard, reads, words
+from core.ui.common import guard, stored_predictions, words
 from core.ui.common.actions import may_change
 from core.ui.common.fields import URL
 from core.ui.common.images import enlarged
@@ -92,8 +92,8 @@ def _found(
 ) -> Found | None:
     def read(run_id: str, name: str) -> pd.DataFrame:
         if name == schema.PREDICTIONS:
-            return reads.predictions(_runs[run_id])
-        return reads.validation_predictions(_runs[run_id])
+            return stored_predictions.predictions(_runs[run_id])
+        return stored_predictions.validation_predictions(_runs[run_id])
 
     models = models_of(entries, _runs, read)
     return None if models is None else Found(suspects(models.models), models)

@@ -9,7 +9,7 @@ from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.groups import Group, repeated
 from core.launching.checks import check, check_overlap, overlap_warnings
-from core.ui.common import reads, words
+from core.ui.common import stored_datasets, words
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.train.augmentation import augmentation_form
@@ -95,7 +95,7 @@ def repeats() -> tuple[int, int]:
 
 
 def _dataset(infos: list[DatasetInfo]) -> DatasetInfo | None:
-    for sentence in reads.damaged_datasets().values():
+    for sentence in stored_datasets.damaged_datasets().values():
         st.warning(words.plain(sentence), icon=":material/broken_image:")
     if not infos:
         st.info("There is no dataset that can be read.", icon=":material/info:")

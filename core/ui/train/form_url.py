@@ -34,7 +34,8 @@ SHOWN = {
 def query(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[str, str]:
     """The parameters of the page's address: all that is not as the form begins.
 
-    runs: all runs, as `reads.columns()` gives them; a run to start from is chosen by its name among them.
+    runs: all runs, as `stored_runs.columns()` gives them; a run to start from is chosen by its name among
+        them.
     """
     default, names = ExperimentConfig().flat(), dict(NAMES)
     for part in config.component_parts:

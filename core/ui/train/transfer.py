@@ -13,7 +13,7 @@ from core.experiment.pretrained import RUN, SUFFIXES
 from core.inference import client
 from core.inference.client import Caller
 from core.system.settings import Settings, get_settings
-from core.ui.common import layer_table, reads, words
+from core.ui.common import layer_table, stored_predictions, words
 from core.ui.common.fields import URL
 from core.ui.common.visitor import visitor
 from core.ui.common.words import run_labels
@@ -75,7 +75,7 @@ def transfer_settings() -> dict[str, Any]:
 
 def _weights(source: str, column: Any) -> str:
     if source == "run":
-        labels = run_labels(reads.finished_runs())
+        labels = run_labels(stored_predictions.finished_runs())
         _follow_older_address(labels)
         run_id = column.selectbox(
             "Run", list(labels), format_func=labels.__getitem__, key="weights_run", bind=URL

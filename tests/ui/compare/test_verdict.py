@@ -16,7 +16,7 @@ from core.tracking import schema
 from core.tracking.run import runs_of
 from core.tracking.store import RunStore
 from core.training.logged import log_predictions
-from core.ui.common import reads
+from core.ui.common import stored_predictions, stored_runs
 from tests.support.pages import opened
 from tests.support.photos import Photos
 
@@ -106,7 +106,7 @@ def test_a_verdict_follows_what_is_archived_restored_and_found_to_leak(store: Ru
     runs = [finished(store, "base", base), finished(store, "better", np.arange(400) < 390)]
 
     def verdict() -> str:
-        reads.forget_runs()
+        stored_runs.forget_runs()
         return said(opened(PAGE, runs=runs, archived="true"))
 
     assert "better beats base" in verdict()
@@ -146,9 +146,9 @@ def test_predictions_are_read_anew_of_a_run_that_ends_again(store: RunStore) -> 
     run_id = finished(store, "once", np.arange(400) < 360)
 
     def right() -> int:
-        reads.forget_runs()
-        run = runs_of(reads.rows([run_id]))[0]
-        return int((reads.predictions(run)["p0"] > 0.4).sum())
+        stored_runs.forget_runs()
+        run = runs_of(stored_runs.rows([run_id]))[0]
+        return int((stored_predictions.predictions(run)["p0"] > 0.4).sum())
 
     assert right() == 360
     table = pd.DataFrame({"index": np.arange(400), "label": 0, "source_name": "", "p0": 0.8, "p1": 0.4})

@@ -16,7 +16,7 @@ from core.datasets.drafts import delete
 from core.importing.importer import import_images
 from core.jobs import imports
 from core.system.settings import Settings
-from core.ui.common import reads
+from core.ui.common import stored_datasets
 from tests.support.network import close_network
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
@@ -74,17 +74,17 @@ def test_pages_read_the_datasets_once_and_again_only_when_one_has_changed(
     assert len(reads_of_all) <= 2  # the first prepares the digits, which changes what there is
     before = len(reads_of_all)
     curate.leave_out("pets", [0])
-    assert {info.name: info.size for info in reads.dataset_infos()}["pets"] == 14
+    assert {info.name: info.size for info in stored_datasets.dataset_infos()}["pets"] == 14
     assert not page().exception
     assert len(reads_of_all) == before + 1
     manifest = store.folder_of("pets") / store.MANIFEST
     whole = manifest.read_text()
     manifest.write_text("{")
-    assert "pets" in reads.damaged_datasets()
+    assert "pets" in stored_datasets.damaged_datasets()
     manifest.write_text(whole)
-    assert "pets" not in reads.damaged_datasets()
+    assert "pets" not in stored_datasets.damaged_datasets()
     delete("pets")
-    assert "pets" not in [info.name for info in reads.dataset_infos()]
+    assert "pets" not in [info.name for info in stored_datasets.dataset_infos()]
 
 
 def test_imbalance_findings_and_unreadable_files_are_said(pets: Path) -> None:

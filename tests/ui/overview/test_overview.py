@@ -16,7 +16,7 @@ from core.datasets import load
 from core.tracking import schema
 from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
-from core.ui.common import reads
+from core.ui.common import stored_datasets, stored_runs
 from core.ui.compare.runs_table import with_curves
 from tests.support.pages import opened
 
@@ -120,16 +120,16 @@ def test_a_mean_of_a_group_that_still_trains_says_of_how_many_it_will_be(store: 
 def test_a_run_deleted_between_two_cached_reads_is_in_none_or_in_both(store: RunStore) -> None:
     finished(store, "left", 0.5, "1111", **{"model.name": "conv3"})
     best = finished(store, "deleted", 0.9, "1111")
-    reads.compared()
+    stored_runs.compared()
     store.client.delete_run(
         best
     )  # as another process does it, after which the read of the runs expires first
-    reads._runs.clear()
-    runs, comparison = reads.compared()
+    stored_runs._runs.clear()
+    runs, comparison = stored_runs.compared()
     assert {run_id for one in comparison.competitors for run_id in one.run_ids} <= set(runs["run_id"])
-    reads.forget_runs()
+    stored_runs.forget_runs()
     with pytest.raises(UnknownRun, match="does not exist any more"):
-        reads.run(best)
+        stored_runs.run(best)
 
 
 def test_every_view_shows_the_accuracy_of_the_weights_that_were_kept(store: RunStore) -> None:
@@ -144,7 +144,7 @@ def test_every_view_shows_the_accuracy_of_the_weights_that_were_kept(store: RunS
 def test_bases_with_the_same_words_are_distinguished_by_their_fingerprint(store: RunStore) -> None:
     bases = [Basis("digits", "v1", frozenset([one * 32]), "10% held out") for one in "ab"]
     other = Basis("digits", "v1", frozenset(["c" * 32]), "20% held out")
-    said = reads.words_of_bases([*bases, other])
+    said = stored_datasets.words_of_bases([*bases, other])
     assert [one.partition("dataset, ")[2] for one in said] == [
         "10% held out, split aaaaaaaa",
         "10% held out, split bbbbbbbb",
@@ -230,20 +230,20 @@ def test_runs_of_another_program_stand_beside_ours(store: RunStore) -> None:
     table = app.dataframe[0].value.set_index("run")
     assert table.loc[f"theirs · {foreign[:6]}", "last_epoch"] == 2
     assert table.loc[f"ours · {ours[:6]}", "last_epoch"] == 1
-    runs = reads.runs()
+    runs = stored_runs.runs()
     assert set(with_curves(runs)) == {ours, foreign}
-    history = reads.history([foreign])
+    history = stored_runs.history([foreign])
     assert history[history["metric"] == "loss"]["step"].tolist() == [1, 2]
     for run_id in queued:
         store.set_status(run_id, schema.KILLED)
-    reads.forget_runs()
+    stored_runs.forget_runs()
     queue = opened("pages/6_Queue.py")
     words = captions(queue)
     assert "No run is training or queued." in words
     assert "1 run of other programs: live in this store, and in no queue of ArchLab." in words
     assert any("0 running" in text.value for text in queue.sidebar.markdown)
     store.set_status(foreign, schema.FINISHED)
-    reads.forget_runs()
+    stored_runs.forget_runs()
     shown_run = opened("pages/4_Run.py", run=foreign)
     assert "Result" not in [heading.value for heading in shown_run.subheader]  # it would be ten dashes
     assert "The use of the machine was not recorded." in captions(shown_run)

@@ -1,36 +1,24 @@
-"""Cached reads of the store that pages share: several fragments read the same every second."""
+"""Cached reads of runs, by column, that pages share: several fragments read the same every second."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
-from core import datasets
 from core.analysis import comparable, expected
-from core.analysis.basis import Basis
 from core.analysis.comparable import Comparison
 from core.analysis.epochs import from_zero, numbered_from_one
-from core.analysis.evidence import Answers, answers_of
-from core.datasets import Catalogue, DatasetInfo, ImageDataset
-from core.datasets import store as stored
 from core.figures import cost_scatter, system_use
 from core.figures.style import LineStyle, foreign_style, run_style
-from core.inference import client
-from core.inference.client import Caller
-from core.inference.messages import ModelImages
-from core.inference.notes import no_keras_model
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
 from core.tracking.run import Run, runs_of
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
 from core.tracking.tables import RUN_COLUMNS, column
-from core.ui.common import words
 from core.ui.common.kept import BY_HASH
-from core.ui.common.visitor import visitor
 
 FEW = 500  # runs; of more, whole columns are read
 QUEUE_KEYS = (
@@ -150,12 +138,13 @@ def _from_zero(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
 
 def run(run_id: str) -> Run:
     """Return one of `runs()`. Raises UnknownRun for one that was deleted meanwhile."""
-    if (found := _find(run_id)) is None:
+    if (found := find(run_id)) is None:
         raise UnknownRun(f"The run '{run_id}' does not exist any more: it was deleted.")
     return found
 
 
-def _find(run_id: str) -> Run | None:
+def find(run_id: str) -> Run | None:
+    """Return one of `runs()`; None where it does not exist."""
     return next(iter(runs_of(rows([run_id]))), None)
 
 
@@ -176,30 +165,6 @@ def _compared(settings: Settings, version: Hashable) -> tuple[pd.DataFrame, Comp
     wanted = dict.fromkeys((*get_store().read.keys()["params"], *deciding, *cost_scatter.KEYS))
     found = _with_epochs_from_one(settings, frames.runs(get_store(), tuple(wanted), recent=True))
     return found, comparable.compare(found)
-
-
-def words_of_bases(bases: Sequence[Basis]) -> list[str]:
-    """Return `basis_words` of each, with the fingerprint of its split where two would read alike."""
-    told = [basis_words(basis) for basis in bases]
-    return [
-        f"{said}, split {min(basis.splits)[:8]}" if told.count(said) > 1 else said
-        for basis, said in zip(bases, told, strict=True)
-    ]
-
-
-def basis_words(basis: Basis) -> str:
-    """Describe the version and the split of a dataset that runs were measured on."""
-    info = next((info for info in dataset_infos() if info.name == basis.dataset), None)
-    if not basis.fingerprint:
-        version = "dataset version not logged"
-    elif info is not None and info.fingerprint == basis.fingerprint:
-        version = "current version of the dataset"
-    else:
-        version = f"earlier version {basis.fingerprint[:8]} of the dataset"
-    own = info is not None and info.fingerprint == basis.fingerprint and info.subset_size("validation")
-    if own and "fold" not in basis.how:
-        return f"{version}, its own validation set"
-    return f"{version}, {basis.how}"
 
 
 def queue_runs() -> tuple[Run, ...]:
@@ -233,53 +198,6 @@ def live_elsewhere() -> list[RunState]:
 @st.cache_data(ttl=2.0, max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
 def _live_elsewhere(settings: Settings) -> list[RunState]:
     return get_store().read.live_elsewhere()
-
-
-def finished_runs() -> pd.DataFrame:
-    """Return the finished runs of ArchLab: they have a model, and its preprocessing is known."""
-    found = runs()
-    range_tests = column(found, "params.schedule.name", object) == "range_test"
-    return found[(found["status"] == schema.FINISHED) & are_ours(found) & ~range_tests]
-
-
-def predicting_runs() -> pd.DataFrame:
-    """Return the runs that can predict: `finished_runs`, and those of other programs with a Keras model."""
-    found, ours = runs(), finished_runs()["run_id"]
-    foreign = found.loc[~are_ours(found) & (found["status"] == schema.FINISHED), "run_id"]
-    also = _with_keras_model(get_settings(), tuple(foreign)) if len(foreign) else []
-    return found[found["run_id"].isin([*ours, *also])]
-
-
-@st.cache_data(ttl=60.0, max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
-def _with_keras_model(settings: Settings, run_ids: tuple[str, ...]) -> list[str]:
-    return get_store().models.with_keras_model(run_ids)
-
-
-def taken_images(run_id: str) -> ModelImages:
-    """What the model of another program's run takes (`core.inference.client.takes`).
-
-    Raises InferenceError, a sentence, when it is no image classifier.
-    """
-    return _taken_images(get_settings(), run_id, visitor())
-
-
-@st.cache_data(max_entries=16, show_spinner="Looking at the model", hash_funcs=BY_HASH)
-def _taken_images(settings: Settings, run_id: str, _caller: Caller) -> ModelImages:
-    return client.takes(settings, run_id, _caller)
-
-
-def why_it_cannot_predict(run_id: str) -> str | None:
-    """Say in a sentence why a run is not among `predicting_runs`; None for a run that does not exist."""
-    if (run := _find(run_id)) is None:
-        return None
-    if not run.is_ours and run.status == schema.FINISHED:
-        return no_keras_model(run.name)
-    if run.archived:
-        return f"'{run.name}' is archived: restore it on the Run page to predict with it."
-    if run.is_range_test:
-        return f"'{run.name}' tried learning rates only and has no model."
-    state = words.STATE_WORDS.get(run.status, (run.status,))[0]
-    return f"'{run.name}' is {state}: only a finished run has a model that can predict."
 
 
 def forget_runs() -> None:
@@ -317,120 +235,6 @@ def system_history(run_id: str) -> pd.DataFrame:
 @st.cache_data(ttl=5.0, max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
 def _system_history(settings: Settings, run_id: str) -> pd.DataFrame:
     return frames.histories(get_store(), [run_id], tuple(system_use.LABELS))
-
-
-def predictions(run: Run) -> pd.DataFrame:
-    """Return the test predictions of a finished run. Raises FileNotFoundError, DamagedArtifact."""
-    return _predictions(get_settings(), run.run_id, run.ended)
-
-
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
-def _predictions(settings: Settings, run_id: str, ended: datetime | None) -> pd.DataFrame:
-    """Cached by the end of the run too: one that is resumed ends with other predictions."""
-    return frames.predictions(get_store(), run_id)
-
-
-def validation_predictions(run: Run) -> pd.DataFrame:
-    """Return the validation predictions of a finished run, in the columns of `predictions`.
-
-    Raises FileNotFoundError where it has none, as every run of an older version, and DamagedArtifact.
-    """
-    return _validation_predictions(get_settings(), run.run_id, run.ended)
-
-
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
-def _validation_predictions(settings: Settings, run_id: str, ended: datetime | None) -> pd.DataFrame:
-    return frames.predictions(get_store(), run_id, schema.VALIDATION_PREDICTIONS)
-
-
-def answers(run: Run) -> Answers:
-    """Return which test images a run got right.
-
-    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evidence.answers_of`).
-    """
-    return _answers(get_settings(), run.run_id, run.ended)
-
-
-@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_HASH)
-def _answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers:
-    """Cached by the end of the run too: one that is resumed ends with other predictions."""
-    return answers_of(frames.predictions(get_store(), run_id))
-
-
-def validation_answers(run: Run) -> Answers:
-    """Return which validation images a run got right.
-
-    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evidence.answers_of`).
-    """
-    return _validation_answers(get_settings(), run.run_id, run.ended)
-
-
-@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_HASH)
-def _validation_answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers:
-    return answers_of(frames.predictions(get_store(), run_id, schema.VALIDATION_PREDICTIONS))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
-def _dataset(settings: Settings, name: str, fingerprint: str) -> ImageDataset:
-    return datasets.load(name)
-
-
-def dataset(name: str) -> ImageDataset:
-    """Return a dataset with its images mapped from disk."""
-    return _dataset(get_settings(), name, datasets.info(name).fingerprint)
-
-
-def same_dataset(name: str, fingerprint: str) -> ImageDataset | None:
-    """Return the dataset of this name; None where it is removed, or no longer of that fingerprint."""
-    try:
-        found = dataset(name)
-    except ValueError:
-        return None
-    return found if found.info.fingerprint == fingerprint else None
-
-
-def same_images(name: str, fingerprint: str) -> ImageDataset | None:
-    """Return the dataset of this name if it has the images of a version of it, whatever was edited since.
-
-    Its labels, sets and classes may be others; rows are the same. None where it is removed or replaced.
-    """
-    try:
-        return dataset(name) if stored.has_version(name, fingerprint) else None
-    except ValueError:
-        return None
-
-
-def dataset_infos() -> list[DatasetInfo]:
-    """Return the datasets that can be used now: imported, or shipped and prepared."""
-    return [info for info in _catalogue().infos if info.prepared]
-
-
-def damaged_datasets() -> dict[str, str]:
-    """Return why datasets cannot be read, by name."""
-    return _catalogue().damaged
-
-
-def _catalogue() -> Catalogue:
-    """All datasets, read again when a file of one has changed."""
-    found = _catalogue_of(get_settings(), stored.files_state())
-    if found.damaged:  # the reason may pass without a change of a file, as a full disk does
-        _catalogue_of.clear()
-    return found
-
-
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_HASH)
-def _catalogue_of(settings: Settings, state: tuple[tuple[str, str, int, int, int], ...]) -> Catalogue:
-    return datasets.catalogue()
-
-
-def datasets_of_few_classes() -> list[str]:
-    """Return the datasets with so few classes that a top-5 accuracy is always 1."""
-    return [info.name for info in dataset_infos() if info.num_classes <= schema.TOP]
-
-
-def unprepared() -> list[DatasetInfo]:
-    """Return the built-in datasets that were not downloaded yet."""
-    return [info for info in _catalogue().infos if not info.prepared]
 
 
 def style_of(run: Run) -> LineStyle:
