@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from core.analysis.evaluated_images import EvaluatedImages
 from core.analysis.evidence import Evidence, Measured
 from core.analysis.verdict import decide
 
@@ -51,7 +52,7 @@ def simulated(models: int, seeds: int, images: int) -> Evidence:
                 validation=right.mean(axis=0),
             )
         )
-    return Evidence(tuple(tested), "simulated", "0", images, ())
+    return Evidence(tuple(tested), "simulated", frozenset(), EvaluatedImages("", ""), images, ())
 
 
 def by_statsmodels(evidence: Evidence) -> None:

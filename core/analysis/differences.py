@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from core.analysis import table_columns
+from core.analysis.basis import fingerprint_of
 from core.analysis.entries import Entry
 from core.analysis.experiments import DEFAULTS, default_of, default_options, normal
 from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.tables import column
 
-# Logged among the settings: the name, and which images the run had.
+# Logged among the settings: the name, and which images the run had. The version of the dataset is told by
+# `versions`: a setting cannot choose it.
 NO_SETTINGS = ("name", schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
 
 
@@ -30,6 +32,15 @@ def differing(entries: Sequence[Entry], runs: Mapping[str, Run]) -> dict[str, tu
     names = sorted({name for those in of_entries for name in those} - {*NO_SETTINGS})
     found = {name: tuple(frozenset(those.get(name, ())) for those in of_entries) for name in names}
     return {name: values for name, values in found.items() if len({*values}) > 1}
+
+
+def versions(runs: Iterable[Run]) -> tuple[str, ...]:
+    """Return the beginnings of the fingerprints of the versions of datasets that runs had, sorted.
+
+    Labels or images of a dataset were edited between two versions of it, or it was imported anew.
+    """
+    known = {fingerprint_of(run) for run in runs} - {""}
+    return tuple(sorted(one[:8] for one in known))
 
 
 def differing_columns(runs: pd.DataFrame) -> list[str]:

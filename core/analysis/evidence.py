@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from core.analysis.basis import fingerprint_of, split_of
 from core.analysis.entries import Entry
-from core.analysis.mistakes import probabilities
+from core.analysis.evaluated_images import Answers, EvaluatedImages, ImportOf, evaluated_images, import_of_run
 from core.analysis.values import validation_accuracy
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
@@ -38,16 +36,6 @@ KEYS = (
     schema.NUMBER,
     schema.ARCHIVED,
 )
-
-
-class Answers(NamedTuple):
-    """Which test images a run got right.
-
-    images: int64 `(n,)`, ascending, their places in that version of the dataset; right: bool `(n,)`.
-    """
-
-    images: np.ndarray
-    right: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,63 +72,71 @@ class Evidence:
     """Entries that were tested on the same images.
 
     Attributes:
-        dataset: Its name, and `fingerprint` its version.
+        dataset: Its name.
+        versions: Fingerprints of the versions of it that the runs had; they differ where images that are not
+            test images were edited.
+        evaluated_images: The test images.
         images: How many test images.
         left_out: Why other entries are not among them, a sentence each.
     """
 
     tested: tuple[Measured, ...]
     dataset: str
-    fingerprint: str
+    versions: frozenset[str]
+    evaluated_images: EvaluatedImages
     images: int
     left_out: tuple[str, ...]
 
 
-def answers_of(predictions: pd.DataFrame) -> Answers:
-    """Return which images are right in a run's test predictions. Raises ValueError when they have none."""
-    given = probabilities(predictions)
-    if not given.size:
-        raise ValueError("its test predictions hold no probabilities")
-    index = predictions["index"].to_numpy()
-    right = given.argmax(axis=1) == predictions["label"].to_numpy()
-    order = np.argsort(index, kind="stable")
-    return Answers(index[order], right[order])
-
-
-def gather(entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str], Answers]) -> Evidence:
+def gather(
+    entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str], Answers], import_of: ImportOf
+) -> Evidence:
     """Read the answers of entries, and keep those of the test images that most of them share.
 
-    Two runs have the same test images when the fingerprint of their dataset and the images' places in it are
-    equal, whatever the dataset is called. An image or label that was edited makes another version.
+    Two runs have the same test images when these are the same rows of one import, with the same labels. Other
+    images, and their labels, may have been edited between the runs: their training sets then differ.
 
     Args:
         runs: By id, with `KEYS`.
         read: Returns the answers of a run; raises FileNotFoundError, DamagedArtifact, ValueError.
     """
-    found: list[tuple[Hashable, Measured, Run]] = []
+    found: list[tuple[EvaluatedImages, Measured, Run, Answers]] = []
     left_out = []
     for entry in entries:
         try:
-            images, tested = _tested(entry, runs, read)
+            images, tested, answers = _tested(entry, runs, read, import_of)
         except _NotTested as reason:
             left_out.append(f"{entry.name} is left out: {reason}.")
         else:
-            found.append((images, tested, runs[tested.run_ids[0]]))
+            found.append((images, tested, runs[tested.run_ids[0]], answers))
     if not found:
-        return Evidence((), "", "", 0, tuple(left_out))
-    usual = Counter(images for images, _, _ in found).most_common(1)[0][0]
-    same = [(tested, run) for images, tested, run in found if images == usual]
-    first = same[0][1]
-    for images, tested, run in found:
+        return Evidence((), "", frozenset(), EvaluatedImages("", ""), 0, tuple(left_out))
+    usual = Counter(images for images, *_ in found).most_common(1)[0][0]
+    kept = tuple(tested for images, tested, *_ in found if images == usual)
+    first, usual_answers = next((run, answers) for images, _, run, answers in found if images == usual)
+    for images, tested, run, answers in found:
         if images != usual:
-            version = fingerprint_of(run)[:8]
-            what = f"version {version} of " if run.dataset == first.dataset else ""
-            left_out.append(
-                f"{tested.name} is left out: it was tested on other images ({what}{run.dataset}, "
-                f"{len(tested.right):,} images)."
-            )
-    kept = tuple(tested for tested, _ in same)
-    return Evidence(kept, first.dataset or "", fingerprint_of(first), len(kept[0].right), tuple(left_out))
+            rows_are_known = images.imported == usual.imported
+            why = _why_others(run, answers, first, usual_answers, rows_are_known)
+            left_out.append(f"{tested.name} is left out: {why}.")
+    versions = frozenset(fingerprint_of(runs[run_id]) for one in kept for run_id in one.run_ids)
+    return Evidence(kept, first.dataset or "", versions, usual, len(usual_answers.images), tuple(left_out))
+
+
+def _why_others(run: Run, answers: Answers, first: Run, usual: Answers, rows_are_known: bool) -> str:
+    """Say how the test images of a run differ from those of the first one that is compared.
+
+    Args:
+        rows_are_known: Whether both are rows of the same import.
+    """
+    if rows_are_known and np.array_equal(answers.images, usual.images):
+        if answers.classes != usual.classes:
+            return f"its test images have {answers.classes} classes, not {usual.classes}"
+        changed = int((answers.labels != usual.labels).sum())
+        have = "has" if changed == 1 else "have"
+        return f"{changed:,} of its {len(answers.images):,} test images {have} another label"
+    what = f"version {fingerprint_of(run)[:8]} of " if run.dataset == first.dataset else ""
+    return f"it was tested on other images ({what}{run.dataset}, {len(answers.images):,} images)"
 
 
 class _NotTested(Exception):
@@ -148,9 +144,9 @@ class _NotTested(Exception):
 
 
 def _tested(
-    entry: Entry, runs: Mapping[str, Run], read: Callable[[str], Answers]
-) -> tuple[Hashable, Measured]:
-    """Return the identity of an entry's test images, and its answers. Raises _NotTested."""
+    entry: Entry, runs: Mapping[str, Run], read: Callable[[str], Answers], import_of: ImportOf
+) -> tuple[EvaluatedImages, Measured, Answers]:
+    """Return an entry's test images, and its answers, those of its first run too. Raises _NotTested."""
     members = [runs[run_id] for run_id in entry.run_ids if run_id in runs]
     if members and all(run.archived for run in members):
         raise _NotTested("it is archived")
@@ -176,14 +172,14 @@ def _tested(
     if not answers:
         raise _NotTested(reasons[0])
     used = [run for run in ended if run.run_id in answers]
-    identities = {(fingerprint_of(run), answers[run.run_id].images.tobytes()): None for run in used}
+    identities = {evaluated_images(import_of_run(run, import_of), answers[run.run_id]) for run in used}
     if len(identities) > 1:
         raise _NotTested("its runs were tested on different images")
     folds_of = {run.whole_setting("data.folds") for run in used}
     k = folds_of.pop() if len(folds_of) == 1 else 0
     accuracies = [validation_accuracy(run) for run in used]
     validated = [run.metrics.get("validation_images", 0.0) for run in used]
-    return next(iter(identities)), Measured(
+    measured = Measured(
         key=entry.key,
         name=entry.name,
         run_ids=tuple(answers),
@@ -194,3 +190,4 @@ def _tested(
         validation=np.array([np.nan if one is None else one for one in accuracies]),
         validation_images=min(validated) if 1 <= min(validated) < math.inf else None,
     )
+    return identities.pop(), measured, answers[used[0].run_id]

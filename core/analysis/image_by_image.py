@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.analysis.evaluated_images import EvaluatedImages
 from core.analysis.mistakes import answers
 
 
@@ -61,17 +62,15 @@ def by_image(predictions: pd.DataFrame) -> pd.DataFrame:
     return answers(predictions).sort_values("index", kind="stable", ignore_index=True)
 
 
-def on_same_images(answered: Mapping[str, pd.DataFrame], fingerprints: Mapping[str, str]) -> list[str]:
+def on_same_images(images: Mapping[str, EvaluatedImages]) -> list[str]:
     """Return the largest set of runs that answered the same images; of equal ones the first.
 
     Args:
-        answered: `by_image` of runs, by id.
-        fingerprints: Of the version of the dataset of each run.
+        images: What each run was tested on, by its id.
     """
-    groups: dict[tuple[str, bytes, bytes], list[str]] = {}
-    for run_id, table in answered.items():
-        images = tuple(table[name].to_numpy(np.int64).tobytes() for name in ("index", "label"))
-        groups.setdefault((fingerprints.get(run_id, ""), images[0], images[1]), []).append(run_id)
+    groups: dict[EvaluatedImages, list[str]] = {}
+    for run_id, those in images.items():
+        groups.setdefault(those, []).append(run_id)
     return max(groups.values(), key=len, default=[])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from core.analysis.basis import split_of
-from core.analysis.differences import differing
+from core.analysis.differences import differing, versions
 from core.analysis.entries import Entry
 from core.analysis.experiments import DEFAULTS
 from core.analysis.intervals import Interval, wilson
@@ -83,8 +83,14 @@ def _scores(run: Run) -> tuple[float, float, float, float] | None:
 
 
 def differing_mark(entries: Sequence[Entry], runs: Mapping[str, Run]) -> str | None:
-    """Say which settings other than those of the model entries differ in; None for none."""
+    """Say in what other than the model entries differ, the version of their dataset first; None for nothing.
+
+    Those that were tested on the same images had other images or labels to train on where it differs.
+    """
     named = []
+    trained_on = versions(runs[one] for entry in entries for one in entry.run_ids if one in runs)
+    if len(trained_on) > 1:
+        named.append(f"the version of the dataset that they were trained on ({', '.join(trained_on[:4])})")
     for name, values in differing(entries, runs).items():
         logged = {one for one in values if one}
         of_the_model = name.startswith("model.")

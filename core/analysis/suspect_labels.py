@@ -8,7 +8,7 @@ hard for it; the more models mark an image, the surer its label is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,22 @@ def put_together(tables: Sequence[pd.DataFrame]) -> OutOfSample:
     total = np.zeros((len(images), given[0].shape[1]))
     np.add.at(total, place, np.concatenate(given))
     return OutOfSample(images, labels[first], total / counts[:, None])
+
+
+def with_common_labels(models: Sequence[OutOfSample]) -> list[OutOfSample]:
+    """Return models with the label of each image that most of them were given; of equally many the smallest.
+
+    A label that was edited between two runs is doubted once, and not twice with different labels.
+    """
+    if not models:
+        return []
+    images = np.concatenate([one.images for one in models])
+    labels = np.concatenate([one.labels for one in models])
+    given, counts = np.unique(np.stack([images, labels], axis=1), axis=0, return_counts=True)
+    order = np.lexsort((given[:, 1], -counts, given[:, 0]))
+    known, first = np.unique(given[order, 0], return_index=True)
+    common = given[order[first], 1]
+    return [replace(one, labels=common[np.searchsorted(known, one.images)]) for one in models]
 
 
 def suspects(models: Sequence[OutOfSample]) -> pd.DataFrame:

@@ -11,8 +11,9 @@ import pandas as pd
 
 from core.analysis.basis import fingerprint_of
 from core.analysis.entries import Entry
+from core.analysis.evaluated_images import ImportOf, import_of_run
 from core.analysis.mistakes import probabilities
-from core.analysis.suspect_labels import OutOfSample, put_together
+from core.analysis.suspect_labels import OutOfSample, put_together, with_common_labels
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
@@ -23,11 +24,12 @@ MOST_PROBABILITIES = 50_000_000  # of all models together: 400 MB
 
 @dataclass(frozen=True)
 class Models:
-    """Models that predicted images of one version of a dataset.
+    """Models that predicted images of one import of a dataset, in the same classes.
 
     Attributes:
-        of_run: Id of a run that has this version.
-        models: What each predicts out of sample.
+        of_run: Id of a run that is among them.
+        models: What each predicts out of sample. Of a label that was edited between two runs they have that
+            which most of them were given, as have `test_labels`.
         test_images: int64 `(n,)`, of which all entries below have predictions; test_labels: int64 `(n,)`.
         predicted: The class that each run of an entry predicts for them, int `(runs, n)`, by its name.
         left_out: Why other entries and runs are not among them, a sentence each.
@@ -51,7 +53,10 @@ class _Tables:
 
 
 def models_of(
-    entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str, str], pd.DataFrame]
+    entries: Sequence[Entry],
+    runs: Mapping[str, Run],
+    read: Callable[[str, str], pd.DataFrame],
+    import_of: ImportOf,
 ) -> Models | None:
     """Read the out-of-sample predictions of entries; None where there are none.
 
@@ -70,16 +75,16 @@ def models_of(
         key: [run for run in those if _has_model(run) and (alone or not run.archived)]
         for key, those in present.items()
     }
-    versions = Counter(fingerprint_of(run) for those in members.values() for run in those)
-    version = versions.most_common(1)[0][0] if versions else ""
+    imports = Counter(import_of_run(run, import_of) for those in members.values() for run in those)
+    usual = imports.most_common(1)[0][0] if imports else ""
     left_out: list[str] = []
     found: list[OutOfSample] = []
     tested: dict[str, list[pd.DataFrame]] = {}
     of_run = ""
     for entry in entries:
-        those = [run for run in members[entry.key] if fingerprint_of(run) == version]
+        those = [run for run in members[entry.key] if import_of_run(run, import_of) == usual]
         if not those:
-            other = "its dataset has another version"
+            other = "its dataset has other images"
             if not members[entry.key]:
                 other = "it has no finished run that was not trained on these images"
                 if present[entry.key] and all(run.archived for run in present[entry.key]):
@@ -92,10 +97,14 @@ def models_of(
                 left_out.append(f"Only the first {len(found)} models were read.")
                 return _joined(of_run, found, tested, left_out)
             try:
-                found.append(put_together([one for run in tables for one in _present(run)]))
+                model = put_together([one for run in tables for one in _present(run)])
             except ValueError as error:
                 left_out.append(f"{entry.name} is left out: {error}.")
                 continue
+            if found and model.probabilities.shape[1] != found[0].probabilities.shape[1]:
+                left_out.append(f"{entry.name} is left out: its dataset had other classes.")
+                continue
+            found.append(model)
             of_run = of_run or tables[0].run.run_id
             tested.setdefault(entry.name, []).extend(run.test for run in tables if run.test is not None)
     return _joined(of_run, found, tested, left_out)
@@ -149,17 +158,18 @@ def _joined(
         one["index"].to_numpy("int64").tobytes() for tables in ordered.values() for one in tables
     )
     usual = images.most_common(1)[0][0] if images else b""
-    predicted, labels = {}, np.array([], "int64")
+    predicted = {}
     for name, tables in ordered.items():
         same = [one for one in tables if one["index"].to_numpy("int64").tobytes() == usual]
         if same:
             predicted[name] = np.stack([probabilities(one).argmax(axis=1) for one in same])
-            labels = same[0]["label"].to_numpy("int64")
+    models, test_images = with_common_labels(found), np.frombuffer(usual, "int64")
+    label_of = {image: label for one in models for image, label in zip(one.images, one.labels, strict=True)}
     return Models(
         of_run,
-        tuple(found),
-        np.frombuffer(usual, "int64"),
-        labels,
+        tuple(models),
+        test_images,
+        np.array([label_of[image] for image in test_images], "int64"),
         predicted,
         tuple(dict.fromkeys(left_out)),
     )

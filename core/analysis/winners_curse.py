@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.analysis.entries import Entry
-from core.analysis.evidence import Answers, Measured, gather
+from core.analysis.evaluated_images import Answers, ImportOf
+from core.analysis.evidence import Measured, gather
 from core.analysis.intervals import Interval, wilson
 from core.tracking import schema
 from core.tracking.run import Run
@@ -37,7 +38,7 @@ def best_measured(measured: Sequence[Measured]) -> BestOf:
 
 
 def best_by_validation(
-    entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str], Answers]
+    entries: Sequence[Entry], runs: Mapping[str, Run], read: Callable[[str], Answers], import_of: ImportOf
 ) -> BestOf | None:
     """Return `best_of` of entries by their answers for the same validation images, which choose the best.
 
@@ -48,7 +49,7 @@ def best_by_validation(
     Returns:
         None unless all finished runs have answers for the same images, and there are two entries.
     """
-    evidence = gather(entries, runs, read)
+    evidence = gather(entries, runs, read, import_of)
     answered = {run_id for one in evidence.tested for run_id in one.run_ids}
     members = (runs[run_id] for entry in entries for run_id in entry.run_ids if run_id in runs)
     finished = {run.run_id for run in members if run.status == schema.FINISHED and not run.is_range_test}

@@ -75,16 +75,20 @@ def _verdict(store: RunStore, compared: Sequence[Entry], found: pd.DataFrame) ->
     Args:
         found: All runs of the entries, as `frames.of_runs` gives them.
     """
-    from core.analysis.evidence import Answers, answers_of, gather
+    from functools import cache
+
+    from core.analysis.evaluated_images import Answers, answers_of
+    from core.analysis.evidence import gather
     from core.analysis.verdict import decide
     from core.analysis.verdict_words import caveats, set_sentence
+    from core.datasets.store import import_of
     from core.tracking import frames
     from core.tracking.run import runs_of
 
     def read(run_id: str) -> Answers:
         return answers_of(frames.predictions(store, run_id))
 
-    evidence = gather(compared, {run.run_id: run for run in runs_of(found)}, read)
+    evidence = gather(compared, {run.run_id: run for run in runs_of(found)}, read, cache(import_of))
     if len(evidence.tested) < 2:
         return [*evidence.left_out, "No two of them can be compared by their test predictions."]
     verdict = decide(evidence)

@@ -115,6 +115,18 @@ def has_version(name: str, fingerprint: str) -> bool:
     )
 
 
+def import_of(name: str, fingerprint: str) -> str:
+    """Return the fingerprint that a dataset was imported with, given that of a version of it.
+
+    Versions of one import have the same images in the same rows. The fingerprint itself is returned where the
+    dataset is damaged or not here, or was replaced by another import.
+    """
+    with suppress(DatasetError):
+        if has_version(name, fingerprint):
+            return _manifest(name).fingerprint
+    return fingerprint
+
+
 def has_edits(name: str) -> bool:
     """Return whether a file of edits is stored with the dataset; after they were undone it names versions."""
     return (folder_of(name) / edits.EDITS).exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,8 @@ from core import datasets
 from core.analysis import curves, looks
 from core.analysis.entries import Entry, counted, narrowed, run_ids_of
 from core.analysis.epochs import numbered_from_one
-from core.analysis.evidence import Answers, Measured, answers_of, gather
+from core.analysis.evaluated_images import Answers, ImportOf, answers_of
+from core.analysis.evidence import Measured, gather
 from core.analysis.front import Choice, doubtful, front, why_doubtful
 from core.analysis.values import validation_accuracy
 from core.analysis.verdict import Verdict, decide
@@ -62,7 +64,8 @@ def study_of(
         predictions[run_id] = frames.predictions(store, run_id)
         return answers_of(predictions[run_id])
 
-    verdict = decide(gather(entries, runs, read))
+    import_of = cache(datasets.store.import_of)
+    verdict = decide(gather(entries, runs, read, import_of))
     ranks = dict(zip((one.key for one in verdict.entries), verdict.ranks, strict=True))
     rows = sorted(
         (_row(entry, runs, styles[entry.key], ranks.get(entry.key), verdict) for entry in entries),
@@ -80,7 +83,11 @@ def study_of(
         title=f"{names}{more}",
         made=f"{_counted(len(runs), 'run')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         verdict=(
-            *_sentences(verdict, _best(store, entries, runs, verdict), _looks(store, verdict)),
+            *_sentences(
+                verdict,
+                _best(store, entries, runs, verdict, import_of),
+                _looks(store, verdict, import_of),
+            ),
             *caveats(verdict),
             *_doubts(store, verdict, entries, runs),
         ),
@@ -105,7 +112,11 @@ def _style(entry: Entry, runs: Mapping[str, Run]) -> LineStyle:
 
 
 def _best(
-    store: RunStore, entries: Sequence[Entry], runs: Mapping[str, Run], verdict: Verdict
+    store: RunStore,
+    entries: Sequence[Entry],
+    runs: Mapping[str, Run],
+    verdict: Verdict,
+    import_of: ImportOf,
 ) -> BestOf | None:
     """What to expect of the best, by the validation images where all have predictions of the same ones."""
 
@@ -116,13 +127,18 @@ def _best(
         return None
     tested = {one.key for one in verdict.entries}
     same = [entry for entry in entries if entry.key in tested]
-    return best_by_validation(same, runs, read) or best_measured(verdict.entries)
+    return best_by_validation(same, runs, read, import_of) or best_measured(verdict.entries)
 
 
-def _looks(store: RunStore, verdict: Verdict) -> str:
+def _looks(store: RunStore, verdict: Verdict, import_of: ImportOf) -> str:
     """Say how many runs were evaluated on the test images of a verdict."""
-    found = frames.runs(store, looks.KEYS, archived=True)
-    return looks.looks_words(looks.looks(found, verdict.evidence.fingerprint), verdict.evidence.images)
+
+    def read(run_id: str) -> Answers:
+        return answers_of(frames.predictions(store, run_id))
+
+    found, evidence = frames.runs(store, looks.KEYS, archived=True), verdict.evidence
+    count = looks.looks(found, evidence.evaluated_images, evidence.versions, read, import_of)
+    return looks.looks_words(count, evidence.images)
 
 
 def _doubts(

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.analysis.basis import fingerprint_of, split_of
+from core.analysis.basis import split_of
 from core.analysis.differences import differing
+from core.analysis.differences import versions as versions_of
 from core.analysis.entries import Entry
 from core.analysis.evidence import Evidence
 from core.tracking import schema
 from core.tracking.run import Run
 
 LEFT_OUT = 5  # of the entries that are not ranked, those of which the reason is said
+VERSION = "version of the dataset"
 # Settings that are no property of the experiment.
 OF_THE_MACHINE = ("training.device", "training.images_on_device")
 
@@ -20,10 +22,16 @@ OF_THE_MACHINE = ("training.device", "training.images_on_device")
 def settings_rows(
     entries: Sequence[Entry], runs: Mapping[str, Run]
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the settings in which entries differ, each with the values of every entry as text."""
+    """Return the settings in which entries differ, each with the values of every entry as text.
+
+    The version of the dataset is the first of them where it differs.
+    """
+    trained_on = [versions_of(runs[one] for one in entry.run_ids) for entry in entries]
+    found = [(VERSION, tuple(map(frozenset, trained_on)))] if len({*trained_on}) > 1 else []
+    found += differing(entries, runs).items()
     return tuple(
         (name, tuple(", ".join(sorted(value or "none" for value in one)) or "–" for one in values))
-        for name, values in differing(entries, runs).items()
+        for name, values in found
     )
 
 
@@ -40,13 +48,16 @@ def untested(
         environments: `environment.json` of each run, by id.
     """
     found = []
+    trained_on = versions_of(runs.values())
     once = [entry.name for entry in entries if len({_seed(runs[one]) for one in entry.run_ids}) == 1]
     if once:
         found.append(f"Other seeds: {listed(once)} {_were(once)} trained with one seed.")
     if not any(runs[one].whole_setting("data.folds") for entry in entries for one in entry.run_ids):
-        splits = {(fingerprint_of(run), split_of(run)) for run in runs.values()}
+        splits = {split_of(run) for run in runs.values()}
         sets = "all models have one training set"
-        if len(splits) > 1:
+        if len(trained_on) > 1:
+            sets = f"the models were trained on {len(trained_on)} versions of the data"
+        elif len(splits) > 1:
             sets = f"the models have {len(splits)} different splits, so the difference may come from there"
         found.append(f"Other splits: there is no cross-validation, {sets}.")
     names = {runs[one].dataset for entry in entries for one in entry.run_ids} - {None}
@@ -58,7 +69,8 @@ def untested(
     found += evidence.left_out[:LEFT_OUT]
     if (more := len(evidence.left_out) - LEFT_OUT) > 0:
         found.append(f"{more} more {'is' if more == 1 else 'are'} left out, as these.")
-    changed = [
+    changed = [VERSION] if len(trained_on) > 1 else []
+    changed += [
         name
         for name in differing(entries, runs)
         if not name.startswith("model.") and name not in ("seed", "data.fold", *OF_THE_MACHINE)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.analysis.evaluated_images import EvaluatedImages
 from core.analysis.image_by_image import by_image, on_same_images, pair, right_together
 
 LABELS = [0, 0, 0, 1, 1, 1]
@@ -57,8 +58,7 @@ def test_models_on_other_images_are_not_compared() -> None:
 
 
 def test_the_largest_set_of_runs_on_the_same_images_is_compared() -> None:
-    other = answered([0] * 6, [0.9] * 6, [0, 0, 0, 0, 1, 1])
-    runs = {"other": other, "a": A, "b": B, "of another version": A}
-    versions = {"other": "v", "a": "v", "b": "v", "of another version": "w"}
-    assert on_same_images(runs, versions) == ["a", "b"]
-    assert on_same_images({}, {}) == []
+    these, other = EvaluatedImages("v", "1"), EvaluatedImages("v", "2")
+    runs = {"other": other, "a": these, "b": these, "of another import": EvaluatedImages("w", "1")}
+    assert on_same_images(runs) == ["a", "b"]
+    assert on_same_images({}) == []

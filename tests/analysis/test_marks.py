@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from core.analysis.entries import Entry
+from core.analysis.evaluated_images import Answers, evaluated_images
 from core.analysis.looks import looks, looks_words
 from core.analysis.marks import differing_mark, gap, gap_mark
 from core.tracking.run import Run
@@ -56,14 +58,27 @@ def test_runs_that_differ_in_more_than_the_model_are_marked() -> None:
     assert differing_mark([Entry("g", "g", ("a", "b"))], runs) is None
 
 
-def test_looks_at_a_test_set_are_counted() -> None:
-
+def test_looks_at_a_test_set_are_counted_in_all_versions_that_have_it() -> None:
+    versions = {"a": "v1", "b": "v1", "c": "v1", "d": "v2", "e": "v3", "f": "v4", "g": "v5", "h": "v6"}
     rows = [
-        run("a", 0.9),
-        run("b", 0.9),
-        run("c", 0.9, test=float("nan")),
-        run("d", 0.9, **{FINGERPRINT: "v2"}),
+        run(name, 0.9, test=float("nan") if name == "c" else 0.5, **{FINGERPRINT: version})
+        for name, version in versions.items()
     ]
-    assert looks(pd.DataFrame(rows), "v1") == 2
+    these = Answers(np.arange(9), np.ones(9, bool), np.zeros(9, "int64"), 2)
+    answers = dict.fromkeys("abdgh", these) | {"e": these._replace(labels=np.ones(9, "int64"))}
+    images = evaluated_images("v1", these)
+
+    def read(run_id: str) -> Answers:
+        if run_id not in answers:
+            raise FileNotFoundError(run_id)
+        return answers[run_id]
+
+    def import_of(name: str, version: str) -> str:
+        return version if version == "v6" else "v1"
+
+    every = pd.DataFrame(rows)
+    assert looks(every, images, ["v1"], read, import_of) == 4  # a, b, d and g: e has other labels, h others
+    assert looks(every, images, ["v1", "v4"], read, import_of) == 5  # f has no predictions, but is known
+    assert looks(every, images, [], read, import_of) == 4
     assert looks_words(2, 1000) == "Of the runs that are here, 2 were evaluated on these 1,000 test images."
-    assert looks(pd.DataFrame({"run_id": []}), "v1") == 0
+    assert looks(pd.DataFrame({"run_id": []}), images, ["v1"], read, import_of) == 0

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from core.analysis.entries import Entry
-from core.analysis.evidence import Answers, Evidence, Measured, answers_of, gather
+from core.analysis.evaluated_images import Answers, EvaluatedImages, answers_of
+from core.analysis.evidence import Evidence, Measured, gather
 from core.analysis.paired import mcnemar
 from core.analysis.pairs import OVER_FOLDS, OVER_IMAGES, OVER_SEEDS, over_seeds
 from core.analysis.verdict import Verdict, decide, decide_against
@@ -17,8 +18,9 @@ from core.analysis.verdict_words import caveats, p_words, pair_sentence, set_sen
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
-from tests.support.runs import FINGERPRINT, SPLIT, as_run, run
+from tests.support.runs import FINGERPRINT, SPLIT, as_run, not_edited, run
 
+IMAGES = EvaluatedImages("v1", "")
 ANSWERS = dict[str, np.ndarray]
 
 
@@ -27,7 +29,7 @@ def evidence(answers: ANSWERS, *rows: dict[str, object], groups: Sequence[Entry]
     given = {row["run_id"]: row for row in rows}
     runs = {name: as_run(given.get(name, run(name, 0.9))) for name in answers}
     entries = groups or [Entry(name, name, (name,)) for name in answers]
-    return gather(entries, runs, lambda one: answered(answers[one]))
+    return gather(entries, runs, lambda one: answered(answers[one]), not_edited)
 
 
 def answered(right: np.ndarray) -> Answers:
@@ -42,7 +44,7 @@ def simulated(right: np.ndarray) -> Verdict:
         Measured(name, name, (name,), right[:, [place]], ("0",), (), 0, np.array([0.9]))
         for place, name in enumerate("abcdefgh"[: right.shape[1]])
     )
-    return decide(Evidence(tested, "digits", "v1", len(right), ()))
+    return decide(Evidence(tested, "digits", frozenset(), IMAGES, len(right), ()))
 
 
 def right(*blocks: tuple[int, bool]) -> np.ndarray:
@@ -190,9 +192,9 @@ def test_runs_with_other_test_images_are_left_out_in_words() -> None:
             raise DamagedArtifact(run_id, schema.PREDICTIONS, "it is empty")
         return answered(answers[run_id])
 
-    found = gather([Entry(name, name, (name,)) for name in answers], runs, read)
+    found = gather([Entry(name, name, (name,)) for name in answers], runs, read, not_edited)
     assert [one.name for one in found.tested] == ["a", "b", "renamed"]
-    assert (found.images, found.fingerprint) == (10, "v1")
+    assert (found.images, found.versions, found.evaluated_images.imported) == (10, {"v1"}, "v1")
     told = dict(sentence.split(" is left out: ") for sentence in found.left_out)
     assert told["edited"] == "it was tested on other images (version v2 of digits, 10 images)."
     assert told["fewer"].endswith("9 images).")
@@ -201,7 +203,7 @@ def test_runs_with_other_test_images_are_left_out_in_words() -> None:
     assert told["plain"] == "it does not say which images it was tested on."
     assert told["leaked"] == "2 of its test images trained its parent."
     assert told["waits"] == "it has no finished run."
-    assert gather([], {}, read).tested == ()
+    assert gather([], {}, read, not_edited).tested == ()
 
 
 def test_against_one_that_was_chosen_only_the_worse_are_told_from_it() -> None:

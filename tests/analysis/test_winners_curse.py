@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.analysis.entries import Entry
-from core.analysis.evidence import Answers
+from core.analysis.evaluated_images import Answers
 from core.analysis.verdict_words import best_of_words
 from core.analysis.winners_curse import best_by_validation, best_of
-from tests.support.runs import as_run, run
+from tests.support.runs import as_run, not_edited, run
 
 
 def test_of_equal_models_the_expected_accuracy_is_the_true_one() -> None:
@@ -50,7 +50,7 @@ def test_it_is_said() -> None:
 
 def test_the_validation_images_tell_what_to_expect_where_all_have_answers_for_the_same() -> None:
     draws = np.random.default_rng(3)
-    answers = {name: Answers(np.arange(145), draws.random(145) < 0.9) for name in "abc"}
+    answers = {name: Answers(np.arange(145), draws.random(145) < 0.9, np.zeros(145), 2) for name in "abc"}
     runs = {name: as_run(run(name, 0.9)) for name in "abc"}
     entries = [Entry("a", "a", ("a",)), Entry("seeds", "seeds", ("b", "c"))]
 
@@ -59,12 +59,12 @@ def test_the_validation_images_tell_what_to_expect_where_all_have_answers_for_th
             raise FileNotFoundError(run_id)
         return answers[run_id]
 
-    found = best_by_validation(entries, runs, read)
+    found = best_by_validation(entries, runs, read, not_edited)
     assert found is not None
     seeds = (answers["b"].right.mean() + answers["c"].right.mean()) / 2
     assert found.shown == pytest.approx(max(answers["a"].right.mean(), seeds), abs=1e-6)
     assert "The best of 2 on 145 validation images shows" in best_of_words(found)
-    answers["c"] = Answers(np.arange(1, 146), answers["c"].right)
-    assert best_by_validation(entries, runs, read) is None  # other images
+    answers["c"] = answers["c"]._replace(images=np.arange(1, 146))
+    assert best_by_validation(entries, runs, read, not_edited) is None  # other images
     del answers["c"]
-    assert best_by_validation(entries, runs, read) is None  # one run of an older version
+    assert best_by_validation(entries, runs, read, not_edited) is None  # one run of an older version

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from core.analysis.entries import Entry
-from core.analysis.evidence import Answers, gather
+from core.analysis.evaluated_images import Answers
+from core.analysis.evidence import gather
 from core.config import ConfigError, ExperimentConfig
+from core.datasets.store import import_of
 from core.jobs.archive import archive, restore
 from core.launching.continuing import resume
 from core.system import settings as settings_module
@@ -72,7 +74,7 @@ def test_an_archived_run_is_in_no_verdict(store: RunStore) -> None:
         raise FileNotFoundError
 
     entries = [Entry(archived, "archived", (archived,)), Entry("both", "both", (archived, other))]
-    assert gather(entries, runs, none).left_out == (
+    assert gather(entries, runs, none, import_of).left_out == (
         "archived is left out: it is archived.",
         "both is left out: it does not say which images it was tested on.",
     )

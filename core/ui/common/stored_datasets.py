@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import streamlit as st
 
 from core import datasets
 from core.analysis.basis import Basis
+from core.analysis.evaluated_images import ImportOf
 from core.datasets import Catalogue, DatasetInfo, ImageDataset
 from core.datasets import store as stored
 from core.system.settings import Settings, get_settings
@@ -67,6 +68,21 @@ def same_images(name: str, fingerprint: str) -> ImageDataset | None:
         return dataset(name) if stored.has_version(name, fingerprint) else None
     except ValueError:
         return None
+
+
+def imports() -> ImportOf:
+    """Return `core.datasets.store.import_of` for the datasets as they are now, quick to call often."""
+    settings, state = get_settings(), stored.files_state()
+
+    def import_of(name: str, fingerprint: str) -> str:
+        return _import_of(settings, state, name, fingerprint)
+
+    return import_of
+
+
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_HASH)
+def _import_of(settings: Settings, state: Hashable, name: str, fingerprint: str) -> str:
+    return stored.import_of(name, fingerprint)
 
 
 def dataset_infos() -> list[DatasetInfo]:

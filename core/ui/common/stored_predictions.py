@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from core.analysis.evidence import Answers, answers_of
+from core.analysis.evaluated_images import Answers, answers_of
 from core.inference import client
 from core.inference.client import Caller
 from core.inference.messages import ModelImages
@@ -96,7 +96,7 @@ def _validation_predictions(settings: Settings, run_id: str, ended: datetime | N
 def answers(run: Run) -> Answers:
     """Return which test images a run got right.
 
-    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evidence.answers_of`).
+    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evaluated_images.answers_of`).
     """
     return _answers(get_settings(), run.run_id, run.ended)
 
@@ -110,7 +110,7 @@ def _answers(settings: Settings, run_id: str, ended: datetime | None) -> Answers
 def validation_answers(run: Run) -> Answers:
     """Return which validation images a run got right.
 
-    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evidence.answers_of`).
+    Raises FileNotFoundError, DamagedArtifact, ValueError (`core.analysis.evaluated_images.answers_of`).
     """
     return _validation_answers(get_settings(), run.run_id, run.ended)
 

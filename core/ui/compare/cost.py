@@ -8,14 +8,14 @@ import streamlit as st
 
 from core.analysis import evidence
 from core.analysis.entries import Entry, run_ids_of
-from core.analysis.evidence import Answers
 from core.analysis.front import doubtful, why_doubtful
 from core.figures import accuracy_cost
 from core.tracking.run import runs_of
-from core.ui.common import stored_predictions, stored_runs, words
+from core.ui.common import stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
+from core.ui.common.tested import gathered
 from core.ui.compare.curves import styles_of
 
 KEYS = tuple(dict.fromkeys((*evidence.KEYS, *accuracy_cost.COSTS)))
@@ -33,28 +33,24 @@ def accuracy_and_cost(entries: Sequence[Entry]) -> None:
         width=320,
     )
     runs = {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), *KEYS))}
-
-    def read(run_id: str) -> Answers:
-        return stored_predictions.answers(runs[run_id])
-
-    gathered = evidence.gather(entries, runs, read)
-    if not gathered.tested:
+    found = gathered(entries, runs)
+    if not found.tested:
         st.info("None of these runs has test predictions.", icon=":material/info:")
         return
-    choices = accuracy_cost.collect(gathered.tested, runs, cost)
+    choices = accuracy_cost.collect(found.tested, runs, cost)
     chart(accuracy_cost.draw(choices, styles_of(entries, runs), cost), "accuracy-cost")
     st.caption(
-        f"Test accuracy on {gathered.images:,} images with its 95% interval. Filled: nothing as cheap or "
+        f"Test accuracy on {found.images:,} images with its 95% interval. Filled: nothing as cheap or "
         "cheaper is more accurate."
     )
     for one, cheaper in doubtful(choices.choices):
-        said = why_doubtful(one, cheaper, gathered.tested, accuracy_cost.MORE[cost])
+        said = why_doubtful(one, cheaper, found.tested, accuracy_cost.MORE[cost])
         st.markdown(f":material/balance: {words.plain(said)}")
     if choices.missing:
         rest = f" and {len(choices.missing) - 5} more" if len(choices.missing) > 5 else ""
         names = words.plain(", ".join(choices.missing[:5]))
         st.caption(f":material/info: Left out, this cost was not logged: {names}{rest}.")
-    for said in gathered.left_out[:5]:
+    for said in found.left_out[:5]:
         st.caption(f":material/info: {words.plain(said)}")
-    if (more := len(gathered.left_out) - 5) > 0:
+    if (more := len(found.left_out) - 5) > 0:
         st.caption(f":material/info: {more} more left out, as these.")

@@ -10,12 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.entries import Entry
+from core.analysis.evaluated_images import evaluated_images, import_of_run
 from core.analysis.image_by_image import Pair, by_image, on_same_images, pair, right_together
 from core.figures import confusion
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.store import get_store
-from core.ui.common import guard, stored_predictions, words
+from core.ui.common import guard, stored_datasets, stored_predictions, words
 from core.ui.common.chart import chart
 from core.ui.common.fields import URL
 from core.ui.common.tested import runs_by_id
@@ -40,13 +41,17 @@ def image_by_image(entries: Sequence[Entry]) -> None:
 
 def _compare(single: Sequence[Entry]) -> None:
     runs = runs_by_id(single)
-    answered = {}
+    answered, images = {}, {}
+    import_of = stored_datasets.imports()
     for entry in single:
-        if runs[entry.key].status == schema.FINISHED and not runs[entry.key].archived:
-            with suppress(FileNotFoundError, DamagedArtifact):
-                answered[entry.key] = by_image(stored_predictions.predictions(runs[entry.key]))
-    fingerprints = {run_id: run.params.get(schema.FINGERPRINT, "") for run_id, run in runs.items()}
-    same = on_same_images(answered, fingerprints)
+        run = runs[entry.key]
+        if run.status == schema.FINISHED and not run.archived:
+            with suppress(FileNotFoundError, DamagedArtifact, ValueError):
+                images[entry.key] = evaluated_images(
+                    import_of_run(run, import_of), stored_predictions.answers(run)
+                )
+                answered[entry.key] = by_image(stored_predictions.predictions(run))
+    same = on_same_images(images)
     together = [entry for entry in single if entry.key in same]
     if len(together) < 2:
         said = "No two of these runs have predictions for the same test images."

@@ -64,7 +64,8 @@ def is_it_better(entries: Sequence[Entry]) -> None:
         st.markdown(f"#### {words.plain(set_sentence(verdict))}")
         _standing(verdict)
         if best is not None:
-            looks = looks_words(looked_at(verdict.evidence.fingerprint), verdict.evidence.images)
+            evidence = verdict.evidence
+            looks = looks_words(looked_at(evidence.evaluated_images, evidence.versions), evidence.images)
             st.caption(f":material/casino: {best_of_words(best)} {looks}")
         for caveat in caveats(verdict):
             st.caption(f":material/info: {words.plain(caveat)}")

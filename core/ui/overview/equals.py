@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.analysis.comparable import Competitor
 from core.analysis.entries import Entry, run_ids_of
+from core.analysis.evaluated_images import EvaluatedImages
 from core.analysis.intervals import Interval, wilson
 from core.analysis.looks import looks_words
 from core.analysis.over_repeats import mean
@@ -39,7 +40,7 @@ class Standing:
         alike: Keys of those that cannot be told from it.
         compared: How many others were tested on the same images.
         accuracy: Of the best, from 0 to 1, with its 95% interval.
-        fingerprint: Of the dataset's version.
+        evaluated_images: The test images; `versions` as `core.analysis.evidence.Evidence` has them.
     """
 
     alike: tuple[str, ...]
@@ -47,7 +48,8 @@ class Standing:
     images: int
     accuracy: float
     interval: Interval
-    fingerprint: str
+    evaluated_images: EvaluatedImages
+    versions: frozenset[str]
 
 
 def equals(ranked: Sequence[Competitor]) -> None:
@@ -67,7 +69,8 @@ def equals(ranked: Sequence[Competitor]) -> None:
     elif found.compared:
         st.caption(f"Better than {found.compared} others on the test images, and not by luck.")
     said = _expected(ranked, runs, found)
-    st.caption(f":material/casino: {said} {looks_words(looked_at(found.fingerprint), found.images)}")
+    looks = looks_words(looked_at(found.evaluated_images, found.versions), found.images)
+    st.caption(f":material/casino: {said} {looks}")
 
 
 def _expected(ranked: Sequence[Competitor], runs: Mapping[str, Run], found: Standing) -> str:
@@ -131,7 +134,8 @@ def _standing(
         images=found.images,
         accuracy=best.accuracy,
         interval=Interval(max(0.0, low), min(1.0, high)),
-        fingerprint=found.fingerprint,
+        evaluated_images=found.evaluated_images,
+        versions=found.versions,
     )
 
 

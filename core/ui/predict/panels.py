@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import streamlit as st
 
-from core import datasets
+from core.datasets import ImageDataset
 from core.figures import top_classes
 from core.images.pixels import to_png
 from core.inference.client import InferenceError, Prediction, predict
@@ -14,8 +15,9 @@ from core.inference.logged_images import logged_images
 from core.inference.messages import ModelImages
 from core.inference.notes import crop_note
 from core.tracking.errors import DamagedArtifact
+from core.tracking.run import Run
 from core.tracking.store import RunStore
-from core.ui.common import stored_datasets, stored_predictions, words
+from core.ui.common import stored_datasets, stored_predictions, stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.common.images import enlarged
 from core.ui.common.uploads import uploader
@@ -42,7 +44,7 @@ def demo(store: RunStore, run_id: str) -> None:
         source = st.segmented_control(
             "Image", ("Upload", "Sample of the test set"), default="Upload", required=True, key="source"
         )
-    blob, truth = _uploaded() if source == "Upload" else _sampled(images)
+    blob, truth = _uploaded() if source == "Upload" else _sampled(stored_runs.run(run_id), images)
     if blob is None:
         return
     invert = (images.shape[2] == 1 or st.session_state.get(INVERT, False)) and st.toggle(
@@ -105,18 +107,31 @@ def _uploaded() -> tuple[bytes | None, str | None]:
     return (None, None) if file is None else (file.getvalue(), None)
 
 
-def _sampled(images: ModelImages) -> tuple[bytes | None, str | None]:
+def _sampled(run: Run, images: ModelImages) -> tuple[bytes | None, str | None]:
     """Draw a button for another sample; return a random image of the run's test set and its true class."""
-    dataset = stored_datasets.same_dataset(images.name, images.fingerprint)
-    if dataset is None or not len(dataset.indices("test")):
+    dataset = stored_datasets.same_images(images.name, images.fingerprint)
+    rows = () if dataset is None else _test_rows(run, images, dataset)
+    if dataset is None or not len(rows):
         st.warning(
-            f"The dataset '{words.plain(images.name)}' was changed or removed since; "
-            "upload an image instead.",
+            f"The dataset '{words.plain(images.name)}' was replaced or removed since, or has none of the "
+            "run's test images any more; upload an image instead.",
             icon=":material/image_not_supported:",
         )
         return None, None
     seed = st.session_state.setdefault("sample", 0)
     if st.button("Another sample", icon=":material/casino:"):
         seed = st.session_state["sample"] = seed + 1
-    (row,) = datasets.sample(images.name, count=1, subset="test", seed=seed)
+    row = int(np.random.default_rng(seed).choice(rows))
     return to_png(dataset.images[row]), dataset.info.classes[dataset.labels[row]]
+
+
+def _test_rows(run: Run, images: ModelImages, dataset: ImageDataset) -> np.ndarray:
+    """Return the rows of a dataset that the run was tested on and that are still test images.
+
+    Where its test predictions are missing, that is known of the version alone that the run had.
+    """
+    now = dataset.indices("test")
+    try:
+        return np.intersect1d(now, stored_predictions.answers(run).images)
+    except (FileNotFoundError, DamagedArtifact, ValueError):
+        return now if dataset.info.fingerprint == images.fingerprint else now[:0]

@@ -19,7 +19,7 @@ from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
 from core.tracking.store import get_store
-from core.ui.common import guard, stored_predictions, words
+from core.ui.common import guard, stored_datasets, stored_predictions, words
 from core.ui.common.actions import may_change
 from core.ui.common.fields import URL
 from core.ui.common.images import enlarged
@@ -95,7 +95,7 @@ def _found(
             return stored_predictions.predictions(_runs[run_id])
         return stored_predictions.validation_predictions(_runs[run_id])
 
-    models = models_of(entries, _runs, read)
+    models = models_of(entries, _runs, read, stored_datasets.imports())
     return None if models is None else Found(suspects(models.models), models)
 
 
