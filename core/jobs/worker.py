@@ -42,7 +42,13 @@ def worker_code() -> str:
     return process_version(NOT_IMPORTED)
 
 
-NOT_IMPORTED = ("figures", "inference", "training", "ui")  # by the worker; a run trains in a new process
+NOT_IMPORTED = (
+    "figures",
+    "inference",
+    "onnx_form",
+    "training",
+    "ui",
+)  # by the worker; a run trains in a new process
 
 
 def serve(settings: Settings) -> None:

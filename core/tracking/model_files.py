@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from importlib.metadata import version
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "archlab_layers"  # with a hash of its files after it: one process may load several models
 README = "README.md"
+ONNX = "model.onnx"
 DEEP = 200  # layers from which loading may pass Python's limit of recursion, a frame or more for each
 
 START = '''"""Layers of the saved model beside this folder; an import registers them with Keras."""
@@ -39,6 +41,11 @@ A classifier in Keras' format. It takes a batch of images `(N, {shape})` with pi
 ```python
 {code}```
 """
+
+IN_ONNX = (
+    f"`data/{ONNX}` is the same model for onnxruntime: it takes `images`, uint8 of the same shape, and "
+    "answers `probabilities` of all classes."
+)
 
 PLAIN = """import mlflow.keras
 
@@ -78,15 +85,24 @@ def requirements() -> list[str]:
 
 
 def save_model(
-    path: str, model: keras.Model, classes: Sequence[str] = (), images: str = "", **given: Any
+    path: str,
+    model: keras.Model,
+    classes: Sequence[str] = (),
+    images: str = "",
+    onnx: Path | None = None,
+    **given: Any,
 ) -> None:
     """Save a model as `mlflow.keras.save_model` does, with the files that it needs beside it.
 
-    classes: their names, in the order of the probabilities. images: sentences on how its images are made.
+    classes: their names, in the order of the probabilities. images: sentences on how its images are
+    made. onnx: the same model as an ONNX file.
     """
     import mlflow.keras
 
     mlflow.keras.save_model(model, path=path, **given)
+    if onnx is not None:
+        shutil.copyfile(onnx, Path(path) / "data" / ONNX)
+        images = f"{images} {IN_ONNX}".strip()
     write_beside(Path(path), model, classes, images)
 
 

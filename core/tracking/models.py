@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 KERAS_FILE = "data/model.keras"  # of a logged model
+ONNX_FILE = f"data/{model_files.ONNX}"  # beside it; models of older versions have none
 
 
 class Models:
@@ -32,11 +33,19 @@ class Models:
         self.downloads = downloads
         self._with_keras_file: dict[str, bool] = {}  # by the id of a logged model, where it lies elsewhere
 
-    def log(self, run_id: str, model: keras.Model, classes: Sequence[str] = (), images: str = "") -> int:
+    def log(
+        self,
+        run_id: str,
+        model: keras.Model,
+        classes: Sequence[str] = (),
+        images: str = "",
+        onnx: Path | None = None,
+    ) -> int:
         """Log a model with a run, retrying while the store is busy, and return its size in bytes.
 
         It takes the place of the one that an earlier attempt saved: a run has one model. classes: their
         names in the order of its answers, images: how its images are made, for the README beside the model.
+        onnx: the same model as an ONNX file, which is copied.
         """
         import mlflow.utils.environment
         import numpy as np
@@ -50,7 +59,7 @@ class Models:
         # Comparing the requirements with all that is installed takes a second.
         with patch.object(mlflow.utils.environment, "warn_dependency_requirement_mismatches"):
             patiently(
-                lambda: self._log(run_id, model, signature, classes, images),
+                lambda: self._log(run_id, model, signature, classes, images, onnx),
                 others=lambda: self.store.touch(run_id),
             )
         return patiently(lambda: self.file(run_id)).stat().st_size
@@ -62,6 +71,7 @@ class Models:
         signature: ModelSignature,
         classes: Sequence[str],
         images: str,
+        onnx: Path | None,
     ) -> None:
         import mlflow
         from mlflow.models import Model
@@ -86,6 +96,7 @@ class Models:
             model=model,
             classes=classes,
             images=images,
+            onnx=onnx,
             signature=signature,
             pip_requirements=model_files.requirements(),  # inferring them takes 8 s
         )

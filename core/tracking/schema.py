@@ -108,6 +108,8 @@ EXTENDS = "archlab.extends"  # the run whose training this one continues
 LEAK = "archlab.leak"  # a sentence: which images of its validation or test set its ancestors were trained on
 LEAK_CHECKED = "archlab.leak.checked"  # "yes" when all images that its ancestors were trained on are known
 LEAK_UNCHECKED = "archlab.leak.unchecked"  # sentences: which of them are not known
+ONNX_DIFFERENCE = "archlab.onnx.difference"  # of probabilities: between its ONNX file and Keras, the largest
+ONNX_REFUSED = "archlab.onnx.refused"  # a sentence: why its model has no ONNX file; older runs have neither
 WEIGHTS = "archlab.weights"  # digest of the weights of the saved model, which identifies files of it
 TOUCHED = "archlab.touched"  # milliseconds since 1970: when a write to the store was last probed
 NOT_LOGGED = "archlab.not_logged"  # one line: what the store refused to log, and why
@@ -115,7 +117,7 @@ RATES = "archlab.rates"  # a sentence: learning rates of a run that extends anot
 FITS = "archlab.fits"  # of a run that ran out of memory: the batch size that would fit
 
 # Sentences that may quote an error: secrets of the environment are redacted in them.
-SENTENCES = (FAILURE, NOT_TAKEN, UNMEASURED, NOT_LOGGED)
+SENTENCES = (FAILURE, NOT_TAKEN, UNMEASURED, NOT_LOGGED, ONNX_REFUSED)
 
 CROSS_ENTROPY = "cross_entropy"  # the value of LOSS; also the metric that Keras computes it as
 
@@ -137,6 +139,8 @@ OF_AN_ATTEMPT = (
         JOB,
         NOT_TAKEN,
         NOT_LOGGED,
+        ONNX_DIFFERENCE,
+        ONNX_REFUSED,
     ),
 )
 

@@ -116,6 +116,25 @@ def across_devices(count: int) -> Iterator[None]:
 
 
 @contextmanager
+def exact_float32() -> Iterator[None]:
+    """Products of 32-bit numbers inside have all their digits: GPUs compute them in TF32, with three."""
+    if keras.backend.backend() != "tensorflow":
+        import jax
+
+        with jax.default_matmul_precision("highest"):
+            yield
+        return
+    import tensorflow as tf
+
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(enabled)
+
+
+@contextmanager
 def float32_layers() -> Iterator[None]:
     """Layers made inside compute in 32 bits, whatever the policy is."""
     policy = keras.config.dtype_policy()

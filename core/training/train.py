@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.datasets import ImageDataset, split_report
 from core.experiment import lineage, weights_origin
 from core.experiment.views import averaged
 from core.images.target import Target
+from core.onnx_form.session import Facts
 from core.system.settings import Settings
 from core.system.units import byte_size
 from core.tracking import schema
@@ -39,6 +41,7 @@ from core.training.logged import (
     require_same_data,
 )
 from core.training.models import in_float32
+from core.training.onnx_file import onnx_file, onnx_tags
 from core.training.portable import portable
 from core.training.progress_reporter import ProgressReporter
 from core.training.range_test import RangeTest
@@ -74,7 +77,7 @@ def train_and_evaluate(config: ExperimentConfig, store: RunStore, run_id: str) -
             progress.phase("measuring the latency")
             writer.metrics({"latency_ms": evaluation.latency_ms(saved)}, step=0)
             progress.phase("saving")
-            run.save(saved, data.dataset)
+            run.save(saved, data.dataset, config.augmentation.test_time)
             progress.phase(schema.SAVED)
 
 
@@ -171,13 +174,22 @@ class Run:
         if len(rows := evaluation.validation_rows(split.validation, dataset.info.num_classes)):
             log_validation(self.writer, dataset, rows, predict(rows))
 
-    def save(self, saved: keras.Model, dataset: ImageDataset) -> None:
-        """Log the model with the classes it knows and how images are made to fit it."""
+    def save(self, saved: keras.Model, dataset: ImageDataset, views: str) -> None:
+        """Log the model with the classes it knows, how images are made to fit it, and its ONNX file.
+
+        views: what its predictions are averaged over, as in `core.experiment.views`.
+        """
         info = dataset.info
         target = Target(*info.shape, info.options.get("policy", "stretch"), info.value_range)
-        model_bytes = self.writer.attempt(
-            "the model", lambda: self.store.models.log(self.run_id, saved, info.classes, target.sentences)
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            made = onnx_file(saved, Facts(tuple(info.classes), target.sentences, views), dataset.images, path)
+            self.writer.tags(onnx_tags(made))
+            onnx = None if made.refused else path
+            model_bytes = self.writer.attempt(
+                "the model",
+                lambda: self.store.models.log(self.run_id, saved, info.classes, target.sentences, onnx),
+            )
         if model_bytes is not None:
             self.writer.metrics({"model_bytes": model_bytes}, step=0)
             self.writer.tags({schema.WEIGHTS: weights_origin.digest_of(map(np.asarray, saved.get_weights()))})
@@ -194,7 +206,7 @@ def print_split(data: Data, config: ExperimentConfig) -> None:
 def require_disk(settings: Settings, network: keras.Model, config: ExperimentConfig) -> None:
     """Raise OSError when there is no room for what a training writes, rather than lose it half-way."""
     checkpoint = 2 + config.optimizer.state_per_weight  # with the best weights so far
-    copies = 2 * checkpoint + 1  # beside the one before it, and the model
+    copies = 2 * checkpoint + 2  # beside the one before it; the model and its ONNX file
     needed, free = 4 * network.count_params() * copies + SPARE, shutil.disk_usage(settings.home).free
     if free < needed:
         raise OSError(

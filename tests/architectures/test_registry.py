@@ -5,11 +5,15 @@ import sys
 
 import keras
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 
 from core.architectures import architectures, build_model, check_input, inference_model
 from core.architectures.layers import AuxiliaryModel
+from core.onnx_form.check import TOLERANCE, keras_probabilities
+from core.onnx_form.convert import to_onnx
+from core.onnx_form.session import Facts, Session
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +117,7 @@ def test_too_small_an_input_is_refused_with_the_smallest_that_works(name):
 
 
 @pytest.mark.parametrize(("index", "name"), list(enumerate(NAMES)))
-def test_at_min_size_kernels_start_apart_a_step_lowers_the_loss_and_the_saved_model_predicts_the_same(
+def test_at_min_size_kernels_start_apart_onnx_answers_alike_a_step_lowers_the_loss_and_the_saved_model_too(
     index, name, described, tmp_path
 ):
     """Of variants that only repeat the same layers more often, the smallest is trained and saved."""
@@ -129,6 +133,8 @@ def test_at_min_size_kernels_start_apart_a_step_lowers_the_loss_and_the_saved_mo
     assert units == num_classes or (units, num_classes, name) == (1, 2, "cats_dogs_cnn")
     answering = inference_model(model)
     assert downsamples_everywhere(answering)
+    with values:
+        assert onnx_difference(answering, tmp_path / "model.onnx") < TOLERANCE
     if not is_smallest_of_its_kind(name, described):
         return
     images = np.random.default_rng(7).uniform(size=(8, size, size, 3)).astype("float32")
@@ -146,6 +152,31 @@ def test_at_min_size_kernels_start_apart_a_step_lowers_the_loss_and_the_saved_mo
     assert units == 1 or np.allclose(expected.sum(axis=1), 1, atol=1e-5)
     assert np.allclose(again, expected, atol=1e-6)
     assert loaded.count_params() == answering.count_params()
+
+
+def onnx_difference(model, path):
+    """The largest difference between the answers of a model and of its ONNX file, as a share of the largest.
+
+    The answers are logits, as far as the last layer can leave its softmax out: the probabilities of many a
+    fresh model are 0 and 1. The images are of several brightnesses, so that the answers differ.
+    """
+    generator = np.random.default_rng(7)
+    shape = model.input_shape[1:]
+    images = np.stack([generator.integers(0, top, shape, dtype="uint8") for top in (2, 6, 20, 70, 255)])
+    last = model.outputs[0]._keras_history.operation
+    activation = getattr(last, "activation", None)
+    try:
+        if activation is keras.activations.softmax:
+            last.activation = keras.activations.linear
+        expected = keras_probabilities(model, images)
+        onnx.save_model(to_onnx(model, Facts().metadata()), path)
+    finally:
+        if activation is not None:
+            last.activation = activation
+    assert np.ptp(expected, axis=0).max() > 0
+    found = Session(path).probabilities(images)
+    path.unlink()
+    return np.abs(found - expected).max() / np.abs(expected).max()
 
 
 def kernels_that_start_alike(model, values=256):
