@@ -105,31 +105,31 @@ def test_equal_experiments_differ_in_5_of_100_cases_at_most(of_seeds: float) -> 
     assert found <= 0.05 * 400 + 2 * np.sqrt(400 * 0.05 * 0.95)
 
 
-@pytest.mark.parametrize("runs", [(1, 3), (2, 5), (3, 3)])
+@pytest.mark.parametrize(("runs", "of_seeds"), [((1, 3), 0.15), ((2, 5), 0.3), ((3, 3), 0.6)])
 def test_equal_experiments_with_other_numbers_of_seeds_differ_in_5_of_100_cases_at_most(
-    runs: tuple[int, int],
+    runs: tuple[int, int], of_seeds: float
 ) -> None:
-    """With seeds that matter about as much as 1,000 images."""
+    """With seeds that matter about as much as 1,000 images, and with seeds that matter more."""
     draws = np.random.default_rng(6)
     found = 0
     for _ in range(300):
         level = draws.normal(2.5, 2, size=(1000, 1))
-        a, b = (
-            draws.random((1000, count))
-            < 1 / (1 + np.exp(-level - draws.normal(0, 0.5, (1000, 1)) - draws.normal(0, 0.15, (1, count))))
-            for count in runs
-        )
+        kinds = [level + draws.normal(0, 0.5, (1000, 1)) for _ in runs]
+        odds = [kind + draws.normal(0, of_seeds, (1, count)) for kind, count in zip(kinds, runs, strict=True)]
+        a, b = (draws.random(one.shape) < 1 / (1 + np.exp(-one)) for one in odds)
         found += difference(a, b).p < 0.05
     assert found <= 0.05 * 300 + 2 * np.sqrt(300 * 0.05 * 0.95)
 
 
 def test_the_degrees_of_freedom_give_banerjees_interval() -> None:
     draws = np.random.default_rng(7)
-    a, b = draws.random((400, 2)) < 0.95, draws.random((400, 3)) < 0.9
+    level = draws.random((400, 1))  # some images are harder for one of the two
+    a, b = draws.random((400, 2)) < level, draws.random((400, 3)) < level[::-1]
     found = difference(a, b)
     rows = np.append(a.mean(axis=1) - b.mean(axis=1), [1.0, -1.0])
     over_runs = (a.mean(axis=0).var(ddof=1) + 2 * b.mean(axis=0).var(ddof=1)) / 3 * (1 / 2 + 1 / 3)
-    over_images = rows.var(ddof=1) / len(rows)
+    over_images = found.error**2 - over_runs  # what both hold counts as over runs
+    assert 0 < over_images < rows.var(ddof=1) / len(rows)
     squares = stats.t.ppf(0.975, [len(rows) - 1, 3]) ** 2
     weighted = np.average(squares, weights=[over_images, over_runs])
     assert stats.t.ppf(0.975, found.freedom) == pytest.approx(np.sqrt(weighted))
@@ -139,7 +139,7 @@ def test_a_real_difference_is_found_over_seeds() -> None:
     draws = np.random.default_rng(2)
     a, b = draws.random((1000, 5)) < 0.95, draws.random((1000, 5)) < 0.92
     found = difference(a, b)
-    assert found.p < 0.001
+    assert found.p < 0.005
     assert found.interval()[0] > 0
     assert found.probabilities(0.005)[0] > 0.95
 
