@@ -132,22 +132,27 @@ def _images(table: pd.DataFrame, dataset: ImageDataset, made: edits.Edits, class
                 st.markdown(f"labelled **{given}**, proposed **{proposed}** ({row.confidence:.0%})")
                 source = words.plain(str(dataset.source_names[row.index]))
                 st.caption(f"{row.models} of {row.of} model{'' if row.of == 1 else 's'} · {source}")
-                now = dataset.info.classes[dataset.labels[row.index]]
-                if row.index in made.relabelled and now not in (classes[row.label], classes[row.proposed]):
-                    st.caption(f"now labelled {words.plain(now)}")
                 if changes:
-                    _buttons(dataset.info.name, row, made, now, classes[row.label], classes[row.proposed])
+                    _buttons(dataset, row, made, classes[row.label], classes[row.proposed])
 
 
-def _buttons(name: str, row: Any, made: edits.Edits, now: str, label: str, proposed: str) -> None:
+def _buttons(dataset: ImageDataset, row: Any, made: edits.Edits, label: str, proposed: str) -> None:
     """Draw what can be decided of one image; a click on what is chosen undoes it.
 
     Args:
-        now: The class that the image has.
-        label: That which the models were given, by the import or by an edit before they were trained.
+        label: The class which the models were given, by the import or by an edit before they were trained.
+        proposed: That with which it is relabelled unless another one is selected.
     """
-    key = f"suspect-{name}-{row.index}"
-    st.session_state[key] = decision(made, row.index, now, label, proposed)
+    name, counted = dataset.info.name, made.counted_as()
+    now = dataset.info.classes[dataset.labels[row.index]]
+    key, selected = f"suspect-{name}-{row.index}", f"suspect-{name}-{row.index}-class"
+    st.session_state[key] = decision(made, row.index, now, label)
+    label_now, proposed = counted.get(label, label), counted.get(proposed, proposed)
+    others = [one for one in dict.fromkeys((*dataset.info.classes, proposed)) if one != label_now]
+    if st.session_state[key] == RELABEL:
+        st.session_state[selected] = now
+    elif st.session_state.get(selected) not in others:
+        st.session_state[selected] = proposed if proposed in others else others[0]
     doubted = {row.index: label}
 
     def decide() -> None:
@@ -156,7 +161,7 @@ def _buttons(name: str, row: Any, made: edits.Edits, now: str, label: str, propo
             if chosen == KEEP:
                 curate.confirm(name, [row.index], doubted)
             elif chosen == RELABEL:
-                curate.relabel(name, {row.index: proposed})
+                curate.relabel(name, {row.index: st.session_state[selected]})
             elif chosen == LEAVE_OUT:
                 curate.leave_out_doubted(name, [row.index], doubted)
             else:
@@ -172,18 +177,27 @@ def _buttons(name: str, row: Any, made: edits.Edits, now: str, label: str, propo
         label_visibility="collapsed",
     )
 
+    def select() -> None:
+        if st.session_state[key] == RELABEL:
+            decide()
 
-def decision(made: edits.Edits, row: int, now: str, label: str, proposed: str) -> str | None:
-    """Return what was decided of the label of an image; None where nothing was. Classes as in `_buttons`.
+    st.selectbox("Relabel as", others, key=selected, on_change=select)
 
-    An edited label is no decision where the models were trained with it.
+
+def decision(made: edits.Edits, row: int, now: str, label: str) -> str | None:
+    """Return what was decided of the label of an image; None where nothing was.
+
+    An edited label is no decision where the models were given it.
+
+    Args:
+        now: The class that the image has; label: that which the models were given.
     """
     counted = made.counted_as()
     if row in made.left_out:
         return LEAVE_OUT
-    if row in made.relabelled and now == counted.get(proposed, proposed):
-        return RELABEL
-    return KEEP if row in made.confirmed and now == counted.get(label, label) else None
+    if now == counted.get(label, label):
+        return KEEP if row in made.confirmed else None
+    return RELABEL if row in made.relabelled else None
 
 
 def _ranking(found: Found, made: edits.Edits, classes: Sequence[str]) -> None:

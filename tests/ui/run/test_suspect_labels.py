@@ -112,3 +112,31 @@ def test_the_edited_label_that_a_run_was_trained_with_is_kept_and_returned_to(st
             {WRONG[1]} if choice == "Leave out" else set(),
         )
         assert app.segmented_control(key=key).value == choice
+
+
+def test_any_class_can_be_given_instead_of_the_proposed_one(store: RunStore) -> None:
+    """It changes at once where the image is relabelled already, and is shown when the page opens again."""
+    row, given = WRONG[1], int(datasets.load("digits").labels[WRONG[1]])
+    run_id = finished(store, "model", WRONG[1:])
+    app = opened("pages/4_Run.py", run=run_id, suspects="true")
+    key, proposed, wanted, other = f"suspect-digits-{row}", *(str((given + more) % 10) for more in (1, 2, 3))
+
+    def relabelled() -> dict[int, str]:
+        return dict(edits.read(stored.folder_of("digits")).relabelled)
+
+    select = app.selectbox(key=f"{key}-class")
+    assert select.value == proposed
+    assert select.options == [str(one) for one in range(10) if one != given]
+    select.set_value(wanted).run()
+    said(app)
+    assert (relabelled(), app.segmented_control(key=key).value) == ({}, None)
+    app.segmented_control(key=key).set_value("Relabel").run()
+    assert relabelled() == {row: wanted}
+    app.selectbox(key=f"{key}-class").set_value(other).run()
+    assert relabelled() == {row: other}
+    again = opened("pages/4_Run.py", run=run_id, suspects="true")
+    said(again)
+    assert again.segmented_control(key=key).value == "Relabel"
+    assert again.selectbox(key=f"{key}-class").value == other
+    again.segmented_control(key=key).set_value(None).run()
+    assert relabelled() == {}
