@@ -25,7 +25,7 @@ from core.tracking import schema
 from core.tracking.changes import Rows, Token, changes_of, rows_of
 from core.tracking.column_queries import DIGESTS, RUNS, keys_of, rows_of_keys, rows_of_runs
 from core.tracking.connections import KeptConnection
-from core.tracking.run_columns import Column, column_of
+from core.tracking.run_columns import Column, column_of_rows
 from core.tracking.tables import RUN_COLUMNS
 
 KINDS = ("params", "metrics", "tags")
@@ -243,12 +243,12 @@ class ReadModel:
         """Read whole columns."""
         if not keys:
             return
-        found: dict[str, dict[str, Any]] = {key: {} for key in keys}
+        found: dict[str, list[Any]] = {key: [] for key in keys}
+        for row in rows_of_keys(connection, kind, keys):
+            found[row[1]].append(row)
         same: dict[Any, Any] = {}  # most texts occur in many runs: each is kept once
-        for run_id, key, *value in rows_of_keys(connection, kind, keys):
-            found[key][run_id] = value if kind == "metrics" else same.setdefault(value[0], value)
-        for key, values in found.items():
-            self._columns[kind][key] = column_of(kind == "metrics", list(map(values.get, self._runs.ids)))
+        for key, rows in found.items():
+            self._columns[kind][key] = column_of_rows(kind == "metrics", rows, self._runs.places, same)
 
     def _take(self, kind: str, rows: Rows) -> None:
         """Put rows into the columns that are kept; their keys are known from now on."""

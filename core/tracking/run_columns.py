@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,37 @@ class Column:
     @property
     def is_metric(self) -> bool:
         return self.steps is not None
+
+
+def column_of_rows(
+    is_metric: bool, rows: Sequence[Sequence[Any]], places: Mapping[str, int], same: dict[Any, Any]
+) -> Column:
+    """Make a column of the rows of its key: run_uuid, key, value, of a metric also is_nan and step.
+
+    Args:
+        is_metric: Whether its values are numbers.
+        rows: In any order; those of runs without a place are left out.
+        places: Of all runs.
+        same: Each text that occurred, by itself: columns share those of many runs.
+    """
+    present = np.zeros(len(places), dtype=bool)
+    values = np.full(len(places), np.nan) if is_metric else np.full(len(places), None, dtype=object)
+    steps = np.zeros(len(places)) if is_metric else None
+    if rows:
+        run_ids, _, found, *rest = zip(*rows, strict=True)
+        at = np.fromiter((places.get(run_id, -1) for run_id in run_ids), dtype=np.int64, count=len(rows))
+        known = at >= 0
+        at = at[known]
+        present[at] = True
+        if steps is not None:
+            is_nan, step = (np.array(one, dtype=float)[known] for one in rest)
+            values[at] = np.where(is_nan, np.nan, np.array(found, dtype=float)[known])
+            steps[at] = step
+        else:
+            texts = np.empty(len(rows), dtype=object)
+            texts[:] = [same.setdefault(one, one) for one in found]
+            values[at] = texts[known]
+    return Column(values, present, steps)
 
 
 def column_of(is_metric: bool, found: Sequence[Sequence[Any] | None]) -> Column:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,8 +17,10 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Select, column, func, select, table
 
 from core.tracking import schema
+from core.tracking.changes import Rows
+from core.tracking.column_queries import rows_of_runs
 from core.tracking.connections import connected
-from core.tracking.read_model import read_model
+from core.tracking.read_model import KINDS, LOSS, read_model
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.tables import (
     RUN_COLUMNS,
@@ -51,11 +53,6 @@ OURS = RUNS.experiment_id.in_(select(EXPERIMENTS.experiment_id).where(EXPERIMENT
 OLDEST_FIRST = (RUNS.start_time, RUNS.run_uuid)
 MANY = 500  # runs that one query names
 _RUN = select(RUNS.run_uuid, RUNS.name, RUNS.status, RUNS.start_time, RUNS.end_time).where(ALIVE)
-_LOGGED = {
-    "params": select(PARAMS.run_uuid, PARAMS.key, PARAMS.value),
-    "tags": select(TAGS.run_uuid, TAGS.key, TAGS.value),
-}
-_METRICS = select(LATEST.run_uuid, LATEST.key, LATEST.value, LATEST.is_nan, LATEST.step)
 _DIGESTS = (
     select(INPUTS.destination_id, func.max(DATASETS.digest))
     .where(
@@ -111,34 +108,21 @@ class SqlReader:
         return read_model(self.uri).runs(keys, recent)[0]
 
     def of_runs(self, run_ids: Sequence[str]) -> pd.DataFrame:
-        rows: dict[str, dict[str, Any]] = {}
-        digests: dict[str, str] = {}
         wanted = list(dict.fromkeys(run_ids))
+        rows: dict[str, tuple[Any, ...]] = {}
+        logged: list[tuple[str, Rows]] = []
+        digests: dict[str, str] = {}
         with connected(self.uri) as connection:
             for start in range(0, len(wanted), MANY):
                 some = wanted[start : start + MANY]
                 for run_id, *values in connection.execute(_RUN.where(RUNS.run_uuid.in_(some))):
-                    rows[run_id] = dict(zip(RUN_COLUMNS, (run_id, *values, math.nan), strict=True))
-                for kind, query in _LOGGED.items():
-                    of = query.selected_columns[0]
-                    for run_id, key, value in connection.execute(query.where(of.in_(some))):
-                        if run_id in rows:
-                            rows[run_id][f"{kind}.{key}"] = value
-                for run_id, key, value, is_nan, step in connection.execute(
-                    _METRICS.where(LATEST.run_uuid.in_(some))
-                ):
-                    if run_id in rows:
-                        rows[run_id][f"metrics.{key}"] = math.nan if is_nan else value
-                        if key == "loss":
-                            rows[run_id]["last_epoch"] = float(step)
+                    rows[run_id] = tuple(values)
+                logged += ((kind, rows_of_runs(connection, kind, some)) for kind in KINDS)
                 digests |= {
                     run_id: digest
                     for run_id, digest in connection.execute(_DIGESTS.where(INPUTS.destination_id.in_(some)))
                 }
-        frame = pd.DataFrame(list(rows.values()), columns=None if rows else RUN_COLUMNS)
-        for name in frame.columns[frame.columns.str.startswith("metrics.")]:
-            frame[name] = with_infinity(frame[name])
-        return finished_table(table_of_runs(frame, digests), None)
+        return finished_table(table_of_runs(_wide(rows, logged), digests), None)
 
     def keys(self) -> dict[str, list[str]]:
         return read_model(self.uri).keys()
@@ -230,6 +214,46 @@ class SqlReader:
     def _value(self, query: Select) -> Any:
         with connected(self.uri) as connection:
             return connection.scalar(query)
+
+
+def _wide(rows: Mapping[str, Sequence[Any]], logged: Sequence[tuple[str, Rows]]) -> pd.DataFrame:
+    """Make the table of some runs from what they have logged, as `table_of_runs` takes it.
+
+    Args:
+        rows: Name, status, start and end by run id.
+        logged: Kinds and their rows, as `rows_of_runs` gives them; others may have been deleted meanwhile.
+    """
+    places = {run_id: place for place, run_id in enumerate(rows)}
+    if not rows:
+        return pd.DataFrame(columns=RUN_COLUMNS)
+    frame: dict[str, Any] = {"run_id": [*rows]}
+    for at, name in enumerate(RUN_COLUMNS[1:-1]):
+        frame[name] = [row[at] for row in rows.values()]
+    epochs = [math.nan] * len(rows)
+    found: dict[str, list[Any]] = {}
+    for kind, those in logged:
+        empty = math.nan if kind == "metrics" else None
+        for run_id, key, value, *rest in those:
+            place = places.get(run_id)
+            if place is None:
+                continue
+            label = f"{kind}.{key}"
+            if label not in found:
+                found[label] = [empty] * len(rows)
+            if not rest:
+                found[label][place] = value
+                continue
+            is_nan, step = rest
+            found[label][place] = math.nan if is_nan else value
+            if key == LOSS:
+                epochs[place] = float(step)
+    series = {
+        label: with_infinity(pd.Series(values, dtype=float))
+        if label.startswith("metrics.")
+        else pd.Series(values, dtype="str")
+        for label, values in found.items()
+    }
+    return pd.DataFrame({**frame, RUN_COLUMNS[-1]: epochs, **series})
 
 
 def _numbers() -> Select:

@@ -69,4 +69,10 @@ def table_of_histories(frame: pd.DataFrame) -> pd.DataFrame:
 def with_infinity(values: pd.Series) -> pd.Series:
     """Restore infinities: MLflow stores one as the largest number, and its client returns that."""
     largest = np.finfo(float).max
-    return values.mask(values >= largest, np.inf).mask(values <= -largest, -np.inf)
+    numbers = values.to_numpy()
+    infinite = np.abs(numbers) >= largest
+    if not infinite.any():
+        return values
+    return pd.Series(
+        np.where(infinite, np.copysign(np.inf, numbers), numbers), values.index, name=values.name
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from threading import Lock
 
 import pandas as pd
 import streamlit as st
@@ -21,6 +22,7 @@ from core.tracking.tables import RUN_COLUMNS, column
 from core.ui.common.kept import BY_HASH
 
 FEW = 500  # runs; of more, whole columns are read
+ROWS_KEPT = 1000  # runs of which everything is kept, until some run changes
 QUEUE_KEYS = (
     *expected.KEYS,
     "training.device",
@@ -66,14 +68,42 @@ def rows(run_ids: Sequence[str]) -> pd.DataFrame:
 
     That takes milliseconds for a page of runs; epochs count from 1 as in `runs`.
     """
-    return _rows(get_settings(), _version(), tuple(run_ids)).copy(deep=False)
+    return _rows(get_settings(), _version()).of(run_ids)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_HASH)
-def _rows(settings: Settings, version: Hashable, run_ids: tuple[str, ...]) -> pd.DataFrame:
-    found = _with_epochs_from_one(settings, frames.of_runs(get_store(), run_ids))
-    places = {run_id: place for place, run_id in enumerate(run_ids)}
-    return found.iloc[found["run_id"].map(places).argsort()].reset_index(drop=True)
+class _Rows:
+    """The runs that were read while nothing changed: a page asks for the same ones again and again."""
+
+    def __init__(self, settings: Settings):
+        self._settings, self._lock = settings, Lock()
+        self._found, self._places = pd.DataFrame(), dict[str, int]()
+        self._asked = set[str]()
+
+    def of(self, run_ids: Sequence[str]) -> pd.DataFrame:
+        """Return some rows in the order of their ids, reading those that were not read before."""
+        with self._lock:
+            if len(self._asked) + len(run_ids) > ROWS_KEPT:
+                self._found, self._places, self._asked = pd.DataFrame(), {}, set()
+            if new := [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._asked]:
+                self._read(new)
+            found, places = self._found, self._places
+        at = [places[run_id] for run_id in dict.fromkeys(run_ids) if run_id in places]
+        rows = found.iloc[at].reset_index(drop=True)
+        empty = [name for name in rows if name not in RUN_COLUMNS and rows[name].isna().all()]
+        return rows.drop(columns=empty)
+
+    def _read(self, run_ids: Sequence[str]) -> None:
+        new = _with_epochs_from_one(self._settings, frames.of_runs(get_store(), run_ids))
+        both = pd.concat([one for one in (self._found, new) if len(one)] or [new], ignore_index=True)
+        rest = sorted(name for name in both if name not in RUN_COLUMNS)
+        self._found = both[[*RUN_COLUMNS, *rest]]
+        self._places = {run_id: place for place, run_id in enumerate(self._found["run_id"])}
+        self._asked.update(run_ids)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
+def _rows(settings: Settings, version: Hashable) -> _Rows:
+    return _Rows(settings)
 
 
 def some(run_ids: Sequence[str], *keys: str) -> pd.DataFrame:
