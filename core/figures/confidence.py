@@ -12,14 +12,18 @@ from core.analysis.intervals import wilson
 from core.figures.style import GREY, PALETTE, LineStyle, finish, plain
 
 POINTS = 300  # of a line; more cannot be seen
+APART = 0.025  # of the axis of confidence: points that are closer lie on each other
 
 
 def draw_reliability(found: Mapping[str, Reliability]) -> go.Figure:
     """Draw accuracy over confidence, a point for each bin with the 95 % interval of its accuracy.
 
+    Bins that would lie on each other, as those near 100 % of a confident model, are one point.
+
     found: by the name of what was measured: the model as it is, or after temperature scaling.
     """
-    figure = go.Figure()
+    figure, start = go.Figure(), _from(found)
+    found = {name: apart(bins, (1.0 - start) * APART) for name, bins in found.items()}
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot", "width": 1},
         hoverinfo="skip", showlegend=False,
@@ -42,10 +46,27 @@ def draw_reliability(found: Mapping[str, Reliability]) -> go.Figure:
             hovertemplate="confidence %{x:.1%}: %{y:.1%} right of %{customdata} images<extra></extra>",
         )
     finish(figure, "Is it right as often as it is confident?", "mean confidence of a bin", "accuracy")
-    figure.update_xaxes(tickformat=".0%", range=[_from(found), 1.005])
+    figure.update_xaxes(tickformat=".0%", range=[start, 1.0 + 0.01 * (1.0 - start)])
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     figure.update_layout(hovermode="closest", showlegend=len(found) > 1)
     return figure
+
+
+def apart(bins: Reliability, distance: float) -> Reliability:
+    """Put neighbouring bins together until their mean confidences differ by a distance, from the top down."""
+    kept: list[tuple[float, int, int]] = []  # sums of confidence, of right answers and of images
+    for confidence, right, images in zip(
+        bins.confidence[::-1].tolist(), bins.right[::-1].tolist(), bins.images[::-1].tolist(), strict=True
+    ):
+        one = (confidence * images, right, images)
+        if kept and kept[-1][0] / kept[-1][2] - confidence < distance:
+            last = kept.pop()
+            one = (last[0] + one[0], last[1] + right, last[2] + images)
+        kept.append(one)
+    sums = np.array(kept[::-1]).reshape(-1, 3)
+    return Reliability(
+        sums[:, 0] / sums[:, 2], sums[:, 1].astype(bins.right.dtype), sums[:, 2].astype(bins.images.dtype)
+    )
 
 
 def draw_coverage(found: Coverage, style: LineStyle, wanted: float | None = None) -> go.Figure:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from core.analysis.confidence import coverage, reliability, top_k
+from core.analysis.confidence import Reliability, coverage, reliability, top_k
 from core.figures import class_curves, confidence, confusion
 from core.figures.style import run_style
 
@@ -72,6 +72,24 @@ def test_lines_of_confidence_hold_what_was_measured() -> None:
     shares = top_k(given, labels)
     assert confidence.draw_top_k(shares, style).data[0].y.tolist() == shares.tolist()
     bins = reliability(given, labels)
+    spread = confidence.apart(bins, 0.0)
+    assert [one.tolist() for one in (spread.right, spread.images)] == [
+        bins.right.tolist(),
+        bins.images.tolist(),
+    ]
+    assert spread.confidence == pytest.approx(bins.confidence)
     drawn = confidence.draw_reliability({"as it is": bins}).data[1]
-    assert drawn.y.tolist() == (bins.right / bins.images).tolist()
+    assert len(drawn.x) > 8  # a model that is not sure is drawn bin by bin
+    assert sum(drawn.customdata) == 2000
+    assert sum(drawn.y * drawn.customdata) == pytest.approx(bins.right.sum())
     assert (np.array(drawn.error_y.array) > 0).all()
+
+
+def test_bins_of_reliability_that_would_lie_on_each_other_are_one_point() -> None:
+    bins = Reliability(
+        np.array([0.5, 0.9, 0.995, 0.999, 1.0]), np.array([5, 8, 9, 10, 10]), np.array([10, 10, 10, 10, 20])
+    )
+    drawn = confidence.draw_reliability({"as it is": bins}).data[1]
+    assert drawn.customdata.tolist() == [10, 10, 40]
+    assert drawn.x.tolist() == pytest.approx([0.5, 0.9, (0.995 + 0.999 + 2) / 4])
+    assert drawn.y.tolist() == pytest.approx([0.5, 0.8, 29 / 40])

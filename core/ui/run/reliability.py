@@ -18,8 +18,8 @@ from core.ui.common import stored_predictions, words
 from core.ui.common.chart import chart
 
 BINS = (
-    "Bins of equally many images, with the 95% interval of their accuracy. Below the dotted line the model "
-    "is surer than it should be."
+    "Bins of equally many images, with the 95% interval of their accuracy; bins that would lie on each other "
+    "are one point. Below the dotted line the model is surer than it should be."
 )
 OLDER = (
     "This run has no validation predictions, on which a temperature could be fitted: it was trained without "
