@@ -17,7 +17,7 @@ from core.ui.run.archive import archive_button, restore_button
 
 
 def change_ticked(store: RunStore, ticked: Sequence[Entry]) -> None:
-    """Draw the buttons that archive, restore, lock and unlock the runs of the ticked rows, and delete some.
+    """Draw the buttons that archive, restore, lock, unlock and delete the runs of the ticked rows.
 
     ticked: Those that are shown: a person changes what they see.
     """
@@ -34,8 +34,4 @@ def change_ticked(store: RunStore, ticked: Sequence[Entry]) -> None:
             restore_button(store, f"Restore {words.count(away)}", away)
         ended = runs[stored_runs.are_ours(runs) & runs["status"].isin(schema.ENDED)]
         lock_many(store, ended)
-        delete_many(store, runs[runs["run_id"].isin([one.key for one in ticked])])
-    if any(entry.is_group for entry in ticked):
-        st.caption(
-            "Delete takes single runs. The repeats of a group are deleted together on the Run page of one."
-        )
+        delete_many(store, runs, {entry.name: entry.run_ids for entry in ticked if entry.is_group})

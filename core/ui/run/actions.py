@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 import pandas as pd
@@ -128,18 +129,26 @@ def lock_many(store: RunStore, runs: pd.DataFrame) -> None:
         attempt(lambda: deletion.unlock(store, closed), f"Unlocked {words.count(closed)}.")
 
 
-def delete_many(store: RunStore, runs: pd.DataFrame) -> None:
+def delete_many(
+    store: RunStore, runs: pd.DataFrame, groups: Mapping[str, Collection[str]] | None = None
+) -> None:
     """Draw the button that deletes several runs after a confirmation; none on a read-only server.
 
     Args:
         runs: Their rows of `stored_runs.runs()`; empty where none is selected.
+        groups: The ids of those runs that go with a group, by its name: the confirmation names the group.
     """
     if runs.empty or not may_change():
         return
-    names = ", ".join(words.plain(name) for name in runs["name"].head(NAMED))
-    more = f" and {len(runs) - NAMED:,} more" if len(runs) > NAMED else ""
+    groups = groups or {}
+    grouped = {run_id for run_ids in groups.values() for run_id in run_ids}
+    asked = [words.plain(name) for name in runs.loc[~runs["run_id"].isin(grouped), "name"]]
+    asked += [f"{words.plain(name)} ({words.count(run_ids)})" for name, run_ids in groups.items()]
+    names = ", ".join(asked[:NAMED])
+    more = f" and {len(asked) - NAMED:,} more" if len(asked) > NAMED else ""
+    hidden = " All runs of a group go, also those that the filter hides." if groups else ""
     with st.popover(f"Delete {words.count(runs)}", icon=":material/delete:"):
-        st.markdown(f"Delete for good: **{names}**{more}? {DELETE_WORDS}")
+        st.markdown(f"Delete for good: **{names}**{more}?{hidden} {DELETE_WORDS}")
         if st.button("Delete them", key="delete-many", type="primary"):
             delete(store, runs["run_id"].tolist())
 
@@ -154,7 +163,9 @@ def delete(store: RunStore, run_ids: list[str]) -> None:
         st.query_params.pop("run", None)
         if "runs" in st.query_params:
             ticked = st.query_params.get_all("runs")
-            st.query_params["runs"] = [run_id for run_id in ticked if run_id not in found.run_ids]
+            st.query_params["runs"] = [
+                key for key in ticked if key.removeprefix("group-") not in found.run_ids
+            ]
         stored_runs.forget_runs()
         st.rerun()
 

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import ExperimentConfig
+from core.jobs import deletion
 from core.jobs.archive import archive
 from core.system import settings as settings_module
 from core.system.settings import NotAllowed
@@ -96,19 +97,39 @@ def test_archived_runs_are_said_to_be_archived(store: RunStore) -> None:
     assert names(app) == ["second", "first"]
 
 
-def test_ticked_runs_are_locked_together_and_a_group_is_not_deleted_without_a_word(store: RunStore) -> None:
+def test_ticked_runs_are_locked_together(store: RunStore) -> None:
     seeds = [made(store, f"lenet · seed {seed}", 0.5, seed=seed) for seed in range(2)]
     other = made(store, "other", 0.7, **{"model.name": "conv3"})
     app = opened(PAGE, group=["seeds and folds"], runs=[seeds[0], other])
     (lock,) = [one for one in app.button if one.label == "Lock 3 runs"]
-    assert [one for one in said(app) if one.startswith("Delete takes single runs")]
     lock.click().run()
     assert all(schema.LOCKED in store.state(run_id).tags for run_id in (*seeds, other))
     app = opened(PAGE, runs=seeds)
-    assert not [one for one in said(app) if one.startswith("Delete takes single runs")]
     (unlock,) = [one for one in app.button if one.label == "Unlock 2 runs"]
     unlock.click().run()
     assert [schema.LOCKED in store.state(run_id).tags for run_id in (*seeds, other)] == [False, False, True]
+
+
+def test_a_ticked_group_is_deleted_with_all_its_runs_after_a_question_that_names_it(store: RunStore) -> None:
+    seeds = [made(store, f"lenet · seed {seed}", 0.5, seed=seed) for seed in range(3)]
+    other, stays = (made(store, name, 0.7, **{"model.name": name}) for name in ("conv3", "alexnet"))
+    query = {"group": ["seeds and folds"], "filter": "seed = 0", "runs": [seeds[0], other]}
+    app = opened(PAGE, **query)
+    (question,) = [one.value for one in app.markdown if one.value.startswith("Delete for good")]
+    assert "**conv3, lenet" in question
+    assert "(3 runs)**? All runs of a group go, also those" in question
+    assert len(store.read.run_ids()) == 5  # the question alone deletes nothing
+    deletion.lock(store, [seeds[2]])
+    app.button(key="delete-many").click().run()
+    assert any("is locked" in one.value for one in app.error)
+    assert len(store.read.run_ids()) == 5
+    deletion.unlock(store, [seeds[2]])
+    app = opened(PAGE, **query)
+    app.button(key="delete-many").click().run()
+    assert not app.exception
+    assert not app.error
+    assert store.read.run_ids() == [stays]
+    assert "runs" not in app.query_params
 
 
 def test_a_file_is_handed_on_of_ticked_runs_alone(store: RunStore) -> None:
