@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -43,11 +43,13 @@ class Chosen:
         entries: To be compared: all that are ticked, or the first few of the table.
         ticked: The ticked rows that are shown: only what a person sees may be archived or deleted.
         baseline: The key of the entry that others are compared with; None where none was chosen.
+        mark: Marks the best in a table that is shown without marks yet, and draws the page again.
     """
 
     entries: tuple[Entry, ...]
     ticked: tuple[Entry, ...]
     baseline: str | None = None
+    mark: Callable[[], None] | None = None
 
 
 def table() -> Chosen:
@@ -75,7 +77,9 @@ def table() -> Chosen:
     everything = [*entries, *ticked, *([baseline] if baseline is not None else [])]
     runs = _members(everything, chosen_view, available)
     complete = len(entries) == len(listed)
-    shown = _table(listed, entries, runs, chosen_view, available, ticked, baseline, drop_empty=complete)
+    mark = partial(stars.mark, listed, entries) if stars.come_later(listed) else None
+    marks = {} if mark is not None else stars.stars(listed, entries)
+    shown = _table(entries, runs, chosen_view, available, ticked, baseline, marks, drop_empty=complete)
     shown_keys = [entry.key for entry in entries]
     ticked_keys = [entry.key for entry in ticked]
     event = st.dataframe(
@@ -101,7 +105,7 @@ def table() -> Chosen:
     st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
     key = None if baseline is None else baseline.key
     if chosen or hidden:
-        return Chosen((*chosen, *hidden), tuple(chosen), key)
+        return Chosen((*chosen, *hidden), tuple(chosen), key, mark)
     first = _first(entries, runs)
     if len(first) < len(listed):
         what = "row" if chosen_view.group else "run"
@@ -113,7 +117,7 @@ def table() -> Chosen:
             type="tertiary",
             on_click=_group_repeats,
         )
-    return Chosen(tuple(first), (), key)
+    return Chosen(tuple(first), (), key, mark)
 
 
 def _say_missing(listed: Listing) -> None:
@@ -198,7 +202,8 @@ def _export(
     def text(form: str) -> str:
         entries = list(ticked) or [listed.entry(row) for row in listed.rows]
         runs = _members([*entries, *([baseline] if baseline is not None else [])], chosen, available)
-        found = _table(listed, entries, runs, chosen, available, ticked, baseline, drop_empty=True)
+        marks = stars.stars(listed, entries)
+        found = _table(entries, runs, chosen, available, ticked, baseline, marks, drop_empty=True)
         return export.write(replace(found, titles={name: label(name) for name in found.rows}), form)
 
     what = f"{len(ticked):,} ticked" if ticked else f"all {len(listed):,}"
@@ -228,13 +233,13 @@ def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, Tab
 
 
 def _table(
-    listed: Listing,
     entries: Sequence[Entry],
     runs: pd.DataFrame,
     chosen: View,
     available: Mapping[str, TableColumn],
     ticked: Sequence[Entry],
     baseline: Entry | None,
+    marks: Mapping[str, str],
     drop_empty: bool,
 ) -> Table:
     names = [*chosen.columns]
@@ -243,7 +248,6 @@ def _table(
         compared = runs[runs["run_id"].isin(run_ids_of(several))]
         found = differing_columns(compared)
         names += [name for name in found if name in available and name not in names]
-    marks = stars.stars(listed, entries)
     few, band = stored_datasets.datasets_of_few_classes(), st.session_state.get("band", "interval")
 
     def build() -> Table:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from core.analysis import best_marks
 from core.analysis.best_marks import BEST
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.verdict import decide_against
+from core.system.settings import Settings, get_settings
 from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.store import get_store
@@ -21,6 +23,7 @@ from core.ui.compare.listing import Listing
 
 MOST = 10  # rows of the best of each set of images that are compared by their test predictions
 SETS = 8  # sets of images for which that is done
+AT_ONCE = 2000  # runs whose marks are computed before the table is shown
 RUNS = 60  # runs whose predictions are read for that
 HELP = (
     f"{BEST} the best validation accuracy on its images, and every row that cannot be told from it: of the "
@@ -48,6 +51,24 @@ def stars(listed: Listing, shown: Sequence[Entry]) -> dict[str, str]:
             if equal:
                 found[key] = BEST
     return found
+
+
+def come_later(listed: Listing) -> bool:
+    """Whether the table is shown before its marks: they ask for a dozen columns of all runs, once a start."""
+    return len(listed.ids) > AT_ONCE and listed.by not in _marked(get_settings())
+
+
+def mark(listed: Listing, shown: Sequence[Entry]) -> None:
+    """Compute the marks of a table that was shown without them, and draw the page again with them."""
+    stars(listed, shown)
+    _marked(get_settings()).add(listed.by)
+    st.rerun()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _marked(settings: Settings) -> set[tuple[str, ...]]:
+    """By what the runs were grouped when their marks were computed."""
+    return set()
 
 
 def _by_numbers(listed: Listing) -> pd.DataFrame:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.analysis.shown_table import MARK
 from core.config import ExperimentConfig
 from core.jobs import deletion
 from core.jobs.archive import archive
@@ -12,7 +16,7 @@ from core.system import settings as settings_module
 from core.system.settings import NotAllowed
 from core.tracking import schema
 from core.tracking.store import RunStore
-from core.ui.compare import runs_table, views
+from core.ui.compare import runs_table, stars, views
 from tests.support.pages import in_address, opened
 
 pytestmark = pytest.mark.slow
@@ -130,6 +134,30 @@ def test_a_ticked_group_is_deleted_with_all_its_runs_after_a_question_that_names
     assert not app.error
     assert store.read.run_ids() == [stays]
     assert "runs" not in app.query_params
+
+
+def test_the_table_of_a_large_store_is_shown_before_its_marks(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, accuracy in (("best", 0.9), ("equal", 0.89), ("worse", 0.1)):
+        run_id = made(store, name, accuracy)
+        store.log_metrics(run_id, {"validation_images": 100.0}, 1)
+    at_once = opened(PAGE).dataframe[0].value
+    assert at_once[MARK].tolist() == ["★", "★", ""]
+    monkeypatch.setattr(stars, "AT_ONCE", 2)
+    drawn: list[list[str]] = []
+    dataframe = st.dataframe
+
+    def recorded(data: Any, **settings: Any) -> Any:
+        drawn.append(data.data[MARK].tolist())
+        return dataframe(data, **settings)
+
+    monkeypatch.setattr(st, "dataframe", recorded)
+    assert opened(PAGE).dataframe[0].value.equals(at_once)
+    assert drawn == [["", "", ""], ["★", "★", ""]]
+    drawn.clear()
+    assert opened(PAGE).dataframe[0].value.equals(at_once)
+    assert drawn == [["★", "★", ""]]  # for the next visitor they are known
 
 
 def test_a_file_is_handed_on_of_ticked_runs_alone(store: RunStore) -> None:
