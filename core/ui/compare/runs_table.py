@@ -23,7 +23,7 @@ from core.ui.common.actions import all_archived
 from core.ui.common.choose import NAMED, say_unknown
 from core.ui.common.fields import URL
 from core.ui.common.kept import kept
-from core.ui.compare import stars, tables, view
+from core.ui.compare import cells, stars, tables, view
 from core.ui.compare.curves import METRICS, styles_of
 from core.ui.compare.listing import Listing, listing
 from core.ui.compare.view import View
@@ -33,6 +33,7 @@ from core.ui.run.edit import edit
 CHOSEN_AT_FIRST = 8
 PAGE = 50  # rows
 HEIGHT = 420  # pixels
+BASELINE = 232  # pixels; on a phone the tools of the table below have room beside it
 
 
 @dataclass(frozen=True)
@@ -82,25 +83,32 @@ def table() -> Chosen:
     shown = _table(entries, runs, chosen_view, available, ticked, baseline, marks, drop_empty=complete)
     shown_keys = [entry.key for entry in entries]
     ticked_keys = [entry.key for entry in ticked]
-    event = st.dataframe(
-        tables.styled(shown, _styles(entries, runs)),
-        hide_index=True,
-        column_config=tables.column_config(available, list(shown.rows), stars.HELP),
-        on_select="rerun",
-        selection_mode="multi-row",
-        selection_default={
-            "selection": {"rows": [place for place, key in enumerate(shown_keys) if key in ticked_keys]}
-        },
-        key=f"runs {hash(tuple(shown_keys))}",  # rows are counted: other rows make another table
-        height=min(38 + 35 * len(entries), HEIGHT),
-        placeholder="–",
-    )
-    with st.container(horizontal=True):
+    styles, config = _styles(entries, runs), tables.column_config(available, list(shown.rows), stars.HELP)
+    height = min(38 + 35 * len(entries), HEIGHT)
+    if cells.wanted():
+        cells.edit_cells(entries, shown, styles, config, height)
+        chosen = [entry for entry in entries if entry.key in ticked_keys]
+    else:
+        event = st.dataframe(
+            tables.styled(shown, styles),
+            hide_index=True,
+            column_config=config,
+            on_select="rerun",
+            selection_mode="multi-row",
+            selection_default={
+                "selection": {"rows": [place for place, key in enumerate(shown_keys) if key in ticked_keys]}
+            },
+            key=f"runs {hash(tuple(shown_keys))}",  # rows are counted: other rows make another table
+            height=height,
+            placeholder="–",
+        )
+        chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
+    with st.container(horizontal=True, vertical_alignment="center"):
         _export(listed, ticked, chosen_view, available, baseline)
         views()
         if len(ticked) == 1 and not ticked[0].is_group:
             edit(runs_of(stored_runs.rows([ticked[0].key]))[0])
-    chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
+        cells.toggle()
     hidden = [entry for entry in ticked if entry.key not in shown_keys]
     st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
     key = None if baseline is None else baseline.key
@@ -181,7 +189,7 @@ def _baseline(listed: Listing, ticked: Sequence[Entry]) -> Entry | None:
         format_func=names.__getitem__,
         key=f"baseline {hash((start, *names))}",
         help="Every result and cost gets a column with its difference from this row.",
-        width=320,
+        width=BASELINE,
     )
     if chosen:
         st.query_params["baseline"] = chosen
