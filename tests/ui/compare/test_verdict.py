@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis.entries import entry_of
 from core.config import ExperimentConfig
 from core.importing.importer import import_images
 from core.jobs import archive
+from core.study import study_of
 from core.tracking import schema
 from core.tracking.run import runs_of
 from core.tracking.store import RunStore
@@ -32,6 +34,7 @@ def finished(
     fingerprint: str = "v1",
     validation: float = 0.9,
     dataset: str = "digits",
+    **settings: str,
 ) -> str:
     """A finished run with test predictions. right: bool `(images,)`."""
     run_id = store.create(
@@ -41,6 +44,7 @@ def finished(
                 "seed": len(name),
                 "optimizer.learning_rate": len(name) / 1000,
                 "data.name": dataset,
+                **settings,
             }
         )
     )
@@ -99,6 +103,14 @@ def test_the_ticked_runs_are_compared_on_the_same_test_images(store: RunStore) -
     table = opened(PAGE).dataframe[0].value
     stars = dict(zip(table["run"].str.partition(" · ")[0], table["best"], strict=True))
     assert stars == {"alike": "★", "base": "★", "better": "★", "worse": "", "other": ""}
+
+
+def test_a_run_that_tried_learning_rates_is_in_no_verdict(store: RunStore) -> None:
+    """It is known by its schedule, which is read of every run that is compared."""
+    trained = [finished(store, name, np.arange(400) < 360) for name in ("one", "other")]
+    tried = finished(store, "tried", np.arange(400) < 200, **{"schedule.name": "range_test"})
+    told = said(opened(PAGE, runs=[*trained, tried]))
+    assert "tried is left out: it has no finished run." in told
 
 
 def test_a_verdict_follows_what_is_archived_restored_and_found_to_leak(store: RunStore) -> None:
@@ -167,3 +179,5 @@ def test_test_images_that_are_in_the_training_set_too_are_marked(store: RunStore
     runs = [finished(store, name, right, info.fingerprint, dataset="copies") for name in ("one", "other")]
     sentence = "of 9 test images is identical to training images, so the test accuracy is too high."
     assert sentence in said(opened(PAGE, runs=runs))
+    study = study_of(store, [entry_of(run) for run in runs_of(stored_runs.rows(runs))])
+    assert any(sentence in doubt for doubt in study.verdict)
