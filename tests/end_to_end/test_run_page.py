@@ -74,6 +74,8 @@ def test_the_table_the_model_and_the_study_arrive_as_files(
     study = downloaded(page, "Hand on", "study.html").decode()
     assert study.lower().startswith("<!doctype html>")
     assert row["model.name"] in study
+    assert f" · {trained.run_id[:6]}" in cells["run"]
+    assert f" · {trained.run_id[:6]}" not in study  # names alone, where they differ without their ids
     page.goto(f"{trained_address}/Run?run={trained.run_id}")
     model = downloaded(page, "Download the model", f"{trained.run_id[:8]}.keras")
     assert model == get_store().models.file(trained.run_id).read_bytes()
