@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.jobs.executors.spare import ask_for_spare
 from core.ui.common import stored_datasets
 from core.ui.common.actions import action_button, may_change
 from core.ui.common.frame import open_page
@@ -19,7 +20,9 @@ with open_page("Train", "Choose images and models; each model becomes a run in t
         groups = experiment_form(stored_datasets.dataset_infos())
         count = sum(len(group.configs) for group in groups)
         label = f"Launch {count} runs" if count > 1 else "Launch"
-        if not may_change():
+        if may_change():
+            ask_for_spare(store.settings)
+        else:
             st.info(READ_ONLY, icon=":material/visibility:")
         if action_button(label, type="primary", icon=":material/play_arrow:", disabled=not groups):
             run_ids = launch_all(groups)

@@ -26,6 +26,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own alre
 
 from core.architectures.describe import Description, describe
 from core.launching.launch import launch
+from core.system import settings as settings_module
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
@@ -118,6 +119,16 @@ def settings(empty_home: Settings, new_store: Path) -> Settings:
     """Settings of a home with a new store in it."""
     copy_store(new_store, empty_home)
     return empty_home
+
+
+@pytest.fixture
+def with_spare(empty_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Trainings are forked from a spare process, as for users: what starts them, and ends, is tested so."""
+    monkeypatch.delenv("ARCHLAB_SPARE_MINUTES")
+    settings_module.get_settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings_module.get_settings.cache_clear()
 
 
 @pytest.fixture

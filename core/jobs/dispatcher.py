@@ -12,9 +12,11 @@ from threading import Thread
 
 from core.jobs import queue
 from core.jobs.executors.ray_head import cluster_of
+from core.jobs.executors.spare import Spare
 from core.jobs.slots import AUTO, CLUSTER, Slots, limit, slots_of
 from core.jobs.speed_probe import measure
 from core.jobs.supervise import persist, supervise
+from core.system.devices import device_environment
 from core.system.process_ids import this_process
 from core.system.settings import LOW_DISK
 from core.tracking import schema
@@ -33,6 +35,8 @@ class Dispatcher:
         self.store = store
         slots = slots_of(store.settings)
         self.slots, self._most = Slots(slots), limit(slots)
+        first = slots[0]  # a GPU where the machine has one
+        self.spare = Spare(store.settings, device_environment(first, self.slots.shared(first)))
         self._threads: dict[str, Thread] = {}
         self._problem, self._ask_again_at = "", 0.0
         self._full = False
@@ -44,6 +48,7 @@ class Dispatcher:
         runs behind it, except on devices that it cannot use.
         """
         self._threads = {run_id: one for run_id, one in self._threads.items() if one.is_alive()}
+        self.spare.keep(busy=bool(self._threads))
         if not self.slots.any_free or not self._has_room():
             return
         waiting = queue.waiting(self.store)
@@ -79,6 +84,7 @@ class Dispatcher:
         """Wait until all runs have ended."""
         for thread in self._threads.values():
             thread.join()
+        self.spare.close()
 
     def _has_room(self) -> bool:
         """Return whether the disk is writable and has room: otherwise every run would fail."""
@@ -126,7 +132,7 @@ class Dispatcher:
 
     def _train(self, run_id: str, taken: list[str], attach: bool = False) -> None:
         device, shared = ",".join(taken) or CLUSTER, max(map(self.slots.shared, taken), default=1)
-        status = supervise(self.store, run_id, device, shared, attach=attach)
+        status = supervise(self.store, run_id, device, shared, attach=attach, spare=self.spare)
         if status == schema.SCHEDULED:  # the cluster did not accept it: wait before the next try
             self._problem, self._ask_again_at = "The Ray head accepted no job.", time.monotonic() + ASK_S
 

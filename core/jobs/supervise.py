@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from core.jobs.executors import ray
 from core.jobs.executors.local import Outcome, run_training
+from core.jobs.executors.spare import Spare
 from core.jobs.failures import explain
 from core.jobs.logs import read_log
 from core.jobs.slots import CLUSTER
@@ -38,7 +39,13 @@ T = TypeVar("T")
 
 
 def supervise(
-    store: RunStore, run_id: str, device: str | None = None, shared: int = 1, *, attach: bool = False
+    store: RunStore,
+    run_id: str,
+    device: str | None = None,
+    shared: int = 1,
+    *,
+    attach: bool = False,
+    spare: Spare | None = None,
 ) -> str:
     """Train a SCHEDULED run and write its final state.
 
@@ -51,6 +58,7 @@ def supervise(
         device: of a slot; None: the default of this process.
         shared: how many runs the device may serve at once.
         attach: the run is RUNNING as a job of a cluster whose worker has died.
+        spare: the spare training process of this process.
 
     Returns:
         The run's state: SCHEDULED where a cluster did not accept it, RUNNING where this process ends while
@@ -64,8 +72,10 @@ def supervise(
     if not attach:
         store.settings.memory_file(run_id).unlink(missing_ok=True)  # of an earlier attempt
     try:
-        carry_out = _on_cluster if device == CLUSTER else _on_this_machine
-        outcome = carry_out(store, run_id, device, shared, attach)
+        if device == CLUSTER:
+            outcome = _on_cluster(store, run_id, attach)
+        else:
+            outcome = _on_this_machine(store, run_id, device, shared, spare)
     except ray.NotTaken as error:
         logger.warning("The run %s keeps waiting: %s", run_id, error)
         reason = str(error)
@@ -85,7 +95,9 @@ def supervise(
     return persist(store, run_id, lambda: _conclude(store, run_id, outcome, free))
 
 
-def _on_this_machine(store: RunStore, run_id: str, device: str | None, shared: int, attach: bool) -> Outcome:
+def _on_this_machine(
+    store: RunStore, run_id: str, device: str | None, shared: int, spare: Spare | None
+) -> Outcome:
     return run_training(
         store.settings,
         run_id,
@@ -93,12 +105,11 @@ def _on_this_machine(store: RunStore, run_id: str, device: str | None, shared: i
         should_stop=lambda: stopping.is_set() or interrupted.is_set() or _cancel_requested(store, run_id),
         on_log=lambda: _upload_log(store, run_id),
         extra_environment=device_environment(device, shared) if device else {},
+        spare=spare,
     )
 
 
-def _on_cluster(
-    store: RunStore, run_id: str, device: str | None, shared: int, attach: bool
-) -> Outcome | None:
+def _on_cluster(store: RunStore, run_id: str, attach: bool) -> Outcome | None:
     """Train as a job of the cluster. Returns None if this process ends while the job continues."""
     settings = store.settings
     job = persist(store, run_id, lambda: store.state(run_id)).tags[schema.JOB]

@@ -10,6 +10,7 @@
 | `ARCHLAB_MEMORY` | MiB of memory that one run on the CPU may take | no limit |
 | `ARCHLAB_GPU_MEMORY` | MiB of a GPU that one run may take | all, or its share where slots share a GPU |
 | `ARCHLAB_IDLE_MINUTES` | a run that computes nothing for this long is ended; 0: never | 60 |
+| `ARCHLAB_SPARE_MINUTES` | a process with Keras imported waits this long for the next run; 0: none | 10 |
 | `ARCHLAB_EXECUTOR` | where runs train: `local`, or `ray` (docs/cluster.md) | `local` |
 | `ARCHLAB_RAY_ADDRESS` | address of the Ray head's dashboard, `http://host:8265` | none |
 | `ARCHLAB_RAY_TOKEN` | the token of the cluster | none |
@@ -58,6 +59,7 @@ class Settings:
     role: str = "trainer"
     slots: int = 0  # 0: one per GPU, or one for every four cores
     idle_minutes: float = 60.0  # a run that computes nothing for this long is ended; 0: never
+    spare_minutes: float = 10.0  # how long a spare training process waits for the next run; 0: there is none
     memory: int = 0  # MiB of the machine's memory that one run may take; 0: no limit
     gpu_memory: int = 0  # MiB of a GPU that one run may take; 0: all, or its share where slots share it
     executor: str = "local"  # where queued runs train: `local`, or `ray` for jobs of a cluster
@@ -150,7 +152,8 @@ def from_environment() -> Settings:
         slots=_whole_number("ARCHLAB_SLOTS", 64, ""),
         memory=_whole_number("ARCHLAB_MEMORY", MOST_MIB, " of MiB"),
         gpu_memory=_whole_number("ARCHLAB_GPU_MEMORY", MOST_MIB, " of MiB"),
-        idle_minutes=_idle_minutes(),
+        idle_minutes=_minutes("ARCHLAB_IDLE_MINUTES", 60),
+        spare_minutes=_minutes("ARCHLAB_SPARE_MINUTES", 10),
         executor=executor,
         ray_address=_ray_address(executor),
         ray_token=os.environ.get("ARCHLAB_RAY_TOKEN", ""),
@@ -168,15 +171,15 @@ def _one_of(variable: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _idle_minutes() -> float:
-    """Return the value of ARCHLAB_IDLE_MINUTES. Raises SettingsError."""
-    text = os.environ.get("ARCHLAB_IDLE_MINUTES") or "60"
+def _minutes(variable: str, default: float) -> float:
+    """Return the value of a variable that is a number of minutes. Raises SettingsError."""
+    text = os.environ.get(variable) or str(default)
     try:
         minutes = float(text)
     except ValueError:
         minutes = -1.0
     if not 0 <= minutes < math.inf:
-        raise SettingsError(f"ARCHLAB_IDLE_MINUTES must be a number of minutes. Received: {text!r}.")
+        raise SettingsError(f"{variable} must be a number of minutes. Received: {text!r}.")
     return minutes
 
 

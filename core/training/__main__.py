@@ -5,10 +5,12 @@ A cluster starts it with 0 for the parent, and ends it itself; there it watches 
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
 
+from core.system.fast_keras_import import import_keras
 from core.system.idle import end_when_idle
 from core.system.output import print_whatever_happens
 from core.system.parent_watch import STARTED, die_with_parent
@@ -34,21 +36,19 @@ def write_to(log: Path) -> None:
     print(STARTED, flush=True)
 
 
-def main() -> None:
-    run_id, parent_pid = sys.argv[1], int(sys.argv[2])
-    print_whatever_happens()
-    redact_output()
+def import_training() -> None:
+    """Import all that a training needs and that takes seconds."""
+    import_keras()
+    importlib.import_module("core.training.train")
+
+
+def train_run(run_id: str) -> None:
+    """Train and evaluate a run in this process, which does nothing else."""
     settings = get_settings()
-    if parent_pid:
-        die_with_parent(parent_pid)  # before anything slow is imported
-    else:
-        write_to(settings.log(run_id))
-        end_when_idle(settings.idle_minutes * 60)
-    from core.system.fast_keras_import import import_keras
     from core.tracking.progress import report
 
     report(settings, run_id, {"phase": "importing Keras"})
-    import_keras()
+    import_training()
     from core.tracking.patience import patiently, retry_here
     from core.tracking.store import get_store
     from core.training.train import train_and_evaluate
@@ -58,6 +58,19 @@ def main() -> None:
 
     store = patiently(get_store)
     train_and_evaluate(patiently(lambda: store.config(run_id)), store, run_id)
+
+
+def main() -> None:
+    run_id, parent_pid = sys.argv[1], int(sys.argv[2])
+    print_whatever_happens()
+    redact_output()
+    if parent_pid:
+        die_with_parent(parent_pid)  # before anything slow is imported
+    else:
+        settings = get_settings()
+        write_to(settings.log(run_id))
+        end_when_idle(settings.idle_minutes * 60)
+    train_run(run_id)
 
 
 if __name__ == "__main__":

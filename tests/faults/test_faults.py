@@ -40,7 +40,7 @@ from tests.support.own_models import write_net
 from tests.support.processes import trainings
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("with_spare")]
 
 TIMES = int(os.environ.get("ARCHLAB_FAULTS", "1"))
 OFTEN = TIMES >= 20

@@ -37,7 +37,7 @@ from tests.support.images import imported
 from tests.support.processes import training_process
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("with_spare")]
 
 LONG = SMALL.with_values({"training.epochs": 100_000})
 

@@ -47,6 +47,7 @@ def using(folder: Path) -> Iterator[Settings]:
         patch.setenv("MLFLOW_TRACKING_URI", "")  # MLflow sets it: whatever it becomes ends with the block
         patch.delenv("MLFLOW_TRACKING_URI")
         patch.setenv("ARCHLAB_SLOTS", "1")  # on a machine with many cores too
+        patch.setenv("ARCHLAB_SPARE_MINUTES", "0")  # a home where nothing trains imports no Keras
         settings_module.get_settings.cache_clear()
         try:
             yield settings_module.get_settings()

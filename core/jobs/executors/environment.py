@@ -9,6 +9,8 @@ from core.system.environment import process_environment
 from core.system.settings import Settings
 from core.tracking.patience import without_impatience
 
+RUN = "ARCHLAB_RUN"  # variable with the run's id, in the environment of its process and all children
+
 
 def training_environment(
     settings: Settings, extra: Mapping[str, str], *, inherited: Mapping[str, str] | None = None

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
-from core.jobs.executors.environment import training_environment
+from core.jobs.executors.environment import RUN, training_environment
+from core.jobs.executors.spare import Forked, Spare
 from core.system.idle import Idle
 from core.system.log_limit import cap
 from core.system.parent_watch import STARTED
@@ -23,7 +25,7 @@ from core.system.settings import PROGRAM, Settings
 POLL_S = 0.5  # between two checks of a process
 GRACE_S = 10.0  # between SIGTERM and SIGKILL
 LOG_UPLOAD_S = 5.0
-RUN = "ARCHLAB_RUN"  # variable with the run's id, in the environment of its process and all children
+REAP_S = 2.0  # for killed processes to be gone
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def run_training(
     should_stop: Callable[[], bool],
     on_log: Callable[[], None],
     extra_environment: Mapping[str, str] | None = None,
+    spare: Spare | None = None,
 ) -> Outcome:
     """Start the training process of a run and wait until it has ended.
 
@@ -62,21 +65,15 @@ def run_training(
             and ten seconds later SIGKILL.
         on_log: called about every five seconds if the log has grown.
         extra_environment: added to the environment that every training process gets.
+        spare: starts the process sooner, where it can.
     """
     environment = training_environment(settings, {RUN: run_id, **(extra_environment or {})})
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         with suppress(OSError):  # the training process reports a full disk
             os.write(output.fileno(), f"{STARTED}\n".encode())
-        process = subprocess.Popen(
-            [sys.executable, "-m", "core.training", run_id, str(os.getpid())],
-            cwd=PROGRAM,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        forked = spare and spare.fork(run_id, environment, output.fileno(), should_stop)
+        process = forked or _started(run_id, environment, output)
     try:
         idle = Idle(process.pid, settings.idle_minutes * 60, environment.get("CUDA_VISIBLE_DEVICES"))
         return _watch(process, log, should_stop, on_log, idle)
@@ -84,10 +81,23 @@ def run_training(
         _signal_group(process, signal.SIGKILL)  # its children, and itself if this process was interrupted
         process.wait()
         kill_leftovers(run_id)
+        _reap(process.pid)
+
+
+def _started(run_id: str, environment: Mapping[str, str], output: IO[bytes]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "core.training", run_id, str(os.getpid())],
+        cwd=PROGRAM,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def _watch(
-    process: subprocess.Popen,
+    process: subprocess.Popen | Forked,
     log: Path,
     should_stop: Callable[[], bool],
     on_log: Callable[[], None],
@@ -130,6 +140,15 @@ def kill_leftovers(run_id: str) -> None:
                 process.kill()
 
 
-def _signal_group(process: subprocess.Popen, signum: signal.Signals) -> None:
+def _reap(group: int) -> None:
+    """Take note of the end of a training's children, where this process has adopted them."""
+    give_up = time.monotonic() + REAP_S
+    with suppress(ChildProcessError):  # there are none
+        while time.monotonic() < give_up:
+            if os.waitpid(-group, os.WNOHANG) == (0, 0):
+                time.sleep(0.01)
+
+
+def _signal_group(process: subprocess.Popen | Forked, signum: signal.Signals) -> None:
     with suppress(ProcessLookupError):  # it has ended already
         os.killpg(process.pid, signum)

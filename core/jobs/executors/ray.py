@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.jobs.executors.environment import training_environment
-from core.jobs.executors.local import GRACE_S, LOG_UPLOAD_S, RUN, Outcome
+from core.jobs.executors.environment import RUN, training_environment
+from core.jobs.executors.local import GRACE_S, LOG_UPLOAD_S, Outcome
 from core.jobs.executors.ray_head import NOT_FOUND, Cluster, Job, RayError, cluster_of
 from core.system.idle import EXIT_CODE
 from core.system.log_limit import LOG_KEPT, cap
