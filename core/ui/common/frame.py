@@ -80,10 +80,14 @@ def retitle(title: str) -> None:
 
 
 def _keep_processes(settings: Settings) -> None:
-    """Start the processes. Raises SettingsError, or an OSError of the disk, when the home is not writable."""
+    """Start worker and prediction process ahead of their first use, unless the settings save that memory.
+
+    Raises SettingsError, or an OSError of the disk, when the home is not writable.
+    """
     settings.check_writable()
-    _keep_worker(settings)
-    ensure_inference(settings)
+    if settings.spare_minutes:
+        _keep_worker(settings)
+        ensure_inference(settings)
 
 
 def _keep_worker(settings: Settings) -> None:
@@ -113,9 +117,12 @@ def _icon(path: Path) -> str:
 @guard.fragment(run_every=LIVE_S)
 def _machine_state(settings: Settings) -> None:
     """Draw how many runs train and wait, and how busy the machine is; restart the worker should it die."""
-    _keep_worker(settings)
+    if settings.spare_minutes:
+        _keep_worker(settings)
     try:
         states = [run.status for run in stored_runs.active() if run.is_ours]
+        if states and not settings.spare_minutes:
+            _keep_worker(settings)
         elsewhere = stored_runs.live_elsewhere()
     except Exception as error:
         if fault_of(error) is None:
