@@ -10,7 +10,7 @@
 | `ARCHLAB_MEMORY` | MiB of memory that one run on the CPU may take | no limit |
 | `ARCHLAB_GPU_MEMORY` | MiB of a GPU that one run may take | all, or its share where slots share a GPU |
 | `ARCHLAB_IDLE_MINUTES` | a run that computes nothing for this long is ended; 0: never | 60 |
-| `ARCHLAB_SPARE_MINUTES` | Keras is imported ahead, and kept this long for the next run; 0: when it is needed | 10 |
+| `ARCHLAB_SPARE_MINUTES` | minutes that Keras, imported ahead, waits for the next run; 0: not ahead | 10 |
 | `ARCHLAB_EXECUTOR` | where runs train: `local`, or `ray` (docs/cluster.md) | `local` |
 | `ARCHLAB_RAY_ADDRESS` | address of the Ray head's dashboard, `http://host:8265` | none |
 | `ARCHLAB_RAY_TOKEN` | the token of the cluster | none |

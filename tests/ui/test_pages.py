@@ -81,6 +81,18 @@ def test_no_page_imports_tensorflow(trained: Trained) -> None:
     assert answer.stdout.splitlines() == [f"{page} []" for page in PAGES], answer.stderr
 
 
+def test_a_page_starts_no_process_ahead_where_none_is_kept_and_the_worker_where_a_run_waits(
+    store: RunStore,
+) -> None:
+    assert store.settings.spare_minutes == 0
+    opened("pages/2_Train.py")
+    assert not any((store.settings.home / f"{name}.log").exists() for name in ("worker", "inference"))
+    store.create(ExperimentConfig(), {schema.HELD: "true"})
+    opened("streamlit_app.py")
+    assert (store.settings.home / "worker.log").exists()
+    assert not (store.settings.home / "inference.log").exists()
+
+
 def test_the_quickstart_is_offered_on_an_empty_store(settings: object) -> None:
     assert "Start the quickstart" in [button.label for button in opened("streamlit_app.py").button]
 
