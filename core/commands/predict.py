@@ -36,7 +36,13 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
                 "predictions": [{"class": c, "probability": p} for c, p in pair],
                 "notes": [
                     note
-                    for note in (*answer.notes, answer.inversion, answer.views, answer.preprocessing)
+                    for note in (
+                        *answer.notes,
+                        answer.inversion,
+                        answer.views,
+                        answer.preprocessing,
+                        answer.engine,
+                    )
                     if note
                 ],
             }
@@ -44,7 +50,7 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
         ]
         print_json(rows)
         return
-    for caption in filter(None, (answers[0].views, answers[0].preprocessing)):
+    for caption in filter(None, (answers[0].views, answers[0].preprocessing, answers[0].engine)):
         click.echo(caption, err=True)
     for path, pair, answer in zip(images, pairs, answers, strict=True):
         advice = f"{answer.inversion} Try {'without ' if invert else ''}--invert." if answer.inversion else ""

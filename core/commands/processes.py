@@ -18,13 +18,13 @@ from core.system.settings import get_settings
 )
 def worker(stop: bool) -> None:
     """Train queued runs until stopped. The dashboard starts a worker by itself."""
-    from core.inference.process import inference_of
+    from core.inference.process import inference_of, onnx_inference_of
     from core.jobs.worker import serve, worker_of
     from core.system.daemon import DaemonExists
 
     settings = get_settings()
     if stop:
-        for daemon in (inference_of(settings), worker_of(settings)):
+        for daemon in (inference_of(settings), onnx_inference_of(settings), worker_of(settings)):
             click.echo(f"The {daemon.name} {'was asked to end' if daemon.stop() else 'does not run'}.")
         return
     print_whatever_happens()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from typing import Any
@@ -29,18 +29,24 @@ from core.inference.messages import (
     Takes,
     to_message,
 )
-from core.inference.process import ensure_inference, inference_code
+from core.inference.process import ensure, inference_code, inference_of, onnx_inference_of
 from core.inference.protocol import read_address, receive, send
+from core.system.daemon import Daemon
 from core.system.records import from_json_values
 from core.system.settings import Settings
 
 START_S = 60.0  # importing Keras takes seconds, on a busy machine many
 ANSWER_S = 300.0  # the largest models take a while to describe
+RETRY_S = 0.03  # between attempts to reach a process that is starting
 LOOK_S = 1.0  # interval of checks whether the caller still waits
 
 
 class InferenceError(RuntimeError):
     """The prediction process refused a request or could not be reached; the message says why."""
+
+
+class NeedsKeras(InferenceError):
+    """The process without Keras has no ONNX file of the run; the message says why."""
 
 
 class Unreachable(InferenceError):
@@ -78,13 +84,19 @@ def predict(
     invert: bool = False,
     caller: Caller = ANYBODY,
 ) -> list[Prediction]:
-    """Classify image files with the model of a finished run.
+    """Classify image files with the model of a finished run: with its ONNX file, or with Keras without one.
 
     images: the files' bytes, of any format that an import reads. invert: first invert
     their brightness.
     Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
     """
-    found, blobs = _exchange(settings, Predict(run_id, top_k, invert), images, caller)
+    request, engine = Predict(run_id, top_k, invert), ""
+    try:
+        found, blobs = _exchange(onnx_inference_of(settings), request, images, caller)
+    except NeedsKeras as reason:
+        engine = str(reason)
+        found, blobs = _exchange(inference_of(settings), request, images, caller)
+    found = tuple(replace(one, engine=engine) for one in found)
     return [
         Prediction(**vars(one), pixels=np.frombuffer(pixels, np.uint8).reshape(one.shape))
         for one, pixels in zip(found, blobs, strict=True)
@@ -153,15 +165,15 @@ def preview(
 
 
 def _ask(settings: Settings, request: Request[Response], caller: Caller = ANYBODY) -> Response:
-    return _exchange(settings, request, (), caller)[0]
+    return _exchange(inference_of(settings), request, (), caller)[0]
 
 
 def _exchange(
-    settings: Settings, request: Request[Response], blobs: Sequence[bytes], caller: Caller
+    daemon: Daemon, request: Request[Response], blobs: Sequence[bytes], caller: Caller
 ) -> tuple[Response, list[bytes]]:
     """Send a request; return the response, and the blobs that came with it. Raises InferenceError."""
     give_up = time.monotonic() + ANSWER_S
-    with _connect(settings) as connection:
+    with _connect(daemon) as connection:
         try:
             send(connection, to_message(request, caller.visit), tuple(blobs))
             while not connection.poll(LOOK_S):
@@ -174,6 +186,8 @@ def _exchange(
             raise Unreachable("The prediction process ended while it was asked. Try again.") from error
     if "error" in message:
         failure = from_json_values(Failure, message)
+        if failure.needs_keras:
+            raise NeedsKeras(failure.error)
         hint = OTHER_FOLDER if failure.unknown and _names_own_model(request) else ""
         raise InferenceError(failure.error + hint)
     try:
@@ -202,11 +216,11 @@ def _names_own_model(request: Request) -> bool:
     return name in architectures and architectures.origin(name) is not None
 
 
-def _connect(settings: Settings) -> Any:
+def _connect(daemon: Daemon) -> Any:
     give_up = time.monotonic() + START_S
     while True:
-        ensure_inference(settings)
-        address = read_address(settings)
+        ensure(daemon)
+        address = read_address(daemon.settings, daemon.name)
         if address is not None and address.code == inference_code():
             try:
                 return Client(("127.0.0.1", address.port), authkey=bytes.fromhex(address.key))
@@ -215,6 +229,6 @@ def _connect(settings: Settings) -> Any:
         if time.monotonic() > give_up:
             raise Unreachable(
                 f"The prediction process did not start within {START_S:.0f} s; the end of its log is in "
-                f"{settings.home / 'inference.log'}."
+                f"{daemon.settings.home / f'{daemon.name}.log'}."
             )
-        time.sleep(0.1)
+        time.sleep(RETRY_S)

@@ -55,7 +55,8 @@ class PredictionResult:
     shape: `(H, W, C)` of the pixels that the model got, which are sent as a blob. notes: sentences on how the
     image was read, where a person should know. inversion: a sentence where the image looks like a negative of
     the training images. views: what the prediction is averaged over. preprocessing: a sentence where the
-    preprocessing of the model's images is not known.
+    preprocessing of the model's images is not known. engine: why Keras predicted, where it did for a run of
+    ArchLab.
     """
 
     classes: tuple[str, ...]
@@ -65,14 +66,20 @@ class PredictionResult:
     inversion: str = ""
     views: str = ""
     preprocessing: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a request failed. unknown: it names an architecture that the prediction process does not have."""
+    """Why a request failed.
+
+    unknown: it names an architecture that the prediction process does not have. needs_keras: the process that
+    has Keras can answer it.
+    """
 
     error: str
     unknown: bool = False
+    needs_keras: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How the prediction process is started, found, and replaced after an update of the program."""
+"""How the prediction processes are started, found, and replaced after an update of the program."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ NOT_IMPORTED = ("commands", "jobs", "launching", "training", "ui")  # by the pre
 
 
 def inference_of(settings: Settings) -> Daemon:
-    """The prediction process of an installation."""
+    """The prediction process of an installation: all that needs Keras."""
     return Daemon(settings, "inference", ("-m", "core.inference"))
+
+
+def onnx_inference_of(settings: Settings) -> Daemon:
+    """The process that predicts with ONNX files, without Keras."""
+    return Daemon(settings, "inference-onnx", ("-m", "core.inference", "onnx"))
 
 
 def inference_code() -> str:
@@ -23,17 +28,24 @@ def inference_code() -> str:
 
 
 def ensure_inference(settings: Settings) -> None:
+    """Have the process that has Keras run; see `ensure`."""
+    ensure(inference_of(settings))
+
+
+def ensure(daemon: Daemon) -> None:
     """Have a prediction process run with the code as it is now, without waiting for it.
 
     One that was started before an update of the program finishes its requests and ends. Raises
     SettingsError or OSError where the home cannot be written.
     """
-    daemon, address = inference_of(settings), read_address(settings)
+    address = read_address(daemon.settings, daemon.name)
     if address is not None and address.code != inference_code():
         if address.process:
             daemon.retire(address.process)
         else:  # of a version that cannot be retired
             with suppress(FileNotFoundError):
-                address_file(settings).unlink()  # for one client alone: it stops no other process later
+                address_file(
+                    daemon.settings, daemon.name
+                ).unlink()  # for one client alone: it stops no other process later
                 daemon.stop()
     daemon.ensure()

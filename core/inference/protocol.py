@@ -36,18 +36,19 @@ class Address:
     process: str = ""
 
 
-def address_file(settings: Settings) -> Path:
-    return settings.home / "inference.json"
+def address_file(settings: Settings, name: str = "inference") -> Path:
+    """Return the file with the address of a process. name: of its daemon."""
+    return settings.home / f"{name}.json"
 
 
-def write_address(settings: Settings, address: Address) -> None:
-    write_whole(address_file(settings), json.dumps(asdict(address)), private=True)
+def write_address(settings: Settings, address: Address, name: str = "inference") -> None:
+    write_whole(address_file(settings, name), json.dumps(asdict(address)), private=True)
 
 
-def read_address(settings: Settings) -> Address | None:
+def read_address(settings: Settings, name: str = "inference") -> Address | None:
     """Return the address; None where it is not written yet, or damaged: the next process writes it again."""
     try:
-        found = from_json_values(Address, read_state(address_file(settings)))
+        found = from_json_values(Address, read_state(address_file(settings, name)))
     except ValueError:
         return None
     return found if HEXADECIMAL.fullmatch(found.key) else None

@@ -12,8 +12,9 @@ from threading import Lock, Thread
 from typing import Any
 from weakref import WeakValueDictionary
 
-from core.images.decode import Unreadable
+from core.images.decode import Decoded, Unreadable
 from core.images.limited import Decoders, Gone
+from core.inference.answers import Opened, predictions, shown_to_model
 from core.inference.handlers import handle
 from core.inference.messages import (
     REQUESTS,
@@ -27,12 +28,13 @@ from core.inference.messages import (
     Request,
     from_message,
 )
+from core.inference.onnx_models import NeedsKeras
 from core.inference.pending_connections import RETRY_S, PendingConnections
 from core.inference.protocol import receive, send
 from core.registry import UnknownName
 from core.system.records import prepare_records, to_json_values
 from core.system.redaction import redact
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
 
 logger = logging.getLogger("core.inference")
 
@@ -49,8 +51,16 @@ class Server:
     predictions use the models that predict.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, open_model: Callable[[RunStore, str], Opened], has_keras: bool) -> None:
+        """Make a server.
+
+        Args:
+            key: that callers must know.
+            open_model: opens the model of a run for predictions.
+            has_keras: whether requests other than predictions are answered.
+        """
         self.key = key
+        self.open_model, self.has_keras = open_model, has_keras
         self.last_request = time.monotonic()
         self.waiting = PendingConnections()
         self.decoders = Decoders()
@@ -107,6 +117,8 @@ class Server:
                 message = {"value": value}
             except Gone:
                 return
+            except NeedsKeras as error:
+                message = to_json_values(Failure, Failure(str(error), needs_keras=True))
             except Exception as error:  # the client shows it
                 logger.exception("A request failed.")
                 reason = redact(str(error)) or type(error).__name__
@@ -125,6 +137,8 @@ class Server:
         seen: list[bytes] = []
         if isinstance(request, Predict):
             response, seen = self._predict(request, blobs, gone)
+        elif not self.has_keras:
+            raise NeedsKeras(f"The request '{request.do}' needs Keras.")
         elif isinstance(request, BUILDS):
             with self._turn(self._of_visit(visit), gone), self._turn(self._building, gone):
                 response = handle(request)
@@ -145,11 +159,9 @@ class Server:
 
         The images are decoded before the request's turn, so that a slow one delays nobody else.
         """
-        from core.inference.predictor import open_model, predictions, shown_to_model
-
         with self._turn(self._working, gone):
-            opened = open_model(get_store(), request.run_id)
-        decoded = []
+            opened = self.open_model(get_store(), request.run_id)
+        decoded: list[Decoded] = []
         for number, blob in enumerate(blobs, start=1):
             try:
                 decoded.append(self.decoders.decode(blob, opened.images.target, gone))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -202,7 +203,7 @@ def resizing(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
 
 @converts("Flatten")
 def flatten(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
-    values = int(np.prod(x.shape[1:]))
+    values = prod(side or 0 for side in x.shape[1:])
     source = x.channels_first() if x.is_first and x.shape[1:3] == (1, 1) else x.channels_last()
     return Tensor(graph, (None, values), graph.node("Reshape", [source, graph.integers(-1, values)]))
 
@@ -217,7 +218,7 @@ def reshape(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
 @converts("ZeroPadding2D")
 def zero_padding(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
     (top, bottom), (left, right) = layer.padding
-    _, height, width, channels = x.shape
+    height, width, channels = x.shape[1:]
     shape = (None, (height or 0) + top + bottom, (width or 0) + left + right, channels)
     pads = graph.integers(0, 0, top, left, 0, 0, bottom, right)
     return Tensor(graph, shape, first=graph.node("Pad", [x.channels_first(), pads]))
@@ -226,7 +227,7 @@ def zero_padding(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
 @converts("Cropping2D")
 def cropping(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
     (top, bottom), (left, right) = layer.cropping
-    _, height, width, channels = x.shape
+    height, width, channels = x.shape[1:]
     ends = (height or 0) - bottom, (width or 0) - right
     bounds = graph.integers(top, left), graph.integers(*ends), graph.integers(1, 2)
     shape = (None, ends[0] - top, ends[1] - left, channels)

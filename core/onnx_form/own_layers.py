@@ -67,7 +67,7 @@ def local_response(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
 
 @converts("ZeroPaddedShortcut")
 def zero_padded(graph: Graph, layer: Any, x: Tensor, **_: Any) -> Tensor:
-    _, height, width, channels = x.shape
+    height, width, channels = x.shape[1:]
     missing = layer.filters - (channels or 0)
     before = missing // 2
     stride = graph.integers(layer.strides, layer.strides)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from core.tracking import schema
 from core.tracking.client import StoreClient
@@ -51,7 +51,9 @@ class Downloads:
         with asking(self.store.uri):
             if place.startswith("file:"):
                 return self.fetch(place, None)  # nothing is copied
-            return kept(self.folder, model_id, "model.keras", lambda folder: self.fetch(place, folder))
+            return kept(
+                self.folder, model_id, PurePosixPath(place).name, lambda folder: self.fetch(place, folder)
+            )
 
     def fetch(self, place: str, folder: Path | None) -> Path:
         """Download one artifact into a folder. place: as MLflow has it. folder: None where it is local."""

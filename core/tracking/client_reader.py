@@ -8,8 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from core.lazy import LazyModule
 from core.tracking import schema
 from core.tracking.client import StoreClient
 from core.tracking.connections import asking
@@ -25,6 +24,11 @@ from core.tracking.tables import (
     table_of_runs,
     with_infinity,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = LazyModule("pandas")  # the process that predicts without Keras never needs it
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -153,6 +157,14 @@ class ClientReader:
 
     def local_artifacts(self, run_id: str) -> Path | None:
         return None
+
+    def newest_model(self, run_id: str) -> tuple[str, str] | None:
+        with asking(self.store.uri):
+            found = self.store.client.search_logged_models(
+                self._experiments(), filter_string=f"source_run_id = '{run_id}'"
+            )
+        models = sorted(found, key=lambda model: model.creation_timestamp)
+        return (models[-1].model_id, models[-1].artifact_location) if models else None
 
     def _numbered(self, condition: str = " LIKE '%'") -> list[Run]:
         """The runs whose number meets a condition, deleted ones included."""

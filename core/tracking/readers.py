@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Protocol
 
 from core.tracking.run_state import Child, RunState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RunReader(Protocol):
@@ -94,3 +95,6 @@ class RunReader(Protocol):
 
     def local_artifacts(self, run_id: str) -> Path | None:
         """The folder of a run's artifacts where a database says that it is on this machine, else None."""
+
+    def newest_model(self, run_id: str) -> tuple[str, str] | None:
+        """The id and the place of the model that a run logged last, as MLflow has them."""

@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.components.schedules import tests_rates
 from core.tracking import schema
 from core.tracking.run_state import RunState, number_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = ("params", "metrics", "tags")
 

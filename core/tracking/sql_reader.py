@@ -9,13 +9,13 @@ import math
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import pandas as pd
 from sqlalchemy import ColumnElement, Select, column, func, select, table
 
+from core.lazy import LazyModule
 from core.tracking import schema
 from core.tracking.changes import Rows
 from core.tracking.column_queries import rows_of_runs
@@ -29,6 +29,11 @@ from core.tracking.tables import (
     table_of_runs,
     with_infinity,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = LazyModule("pandas")  # the process that predicts without Keras never needs it
 
 
 def _table(name: str, *columns: str) -> Any:
@@ -46,6 +51,10 @@ TAGS = _table("tags", "run_uuid", "key", "value").c
 LATEST = _table("latest_metrics", "run_uuid", "key", "value", "is_nan", "step").c
 METRICS = _table("metrics", "run_uuid", "key", "value", "is_nan", "step", "timestamp").c
 INPUTS = _table("inputs", "source_type", "source_id", "destination_type", "destination_id").c
+MODELS = _table(
+    "logged_models",
+    *("model_id", "artifact_location", "creation_timestamp_ms", "lifecycle_stage", "source_run_id"),
+).c
 DATASETS = _table("datasets", "dataset_uuid", "digest").c
 
 ALIVE = RUNS.lifecycle_stage == "active"
@@ -187,6 +196,15 @@ class SqlReader:
     def local_artifacts(self, run_id: str) -> Path | None:
         uri = self._value(select(RUNS.artifact_uri).where(RUNS.run_uuid == run_id))
         return Path(url2pathname(urlsplit(uri).path)) if uri and uri.startswith("file:") else None
+
+    def newest_model(self, run_id: str) -> tuple[str, str] | None:
+        query = (
+            select(MODELS.model_id, MODELS.artifact_location)
+            .where(MODELS.source_run_id == run_id, MODELS.lifecycle_stage == "active")
+            .order_by(MODELS.creation_timestamp_ms.desc())
+            .limit(1)
+        )
+        return next(((model_id, place) for model_id, place in self._rows(query)), None)
 
     def _active(self) -> list[RunState]:
         return self._states(OURS, ALIVE, RUNS.status.in_(schema.ACTIVE))

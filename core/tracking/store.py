@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from random import randrange
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from filelock import FileLock
 
@@ -26,7 +28,7 @@ from core.tracking.client import StoreClient
 from core.tracking.client_reader import ClientReader
 from core.tracking.connections import is_database
 from core.tracking.errors import DamagedArtifact
-from core.tracking.models import Models
+from core.tracking.models import ONNX_FILE, Models
 from core.tracking.opening import home_id
 from core.tracking.readers import RunReader
 from core.tracking.run_state import RunState, UnknownRun
@@ -297,6 +299,26 @@ class RunStore(StoreClient):
         if not (folder / name).exists():
             raise FileNotFoundError(f"The run {run_id} has no '{name}'.")
         return folder / name
+
+    def onnx_file(self, run_id: str) -> Path:
+        """Return a local path of the ONNX file of a run's model, downloaded when the store is elsewhere.
+
+        A database with its files on this machine is read without MLflow, whose import takes seconds.
+
+        Raises:
+            FileNotFoundError: When the run has none.
+            SettingsError: When the store is away, or a download cannot be written on this machine.
+        """
+        found = self.read.newest_model(run_id)
+        if found is None:
+            raise FileNotFoundError(f"The run {run_id} has no saved model.")
+        model_id, folder = found
+        if not folder.startswith("file:"):
+            return self.downloads.model_file(model_id, f"{folder}/{ONNX_FILE}")
+        path = Path(url2pathname(urlsplit(folder).path), ONNX_FILE)
+        if not path.exists():
+            raise FileNotFoundError(f"The run {run_id} has no ONNX file.")
+        return path
 
     def _settle_number(self, run_id: str, number: str) -> None:
         """Choose another number while a run of another installation that shares the store has the same."""

@@ -216,9 +216,10 @@ def test_what_nobody_waits_for_any_more_is_not_built(
 
 
 def test_of_one_visit_one_model_is_built_at_a_time() -> None:
+    from core.inference.onnx_models import open_model
     from core.inference.server import Server
 
-    server = Server(b"key")
+    server = Server(b"key", open_model, has_keras=False)
     held = server._of_visit("one")
     assert server._of_visit("one") is held
     assert server._of_visit("another") is not held

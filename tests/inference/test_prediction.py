@@ -9,14 +9,16 @@ import sys
 from dataclasses import replace
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from core.config import ExperimentConfig
 from core.datasets import load
 from core.images.decode import decode_image
-from core.inference.client import InferenceError, predict
+from core.inference.client import InferenceError, describe, predict
 from core.inference.logged_images import logged_images
 from core.inference.notes import crop_note
 from core.inference.protocol import address_file, read_address
@@ -82,7 +84,7 @@ def test_a_black_digit_on_white_is_said_to_be_a_negative(trained: Trained) -> No
 def test_the_brightness_of_an_old_run_is_found_in_its_dataset_while_that_is_the_same(
     trained: Trained,
 ) -> None:
-    from core.inference.predictor import training_brightness
+    from core.inference.answers import training_brightness
 
     images = logged_images(get_store(), trained.run_id)
     assert images is not None
@@ -111,7 +113,8 @@ def test_the_demo_averages_over_the_views_of_the_evaluation(
     import pandas as pd
 
     from core.experiment.views import averaged
-    from core.inference.predictor import open_model, predictions
+    from core.inference.answers import predictions
+    from core.inference.predictor import open_model
     from core.tracking.writer import MetricWriter
     from core.training.evaluation import predict_probabilities
     from core.training.experiment import load_data
@@ -175,18 +178,62 @@ def test_a_run_without_a_model_is_one_sentence(trained: Trained) -> None:
     get_store().client.delete_run(waiting)
 
 
-def test_only_its_user_can_ask(trained: Trained) -> None:
-    predict(trained.settings, trained.run_id, [png(np.zeros((28, 28, 1), "uint8"))])
-    assert stat.S_IMODE(os.stat(address_file(trained.settings)).st_mode) == 0o600
-    address = read_address(trained.settings)
+@pytest.mark.parametrize("name", ["inference", "inference-onnx"])
+def test_only_its_user_can_ask(trained: Trained, name: str) -> None:
+    def ask() -> None:
+        if name == "inference":
+            describe(trained.settings, "lenet5", None, None, {})
+        else:
+            predict(trained.settings, trained.run_id, [png(np.zeros((28, 28, 1), "uint8"))])
+
+    ask()
+    assert stat.S_IMODE(os.stat(address_file(trained.settings, name)).st_mode) == 0o600
+    address = read_address(trained.settings, name)
     assert address is not None
     with pytest.raises(AuthenticationError):
         Client(("127.0.0.1", address.port), authkey=b"guess")
     with socket.create_connection(("127.0.0.1", address.port)) as browser:
         browser.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     silent = socket.create_connection(("127.0.0.1", address.port))
-    predict(trained.settings, trained.run_id, [png(np.zeros((28, 28, 1), "uint8"))])  # it lives on
+    ask()  # it lives on
     silent.close()
+
+
+def test_a_finished_run_is_predicted_without_tensorflow(trained: Trained) -> None:
+    """The libraries that the process has loaded say it: none of TensorFlow's is among them."""
+    (answer,) = predict(trained.settings, trained.run_id, [png(np.zeros((28, 28, 1), "uint8"))])
+    assert answer.engine == ""
+    holder = (trained.settings.home / "inference-onnx.pid").read_text()
+    maps = Path(f"/proc/{holder.rsplit(':', 2)[1]}/maps").read_text()
+    assert "onnxruntime" in maps
+    assert not any(library in maps for library in ("tensorflow", "jaxlib", "h5py", "/pandas/", "/pyarrow/"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({}, "Predicted by Keras: the run has no ONNX file, as those of older versions."),
+        ({schema.ONNX_REFUSED: "It is odd."}, "Predicted by Keras. It is odd."),
+        ({schema.ONNX_DIFFERENCE: "0"}, "Predicted by Keras: the ONNX file of the run is gone."),
+    ],
+)
+def test_keras_predicts_where_a_run_has_no_onnx_file(
+    trained: Trained, tags: dict[str, str], reason: str
+) -> None:
+    store = get_store()
+    model = keras.saving.load_model(store.models.file(trained.run_id), compile=False)
+    run_id = store.create(
+        ExperimentConfig().with_values({"data.name": "digits"}), {schema.HELD: "true", **tags}
+    )
+    store.log_json(run_id, store.read_json(trained.run_id, schema.DATA), schema.DATA)
+    store.models.log(run_id, model)
+    images = [png(load("digits").images[index]) for index in range(3)]
+    found = predict(trained.settings, run_id, images)
+    assert {one.engine for one in found} == {reason}
+    for one, other in zip(found, predict(trained.settings, trained.run_id, images), strict=True):
+        assert one.classes == other.classes
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
+    store.client.delete_run(run_id)
 
 
 def test_asking_imports_no_keras() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.config import ExperimentConfig
-from core.inference.process import inference_of
+from core.inference.process import inference_of, onnx_inference_of
 from core.jobs.worker import worker_of
 from core.system import settings as settings_module
 from core.system.daemon import Daemon
@@ -62,7 +62,7 @@ def _has_ended(daemon: Daemon) -> bool:
 
 def stop_processes(settings: Settings) -> None:
     """End the worker and the prediction process of a folder."""
-    for daemon in (worker_of(settings), inference_of(settings)):
+    for daemon in (worker_of(settings), inference_of(settings), onnx_inference_of(settings)):
         daemon.stop()
         wait_for(partial(_has_ended, daemon), 30)
 

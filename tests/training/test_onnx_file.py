@@ -16,6 +16,7 @@ from core.experiment.preprocessing import training_mean
 from core.onnx_form.check import TOLERANCE, keras_probabilities, largest_difference, make
 from core.onnx_form.session import Facts, NotAnswering, Session
 from core.tracking import schema
+from core.tracking.client_reader import ClientReader
 from core.tracking.models import ONNX_FILE
 from core.tracking.store import get_store
 from core.training.models import wrap
@@ -173,6 +174,10 @@ def test_a_finished_run_has_a_checked_file_beside_its_model(trained: Trained) ->
     session = Session(file.parent.parent / ONNX_FILE)
     assert session.facts.classes == tuple(load("digits").info.classes)
     assert "onnxruntime" in (file.parent.parent / "README.md").read_text()
+    assert store.onnx_file(trained.run_id) == file.parent.parent / ONNX_FILE
+    assert ClientReader(store).newest_model(trained.run_id) == store.read.newest_model(trained.run_id)
+    with pytest.raises(FileNotFoundError, match="has no saved model"):
+        store.onnx_file("nope")
 
 
 def test_grouped_convolutions_of_the_registry_answer_as_keras_does(tmp_path):

@@ -94,8 +94,8 @@ def _answer(prediction: Prediction, invert: bool) -> None:
     best, probability = prediction.classes[0], prediction.probabilities[0]
     st.markdown(f"### {words.plain(best)} · {probability:.1%}")
     chart(top_classes.draw(prediction.classes, prediction.probabilities), "top-classes")
-    if prediction.views:
-        st.caption(prediction.views)
+    for note in filter(None, (prediction.views, prediction.engine)):
+        st.caption(words.plain(note))
 
 
 def _set_inverted(value: bool) -> None:

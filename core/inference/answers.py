@@ -1,0 +1,91 @@
+"""What a prediction says besides the model's probabilities, whichever engine computes these.
+
+Imports no Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from core import datasets
+from core.datasets.brightness import Usual, usual_brightness
+from core.images.decode import Decoded
+from core.images.value_range import FULL_RANGE
+from core.inference.messages import ModelImages, PredictionResult
+from core.inference.notes import inversion_note, value_notes, views_note
+from core.registry import UnknownName
+
+
+class Opened(NamedTuple):
+    """A run's model, and the images that it takes.
+
+    answer: from images, uint8 `(N, H, W, C)`, to float32 probabilities `(N, classes)`. views: what the
+    prediction is averaged over, as in `core.experiment.views`. foreign: whether another program logged it.
+    """
+
+    answer: Callable[[np.ndarray], np.ndarray]
+    images: ModelImages
+    views: str
+    foreign: bool
+
+
+def predictions(
+    opened: Opened, decoded: Sequence[Decoded], top_k: int = 5, invert: bool = False
+) -> tuple[PredictionResult, ...]:
+    """Return the `top_k` most probable classes of images that were decoded for the model.
+
+    decoded: by `opened.images.target`. Raises ValueError where another program's model outputs no
+    probabilities.
+    """
+    pixels = shown_to_model(decoded, invert)
+    usual = training_brightness(opened.images)
+    found = []
+    for probabilities, image, one in zip(opened.answer(pixels), decoded, pixels, strict=True):
+        order = np.argsort(-probabilities, kind="stable")[:top_k]
+        height, width, channels = one.shape
+        result = PredictionResult(
+            classes=tuple(opened.images.classes[index] for index in order),
+            probabilities=tuple(float(probabilities[index]) for index in order),
+            shape=(height, width, channels),
+            notes=_notes(opened, image),
+            inversion=inversion_note(usual, one),
+            views=views_note(opened.views),
+            preprocessing=opened.images.note,
+        )
+        found.append(result)
+    return tuple(found)
+
+
+def shown_to_model(decoded: Sequence[Decoded], invert: bool) -> np.ndarray:
+    """Return what a model gets of images: uint8 `(N, H, W, C)`."""
+    images = np.stack([image.pixels for image in decoded])
+    return 255 - images if invert else images
+
+
+def training_brightness(images: ModelImages) -> Usual:
+    """Return how bright the training images are: as logged, else as the dataset has it, or empty."""
+    if images.brightness is not None:
+        return images.brightness
+    try:
+        if datasets.info(images.name).fingerprint != images.fingerprint:
+            return {}
+    except (UnknownName, datasets.DatasetError):
+        return {}
+    return _brightness_of(images.name, images.grey, images.fingerprint)
+
+
+@lru_cache(maxsize=16)
+def _brightness_of(name: str, grey: bool, fingerprint: str) -> Usual:
+    dataset = datasets.load(name, grey=grey)
+    return usual_brightness(dataset, dataset.indices("train"))
+
+
+def _notes(opened: Opened, image: Decoded) -> tuple[str, ...]:
+    """Return sentences on how a deep image was read; a foreign model gives no rule for that."""
+    if opened.foreign:
+        return (f"The image has more than 8 bits: {FULL_RANGE}.",) if image.deep else ()
+    return tuple(value_notes(opened.images.target.values, image))
