@@ -103,6 +103,7 @@ def table() -> Chosen:
             placeholder="–",
         )
         chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
+    stars.say_order(marks, entries)
     with st.container(horizontal=True, vertical_alignment="center"):
         _export(listed, ticked, chosen_view, available, baseline)
         views()

@@ -31,6 +31,11 @@ HELP = (
     "intervals of their validation accuracies."
 )
 
+ORDER = (
+    "Stars need not be on top: rows compete on their own images alone, whatever they are sorted by, and of "
+    f"the best {MOST} the test predictions decide, not the validation accuracies."
+)
+
 
 def stars(listed: Listing, shown: Sequence[Entry]) -> dict[str, str]:
     """Return the marks of the rows that have one, by their keys.
@@ -51,6 +56,13 @@ def stars(listed: Listing, shown: Sequence[Entry]) -> dict[str, str]:
             if equal:
                 found[key] = BEST
     return found
+
+
+def say_order(marks: Mapping[str, str], shown: Sequence[Entry]) -> None:
+    """Say why a star stands below a row that has none, where one does."""
+    marked = [entry.key in marks for entry in shown]
+    if any(marked) and not all(marked[: marked.count(True)]):
+        st.caption(f":material/info: {ORDER}")
 
 
 def come_later(listed: Listing) -> bool:

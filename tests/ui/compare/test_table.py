@@ -160,6 +160,19 @@ def test_the_table_of_a_large_store_is_shown_before_its_marks(
     assert drawn == [["★", "★", ""]]  # for the next visitor they are known
 
 
+def test_a_star_below_a_row_without_one_is_explained(store: RunStore) -> None:
+    for name, accuracy in (("best", 0.9), ("equal", 0.89), ("worse", 0.1)):
+        run_id = made(store, name, accuracy)
+        store.log_metrics(run_id, {"validation_images": 100.0}, 1)
+    told = f":material/info: {stars.ORDER}"
+    app = opened(PAGE)
+    assert app.dataframe[0].value[MARK].tolist() == ["★", "★", ""]
+    assert told not in said(app)
+    app = opened(PAGE, reverse="true")
+    assert app.dataframe[0].value[MARK].tolist() == ["", "★", "★"]
+    assert told in said(app)
+
+
 def test_a_file_is_handed_on_of_ticked_runs_alone(store: RunStore) -> None:
     first = made(store, "first", 0.5)
     told = "Tick runs to hand on their comparison as one file."
