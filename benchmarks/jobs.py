@@ -106,8 +106,8 @@ import keras
 import numpy as np
 images, labels = np.zeros((1293, 28, 28, 1), "float32"), np.zeros(1293, "int32")
 model = keras.Sequential([
-    keras.layers.Conv2D(6, 5, padding="same", activation="relu"), keras.layers.AveragePooling2D(),
-    keras.layers.Conv2D(16, 5, activation="relu"), keras.layers.AveragePooling2D(), keras.layers.Flatten(),
+    keras.layers.Conv2D(6, 5, padding="same", activation="relu"), keras.layers.AveragePooling2D(2),
+    keras.layers.Conv2D(16, 5, activation="relu"), keras.layers.AveragePooling2D(2), keras.layers.Flatten(),
     keras.layers.Dense(120, "relu"), keras.layers.Dense(84, "relu"), keras.layers.Dense(10, "softmax"),
 ])
 model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])

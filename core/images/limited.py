@@ -112,6 +112,11 @@ class Decoders:
             raise found
         return found
 
+    def start_ahead(self) -> None:
+        """Start one decoder, so that the first image does not wait for it."""
+        with self._lock:
+            self._idle.append(Decoder(self.memory, self.cpu_s))
+
     def close(self) -> None:
         """End the idle decoders."""
         with self._lock:

@@ -5,6 +5,7 @@ With `onnx` it predicts with ONNX files and never imports Keras; without, it has
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import secrets
@@ -62,8 +63,11 @@ def main() -> None:
                 settings, Address(listener.address[1], key.hex(), code, this_process()), daemon.name
             )
             Thread(target=server.serve, args=(listener,), daemon=True).start()
+            server.decoders.start_ahead()
             if has_keras:
                 warm_up()
+            else:
+                importlib.import_module("core.inference.onnx_models")
             while time.monotonic() - server.last_request < IDLE_S and not daemon.is_retired():
                 server.waiting.sweep()
                 time.sleep(LOOK_S)

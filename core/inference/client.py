@@ -30,7 +30,7 @@ from core.inference.messages import (
     to_message,
 )
 from core.inference.process import ensure, inference_code, inference_of, onnx_inference_of
-from core.inference.protocol import read_address, receive, send
+from core.inference.protocol import read_address, receive, send, send_at_once
 from core.system.daemon import Daemon
 from core.system.records import from_json_values
 from core.system.settings import Settings
@@ -223,7 +223,9 @@ def _connect(daemon: Daemon) -> Any:
         address = read_address(daemon.settings, daemon.name)
         if address is not None and address.code == inference_code():
             try:
-                return Client(("127.0.0.1", address.port), authkey=bytes.fromhex(address.key))
+                connection = Client(("127.0.0.1", address.port), authkey=bytes.fromhex(address.key))
+                send_at_once(connection)
+                return connection
             except (OSError, EOFError, AuthenticationError):
                 pass  # an outdated address, or the process is just starting
         if time.monotonic() > give_up:

@@ -27,11 +27,6 @@ def inference_code() -> str:
     return process_version(NOT_IMPORTED)
 
 
-def ensure_inference(settings: Settings) -> None:
-    """Have the process that has Keras run; see `ensure`."""
-    ensure(inference_of(settings))
-
-
 def ensure(daemon: Daemon) -> None:
     """Have a prediction process run with the code as it is now, without waiting for it.
 

@@ -30,7 +30,7 @@ from core.inference.messages import (
 )
 from core.inference.onnx_models import NeedsKeras
 from core.inference.pending_connections import RETRY_S, PendingConnections
-from core.inference.protocol import receive, send
+from core.inference.protocol import receive, send, send_at_once
 from core.registry import UnknownName
 from core.system.records import prepare_records, to_json_values
 from core.system.redaction import redact
@@ -103,6 +103,7 @@ class Server:
                 deliver_challenge(connection, self.key)
                 answer_challenge(connection, self.key)
                 self.waiting.trust(connection)
+                send_at_once(connection)
                 header, blobs = receive(connection)
             except (AuthenticationError, EOFError, OSError, ValueError, KeyError) as error:
                 self._refuse(error)

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.inference.process import ensure_inference
+from core.inference.process import ensure, inference_of, onnx_inference_of
 from core.jobs.worker import worker_of
 from core.system import devices, gpu_check, nvidia
 from core.system.redaction import redact, redact_logs
@@ -87,7 +87,8 @@ def _keep_processes(settings: Settings) -> None:
     settings.check_writable()
     if settings.spare_minutes:
         _keep_worker(settings)
-        ensure_inference(settings)
+        for daemon in (onnx_inference_of(settings), inference_of(settings)):
+            ensure(daemon)
 
 
 def _keep_worker(settings: Settings) -> None:
