@@ -49,17 +49,13 @@ class Session:
         shape: `(H, W, C)` of its images.
     """
 
-    def __init__(self, path: Path, threads: int = 0):
-        """Load a file. threads: how many may compute; 0: as many as there are cores.
-
-        Raises NotAnswering for a file that is damaged or was not made by this program.
-        """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.enable_cpu_mem_arena = False  # else the memory of the largest batch would never be returned
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads cost nothing
+    def __init__(self, path: Path):
+        """Load a file. Raises NotAnswering for one that is damaged or was not made by this program."""
         try:
+            options = onnxruntime.SessionOptions()
+            options.enable_cpu_mem_arena = False  # else the memory of the largest batch would be kept
+            options.log_severity_level = 3
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # for other processes
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )

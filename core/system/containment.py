@@ -11,6 +11,7 @@ from pathlib import Path
 SILENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime's import alone would write a device id into ~/.cache
 }
 # Where libraries would write into the user's home folder: ~/.keras, ~/.config/matplotlib, ~/.nv. JAX would
 # keep nothing: with a folder, a step that any training has compiled is not compiled again.

@@ -10,7 +10,7 @@
 | `ARCHLAB_MEMORY` | MiB of memory that one run on the CPU may take | no limit |
 | `ARCHLAB_GPU_MEMORY` | MiB of a GPU that one run may take | all, or its share where slots share a GPU |
 | `ARCHLAB_IDLE_MINUTES` | a run that computes nothing for this long is ended; 0: never | 60 |
-| `ARCHLAB_SPARE_MINUTES` | minutes that Keras, imported ahead, waits for the next run; 0: not ahead | 10 |
+| `ARCHLAB_SPARE_MINUTES` | how long Keras, imported ahead, waits for a run; 0: nothing starts ahead | 10 |
 | `ARCHLAB_EXECUTOR` | where runs train: `local`, or `ray` (docs/cluster.md) | `local` |
 | `ARCHLAB_RAY_ADDRESS` | address of the Ray head's dashboard, `http://host:8265` | none |
 | `ARCHLAB_RAY_TOKEN` | the token of the cluster | none |
@@ -59,7 +59,7 @@ class Settings:
     role: str = "trainer"
     slots: int = 0  # 0: one per GPU, or one for every four cores
     idle_minutes: float = 60.0  # a run that computes nothing for this long is ended; 0: never
-    spare_minutes: float = 10.0  # how long a spare training process waits; 0: nothing starts before its use
+    spare_minutes: float = 10.0  # how long a spare training process waits; 0: see `starts_ahead`
     memory: int = 0  # MiB of the machine's memory that one run may take; 0: no limit
     gpu_memory: int = 0  # MiB of a GPU that one run may take; 0: all, or its share where slots share it
     executor: str = "local"  # where queued runs train: `local`, or `ray` for jobs of a cluster
@@ -112,6 +112,11 @@ class Settings:
     def cache(self) -> Path:
         """Files that can be computed again."""
         return self.home / "cache"
+
+    @property
+    def starts_ahead(self) -> bool:
+        """Whether processes that import Keras are started before they are needed."""
+        return self.spare_minutes > 0
 
     def require_trainer(self, action: str) -> None:
         """Raise NotAllowed when this server is read-only."""

@@ -27,7 +27,7 @@ from core.tracking.artifacts import Downloads
 from core.tracking.client import StoreClient
 from core.tracking.client_reader import ClientReader
 from core.tracking.connections import is_database
-from core.tracking.errors import DamagedArtifact
+from core.tracking.errors import DamagedArtifact, Fault, StoreError
 from core.tracking.models import ONNX_FILE, Models
 from core.tracking.opening import home_id
 from core.tracking.readers import RunReader
@@ -314,7 +314,12 @@ class RunStore(StoreClient):
             raise FileNotFoundError(f"The run {run_id} has no saved model.")
         model_id, folder = found
         if not folder.startswith("file:"):
-            return self.downloads.model_file(model_id, f"{folder}/{ONNX_FILE}")
+            try:
+                return self.downloads.model_file(model_id, f"{folder}/{ONNX_FILE}")
+            except StoreError as error:
+                if error.fault is Fault.REFUSED:
+                    raise FileNotFoundError(f"The run {run_id} has no ONNX file.") from error
+                raise
         path = Path(url2pathname(urlsplit(folder).path), ONNX_FILE)
         if not path.exists():
             raise FileNotFoundError(f"The run {run_id} has no ONNX file.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -181,16 +180,14 @@ class Run:
         """
         info = dataset.info
         target = Target(*info.shape, info.options.get("policy", "stretch"), info.value_range)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            made = onnx_file(saved, Facts(tuple(info.classes), target.sentences, views), dataset.images, path)
-            self.writer.tags(onnx_tags(made))
-            onnx = None if made.refused else path
+        facts = Facts(tuple(info.classes), target.sentences, views)
+        with onnx_file(saved, facts, dataset.images) as (made, path):
             model_bytes = self.writer.attempt(
                 "the model",
-                lambda: self.store.models.log(self.run_id, saved, info.classes, target.sentences, onnx),
+                lambda: self.store.models.log(self.run_id, saved, info.classes, target.sentences, path),
             )
         if model_bytes is not None:
+            self.writer.tags(onnx_tags(made))
             self.writer.metrics({"model_bytes": model_bytes}, step=0)
             self.writer.tags({schema.WEIGHTS: weights_origin.digest_of(map(np.asarray, saved.get_weights()))})
 

@@ -113,8 +113,9 @@ import resource, sys, time
 from multiprocessing.connection import Listener
 from threading import Thread
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+from core.inference.onnx_models import open_model
 from core.inference.server import Server
-server = Server(b"key")
+server = Server(b"key", open_model, has_keras=True)
 listener = Listener(("127.0.0.1", 0), backlog=32)
 print(listener.address[1], flush=True)
 Thread(target=server.serve, args=(listener,), daemon=True).start()

@@ -80,8 +80,8 @@ def run_training(
     finally:
         _signal_group(process, signal.SIGKILL)  # its children, and itself if this process was interrupted
         process.wait()
+        _reap(-process.pid)
         kill_leftovers(run_id)
-        _reap(process.pid)
 
 
 def _started(run_id: str, environment: Mapping[str, str], output: IO[bytes]) -> subprocess.Popen:
@@ -138,14 +138,15 @@ def kill_leftovers(run_id: str) -> None:
         if (process.info["environ"] or {}).get(RUN) == run_id:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+            _reap(process.pid)
 
 
-def _reap(group: int) -> None:
-    """Take note of the end of a training's children, where this process has adopted them."""
+def _reap(pid: int) -> None:
+    """Take note of the end of killed processes that this process has adopted. pid: as for `os.waitpid`."""
     give_up = time.monotonic() + REAP_S
     with suppress(ChildProcessError):  # there are none
         while time.monotonic() < give_up:
-            if os.waitpid(-group, os.WNOHANG) == (0, 0):
+            if os.waitpid(pid, os.WNOHANG) == (0, 0):
                 time.sleep(0.01)
 
 

@@ -28,6 +28,7 @@ from core.system.settings import PROGRAM, Settings
 logger = logging.getLogger(__name__)
 
 READY_S, ANSWER_S = 120.0, 20.0  # the longest import of Keras, and the longest fork
+AGAIN_S = 60.0  # between a process that could not be started, or was killed, and the next one
 POLL_S = 0.1
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 ASKED = "spare.asked"  # a file of the home, touched when a person is about to launch
@@ -65,11 +66,10 @@ class Forked:
 
 @dataclass
 class _Process:
-    """The spare process. environment, code: what it was started with. ready: Keras is imported."""
+    """The spare process. code: the version it was started with. ready: Keras is imported."""
 
     popen: subprocess.Popen
     control: socket.socket
-    environment: dict[str, str]
     code: str
     ready: bool = False
 
@@ -109,8 +109,9 @@ class Spare:
         self._lock = RLock()
         self._process: _Process | None = None
         self._used = time.monotonic()
+        self._again_at = -math.inf  # no process is started before, because one could not be
         local = sys.platform == "linux" and settings.executor == "local"
-        self._possible = local and settings.spare_minutes > 0
+        self._possible = local and settings.starts_ahead
         if self._possible:  # the kernel gives orphans of this process' children to it
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -119,12 +120,17 @@ class Spare:
 
         busy: A run is trained, so that no import may take its processor.
         """
-        if not self._possible or busy or not self._lock.acquire(blocking=False):
+        if not self._possible or not self._lock.acquire(blocking=False):
             return
         try:
+            if busy:
+                self._used = time.monotonic()
+                return
             since_s = min(time.monotonic() - self._used, _seconds_since_asked(self._settings))
             wanted = since_s < self._settings.spare_minutes * 60
             if self._process is not None and not (wanted and self._process.is_usable()):
+                if self._process.popen.poll() is not None:  # it was killed, perhaps for its memory
+                    self._again_at = time.monotonic() + AGAIN_S
                 self.close()
             if self._process is None and wanted:
                 self._start()
@@ -145,17 +151,22 @@ class Spare:
         Returns:
             The process; None without a spare process for this environment, or once `should_stop` says so.
         """
-        if not self._possible:
+        if not self._possible or not _fits(self._environment(), environment):
             return None
-        with self._lock:
+        while not self._lock.acquire(timeout=POLL_S):  # another run waits for the import
+            if should_stop():
+                return None
+        try:
             self._used = time.monotonic()
             if self._process is not None and not self._process.is_usable():
                 self.close()
             process = self._process or self._start()
-            if not _fits(process.environment, environment) or not self._is_ready(process, should_stop):
+            if process is None or not self._is_ready(process, should_stop):
                 return None
             late = {name: value for name, value in environment.items() if name in LATE}
             return self._ask(process, {"run_id": run_id, "environment": late}, output)
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """End the process. Trainings that it forked continue."""
@@ -166,22 +177,37 @@ class Spare:
                 process.popen.kill()
                 process.popen.wait()
 
-    def _start(self) -> _Process:
-        environment = training_environment(self._settings, self._device)
+    def _environment(self) -> dict[str, str]:
+        return training_environment(self._settings, self._device)
+
+    def _start(self) -> _Process | None:
+        """Start the process. Returns None where that is not possible now."""
+        if time.monotonic() < self._again_at:
+            return None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, self._log.open("wb") as output:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", "core.training.spare", str(os.getpid())],
-                cwd=PROGRAM,
-                env=environment,
-                stdin=theirs.fileno(),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._process = _Process(popen, ours, environment, process_version(NOT_IMPORTED))
-        self._used = time.monotonic()
+        try:
+            with theirs, self._log.open("wb") as output:
+                popen = subprocess.Popen(
+                    [sys.executable, "-m", "core.training.spare", str(os.getpid())],
+                    cwd=PROGRAM,
+                    env=self._environment(),
+                    stdin=theirs.fileno(),
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:  # the disk, memory or descriptors; a run starts without one too
+            ours.close()
+            self._fail(f"was not started: {error}")
+            return None
+        self._process = _Process(popen, ours, process_version(NOT_IMPORTED))
         return self._process
+
+    def _fail(self, reason: str) -> None:
+        """Note that the process is of no use, and start no other for a while."""
+        logger.warning("The spare training process %s", reason)
+        self._again_at = time.monotonic() + AGAIN_S
+        self.close()
 
     def _is_ready(self, process: _Process, should_stop: Callable[[], bool]) -> bool:
         """Wait until Keras is imported. Returns False if it could not be, or is not wanted any more."""
@@ -190,14 +216,16 @@ class Spare:
             if select.select([process.control], [], [], POLL_S)[0]:
                 process.ready = bool(process.control.recv(16))
                 if not process.ready:
-                    logger.warning("The spare training process ended: see %s.", self._log)
-                    self.close()
+                    self._fail(f"ended: see {self._log}.")
                     return False
+        if not process.ready and not should_stop():
+            self._fail(f"imported no Keras within {READY_S:.0f} s.")
         return process.ready
 
     def _ask(self, process: _Process, request: dict, output: int) -> Forked | None:
         """Have the process fork. Returns None, and ends it, when it does not."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        forked = None
         with ours:
             ours.settimeout(ANSWER_S)
             try:
@@ -206,11 +234,12 @@ class Spare:
                     socket.send_fds(process.control, [message], [output, theirs.fileno()])
                 forked = Forked(int(ours.recv(16)))
                 ours.send(b"train")
-                return forked
             except (OSError, ValueError) as error:  # ValueError: it died, so that the answer is empty
-                logger.warning("The spare training process started no training: %s", error)
-                self.close()
+                self._fail(f"started no training: {error}")
+                if forked is not None:  # it ends by itself, as it was not told to train
+                    forked.wait()
                 return None
+        return forked
 
 
 def _fits(own: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -80,12 +80,12 @@ def retitle(title: str) -> None:
 
 
 def _keep_processes(settings: Settings) -> None:
-    """Start worker and prediction process ahead of their first use, unless the settings save that memory.
+    """Start worker and prediction processes ahead, unless the settings save that memory.
 
     Raises SettingsError, or an OSError of the disk, when the home is not writable.
     """
     settings.check_writable()
-    if settings.spare_minutes:
+    if settings.starts_ahead:
         _keep_worker(settings)
         for daemon in (onnx_inference_of(settings), inference_of(settings)):
             ensure(daemon)
@@ -118,11 +118,11 @@ def _icon(path: Path) -> str:
 @guard.fragment(run_every=LIVE_S)
 def _machine_state(settings: Settings) -> None:
     """Draw how many runs train and wait, and how busy the machine is; restart the worker should it die."""
-    if settings.spare_minutes:
+    if settings.starts_ahead:
         _keep_worker(settings)
     try:
         states = [run.status for run in stored_runs.active() if run.is_ours]
-        if states and not settings.spare_minutes:
+        if states and not settings.starts_ahead:
             _keep_worker(settings)
         elsewhere = stored_runs.live_elsewhere()
     except Exception as error:

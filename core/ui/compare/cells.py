@@ -48,8 +48,8 @@ def edit_cells(
 ) -> None:
     """Draw the runs of a page with cells to type in, and save what was changed.
 
-    Streamlit's editor counts rows and forgets what was typed when its data change, so it keeps the rows as
-    they were when the editing began.
+    Streamlit's editor counts rows and forgets what was typed when its data change, so it keeps rows, order
+    and columns as they were when the editing of these runs began.
 
     Args:
         entries: The rows of the page; groups and runs of other programs are left out, which is said.
@@ -62,15 +62,15 @@ def edit_cells(
     if not places:
         return
     run_ids = tuple(entries[at].key for at in places)
-    key = f"cells {hash((run_ids, tuple(table.rows)))}"
-    editing: _Editing | None = st.session_state.get(STATE)
-    if editing is None or editing.key != key:
+    key = f"cells {hash(frozenset(run_ids))}"  # pinning a run, or an epoch, changes the order
+    kept: dict[str, _Editing] = st.session_state.setdefault(STATE, {})
+    if key not in kept:
         before = {run_id: annotation.annotation_of(runs[run_id]) for run_id in run_ids}
         shown = _with_cells(table, places, list(before.values()))
-        editing = _Editing(key, run_ids, shown, before, dict(before))
-        st.session_state[STATE] = editing
+        kept[key] = _Editing(run_ids, shown, before, dict(before))
+    editing, style_of = kept[key], {entries[at].key: styles[at] for at in places}
     st.data_editor(
-        tables.styled(editing.table, [styles[at] for at in places]),
+        tables.styled(editing.table, [style_of[run_id] for run_id in editing.run_ids]),
         hide_index=True,
         disabled=[
             name for name in (tables.COLOR, *editing.table.rows) if name not in (RUN, TAGS, NOTE, PINNED)
@@ -96,8 +96,8 @@ def _save(key: str, guarded: Callable[[], AbstractContextManager[None]]) -> None
 
     It is also called before the page runs again: a page that another click interrupts may not come so far.
     """
-    editing: _Editing | None = st.session_state.get(STATE)
-    if editing is None or editing.key != key:
+    editing: _Editing | None = st.session_state.get(STATE, {}).get(key)
+    if editing is None:  # the editing has ended
         return
     edits = st.session_state[key]["edited_rows"]
     if save(get_store(), editing.run_ids, editing.before, editing.saved, edits, guarded):
@@ -140,7 +140,6 @@ def save(
 class _Editing:
     """What a visitor edits: the rows as they were, and what was saved of each run since."""
 
-    key: str
     run_ids: tuple[str, ...]
     table: Table
     before: dict[str, Annotation]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -48,6 +52,28 @@ def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+def is_forked(pid: int) -> bool:
+    """A process that was executed for a run has each argument for itself."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"python -m core.training ")
+
+
+@contextmanager
+def adopting() -> Iterator[None]:
+    """Undo afterwards that this process adopts orphans, which it does where it has a spare process."""
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).prctl(36, 0, 0, 0, 0)
+
+
+@pytest.fixture
+def spare(with_spare: None, store: RunStore) -> Iterator[Spare]:
+    with adopting():
+        found = Spare(settings_module.get_settings(), {})
+        yield found
+        found.close()
+
+
 def trained_since(store: RunStore, run_id: str) -> bool:
     return "epoch 1/" in read_log(store, run_id)
 
@@ -79,6 +105,7 @@ def test_a_training_has_its_own_session_is_its_workers_child_and_survives_the_sp
     (run_id,) = launch([LONG])
     wait_for(lambda: trained_since(store, run_id))
     training = training_process(run_id)
+    assert is_forked(training)
     assert psutil.Process(training).ppid() == worker
     assert os.getsid(training) == training
     spare.kill()
@@ -139,14 +166,55 @@ def test_an_idle_spare_is_ended_and_the_next_run_starts_another(
 
 @pytest.mark.usefixtures("with_spare")
 def test_a_run_whose_variables_are_read_at_the_import_gets_a_process_of_its_own(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, spare: Spare
 ) -> None:
-    spare = Spare(settings_module.get_settings(), {})
     with (tmp_path / "log").open("wb") as output:
         environment = training_environment(settings, {"JAX_PLATFORMS": "cpu"})
         assert spare.fork("a", environment, output.fileno(), lambda: False) is None
         assert spare.fork("a", training_environment(settings, {}), output.fileno(), lambda: True) is None
-    spare.close()
+
+
+@pytest.mark.usefixtures("with_spare")
+def test_a_spare_that_ends_at_once_is_not_started_over_and_over(
+    spare: Spare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "nonsense")
+    spare.keep(busy=False)
+    first = spare_process(os.getpid())
+    assert first is not None
+    wait_for(lambda: is_gone(first.pid))
+    for _ in range(20):
+        spare.keep(busy=False)
+        assert spare_process(os.getpid()) is None
+
+
+@pytest.mark.usefixtures("with_spare")
+def test_a_training_of_any_length_keeps_the_spare_for_the_next_run(
+    monkeypatch: pytest.MonkeyPatch, store: RunStore
+) -> None:
+    monkeypatch.setenv("ARCHLAB_SPARE_MINUTES", "0.02")
+    settings_module.get_settings.cache_clear()
+    with adopting():
+        spare = Spare(settings_module.get_settings(), {})
+        spare.keep(busy=False)
+        first = spare_process(os.getpid())
+        long_enough = time.monotonic() + 2.0
+        while time.monotonic() < long_enough:
+            spare.keep(busy=True)
+        spare.keep(busy=False)
+        assert spare_process(os.getpid()) == first
+        wait_for(lambda: spare.keep(busy=False) or spare_process(os.getpid()) is None)
+
+
+@pytest.mark.usefixtures("with_spare")
+def test_a_home_that_takes_no_file_costs_the_spare_and_no_run(
+    spare: Spare, settings: Settings, tmp_path: Path
+) -> None:
+    (settings.home / "spare.log").mkdir()
+    spare.keep(busy=False)
+    with (tmp_path / "log").open("wb") as output:
+        environment = training_environment(settings, {})
+        assert spare.fork("a", environment, output.fileno(), lambda: False) is None
 
 
 @pytest.mark.usefixtures("with_spare")
