@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import keras
 import numpy as np
 import onnx
@@ -19,6 +21,7 @@ from core.tracking import schema
 from core.tracking.client_reader import ClientReader
 from core.tracking.models import ONNX_FILE
 from core.tracking.store import get_store
+from core.training import onnx_file
 from core.training.models import wrap
 from core.training.portable import portable
 from tests.support.homes import Trained
@@ -184,3 +187,48 @@ def test_grouped_convolutions_of_the_registry_answer_as_keras_does(tmp_path):
     size = architectures.get("alexnet_grouped").min_size
     model = telling(build_model("alexnet_grouped", (size, size, 3), 3))
     assert difference(portable(model), tmp_path / "model.onnx") < 1e-5
+
+
+def test_no_file_is_made_of_a_model_that_would_take_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_file, "MOST_WEIGHTS", 10)
+    images = np.zeros((3, 9, 7, 3), "uint8")
+    with onnx_file.onnx_file(small(layers.Conv2D(2, 3)), Facts(), images) as (made, path):
+        assert path is None
+    assert made.refused.startswith("An ONNX file is made of at most 0 million weights, ")
+    monkeypatch.undo()
+    with onnx_file.onnx_file(small(layers.Conv2D(2, 3)), Facts(), images) as (made, path):
+        assert path is not None
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_no_place_for_the_file_costs_the_file_alone(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with onnx_file.onnx_file(small(layers.Conv2D(2, 3)), Facts(), np.zeros((0, 9, 7, 3))) as (made, path):
+        assert path is None
+    assert made.refused.startswith("There was no place to write its ONNX file: ")
+
+
+def test_a_file_cannot_name_another_file_to_be_read(tmp_path) -> None:
+    """Weights of an ONNX file may lie in other files, by their paths."""
+    (tmp_path / "secret.bin").write_bytes(bytes(16))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for place in ("../secret.bin", str(tmp_path / "secret.bin")):
+        weights = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
+        weights.data_location = onnx.TensorProto.EXTERNAL
+        weights.external_data.add(key="location", value=place)
+        model = onnx.helper.make_model(
+            onnx.helper.make_graph(
+                [onnx.helper.make_node("Add", ["x", "w"], ["y"])],
+                "g",
+                [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [4])],
+                [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4])],
+                [weights],
+            ),
+            opset_imports=[onnx.helper.make_opsetid("", 17)],
+            ir_version=9,
+        )
+        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(NotAnswering, match=r"secret\.bin|external data"):
+            Session(folder / "model.onnx")
