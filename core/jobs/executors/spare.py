@@ -66,10 +66,11 @@ class Forked:
 
 @dataclass
 class _Process:
-    """The spare process. code: the version it was started with. ready: Keras is imported."""
+    """The spare process. environment, code: what it was started with. ready: Keras is imported."""
 
     popen: subprocess.Popen
     control: socket.socket
+    environment: dict[str, str]
     code: str
     ready: bool = False
 
@@ -158,7 +159,8 @@ class Spare:
                 return None
         try:
             self._used = time.monotonic()
-            if self._process is not None and not self._process.is_usable():
+            found = self._process
+            if found is not None and not (found.is_usable() and _fits(found.environment, environment)):
                 self.close()
             process = self._process or self._start()
             if process is None or not self._is_ready(process, should_stop):
@@ -184,13 +186,14 @@ class Spare:
         """Start the process. Returns None where that is not possible now."""
         if time.monotonic() < self._again_at:
             return None
+        environment = self._environment()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs, self._log.open("wb") as output:
                 popen = subprocess.Popen(
                     [sys.executable, "-m", "core.training.spare", str(os.getpid())],
                     cwd=PROGRAM,
-                    env=self._environment(),
+                    env=environment,
                     stdin=theirs.fileno(),
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -200,7 +203,7 @@ class Spare:
             ours.close()
             self._fail(f"was not started: {error}")
             return None
-        self._process = _Process(popen, ours, process_version(NOT_IMPORTED))
+        self._process = _Process(popen, ours, environment, process_version(NOT_IMPORTED))
         return self._process
 
     def _fail(self, reason: str) -> None:
@@ -214,7 +217,8 @@ class Spare:
         give_up = time.monotonic() + READY_S
         while not process.ready and time.monotonic() < give_up and not should_stop():
             if select.select([process.control], [], [], POLL_S)[0]:
-                process.ready = bool(process.control.recv(16))
+                with suppress(ConnectionError):  # it has ended
+                    process.ready = bool(process.control.recv(16))
                 if not process.ready:
                     self._fail(f"ended: see {self._log}.")
                     return False
@@ -225,7 +229,7 @@ class Spare:
     def _ask(self, process: _Process, request: dict, output: int) -> Forked | None:
         """Have the process fork. Returns None, and ends it, when it does not."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        forked = None
+        forked, problem = None, ""
         with ours:
             ours.settimeout(ANSWER_S)
             try:
@@ -235,10 +239,12 @@ class Spare:
                 forked = Forked(int(ours.recv(16)))
                 ours.send(b"train")
             except (OSError, ValueError) as error:  # ValueError: it died, so that the answer is empty
-                self._fail(f"started no training: {error}")
-                if forked is not None:  # it ends by itself, as it was not told to train
-                    forked.wait()
-                return None
+                problem = str(error)
+        if problem:
+            self._fail(f"started no training: {problem}")
+            if forked is not None:
+                forked.wait()  # it ends by itself: it was not told to train
+            return None
         return forked
 
 
