@@ -8,10 +8,10 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.lazy import LazyModule
 from core.tracking import schema
 from core.tracking.client import StoreClient
 from core.tracking.connections import asking
+from core.tracking.lazy_pandas import pd
 from core.tracking.run import KINDS
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.server_runs import Row, ServerRuns
@@ -24,11 +24,6 @@ from core.tracking.tables import (
     table_of_runs,
     with_infinity,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = LazyModule("pandas")  # the process that predicts without Keras never needs it
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

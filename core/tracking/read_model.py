@@ -15,23 +15,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
-from core.lazy import LazyModule
 from core.tracking import schema
 from core.tracking.changes import Rows, Token, changes_of, rows_of
 from core.tracking.column_queries import DIGESTS, RUNS, keys_of, rows_of_keys, rows_of_runs
 from core.tracking.connections import KeptConnection
+from core.tracking.lazy_pandas import pd
 from core.tracking.run_columns import Column, column_of_rows
 from core.tracking.tables import RUN_COLUMNS
-
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = LazyModule("pandas")  # the process that predicts without Keras never needs it
 
 KINDS = ("params", "metrics", "tags")
 FRAMES_KEPT = 8  # answers to different questions

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from core.lazy import LazyModule
+from core.tracking.lazy_pandas import pd
 from core.tracking.tables import with_infinity
-
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = LazyModule("pandas")  # the process that predicts without Keras never needs it
 
 
 @dataclass

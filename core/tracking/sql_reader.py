@@ -9,17 +9,17 @@ import math
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from sqlalchemy import ColumnElement, Select, column, func, select, table
 
-from core.lazy import LazyModule
 from core.tracking import schema
 from core.tracking.changes import Rows
 from core.tracking.column_queries import rows_of_runs
 from core.tracking.connections import connected
+from core.tracking.lazy_pandas import pd
 from core.tracking.read_model import KINDS, LOSS, read_model
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.tables import (
@@ -29,11 +29,6 @@ from core.tracking.tables import (
     table_of_runs,
     with_infinity,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = LazyModule("pandas")  # the process that predicts without Keras never needs it
 
 
 def _table(name: str, *columns: str) -> Any:

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.lazy import LazyModule
 from core.tracking import schema
-
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = LazyModule("pandas")  # the process that predicts without Keras never needs it
+from core.tracking.lazy_pandas import pd
 
 RUN_COLUMNS = ["run_id", "name", "status", "started", "ended", "last_epoch"]
 HISTORY_COLUMNS = ["run_id", "metric", "step", "value", "time"]
