@@ -158,7 +158,7 @@ class ClientReader:
             found = self.store.client.search_logged_models(
                 self._experiments(), filter_string=f"source_run_id = '{run_id}'"
             )
-        models = sorted(found, key=lambda model: model.creation_timestamp)
+        models = sorted(found, key=lambda model: (model.creation_timestamp, model.model_id))
         return (models[-1].model_id, models[-1].artifact_location) if models else None
 
     def _numbered(self, condition: str = " LIKE '%'") -> list[Run]:

@@ -196,7 +196,7 @@ class SqlReader:
         query = (
             select(MODELS.model_id, MODELS.artifact_location)
             .where(MODELS.source_run_id == run_id, MODELS.lifecycle_stage == "active")
-            .order_by(MODELS.creation_timestamp_ms.desc())
+            .order_by(MODELS.creation_timestamp_ms.desc(), MODELS.model_id.desc())
             .limit(1)
         )
         return next(((model_id, place) for model_id, place in self._rows(query)), None)

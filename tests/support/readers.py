@@ -27,6 +27,8 @@ def fill(store: RunStore) -> dict[str, str]:
     store.log_metrics(runs["finished"], {"test_loss": math.nan, "test_accuracy": math.inf})
     store.log_dataset(runs["finished"], "digits", "of an older version", "here", {})
     store.log_dataset(runs["finished"], "digits", "and another one", "here", {})
+    for _ in range(2):  # the newest is the one that counts
+        store.client.create_logged_model(store.experiment_id, source_run_id=runs["finished"])
     store.set_status(runs["finished"], schema.FINISHED)
     store.log_params(runs["failed"], {schema.FINGERPRINT: "logged"})
     store.log_dataset(runs["failed"], "digits", "not asked", "here", {})
@@ -101,6 +103,9 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         lambda store, runs: [store.read.last_step(run_id) for run_id in (*runs.values(), NOBODY)],
         lambda store, runs: store.read.last_step(runs["failed"], "size.a_b"),
         lambda store, runs: store.read.last_step(runs["failed"], "absent"),
+    ),
+    "newest_model": (
+        lambda store, runs: [store.read.newest_model(run_id) for run_id in (*runs.values(), NOBODY)],
     ),
     "last_number": (lambda store, _: store.read.last_number(),),
     "count_numbered": (
