@@ -20,7 +20,8 @@ def train() -> Callable[[ExperimentConfig], str]:
 
     def finish(config: ExperimentConfig) -> str:
         store = get_store()
-        run_id = store.create(config, {}, chosen(config, store))
+        foreground = {schema.FOREGROUND: "true"}  # or a worker of this home would train it too
+        run_id = store.create(config, foreground, chosen(config, store))
         train_and_evaluate(config, store, run_id)
         store.set_status(run_id, schema.FINISHED)
         return run_id

@@ -25,7 +25,7 @@ from core.system.parent_watch import STARTED
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from tests.support.homes import SMALL, Trained
+from tests.support.homes import SMALL, Trained, stop_processes
 from tests.support.processes import spare_process, training_process, trainings
 from tests.support.waiting import wait_for
 
@@ -95,6 +95,7 @@ def test_a_fork_trains_what_a_process_started_for_the_run_trains(
         found = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
         pd.testing.assert_frame_equal(found, cold, atol=1e-5)
     assert spare.is_running(), "it trains nothing itself"
+    stop_processes(trained.settings)  # other tests train in this home, beside the queue
 
 
 @pytest.mark.usefixtures("with_spare")
