@@ -13,11 +13,8 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(READY)
 	@$(BIN)/python -m core dashboard --port $(PORT)
 
+# fails below the coverage that pyproject.toml requires of core
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal
-
-# all tests, longer; fails below the coverage that pyproject.toml requires of core
-coverage: .venv/ready-dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report term:skip-covered
 
 # for the edit loop: no process of the program, no browser, no model that is built
