@@ -38,9 +38,7 @@ def ensure(daemon: Daemon) -> None:
         if address.process:
             daemon.retire(address.process)
         else:  # of a version that cannot be retired
-            with suppress(FileNotFoundError):
-                address_file(
-                    daemon.settings, daemon.name
-                ).unlink()  # for one client alone: it stops no other process later
+            with suppress(FileNotFoundError):  # one client removes it, and no later one stops another process
+                address_file(daemon.settings, daemon.name).unlink()
                 daemon.stop()
     daemon.ensure()

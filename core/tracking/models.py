@@ -6,14 +6,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from core.tracking import model_files, schema
 from core.tracking.artifacts import Downloads
 from core.tracking.client import NO_SUCH_RUN, StoreClient
 from core.tracking.connections import asking
 from core.tracking.patience import patiently
+from core.tracking.places import local_path
 from core.tracking.removal import remove_files
 
 if TYPE_CHECKING:
@@ -151,9 +150,9 @@ class Models:
 
     def _is_keras(self, model: LoggedModel) -> bool:
         """Whether a logged model has the file that Keras loads: other libraries log others."""
-        place = urlsplit(model.artifact_location)
-        if place.scheme == "file":  # MLflow keeps the place that a model had before its home was moved
-            return Path(url2pathname(place.path), KERAS_FILE).exists()
+        folder_here = local_path(model.artifact_location)
+        if folder_here is not None:  # MLflow keeps the place that a model had before its home was moved
+            return (folder_here / KERAS_FILE).exists()
         if model.model_id not in self._with_keras_file:
             folder = KERAS_FILE.partition("/")[0]
             files = self.store.client.list_logged_model_artifacts(model.model_id, folder)

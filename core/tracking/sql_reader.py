@@ -10,8 +10,6 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from sqlalchemy import ColumnElement, Select, column, func, select, table
 
@@ -20,6 +18,7 @@ from core.tracking.changes import Rows
 from core.tracking.column_queries import rows_of_runs
 from core.tracking.connections import connected
 from core.tracking.lazy_pandas import pd
+from core.tracking.places import local_path
 from core.tracking.read_model import KINDS, LOSS, read_model
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.tables import (
@@ -190,7 +189,7 @@ class SqlReader:
 
     def local_artifacts(self, run_id: str) -> Path | None:
         uri = self._value(select(RUNS.artifact_uri).where(RUNS.run_uuid == run_id))
-        return Path(url2pathname(urlsplit(uri).path)) if uri and uri.startswith("file:") else None
+        return local_path(uri) if uri else None
 
     def newest_model(self, run_id: str) -> tuple[str, str] | None:
         query = (

@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from random import randrange
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from filelock import FileLock
 
@@ -30,6 +28,7 @@ from core.tracking.connections import is_database
 from core.tracking.errors import DamagedArtifact, Fault, StoreError
 from core.tracking.models import ONNX_FILE, Models
 from core.tracking.opening import home_id
+from core.tracking.places import local_path
 from core.tracking.readers import RunReader
 from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.sql_reader import SqlReader
@@ -312,18 +311,18 @@ class RunStore(StoreClient):
         found = self.read.newest_model(run_id)
         if found is None:
             raise FileNotFoundError(f"The run {run_id} has no saved model.")
-        model_id, folder = found
-        if not folder.startswith("file:"):
+        model_id, place = found
+        folder = local_path(place)
+        if folder is None:
             try:
-                return self.downloads.model_file(model_id, f"{folder}/{ONNX_FILE}")
+                return self.downloads.model_file(model_id, f"{place}/{ONNX_FILE}")
             except StoreError as error:
                 if error.fault is Fault.REFUSED:
                     raise FileNotFoundError(f"The run {run_id} has no ONNX file.") from error
                 raise
-        path = Path(url2pathname(urlsplit(folder).path), ONNX_FILE)
-        if not path.exists():
+        if not (folder / ONNX_FILE).exists():
             raise FileNotFoundError(f"The run {run_id} has no ONNX file.")
-        return path
+        return folder / ONNX_FILE
 
     def _settle_number(self, run_id: str, number: str) -> None:
         """Choose another number while a run of another installation that shares the store has the same."""

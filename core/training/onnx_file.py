@@ -15,7 +15,7 @@ from core.onnx_form.session import Facts
 from core.tracking import schema
 from core.training.device import exact_float32
 
-MOST_WEIGHTS = 100 * 10**6
+MOST_WEIGHTS = 100 * 10**6  # of a model of which a file is made
 
 
 @contextmanager

@@ -26,9 +26,7 @@ ADOPTED_S = 10.0  # within which the kernel makes an orphan the worker's child
 
 def main() -> None:
     worker_pid = int(sys.argv[1])
-    control = socket.socket(
-        fileno=os.dup(0)
-    )  # closed by the kernel when the worker dies, which ends this too
+    control = socket.socket(fileno=os.dup(0))  # without its worker it receives nothing, and ends
     get_settings()  # says where libraries may write, which they read when they are imported
     from core.training.__main__ import import_training, train_run
 
