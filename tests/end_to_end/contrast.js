@@ -7,11 +7,18 @@
     return [r, g, b, a / 255];
   };
   const over = (top, below) => top.slice(0, 3).map((v, i) => v * top[3] + below[i] * (1 - top[3])).concat(1);
+  const lies = (inner, outer) => {
+    const x = (inner.left + inner.right) / 2, y = (inner.top + inner.bottom) / 2;
+    return outer.left <= x && x <= outer.right && outer.top <= y && y <= outer.bottom;
+  };
   const behind = (element) => {
     const layers = [];
+    let shown = element.getBoundingClientRect(); // an ancestor may have it beside itself, as a slider's thumb its value
     for (let one = element; one; one = one.parentElement) {
-      const colour = parse(getComputedStyle(one).backgroundColor);
-      if (colour[3] > 0) layers.push(colour);
+      const style = getComputedStyle(one), colour = parse(style.backgroundColor), box = one.getBoundingClientRect();
+      if (style.overflow !== "visible") shown = box; // what is scrolled is seen in the box that scrolls
+      if (colour[3] === 0 || !lies(shown, box)) continue;
+      layers.push(colour);
       if (colour[3] === 1) break;
     }
     return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255, 1]);

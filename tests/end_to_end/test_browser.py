@@ -343,6 +343,8 @@ def test_all_text_can_be_read(page: Page, trained_address: str, scheme: Literal[
         page.goto(f"{trained_address}/{path}")
         expect(page.get_by_test_id("stSidebar").get_by_text("queued")).to_be_visible()
         expect(page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").first).to_be_visible()
-        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        expect(page.get_by_test_id("stApp")).to_have_attribute(
+            "data-test-script-state", "notRunning", timeout=60_000
+        )
         wait_for(readable, 30)  # what is drawn again is pale for a moment
     assert [url for url in asked if not url.startswith((trained_address, "data:", "blob:"))] == []
