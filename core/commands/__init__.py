@@ -3,7 +3,20 @@
 Exit 0: done. 1: a run failed. 2: the request was wrong; one line on stderr says why.
 """
 
-from core.commands import compare, curate, data, describe, log, predict, processes, runs, show, study, train
+from core.commands import (
+    compare,
+    curate,
+    data,
+    describe,
+    export,
+    log,
+    predict,
+    processes,
+    runs,
+    show,
+    study,
+    train,
+)
 from core.commands.group import cli
 
 __all__ = [
@@ -12,6 +25,7 @@ __all__ = [
     "curate",
     "data",
     "describe",
+    "export",
     "log",
     "predict",
     "processes",
