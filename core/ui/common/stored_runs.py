@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from threading import Lock
 
 import pandas as pd
 import streamlit as st
@@ -20,9 +19,9 @@ from core.tracking.run_state import RunState, UnknownRun
 from core.tracking.store import get_store
 from core.tracking.tables import RUN_COLUMNS, column
 from core.ui.common.kept import BY_HASH
+from core.ui.common.read_rows import ReadRows
 
 FEW = 500  # runs; of more, whole columns are read
-ROWS_KEPT = 1000  # runs of which everything is kept, until some run changes
 QUEUE_KEYS = (
     *expected.KEYS,
     "training.device",
@@ -71,39 +70,12 @@ def rows(run_ids: Sequence[str]) -> pd.DataFrame:
     return _rows(get_settings(), _version()).of(run_ids)
 
 
-class _Rows:
-    """The runs that were read while nothing changed: a page asks for the same ones again and again."""
-
-    def __init__(self, settings: Settings):
-        self._settings, self._lock = settings, Lock()
-        self._found, self._places = pd.DataFrame(), dict[str, int]()
-        self._asked = set[str]()
-
-    def of(self, run_ids: Sequence[str]) -> pd.DataFrame:
-        """Return some rows in the order of their ids, reading those that were not read before."""
-        with self._lock:
-            if len(self._asked) + len(run_ids) > ROWS_KEPT:
-                self._found, self._places, self._asked = pd.DataFrame(), {}, set()
-            if new := [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._asked]:
-                self._read(new)
-            found, places = self._found, self._places
-        at = [places[run_id] for run_id in dict.fromkeys(run_ids) if run_id in places]
-        rows = found.iloc[at].reset_index(drop=True)
-        empty = [name for name in rows if name not in RUN_COLUMNS and rows[name].isna().all()]
-        return rows.drop(columns=empty)
-
-    def _read(self, run_ids: Sequence[str]) -> None:
-        new = _with_epochs_from_one(self._settings, frames.of_runs(get_store(), run_ids))
-        both = pd.concat([one for one in (self._found, new) if len(one)] or [new], ignore_index=True)
-        rest = sorted(name for name in both if name not in RUN_COLUMNS)
-        self._found = both[[*RUN_COLUMNS, *rest]]
-        self._places = {run_id: place for place, run_id in enumerate(self._found["run_id"])}
-        self._asked.update(run_ids)
-
-
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
-def _rows(settings: Settings, version: Hashable) -> _Rows:
-    return _Rows(settings)
+def _rows(settings: Settings, version: Hashable) -> ReadRows:
+    def read(run_ids: Sequence[str]) -> pd.DataFrame:
+        return _with_epochs_from_one(settings, frames.of_runs(get_store(), run_ids))
+
+    return ReadRows(read)
 
 
 def some(run_ids: Sequence[str], *keys: str) -> pd.DataFrame:
@@ -117,6 +89,13 @@ def some(run_ids: Sequence[str], *keys: str) -> pd.DataFrame:
         return found[named]
     found = columns(*keys, archived=True)
     return found[found["run_id"].isin(run_ids)].reset_index(drop=True)
+
+
+def of_ids(run_ids: Sequence[str], *keys: str) -> list[Run]:
+    """Return runs as `some` does; of few, with all that they have logged."""
+    if len(run_ids) <= FEW:
+        return _rows(get_settings(), _version()).runs(run_ids)
+    return runs_of(some(run_ids, *keys))
 
 
 def keys() -> dict[str, list[str]]:
@@ -175,7 +154,7 @@ def run(run_id: str) -> Run:
 
 def find(run_id: str) -> Run | None:
     """Return one of `runs()`; None where it does not exist."""
-    return next(iter(runs_of(rows([run_id]))), None)
+    return next(iter(of_ids([run_id])), None)
 
 
 def compared() -> tuple[pd.DataFrame, Comparison]:

@@ -13,7 +13,7 @@ from core.analysis.evidence import Evidence
 from core.analysis.winners_curse import BestOf, best_by_validation
 from core.datasets import store as stored
 from core.system.settings import Settings, get_settings
-from core.tracking.run import Run, runs_of
+from core.tracking.run import Run
 from core.ui.common import stored_datasets, stored_predictions, stored_runs
 from core.ui.common.kept import BY_HASH
 
@@ -22,7 +22,7 @@ MOST_CHOICES = 100  # entries whose validation predictions are read: about a sec
 
 def runs_by_id(entries: Sequence[Entry]) -> dict[str, Run]:
     """Return all runs of some entries with what a comparison asks of them (`core.analysis.evidence.KEYS`)."""
-    return {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), *evidence.KEYS))}
+    return {run.run_id: run for run in stored_runs.of_ids(run_ids_of(entries), *evidence.KEYS)}
 
 
 def state_of(runs: Mapping[str, Run]) -> Hashable:

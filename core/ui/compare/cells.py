@@ -15,7 +15,7 @@ from core.analysis.shown_table import RUN
 from core.figures.style import LineStyle
 from core.tracking import annotation
 from core.tracking.annotation import Annotation
-from core.tracking.run import Run, runs_of
+from core.tracking.run import Run
 from core.tracking.store import RunStore, get_store
 from core.ui.common import guard, stored_runs, words
 from core.ui.common.actions import may_change
@@ -56,7 +56,7 @@ def edit_cells(
         table: What is shown of the entries, styles: how their curves are drawn, config: titles and helps.
         height: In pixels.
     """
-    runs = {run.run_id: run for run in runs_of(stored_runs.rows([one.key for one in entries]))}
+    runs = {run.run_id: run for run in stored_runs.of_ids([one.key for one in entries])}
     places = [at for at, one in enumerate(entries) if one.key in runs and runs[one.key].is_ours]
     _say_left_out(entries, runs)
     if not places:

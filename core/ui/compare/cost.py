@@ -10,7 +10,6 @@ from core.analysis import evidence
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.front import doubtful, why_doubtful
 from core.figures import accuracy_cost
-from core.tracking.run import runs_of
 from core.ui.common import stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.common.choose import say_unknown
@@ -32,7 +31,7 @@ def accuracy_and_cost(entries: Sequence[Entry]) -> None:
         bind=URL,
         width=320,
     )
-    runs = {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), *KEYS))}
+    runs = {run.run_id: run for run in stored_runs.of_ids(run_ids_of(entries), *KEYS)}
     found = gathered(entries, runs)
     if not found.tested:
         st.info("None of these runs has test predictions.", icon=":material/info:")

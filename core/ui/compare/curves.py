@@ -18,7 +18,7 @@ from core.figures.style import LineStyle, group_style
 from core.system.settings import Settings, get_settings
 from core.tracking import schema
 from core.tracking.errors import DamagedArtifact
-from core.tracking.run import Run, runs_of
+from core.tracking.run import Run
 from core.tracking.store import get_store
 from core.ui.common import guard, stored_runs, words
 from core.ui.common.chart import chart, prepared
@@ -131,7 +131,7 @@ def _look(groups: bool) -> Look:
 
 
 def _draw(entries: tuple[Entry, ...], metrics: list[str], look: Look) -> None:
-    runs = {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), *KEYS))}
+    runs = {run.run_id: run for run in stored_runs.of_ids(run_ids_of(entries), *KEYS)}
     if {"loss", "val_loss", "loss_gap"} & set(metrics):
         for run in runs.values():
             if (note := losses.sentence(run)) is not None:

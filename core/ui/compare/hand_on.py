@@ -9,7 +9,6 @@ import streamlit as st
 from core.analysis.entries import Entry, run_ids_of
 from core.study import render, study_of
 from core.tracking import schema
-from core.tracking.run import runs_of
 from core.tracking.store import get_store
 from core.ui.common import stored_runs
 from core.ui.compare.curves import styles_of
@@ -22,7 +21,7 @@ def hand_on(entries: Sequence[Entry]) -> None:
     if not st.query_params.get_all("runs"):
         st.caption("Tick runs to hand on their comparison as one file.")
         return
-    runs = {run.run_id: run for run in runs_of(stored_runs.some(run_ids_of(entries), schema.NUMBER))}
+    runs = {run.run_id: run for run in stored_runs.of_ids(run_ids_of(entries), schema.NUMBER)}
     styles = styles_of(entries, runs)
     st.download_button(
         "Hand on",

@@ -108,7 +108,7 @@ def table() -> Chosen:
         _export(listed, ticked, chosen_view, available, baseline)
         views()
         if len(ticked) == 1 and not ticked[0].is_group:
-            edit(runs_of(stored_runs.rows([ticked[0].key]))[0])
+            edit(stored_runs.of_ids([ticked[0].key])[0])
         cells.toggle()
     hidden = [entry for entry in ticked if entry.key not in shown_keys]
     st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]

@@ -20,7 +20,7 @@ from core.analysis.verdict_words import best_of_words, caveats, p_words, pair_se
 from core.analysis.winners_curse import BestOf, best_measured
 from core.study import doubts
 from core.system.settings import Settings, get_settings
-from core.tracking.run import Run, runs_of
+from core.tracking.run import Run
 from core.tracking.store import get_store
 from core.ui.common import stored_datasets, stored_runs, words
 from core.ui.common.fields import URL
@@ -114,7 +114,7 @@ def _marks(verdict: Verdict, entries: Sequence[Entry]) -> list[str]:
     """What makes the comparison doubtful, in sentences."""
     keys = {one.key for one in verdict.entries}
     same = [entry for entry in entries if entry.key in keys]
-    runs = {run.run_id: run for run in runs_of(stored_runs.rows(run_ids_of(same)))}
+    runs = {run.run_id: run for run in stored_runs.of_ids(run_ids_of(same))}
     differing = marks_of.differing_mark(same, runs)
     shared = doubts.in_training_too(get_store(), runs.values(), stored_datasets.dataset_infos())
     return [*([differing] if differing else []), *shared, *doubts.gaps(verdict, same, runs)]

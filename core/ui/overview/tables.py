@@ -108,7 +108,7 @@ def latest_runs() -> None:
     """Draw the newest runs with their state and accuracy; renewed every 20 s."""
     st.subheader("Latest runs")
     newest = stored_runs.columns()["run_id"].head(LATEST)
-    for run in runs_of(stored_runs.rows(newest.tolist())):
+    for run in stored_runs.of_ids(newest.tolist()):
         name, state, accuracy, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with name:
             run_link(run)
