@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from core.analysis import export, grouping, shown_table, table_columns
-from core.analysis.differences import differing_columns
-from core.analysis.entries import Entry, run_ids_of
-from core.analysis.export import Table
-from core.analysis.table_columns import TableColumn
-from core.analysis.titles import label
+from core.analysis import grouping, table_columns
+from core.analysis.entries import Entry
 from core.figures.style import LineStyle
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
-from core.ui.common import stored_datasets, stored_runs, words
+from core.ui.common import stored_runs, words
 from core.ui.common.actions import all_archived
 from core.ui.common.choose import NAMED, say_unknown
 from core.ui.common.fields import URL
-from core.ui.common.kept import kept
 from core.ui.compare import cells, stars, tables, view
 from core.ui.compare.curves import METRICS, styles_of
+from core.ui.compare.export_menu import export_menu
 from core.ui.compare.listing import Listing, listing
-from core.ui.compare.view import View
+from core.ui.compare.rows import Rows
 from core.ui.compare.views import views
 from core.ui.run.edit import edit
 
@@ -74,52 +70,78 @@ def table() -> Chosen:
             all_archived(_show_archived)
         return Chosen(tuple(ticked), ())
     entries = _of_page(listed)
-    baseline = _baseline(listed, ticked)
-    everything = [*entries, *ticked, *([baseline] if baseline is not None else [])]
-    runs = _members(everything, chosen_view, available)
-    complete = len(entries) == len(listed)
+    rows = Rows(listed, chosen_view, available, tuple(ticked), _baseline(listed, ticked))
     mark = partial(stars.mark, listed, entries) if stars.come_later(listed) else None
     marks = {} if mark is not None else stars.stars(listed, entries)
-    shown = _table(entries, runs, chosen_view, available, ticked, baseline, marks, drop_empty=complete)
-    shown_keys = [entry.key for entry in entries]
-    ticked_keys = [entry.key for entry in ticked]
-    styles, config = _styles(entries, runs), tables.column_config(available, list(shown.rows), stars.HELP)
+    runs = rows.runs(entries)
+    chosen = _drawn(rows, entries, runs, marks)
+    stars.say_order(marks, entries)
+    _tools(rows)
+    return _chosen(rows, entries, chosen, runs, mark)
+
+
+def _drawn(rows: Rows, entries: Sequence[Entry], runs: pd.DataFrame, marks: Mapping[str, str]) -> list[Entry]:
+    """Draw the rows of a page; return those that are ticked."""
+    shown = rows.table(entries, runs, marks, drop_empty=len(entries) == len(rows.listed))
+    ticked = {entry.key for entry in rows.ticked}
+    styles = _styles(entries, runs)
+    config = tables.column_config(rows.available, list(shown.rows), stars.HELP)
     height = min(38 + 35 * len(entries), HEIGHT)
     if cells.wanted():
         cells.edit_cells(entries, shown, styles, config, height)
-        chosen = [entry for entry in entries if entry.key in ticked_keys]
-    else:
-        event = st.dataframe(
-            tables.styled(shown, styles),
-            hide_index=True,
-            column_config=config,
-            on_select="rerun",
-            selection_mode="multi-row",
-            selection_default={
-                "selection": {"rows": [place for place, key in enumerate(shown_keys) if key in ticked_keys]}
-            },
-            key=f"runs {hash(tuple(shown_keys))}",  # rows are counted: other rows make another table
-            height=height,
-            placeholder="–",
-        )
-        chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
-    stars.say_order(marks, entries)
+        return [entry for entry in entries if entry.key in ticked]
+    event = st.dataframe(
+        tables.styled(shown, styles),
+        hide_index=True,
+        column_config=config,
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={
+            "selection": {"rows": [place for place, one in enumerate(entries) if one.key in ticked]}
+        },
+        # rows are counted: others make another table
+        key=f"runs {hash(tuple(entry.key for entry in entries))}",
+        height=height,
+        placeholder="–",
+    )
+    return [entries[row] for row in event.selection.rows if row < len(entries)]
+
+
+def _tools(rows: Rows) -> None:
+    """Draw what can be done with the table and with a ticked run."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        _export(listed, ticked, chosen_view, available, baseline)
+        export_menu(rows)
         views()
-        if len(ticked) == 1 and not ticked[0].is_group:
-            edit(stored_runs.of_ids([ticked[0].key])[0])
+        if len(rows.ticked) == 1 and not rows.ticked[0].is_group:
+            edit(stored_runs.of_ids([rows.ticked[0].key])[0])
         cells.toggle()
-    hidden = [entry for entry in ticked if entry.key not in shown_keys]
-    st.query_params["runs"] = [entry.key for entry in (*chosen, *hidden)]
-    key = None if baseline is None else baseline.key
-    if chosen or hidden:
-        return Chosen((*chosen, *hidden), tuple(chosen), key, mark)
-    first = _first(entries, runs)
-    if len(first) < len(listed):
-        what = "row" if chosen_view.group else "run"
-        st.caption(f"No {what} is ticked: the curves are those of the first {len(first)} of {len(listed):,}.")
-    if not chosen_view.group and grouping.has_repeats(stored_runs.columns(schema.PARENT, schema.NUMBER)):
+
+
+def _chosen(
+    rows: Rows,
+    entries: Sequence[Entry],
+    chosen: Sequence[Entry],
+    runs: pd.DataFrame,
+    mark: Callable[[], None] | None,
+) -> Chosen:
+    """Write the ticks into the address; where there are none, the first few of the table are compared.
+
+    Args:
+        entries, runs: Of the page. chosen: The rows of the page that are ticked.
+    """
+    shown = {entry.key for entry in entries}
+    everything = (*chosen, *(entry for entry in rows.ticked if entry.key not in shown))
+    st.query_params["runs"] = [entry.key for entry in everything]
+    key = None if rows.baseline is None else rows.baseline.key
+    if everything:
+        return Chosen(everything, tuple(chosen), key, mark)
+    first, grouped = _first(entries, runs), bool(rows.view.group)
+    if len(first) < len(rows.listed):
+        what = "row" if grouped else "run"
+        st.caption(
+            f"No {what} is ticked: the curves are those of the first {len(first)} of {len(rows.listed):,}."
+        )
+    if not grouped and grouping.has_repeats(stored_runs.columns(schema.PARENT, schema.NUMBER)):
         st.button(
             "Group the repeats over seeds and folds",
             icon=":material/stacks:",
@@ -197,83 +219,6 @@ def _baseline(listed: Listing, ticked: Sequence[Entry]) -> Entry | None:
     else:
         st.query_params.pop("baseline", None)
     return next((entry for entry in ticked if entry.key == chosen), None)
-
-
-def _export(
-    listed: Listing,
-    ticked: Sequence[Entry],
-    chosen: View,
-    available: Mapping[str, TableColumn],
-    baseline: Entry | None,
-) -> None:
-    """Draw the menu that writes the ticked rows, else all rows on all pages, to a file."""
-
-    def text(form: str) -> str:
-        entries = list(ticked) or [listed.entry(row) for row in listed.rows]
-        runs = _members([*entries, *([baseline] if baseline is not None else [])], chosen, available)
-        marks = stars.stars(listed, entries)
-        found = _table(entries, runs, chosen, available, ticked, baseline, marks, drop_empty=True)
-        return export.write(replace(found, titles={name: label(name) for name in found.rows}), form)
-
-    what = f"{len(ticked):,} ticked" if ticked else f"all {len(listed):,}"
-    with st.popover("Export", icon=":material/download:"):
-        st.caption(f"The {what} row{'' if len(ticked or listed.rows) == 1 else 's'}, with the columns shown.")
-        for form, name in export.FORMATS.items():
-            st.download_button(
-                name,
-                partial(text, form),
-                file_name=f"runs.{export.ENDINGS[form]}",
-                mime="text/plain" if form in ("markdown", "latex") else f"text/{form}",
-                on_click="ignore",
-                key=f"export-{form}",
-                width="stretch",
-            )
-
-
-def _members(entries: Sequence[Entry], chosen: View, available: Mapping[str, TableColumn]) -> pd.DataFrame:
-    """The runs of some rows with what is shown of them."""
-    run_ids = run_ids_of(entries)
-    if len(run_ids) <= stored_runs.FEW:
-        return stored_runs.rows(run_ids)
-    names = [available[name] for name in chosen.columns]
-    logged = [metric for metric in METRICS if metric in available]
-    keys = table_columns.keys_of(names, stored_runs.keys()["tags"])
-    return stored_runs.some(run_ids, schema.NUMBER, *logged, *keys)
-
-
-def _table(
-    entries: Sequence[Entry],
-    runs: pd.DataFrame,
-    chosen: View,
-    available: Mapping[str, TableColumn],
-    ticked: Sequence[Entry],
-    baseline: Entry | None,
-    marks: Mapping[str, str],
-    drop_empty: bool,
-) -> Table:
-    names = [*chosen.columns]
-    if chosen.differing:
-        several = ticked if len(run_ids_of(ticked)) > 1 else entries
-        compared = runs[runs["run_id"].isin(run_ids_of(several))]
-        found = differing_columns(compared)
-        names += [name for name in found if name in available and name not in names]
-    few, band = stored_datasets.datasets_of_few_classes(), st.session_state.get("band", "interval")
-
-    def build() -> Table:
-        return shown_table.build(
-            entries,
-            runs,
-            names,
-            available,
-            few_classes=few,
-            band=band,
-            baseline=baseline,
-            marks=marks,
-            drop_empty=drop_empty,
-        )
-
-    key = (tuple(entries), tuple(names), tuple(few), band, baseline, drop_empty, tuple(marks.items()))
-    return kept(build, "table of runs", stored_runs.version(), *key)
 
 
 def _styles(entries: Sequence[Entry], runs: pd.DataFrame) -> list[LineStyle]:
