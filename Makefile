@@ -15,7 +15,7 @@ run: $(READY)
 
 # fails below the coverage that pyproject.toml requires of core
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report term:skip-covered
+	$(BIN)/python -m pytest -n 3 --dist worksteal -p tests.support.coverage
 
 # for the edit loop: no process of the program, no browser, no model that is built
 test-fast: .venv/ready-dev
