@@ -37,12 +37,21 @@ ALL_MARKED = re.compile(r"^pytestmark = \[?pytest\.mark\.(\w+)", re.M)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not import files of which `-m "not A and not B"` takes no test: most of them import TensorFlow."""
-    if collection_path.suffix != ".py" or not re.fullmatch(r"not \w+( and not \w+)*", config.option.markexpr):
+    """Do not import files of which `-m "not A and not B"` takes no test: most of them import TensorFlow.
+
+    Nor the `conftest.py` of a folder that has no other files: Hypothesis takes a second.
+    """
+    if not re.fullmatch(r"not \w+( and not \w+)*", config.option.markexpr):
         return None
-    marked = ALL_MARKED.search(collection_path.read_text(encoding="utf-8"))
     excluded = config.option.markexpr.removeprefix("not ").split(" and not ")
-    return True if marked and marked[1] in excluded else None
+    files = list(collection_path.rglob("test_*.py")) if collection_path.is_dir() else [collection_path]
+    return True if files and all(_is_marked(file, excluded) for file in files) else None
+
+
+def _is_marked(file: Path, marks: list[str]) -> bool:
+    """Whether all tests of a file have one of some marks."""
+    marked = ALL_MARKED.search(file.read_text(encoding="utf-8")) if file.suffix == ".py" else None
+    return marked is not None and marked[1] in marks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,8 @@ from core.schedules import Length, curve
 from tests.fuzz import texts
 from tests.fuzz.conftest import tries
 
+pytestmark = pytest.mark.slow
+
 
 def is_one_sentence(error: BaseException) -> bool:
     """Whether a refusal can be read on one screen: one paragraph, not endless, no exception's own words."""
@@ -26,7 +28,6 @@ def is_one_sentence(error: BaseException) -> bool:
     return 0 < len(text) < 3000 and "Traceback" not in text and "integer string conversion" not in text
 
 
-@pytest.mark.slow
 @given(texts.documents)
 @example("training: {epochs: !!int ''}")
 @example("x: !!bool foo")
@@ -73,7 +74,6 @@ def test_a_tree_of_settings_is_taken_or_refused_in_a_sentence(tree: object) -> N
         from_mapping({"model": {"options": {"layers": tree}}})
 
 
-@pytest.mark.slow
 @given(texts.layer_lists, st.integers(2, 1000))
 @example("- conv: !!int ''", 10)
 @example("- dropout: !!bool x", 10)
