@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from io import StringIO
 from types import ModuleType
 from typing import Any
 
@@ -77,7 +78,9 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     found = config.stash[_FOUND]
-    slipcover.print_coverage(found, outfile=terminalreporter._tw._file, skip_covered=True, missing_width=60)
+    table = StringIO()
+    slipcover.print_coverage(found, outfile=table, skip_covered=True, missing_width=60)
+    terminalreporter.write(table.getvalue())
     percent, least = found["summary"]["percent_covered"], _config["fail-under"]
     terminalreporter.write_line(
         f"{percent:.2f} % of the lines and branches of {PACKAGE}; {least} % are required.",
