@@ -1,0 +1,49 @@
+"""What a model says of an image, and whether several say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.analysis.agreement import agreement, said
+
+CLASSES = ("3", "5", "8", "0")
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "least", "words"),
+    [
+        ((0.5, 0.3, 0.15, 0.05), 0.5, "3"),
+        ((0.49, 0.3, 0.16, 0.05), 0.5, "Not sure: 3 or 5"),
+        ((0.3, 0.28, 0.22, 0.2), 0.6, "Not sure: 3, 5 or 8"),
+        ((0.3, 0.28, 0.22, 0.2), 1.0, "Not sure: 3, 5 or 8"),  # no more than three are named
+        ((0.3, 0.28, 0.22, 0.2), 0.0, "3"),
+    ],
+)
+def test_below_the_threshold_the_classes_in_question_are_named(
+    probabilities: tuple[float, ...], least: float, words: str
+) -> None:
+    assert said(CLASSES, probabilities, least).words == words
+
+
+def test_a_model_of_one_class_is_always_sure() -> None:
+    assert said(("cat",), (0.2,), 0.9).words == "cat"
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        ("3", ""),
+        ("33", "Both models say 3."),
+        ("333", "All 3 models say 3."),
+        ("335", "2 of 3 models say 3; C says 5."),
+        ("3355", "The models disagree: 2 say 3 and 2 say 5."),
+        ("358", "The models disagree: A says 3, B says 5, C says 8."),
+        ("33?", "2 of 3 models say 3. C is not sure."),
+        ("3??", "1 of 3 models says 3. B and C are not sure."),
+        ("335?", "2 of 4 models say 3; C says 5. D is not sure."),
+        ("??", "No model is sure."),
+    ],
+)
+def test_the_agreement_of_models_is_a_sentence(answers: str, sentence: str) -> None:
+    told = [said((one, "x"), (0.9, 0.1) if one != "?" else (0.4, 0.3), 0.5) for one in answers]
+    assert agreement("ABCD"[: len(told)], told) == sentence
