@@ -1,17 +1,14 @@
-"""Predict: one image through the model of a finished run."""
+"""Predict: images through the models of finished runs, side by side; for stakeholders large and bare."""
 
-from core.ui.common import stored_predictions
-from core.ui.common.choose import choose_run
 from core.ui.common.frame import open_page
-from core.ui.predict.panels import demo
+from core.ui.predict import demo
+from core.ui.predict.page import page
 
 ICON = ":material/image_search:"
 
-with open_page("Predict", "Classify an image with a trained model.") as store:
-    run_id = choose_run(
-        stored_predictions.predicting_runs(),
-        "Model of a finished run",
-        stored_predictions.why_it_cannot_predict,
-    )
-    if run_id:
-        demo(store, run_id)
+if demo.is_demo():
+    with open_page(demo.TITLE, demo.SUBTITLE, bare=True) as store:
+        demo.demo(store)
+else:
+    with open_page("Predict", "See what trained models say of an image.") as store:
+        page(store)

@@ -19,6 +19,7 @@ from core.system.settings import get_settings
 def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json: bool) -> None:
     """Classify image files with the model of a finished run."""
     from core.inference.client import predict as ask
+    from core.inference.messages import Changes
     from core.tracking.store import get_store
 
     blobs = []
@@ -27,7 +28,7 @@ def predict(run: str, images: tuple[Path, ...], top: int, invert: bool, as_json:
             blobs.append(path.read_bytes())
         except OSError as error:
             raise ValueError(f"The image {path} cannot be read: {error.strerror}.") from error
-    answers = ask(get_settings(), get_store().resolve(run), blobs, top_k=top, invert=invert)
+    answers = ask(get_settings(), get_store().resolve(run), blobs, top_k=top, changes=Changes(invert=invert))
     pairs = [list(zip(one.classes, one.probabilities, strict=True)) for one in answers]
     if as_json:
         rows = [

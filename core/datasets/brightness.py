@@ -46,6 +46,11 @@ def fits_inverted(usual: Usual, image: np.ndarray) -> bool:
     return as_it_is > MARGIN and negative < as_it_is / 2
 
 
+def is_unlike(usual: Usual, image: np.ndarray) -> bool:
+    """Return whether an image `(H, W, C)` is much darker or brighter than nearly all training images."""
+    return _distance(usual, image) > MARGIN
+
+
 def _distance(usual: Usual, image: np.ndarray) -> float:
     """Return by how many grey levels an image lies beyond nearly all training images, mean plus edge."""
     own = measured(image[None])

@@ -14,9 +14,10 @@ import numpy as np
 from core import datasets
 from core.datasets.brightness import Usual, usual_brightness
 from core.images.decode import Decoded
+from core.images.target import Target
 from core.images.value_range import FULL_RANGE
-from core.inference.messages import ModelImages, PredictionResult
-from core.inference.notes import inversion_note, value_notes, views_note
+from core.inference.messages import UNCHANGED, Changes, ModelImages, PredictionResult
+from core.inference.notes import brightness_note, inversion_note, value_notes, views_note
 from core.registry import UnknownName
 
 
@@ -34,15 +35,17 @@ class Opened(NamedTuple):
 
 
 def predictions(
-    opened: Opened, decoded: Sequence[Decoded], top_k: int = 5, invert: bool = False
+    opened: Opened, decoded: Sequence[Decoded], top_k: int = 5, changes: Changes = UNCHANGED
 ) -> tuple[PredictionResult, ...]:
     """Return the `top_k` most probable classes of images that were decoded for the model.
 
-    decoded: by `opened.images.target`. Raises ValueError where another program's model outputs no
+    decoded: by `target_of` the model's images. Raises ValueError where another program's model outputs no
     probabilities.
     """
-    pixels = shown_to_model(decoded, invert)
+    if not decoded:
+        return ()
     usual = training_brightness(opened.images)
+    pixels = shown_to_model(opened.images, decoded, changes)
     found = []
     for probabilities, image, one in zip(opened.answer(pixels), decoded, pixels, strict=True):
         order = np.argsort(-probabilities, kind="stable")[:top_k]
@@ -51,8 +54,10 @@ def predictions(
             classes=tuple(opened.images.classes[index] for index in order),
             probabilities=tuple(float(probabilities[index]) for index in order),
             shape=(height, width, channels),
+            size=(image.height, image.width),
             notes=_notes(opened, image),
             inversion=inversion_note(usual, one),
+            brightness=brightness_note(usual, one),
             views=views_note(opened.views),
             preprocessing=opened.images.note,
         )
@@ -60,10 +65,23 @@ def predictions(
     return tuple(found)
 
 
-def shown_to_model(decoded: Sequence[Decoded], invert: bool) -> np.ndarray:
-    """Return what a model gets of images: uint8 `(N, H, W, C)`."""
-    images = np.stack([image.pixels for image in decoded])
-    return 255 - images if invert else images
+def target_of(images: ModelImages, changes: Changes) -> Target:
+    """Return what images are made to be before the model gets them."""
+    return images.target._replace(policy="crop") if changes.middle else images.target
+
+
+def shown_to_model(images: ModelImages, decoded: Sequence[Decoded], changes: Changes) -> np.ndarray:
+    """Return what a model gets of at least one image: uint8 `(N, H, W, C)`."""
+    found = np.stack([image.pixels for image in decoded])
+    if changes.grey and found.shape[-1] == 3:
+        found = np.repeat(found.mean(axis=-1, keepdims=True).round().astype(np.uint8), 3, axis=-1)
+    if changes.invert:
+        found = 255 - found
+    if changes.brightness and (usual := training_brightness(images)):
+        means = found.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
+        wanted = sum(usual["mean"]) / 2
+        found = np.clip(found * (wanted / np.maximum(means, 1)), 0, 255).round().astype(np.uint8)
+    return found
 
 
 def training_brightness(images: ModelImages) -> Usual:

@@ -16,6 +16,8 @@ from core.architectures import Shape, architectures
 from core.architectures.description import Description
 from core.config import ExperimentConfig, ModelConfig
 from core.inference.messages import (
+    UNCHANGED,
+    Changes,
     CheckModel,
     Describe,
     DescribeTransfer,
@@ -81,16 +83,17 @@ def predict(
     images: list[bytes],
     *,
     top_k: int = 5,
-    invert: bool = False,
+    changes: Changes = UNCHANGED,
+    skip_unreadable: bool = False,
     caller: Caller = ANYBODY,
 ) -> list[Prediction]:
     """Classify image files with the model of a finished run: with its ONNX file, or with Keras without one.
 
-    images: the files' bytes, of any format that an import reads. invert: first invert
-    their brightness.
-    Raises InferenceError naming the first image that cannot be read, or what is wrong with the model.
+    images: the files' bytes, of any format that an import reads. changes: what is done to them first.
+    Raises InferenceError naming the first image that cannot be read, unless `skip_unreadable`, or what is
+    wrong with the model.
     """
-    request, engine = Predict(run_id, top_k, invert), ""
+    request, engine = Predict(run_id, top_k, changes, skip_unreadable), ""
     try:
         found, blobs = _exchange(onnx_inference_of(settings), request, images, caller)
     except NeedsKeras as reason:

@@ -49,24 +49,46 @@ class ModelImages:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What is done to an image before a model gets it, to make it like the training images.
+
+    middle: its middle is cut out instead of stretching or padding it. grey: its colours are taken away.
+    invert: dark and light are exchanged. brightness: its levels are scaled to the
+    mean of the training images.
+    """
+
+    middle: bool = False
+    grey: bool = False
+    invert: bool = False
+    brightness: bool = False
+
+
+UNCHANGED = Changes()
+
+
+@dataclass(frozen=True)
 class PredictionResult:
     """What a model predicts for one image: the most probable classes first.
 
-    shape: `(H, W, C)` of the pixels that the model got, which are sent as a blob. notes: sentences on how the
-    image was read, where a person should know. inversion: a sentence where the image looks like a negative of
-    the training images. views: what the prediction is averaged over. preprocessing: a sentence where the
+    shape: `(H, W, C)` of the pixels that the model got, which are sent as a blob. size: height and width of
+    the image file. notes: sentences on how the image was read, where a person should know. inversion: a
+    sentence where the image looks like a negative of the training images; brightness: where it is much darker
+    or brighter than them. views: what the prediction is averaged over. preprocessing: a sentence where the
     preprocessing of the model's images is not known. engine: why Keras predicted, where it did for a run of
-    ArchLab.
+    ArchLab. error: why the image cannot be read, where that was asked for; all else is empty then.
     """
 
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
     shape: Shape
+    size: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
     inversion: str = ""
+    brightness: str = ""
     views: str = ""
     preprocessing: str = ""
     engine: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +119,8 @@ class Request(Generic[Response]):
 class Predict(Request[tuple[PredictionResult, ...]]):
     """Classify images, sent as blobs, with the model of a finished run.
 
-    top_k: number of classes to return. invert: first invert their brightness.
+    top_k: number of classes to return. skip_unreadable: whether an image that cannot be read gets a result
+    with an error; otherwise the whole request fails.
     """
 
     do: ClassVar[str] = "predict"
@@ -105,7 +128,8 @@ class Predict(Request[tuple[PredictionResult, ...]]):
 
     run_id: str
     top_k: int = 5
-    invert: bool = False
+    changes: Changes = UNCHANGED
+    skip_unreadable: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.datasets.brightness import Usual, fits_inverted, measured
+from core.datasets.brightness import Usual, fits_inverted, is_unlike, measured
 from core.images.decode import Decoded
 from core.images.value_range import FULL_RANGE, IMAGE, Rule, number
 
@@ -50,12 +50,27 @@ def inversion_note(usual: Usual, image: np.ndarray) -> str:
     """Say that an image, uint8 `(H, W, C)`, looks like a negative of the training images; else empty."""
     if not usual or not fits_inverted(usual, image):
         return ""
+    return f"{_compared(usual, image)} With dark and light exchanged it would be like them."
+
+
+def brightness_note(usual: Usual, image: np.ndarray) -> str:
+    """Say that an image, uint8 `(H, W, C)`, is much darker or brighter than the training images.
+
+    Empty where it is not, or where `inversion_note` says more.
+    """
+    if not usual or not is_unlike(usual, image) or fits_inverted(usual, image):
+        return ""
+    low, high = usual["mean"]
+    return "" if low <= measured(image[None])["mean"][0] <= high else _compared(usual, image)
+
+
+def _compared(usual: Usual, image: np.ndarray) -> str:
     low, high = usual["mean"]
     own = measured(image[None])["mean"][0]
     how = "brighter" if own > (low + high) / 2 else "darker"
     return (
         f"The image is much {how} than the training images: its mean is {own:.0f} of 255, theirs lie between "
-        f"{low:.0f} and {high:.0f}. With dark and light exchanged it would be like them."
+        f"{low:.0f} and {high:.0f}."
     )
 
 

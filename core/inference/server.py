@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from core.images.decode import Decoded, Unreadable
 from core.images.limited import Decoders, Gone
-from core.inference.answers import Opened, predictions, shown_to_model
+from core.inference.answers import Opened, predictions, shown_to_model, target_of
 from core.inference.handlers import handle
 from core.inference.messages import (
     REQUESTS,
@@ -162,16 +162,26 @@ class Server:
         """
         with self._turn(self._working, gone):
             opened = self.open_model(get_store(), request.run_id)
+        target = target_of(opened.images, request.changes)
         decoded: list[Decoded] = []
+        unreadable: dict[int, str] = {}
         for number, blob in enumerate(blobs, start=1):
             try:
-                decoded.append(self.decoders.decode(blob, opened.images.target, gone))
+                decoded.append(self.decoders.decode(blob, target, gone))
             except Unreadable as error:
-                name = f"Image {number}" if len(blobs) > 1 else "The image"
-                raise ValueError(f"{name} {error}.") from error
+                name = f"Image {number}" if len(blobs) > 1 and not request.skip_unreadable else "The image"
+                if not request.skip_unreadable:
+                    raise ValueError(f"{name} {error}.") from error
+                unreadable[number] = f"{name} {error}."
         with self._turn(self._working, gone):
-            found = predictions(opened, decoded, request.top_k, request.invert)
-        return found, [one.tobytes() for one in shown_to_model(decoded, request.invert)]
+            results = iter(predictions(opened, decoded, request.top_k, request.changes))
+        pixels = iter(shown_to_model(opened.images, decoded, request.changes) if decoded else ())
+        found, seen = [], []
+        for number in range(1, len(blobs) + 1):
+            reason = unreadable.get(number)
+            found.append(PredictionResult((), (), (0, 0, 0), error=reason) if reason else next(results))
+            seen.append(b"" if reason else next(pixels).tobytes())
+        return tuple(found), seen
 
     @contextmanager
     def _turn(self, lock: Lock, gone: Callable[[], bool]) -> Iterator[None]:

@@ -66,7 +66,7 @@ def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address:
     # The digit: an image of the test set that the best model got right, written to a file of its own.
     best = runs.sort_values("metrics.best_val_accuracy").iloc[-1]
     image, label = _recognised_image(best["run_id"], tmp_path)
-    page.goto(f"{address}/Predict?run={best['run_id']}")
+    page.goto(f"{address}/Predict?run={best['run_id']}&source=Upload&sure=0")
     page.locator("input[type=file]").set_input_files(image)
     expect(page.get_by_role("heading", name=f"{label} ·")).to_be_visible()
 
@@ -116,7 +116,7 @@ def test_a_run_is_launched_watched_and_cancelled_in_the_browser(page: Page, trai
 def test_an_unreadable_upload_is_one_sentence(page: Page, trained_address: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"this is not an image")
-    page.goto(f"{trained_address}/Predict")
+    page.goto(f"{trained_address}/Predict?source=Upload")
     page.locator("input[type=file]").set_input_files(broken)
     expect(page.get_by_test_id("stAlert")).to_contain_text("The image ")
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -128,7 +128,7 @@ def test_a_negative_is_said_and_the_inversion_is_one_click(
     image, label = _recognised_image(trained.run_id, tmp_path)
     negative = tmp_path / "negative.png"
     ImageOps.invert(Image.open(image)).save(negative)
-    page.goto(f"{trained_address}/Predict?run={trained.run_id}")
+    page.goto(f"{trained_address}/Predict?run={trained.run_id}&source=Upload&sure=0")
     page.locator("input[type=file]").set_input_files(negative)
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_contain_text("The image is much brighter than the training images")

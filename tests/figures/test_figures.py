@@ -22,7 +22,6 @@ from core.figures import (
     parallel,
     setting_heat,
     system_use,
-    top_classes,
 )
 from core.figures.curve_lines import Line, Lines, Look
 from core.figures.style import PALETTE, foreign_style, group_style, run_style
@@ -145,16 +144,13 @@ def test_names_are_text_and_never_html() -> None:
     drawn = learning_curves.draw(lines, {"a": run_style("a", "1")}, "loss")
     matrix = confusion.draw(np.eye(2, dtype=int), [name, "b"])
     bars = class_counts.draw([name], {"train": (1,)})
-    top = top_classes.draw([name], [1.0])
-    for text in (drawn.data[0].name, matrix.data[0].x[0], bars.data[0].x[0], top.data[0].y[0]):
+    for text in (drawn.data[0].name, matrix.data[0].x[0], bars.data[0].x[0]):
         assert text == "&lt;a href='https://example.com'&gt;x&lt;/a&gt;"
 
 
 def test_bars_of_classes() -> None:
     counts = class_counts.draw(["cat", "dog"], {"train": (3, 1), "validation": (0, 0), "test": (1, 1)})
     assert [(bar.name, bar.y) for bar in counts.data] == [("train", (3, 1)), ("test", (1, 1))]
-    top = top_classes.draw(["dog", "cat"], [0.9, 0.1])
-    assert (top.data[0].y, top.data[0].x) == (("dog", "cat"), (0.9, 0.1))
 
 
 def test_sizes_and_light_hold_what_was_counted() -> None:

@@ -84,7 +84,7 @@ def test_a_keras_model_that_another_program_logged_predicts(store: RunStore, tmp
 
     app = opened("pages/5_Predict.py", run=grey)
     assert not app.exception
-    assert len(app.selectbox[0].options) == 4  # those with a Keras model
+    assert len(app.multiselect[0].options) == 4  # those with a Keras model
     app.file_uploader[0].set_value([("image.png", buffer.getvalue(), "image/png")]).run()
     assert not app.exception
     assert f"### class 1 · {expected[1]:.1%}" in [text.value for text in app.markdown]

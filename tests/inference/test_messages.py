@@ -14,6 +14,7 @@ from core.architectures.description import Description, LayerDescription, Memory
 from core.config import ExperimentConfig, ModelConfig
 from core.inference.messages import (
     REQUESTS,
+    Changes,
     CheckModel,
     Describe,
     DescribeTransfer,
@@ -49,12 +50,13 @@ MODEL = ModelConfig(name="resnet_cifar", options={"depth": 8}, head="gap", freez
 
 EXAMPLES: dict[type[Request], tuple[Request, list[Any]]] = {  # a request, and answers to it
     Predict: (
-        Predict("a run", 3, True),
+        Predict("a run", 3, Changes(invert=True), True),
         [
             (),
             (
                 PredictionResult(("cat", "dog"), (0.75, 0.25), (28, 28, 1)),
-                PredictionResult(("dog",), (1.0,), (5, 4, 3), ("a note", "another"), "inv", "views", "prep"),
+                PredictionResult(("dog",), (1.0,), (5, 4, 3), (9, 8), ("a note", "another"), "inv", "bright"),
+                PredictionResult((), (), (0, 0, 0), error="The image is damaged."),
             ),
         ],
     ),

@@ -20,6 +20,7 @@ from core.datasets import load
 from core.images.decode import decode_image
 from core.inference.client import InferenceError, describe, predict
 from core.inference.logged_images import logged_images
+from core.inference.messages import Changes
 from core.inference.notes import crop_note
 from core.inference.protocol import address_file, read_address
 from core.system.settings import Settings
@@ -29,6 +30,8 @@ from tests.support.homes import Trained
 from tests.support.images import png
 
 pytestmark = pytest.mark.slow
+
+INVERT = Changes(invert=True)
 
 
 def test_prediction_is_what_the_evaluation_saw(trained: Trained) -> None:
@@ -49,7 +52,7 @@ def test_inverted_image_is_recognised_when_inverted_again(trained: Trained) -> N
     dataset = load("digits")
     pixels = dataset.images[dataset.indices("test")[0]]
     (plain,) = predict(trained.settings, trained.run_id, [png(pixels)], top_k=3)
-    (inverted,) = predict(trained.settings, trained.run_id, [png(255 - pixels)], top_k=3, invert=True)
+    (inverted,) = predict(trained.settings, trained.run_id, [png(255 - pixels)], top_k=3, changes=INVERT)
     assert plain.classes == inverted.classes
     np.testing.assert_allclose(plain.probabilities, inverted.probabilities, atol=1e-6)
 
@@ -73,11 +76,11 @@ def test_a_black_digit_on_white_is_said_to_be_a_negative(trained: Trained) -> No
     dataset = load("digits")
     pixels = dataset.images[dataset.indices("test")[0]]
     as_trained, negative = predict(trained.settings, trained.run_id, [png(pixels), png(255 - pixels)])
-    (exchanged,) = predict(trained.settings, trained.run_id, [png(255 - pixels)], invert=True)
+    (exchanged,) = predict(trained.settings, trained.run_id, [png(255 - pixels)], changes=INVERT)
     assert (as_trained.inversion, exchanged.inversion) == ("", "")
     assert negative.inversion.startswith("The image is much brighter than the training images: its mean is ")
     assert "With dark and light exchanged it would be like them." in negative.inversion
-    (overdone,) = predict(trained.settings, trained.run_id, [png(pixels)], invert=True)
+    (overdone,) = predict(trained.settings, trained.run_id, [png(pixels)], changes=INVERT)
     assert overdone.inversion
 
 

@@ -204,7 +204,7 @@ def test_a_run_of_another_program_is_shown_and_not_touched(many: Path) -> None:
         app = opened("pages/4_Run.py", run=foreign)
         assert not app.exception
         assert "Cancel" not in [button.label for button in app.button]
-        assert foreign not in opened("pages/5_Predict.py").selectbox[0].options
+        assert foreign not in opened("pages/5_Predict.py").multiselect[0].options
 
 
 def test_settings_of_another_program_take_no_column() -> None:

@@ -26,22 +26,27 @@ from core.ui.common import guard, stored_runs, uploads, words
 OVERVIEW = ("streamlit_app.py", "Overview", ":material/space_dashboard:")
 LIVE_S = 2.0
 OLD_S = 5.0  # runs that are older are said to be
-STYLE = Path(__file__).with_name("style.css")
+STYLE, BARE = (Path(__file__).with_name(f"{name}.css") for name in ("style", "bare"))
 _title_place: ContextVar[Any] = ContextVar("title_place")  # of the page that this thread draws
 ICON = str(Path(__file__).with_name("icon.svg"))  # a named icon would be fetched from the internet
 
 
 @contextmanager
-def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
+def open_page(title: str, subtitle: str, *, bare: bool = False) -> Iterator[RunStore]:
     """Draw the frame and yield the store; everything else of a page is inside this context.
 
     It is the page's error boundary: while the store does not answer a sentence says so, and the page runs
     again once it does. Starts the prediction process, and a worker where training is allowed. When the home
     cannot be written the page ends here with a sentence.
+
+    Args:
+        bare: Without navigation, state of the machine and Streamlit's header: a page for a screen of its own.
     """
     redact_logs()
     st.set_page_config(page_title=f"{title} · ArchLab", page_icon=ICON, layout="wide")
     st.html(STYLE)
+    if bare:
+        st.html(BARE)
     uploads.begin_page()
     try:
         settings = get_settings()
@@ -52,14 +57,8 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
         st.title(title)
         guard.wait_for_disk(error, lambda: _keep_processes(get_settings()))
         st.stop()
-    with st.sidebar:
-        st.markdown("### ArchLab")
-        for path, label, icon in navigation():
-            st.page_link(path, label=label, icon=icon, width="stretch")
-        st.divider()
-        _machine_state(settings)
-        if settings.role != "trainer":
-            st.badge("read-only", icon=":material/visibility:", color="gray")
+    if not bare:
+        _sidebar(settings)
     place = st.empty()
     place.title(title)
     _title_place.set(place)
@@ -72,6 +71,17 @@ def open_page(title: str, subtitle: str) -> Iterator[RunStore]:
     with guard.show_errors(returns=True):
         yield store
     uploads.end_page()
+
+
+def _sidebar(settings: Settings) -> None:
+    with st.sidebar:
+        st.markdown("### ArchLab")
+        for path, label, icon in navigation():
+            st.page_link(path, label=label, icon=icon, width="stretch")
+        st.divider()
+        _machine_state(settings)
+        if settings.role != "trainer":
+            st.badge("read-only", icon=":material/visibility:", color="gray")
 
 
 def retitle(title: str) -> None:

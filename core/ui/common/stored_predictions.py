@@ -24,14 +24,14 @@ from core.ui.common.visitor import visitor
 
 def finished_runs() -> pd.DataFrame:
     """Return the finished runs of ArchLab: they have a model, and its preprocessing is known."""
-    found = stored_runs.runs()
+    found = stored_runs.columns(schema.NUMBER, "schedule.name")
     range_tests = column(found, "params.schedule.name", object) == "range_test"
     return found[(found["status"] == schema.FINISHED) & stored_runs.are_ours(found) & ~range_tests]
 
 
 def predicting_runs() -> pd.DataFrame:
     """Return the runs that can predict: `finished_runs`, and those of other programs with a Keras model."""
-    found, ours = stored_runs.runs(), finished_runs()["run_id"]
+    found, ours = stored_runs.columns(schema.NUMBER, "schedule.name"), finished_runs()["run_id"]
     foreign = found.loc[~stored_runs.are_ours(found) & (found["status"] == schema.FINISHED), "run_id"]
     also = _with_keras_model(get_settings(), tuple(foreign)) if len(foreign) else []
     return found[found["run_id"].isin([*ours, *also])]

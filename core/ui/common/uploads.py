@@ -6,6 +6,7 @@ file is deleted with the page that asked for it, and as soon as the uploader tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
@@ -59,15 +60,45 @@ def uploader(container: Any, label: str, megabytes: int, **options: Any) -> Uplo
 
     megabytes: what the page's files may take together. options: further arguments of `st.file_uploader`.
     """
-    context = get_script_run_ctx()
-    visit = None if context is None else _visits.get(context.session_id)
-    if visit is not None:
-        visit.limit = visit.asked = megabytes << 20
+    _allow(megabytes)
     file = container.file_uploader(label, max_upload_size=megabytes, **options)
-    if visit is not None and file is not None:
-        visit.held.add(file.file_id)
-        visit.holds.add(file.file_id)
+    _hold([] if file is None else [file])
     return file
+
+
+def uploader_of_many(container: Any, label: str, megabytes: int, **options: Any) -> list[UploadedFile]:
+    """Ask for any number of files, as `uploader` does for one."""
+    _allow(megabytes)
+    files = container.file_uploader(label, accept_multiple_files=True, max_upload_size=megabytes, **options)
+    _hold(files)
+    return files
+
+
+def camera(container: Any, label: str, megabytes: int, **options: Any) -> UploadedFile | None:
+    """Ask for a photo, with `st.camera_input` and its further arguments, as `uploader` asks for a file."""
+    _allow(megabytes)
+    photo = container.camera_input(label, **options)
+    _hold([] if photo is None else [photo])
+    return photo
+
+
+def _allow(megabytes: int) -> None:
+    """Let the page that is drawn take files."""
+    if (visit := _visit()) is not None:
+        visit.limit = visit.asked = megabytes << 20
+
+
+def _hold(files: Sequence[UploadedFile]) -> None:
+    """Keep files while the page is drawn with them."""
+    if (visit := _visit()) is not None:
+        ids = {file.file_id for file in files}
+        visit.held |= ids
+        visit.holds |= ids
+
+
+def _visit() -> Visit | None:
+    context = get_script_run_ctx()
+    return None if context is None else _visits.get(context.session_id)
 
 
 def end_page() -> None:

@@ -75,6 +75,7 @@ def test_what_a_visitor_uploaded_elsewhere_does_not_count_on_the_next_page(
     manager.add_file(VISIT, file("photos.zip", 40 << 20))
     app.run()
     assert kept(manager) == ["photos.zip"]  # it waits in a form that was not sent
+    app.query_params["source"] = "Upload"
     app.switch_page("pages/5_Predict.py").run()
     assert not kept(manager)
     assert status(lambda: manager.add_file(VISIT, file("a", (32 << 20) + 1))) == 413
@@ -87,13 +88,13 @@ def test_what_a_visitor_uploaded_elsewhere_does_not_count_on_the_next_page(
 def test_an_image_is_forgotten_when_one_of_the_test_set_is_asked_for(
     trained: Trained, manager: MemoryUploadedFileManager
 ) -> None:
-    app = opened("pages/5_Predict.py")
+    app = opened("pages/5_Predict.py", source="Upload")
     photo = io.BytesIO()
     Image.new("RGB", (9, 9)).save(photo, "PNG")
-    app.file_uploader[0].set_value(("photo.png", photo.getvalue(), "image/png")).run()
+    app.file_uploader[0].set_value([("photo.png", photo.getvalue(), "image/png")]).run()
     app.run()
     assert kept(manager) == ["photo.png"]
-    app.button_group(key="source").set_value("Sample of the test set").run()
+    app.button_group(key="source").set_value("Test images").run()
     assert not app.exception
     assert not kept(manager)
 

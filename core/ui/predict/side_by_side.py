@@ -1,0 +1,185 @@
+"""What several models say of one image, beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.analysis.agreement import Said, agreement, said
+from core.analysis.intervals import wilson
+from core.inference.client import InferenceError, Prediction, predict
+from core.inference.messages import Changes, ModelImages
+from core.inference.notes import crop_note
+from core.system.settings import get_settings
+from core.tracking.run import Run
+from core.ui.common import stored_predictions, words
+from core.ui.common.fields import URL
+from core.ui.common.images import enlarged
+from core.ui.common.visitor import visitor
+from core.ui.predict.calibrated import Calibrated, calibrated
+from core.ui.predict.picture import Picture
+from core.ui.run.live import run_link
+
+BARS, BARS_OF_SEVERAL = 5, 3  # classes that are shown of a model, and of each of several
+SEEN_PX = 200
+SURE = 50  # per cent that a model must be sure of an answer, until a person sets another
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that answers. name: to tell it from the others in a sentence."""
+
+    run: Run
+    images: ModelImages
+    name: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of an image: the prediction, all its classes with corrected probabilities, and the
+    answer that follows; or the error."""
+
+    model: Model
+    prediction: Prediction | None = None
+    probabilities: Sequence[float] = ()
+    said: Said | None = None
+    calibrated: Calibrated | None = None
+    error: str = ""
+
+
+def sure_enough() -> float:
+    """Draw how sure a model must be to answer, in the address as `sure`; return it as a fraction."""
+    chosen = st.slider(
+        "Sure enough to answer, %", 0, 100, SURE, 5, key="sure", bind=URL,
+        help="A model whose confidence is lower is not sure, and names what comes into question.",
+    )  # fmt: skip
+    return chosen / 100
+
+
+def answers_of(models: Sequence[Model], picture: Picture, changes: Changes, least: float) -> list[Answer]:
+    """Ask each model about one image. least: from 0 to 1, the confidence of a sure answer."""
+    return [_answer(model, picture, changes, least) for model in models]
+
+
+def _answer(model: Model, picture: Picture, changes: Changes, least: float) -> Answer:
+    classes = len(model.images.classes)
+    try:
+        (found,) = predict(
+            get_settings(), model.run.run_id, [picture.blob], top_k=classes, changes=changes, caller=visitor()
+        )
+    except InferenceError as error:
+        return Answer(model, error=str(error))
+    how = calibrated(model.run, classes)
+    corrected = how.of(found.probabilities)
+    return Answer(model, found, corrected, said(found.classes, corrected, least), how)
+
+
+def side_by_side(answers: Sequence[Answer], picture: Picture) -> None:
+    """Draw the answers beside each other, and above them whether they agree."""
+    if sentence := disagreement(answers):
+        true = f" The true class is {picture.truth}." if picture.truth is not None else ""
+        st.markdown(f"**{words.plain(sentence + true)}**")
+    for column, answer in zip(st.columns(len(answers), gap="medium"), answers, strict=True):
+        with column, st.container(border=len(answers) > 1):
+            if len(answers) > 1:
+                run_link(answer.model.run)
+            _draw(answer, picture, alone=len(answers) == 1)
+
+
+def disagreement(answers: Sequence[Answer]) -> str:
+    """Say whether the models that answered agree; empty for one."""
+    told = [(one.model.name, one.said) for one in answers if one.said is not None]
+    return agreement([name for name, _ in told], [one for _, one in told])
+
+
+def _draw(answer: Answer, picture: Picture, alone: bool) -> None:
+    if answer.error or answer.prediction is None or answer.said is None or answer.calibrated is None:
+        st.error(words.plain(answer.error), icon=":material/error:")
+        return
+    verdict(answer, picture)
+    bars(answer, BARS if alone else BARS_OF_SEVERAL)
+    how = answer.calibrated
+    st.caption(f"{how.words}{measured(answer.model.run)}", help=words.plain(how.detail))
+    for note in answer.prediction.notes:
+        st.warning(words.plain(note), icon=":material/info:")
+    if answer.prediction.preprocessing:
+        st.caption(answer.prediction.preprocessing)
+    for note in filter(None, (answer.prediction.views, answer.prediction.engine)):
+        st.caption(words.plain(note))
+    if not alone:
+        as_seen(answer, width=96)
+
+
+def verdict(answer: Answer, picture: Picture) -> None:
+    """Draw the answer as a heading, and whether it is right."""
+    assert answer.said is not None
+    confidence = f" · {answer.said.confidence:.1%}" if answer.said.sure else ""
+    st.markdown(f"### {words.plain(answer.said.words)}{confidence}")
+    badges(answer, picture)
+
+
+def badges(answer: Answer, picture: Picture) -> None:
+    """Draw whether an answer is right, where the truth is known."""
+    assert answer.said is not None
+    if picture.truth is None:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        right = answer.said.classes[0] == picture.truth
+        if picture.truth not in answer.model.images.classes:
+            st.badge("not among its classes", icon=":material/help:", color="gray")
+        elif not answer.said.sure:
+            within = picture.truth in answer.said.classes
+            st.badge("among these" if within else "none of these", icon=":material/help:", color="orange")
+        elif right:
+            st.badge("right", icon=":material/check:", color="green")
+        else:
+            st.badge("wrong", icon=":material/close:", color="red")
+        if is_trained_on(answer.model, picture):
+            st.badge(
+                "seen in training", icon=":material/school:", color="orange",
+                help="This image is no test image of this run: it may have been trained on it.",
+            )  # fmt: skip
+
+
+def is_trained_on(model: Model, picture: Picture) -> bool:
+    """Whether a test image of another run is none of this one, though both have the same dataset."""
+    if not picture.dataset or model.images.name != picture.dataset:
+        return False
+    try:
+        return picture.row not in stored_predictions.answers(model.run).images
+    except (FileNotFoundError, ValueError):  # a damaged file is a ValueError too
+        return False
+
+
+def bars(answer: Answer, most: int) -> None:
+    """Draw the most probable classes as bars."""
+    assert answer.prediction is not None
+    for name, probability in list(zip(answer.prediction.classes, answer.probabilities, strict=True))[:most]:
+        st.progress(min(1.0, max(0.0, probability)), f"{words.plain(name)} · {probability:.1%}")
+
+
+def measured(run: Run) -> str:
+    """Say how often a model is right on its test images, with the 95% interval; empty where not known."""
+    share, images = run.metrics.get("test_accuracy"), run.metrics.get("test_images", 0.0)
+    if share is None or not 0 <= share <= 1:
+        return ""
+    if images < 1:
+        return f"; right on {share:.1%} of its test images"
+    low, high = wilson(share, images)
+    return f"; right on {share:.1%} of {images:,.0f} test images (95% interval {low:.1%} to {high:.1%})"
+
+
+def as_seen(answer: Answer, width: int = SEEN_PX) -> None:
+    """Draw the image as a model gets it."""
+    assert answer.prediction is not None
+    prediction = answer.prediction
+    assert prediction.pixels is not None
+    st.image(enlarged(prediction.pixels, width), width=width)
+    height, across, channels = prediction.shape
+    params = answer.model.run.params if answer.model.run.is_ours else {}
+    crop = answer.model.run.whole_setting("augmentation.random_crop") if params else 0
+    seen = crop_note(crop, params.get("augmentation.test_time", "none"))
+    kind = "grey" if channels == 1 else "colour"
+    st.caption("; ".join(filter(None, (f"as the model gets it: {height}×{across}, {kind}", seen))))

@@ -1,0 +1,107 @@
+"""Many images on the Predict page: what becomes of them, in a table, a matrix and a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import datasets
+from core.analysis.export import Table, to_csv
+from core.inference.batch import Batch, Row
+from core.inference.client import predict
+from tests.support.homes import Trained
+from tests.support.images import png, zipped
+from tests.support.pages import opened
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+PAGE, MANY = "pages/5_Predict.py", "Many images"
+
+
+def classified(app: AppTest) -> AppTest:
+    """Begin the batch, and come back when it has ended."""
+    (begin,) = [one for one in app.button if one.label == "Classify them"]
+    begin.click().run()
+    assert not app.exception
+    batch: Batch = app.session_state["batch"]
+    wait_for(lambda: not batch.running)
+    return app.run()
+
+
+def test_a_zip_with_folders_of_classes_gives_a_table_the_accuracy_and_a_matrix(trained: Trained) -> None:
+    digits = datasets.load("digits")
+    rows = digits.indices("test")[:20]
+    names = [f"{digits.info.classes[digits.labels[row]]}/{row}.png" for row in rows]
+    images = [png(digits.images[row]) for row in rows]
+    data = zipped({**dict(zip(names, images, strict=True)), "3/broken.png": b"no image"})
+    app = opened(PAGE, source=MANY, sure="0")
+    app.file_uploader[0].set_value([("digits.zip", data, "application/zip")]).run()
+    classified(app)
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["image"].tolist() == [*names, "3/broken.png"]
+    found = predict(trained.settings, trained.run_id, images, top_k=1)
+    right = sum(
+        one.classes[0] == digits.info.classes[digits.labels[row]]
+        for one, row in zip(found, rows, strict=True)
+    )
+    (said,) = [one.value for one in app.main.markdown if "images classified" in one.value]
+    assert "20 of 21 images classified" in said
+    assert f"it is right on {right / 20:.1%}" in said.replace("\\", "")
+    assert table["problem"].iloc[-1].startswith("The image ")
+    assert table[" "].iloc[0].startswith("data:image/png;base64,")
+    assert "Classes" in [one.label for one in app.button_group]  # of the matrix
+    app.button_group(key="rows").set_value("Unreadable").run()
+    assert app.dataframe[0].value["image"].tolist() == ["3/broken.png"]
+
+
+def test_two_uploads_are_two_rows_without_a_truth(trained: Trained) -> None:
+    digits = datasets.load("digits")
+    files = [(f"{row}.png", png(digits.images[row]), "image/png") for row in (0, 1)]
+    app = opened(PAGE, source=MANY)
+    app.file_uploader[0].set_value(files).run()
+    classified(app)
+    table = app.dataframe[0].value
+    assert table["image"].tolist() == ["0.png", "1.png"]
+    assert "true class" not in table
+
+
+def test_a_folder_of_the_server_is_classified(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(png(datasets.load("digits").images[0]))
+    app = opened(PAGE, source=MANY, folder=str(tmp_path))
+    classified(app)
+    assert app.dataframe[0].value["image"].tolist() == ["1.png"]
+
+
+@pytest.mark.parametrize(("folder", "said"), [("/no/such", "There is no folder"), ("", "There is no image")])
+def test_what_cannot_be_classified_is_a_sentence(
+    trained: Trained, tmp_path: Path, folder: str, said: str
+) -> None:
+    app = opened(PAGE, source=MANY, folder=folder or str(tmp_path))
+    (begin,) = [one for one in app.button if one.label == "Classify them"]
+    begin.click().run()
+    assert not app.exception
+    assert said in app.error[0].value
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_defused_in_the_csv(trained: Trained) -> None:
+    import pandas as pd
+
+    from core.tracking.store import get_store
+    from core.ui.common import stored_runs
+    from core.ui.predict.batch_table import tabulated
+    from core.ui.predict.loaded import models_of
+
+    stored_runs.forget_runs()
+    (model,) = models_of(get_store(), [trained.run_id])
+    (found,) = predict(trained.settings, trained.run_id, [png(datasets.load("digits").images[0])], top_k=10)
+    table = tabulated([Row("=1+1.png", {trained.run_id: found}), Row("b.png", {}, "Bad.")], [model], 0.0)
+    written = to_csv(Table(table, pd.DataFrame(index=table.index), {}, {}))
+    first, second = csv.DictReader(io.StringIO(written))
+    assert first["image"] == "'=1+1.png"
+    assert second["problem"] == "Bad."
+    assert float(first[f"{model.name}: confidence"]) <= 1
