@@ -42,14 +42,14 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         try:
-            take_all(page, f"http://127.0.0.1:{port}", Path(folder))
+            take_all(page, f"http://127.0.0.1:{port}")
         finally:
             dashboard.terminate()
             subprocess.run([*command, "worker", "--stop"], cwd=PROGRAM, env=environment, check=False)
             dashboard.wait()
 
 
-def take_all(page: Page, address: str, home: Path) -> None:
+def take_all(page: Page, address: str) -> None:
     """Every page, in the order of the README's tour; the Overview while it trains."""
     wait_for_server(page, address)
     page.get_by_role("button", name="Start the quickstart").click()
@@ -68,10 +68,10 @@ def take_all(page: Page, address: str, home: Path) -> None:
     visit(page, address, "Architectures?view=One+model&net=resnet50")
     page.get_by_text("folded to").wait_for(timeout=120_000)
     shoot(page, "architectures", height=1040)
-    visit(page, address, "Predict")
-    page.locator("input[type=file]").set_input_files(digit(home))
-    page.get_by_text("What does the model see?").wait_for(timeout=60_000)
-    shoot(page, "predict")
+    both = "&".join(f"run={run_id}" for run_id in two_runs())
+    visit(page, address, f"Predict?show=Hardest&{both}")
+    page.get_by_role("progressbar").last.wait_for(timeout=60_000)
+    shoot(page, "predict", height=1180)
 
 
 def wait_for_server(page: Page, address: str) -> None:
@@ -112,16 +112,6 @@ def two_runs() -> list[str]:
         check=True,
     )
     return [run["run_id"] for run in json.loads(answer.stdout) if not run["name"].startswith("conv3")]
-
-
-def digit(home: Path) -> Path:
-    """A digit of the test set as a file to upload."""
-    from core import datasets
-
-    dataset = datasets.load("digits")
-    path = home / "digit.png"
-    Image.fromarray(dataset.images[dataset.indices("test")[3]][..., 0]).save(path)
-    return path
 
 
 if __name__ == "__main__":

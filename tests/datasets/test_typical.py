@@ -32,3 +32,4 @@ def test_size_and_proportions_are_told() -> None:
     assert "300×100" in one.sentence
     assert one.change == "middle"
     assert unlike(PHOTOS, COLOUR, (100, 300), "crop") == []  # nothing is stretched
+    assert unlike(PHOTOS, COLOUR, (100, 200), "stretch") == []  # a little wider than nearly all
