@@ -18,6 +18,7 @@ from core.ui.predict.samples import choose_sample
 
 SAMPLES, UPLOAD, CAMERA, DRAW, MANY = "Test images", "Upload", "Camera", "Draw", "Many images"
 MAX_UPLOAD_MB = 32
+CAMERA_PX = 560  # at most: a photo as wide as a screen is higher than it
 
 
 def choose_source(options: Sequence[str]) -> str:
@@ -47,12 +48,14 @@ def picture_from(source: str, run: Run, images: ModelImages) -> Picture | None:
     if source == SAMPLES:
         return choose_sample(run, images)
     if source == CAMERA:
-        photo = camera(st, "Photo", MAX_UPLOAD_MB, key="photo")
+        photo = camera(st, "Photo", MAX_UPLOAD_MB, key="photo", width=CAMERA_PX)
         return None if photo is None else Picture(photo.getvalue())
     if source == DRAW:
         return drawn_for(images)
     files = uploader_of_many(st, "Image files", MAX_UPLOAD_MB, key="files", help=FORMATS)
     paste_into_uploader()
+    if len(files) > 1:
+        st.caption(f"The last of {len(files)} files; {MANY} classifies all of them.")
     return Picture(files[-1].getvalue()) if files else None
 
 

@@ -156,6 +156,7 @@ def test_a_photo_of_the_camera_is_classified(trained: Trained) -> None:
     photo = io.BytesIO()
     Image.new("RGB", (64, 64), "black").save(photo, "JPEG")
     app = opened(PAGE, source="Camera")
+    assert not answers(app)
     app.camera_input[0].set_value(("photo.jpg", photo.getvalue(), "image/jpeg")).run()
     assert not app.exception
     assert len(answers(app)) == 1
