@@ -30,6 +30,7 @@ from core.system import settings as settings_module
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
+from tests.support.boxes import bare_packages
 from tests.support.dashboards import CHROMIUM, FLAGS
 from tests.support.waiting import wait_for
 
@@ -172,6 +173,24 @@ def trained(_trained: Trained) -> Iterator[Trained]:
     """One finished run of `lenet5` on the digits, two epochs, shared by the tests that only look at it."""
     with using(_trained.settings.home):
         yield _trained
+
+
+@pytest.fixture
+def own(trained: Trained, tmp_path: Path) -> Iterator[Trained]:
+    """The trained run in a home of the test alone, which may damage it."""
+    snapshot(trained.settings, tmp_path / "trained.db")
+    processes = shutil.ignore_patterns("mlflow.db*", "*.pid", "*.lock", "*.sock", "inference*")
+    shutil.copytree(trained.settings.home, tmp_path / "home", ignore=processes)
+    with using(tmp_path / "home") as found:
+        copy_store(tmp_path / "trained.db", found)
+        yield Trained(found, trained.run_id)
+        stop_processes(found)
+
+
+@pytest.fixture(scope="session")
+def bare_onnxruntime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of packages with onnxruntime and numpy, what they need, and nothing else."""
+    return bare_packages(tmp_path_factory.mktemp("bare") / "packages", "onnxruntime", "numpy")
 
 
 @pytest.fixture(scope="session")

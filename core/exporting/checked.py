@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.exporting import keras_files, litert, onnx_file
+from core.exporting import box, keras_files, litert, onnx_file
 from core.exporting.formats import FORMATS
 from core.exporting.messages import Report
 from core.exporting.original import Original, Refused, Samples, open_original, samples
@@ -27,6 +27,7 @@ SAME: dict[str, Writer] = {
     "savedmodel": keras_files.write_saved_model,
     "onnx": onnx_file.write,
     "litert": litert.write,
+    "box": box.write,
 }
 
 

@@ -47,5 +47,12 @@ FORMATS = {
             "model-int8.tflite",
             "A quarter of the size: weights and activations in 8 bits. It takes uint8 images of 0 to 255.",
         ),
+        Format(
+            "box",
+            "Box that proves itself",
+            "box.zip",
+            "One zip for people without this program: the ONNX file, test images with the expected answers, "
+            "check.py that compares them, app.py to try the model in a browser, and its card.",
+        ),
     )
 }

@@ -1,5 +1,6 @@
 """What holds for every model of the registry: a new one is tested by being there."""
 
+import shutil
 import subprocess
 import sys
 
@@ -11,9 +12,12 @@ import tensorflow as tf
 
 from core.architectures import architectures, build_model, check_input, inference_model
 from core.architectures.layers import AuxiliaryModel
+from core.exporting.box import Threshold, write_box
+from core.inference.messages import ModelImages
 from core.onnx_form.check import TOLERANCE, keras_probabilities
 from core.onnx_form.convert import to_onnx
 from core.onnx_form.session import Facts, Session
+from tests.support.boxes import run_bare
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +122,7 @@ def test_too_small_an_input_is_refused_with_the_smallest_that_works(name):
 
 @pytest.mark.parametrize(("index", "name"), list(enumerate(NAMES)))
 def test_at_min_size_kernels_start_apart_onnx_answers_alike_a_step_lowers_the_loss_and_the_saved_model_too(
-    index, name, described, tmp_path
+    index, name, described, tmp_path, bare_onnxruntime
 ):
     """Of variants that only repeat the same layers more often, the smallest is trained and saved."""
     keras.utils.set_random_seed(7)
@@ -134,7 +138,7 @@ def test_at_min_size_kernels_start_apart_onnx_answers_alike_a_step_lowers_the_lo
     answering = inference_model(model)
     assert downsamples_everywhere(answering)
     with values:
-        assert onnx_difference(answering, tmp_path / "model.onnx") < TOLERANCE
+        assert onnx_difference(answering, tmp_path / "model.onnx", bare_onnxruntime) < TOLERANCE
     if not is_smallest_of_its_kind(name, described):
         return
     images = np.random.default_rng(7).uniform(size=(8, size, size, 3)).astype("float32")
@@ -154,8 +158,10 @@ def test_at_min_size_kernels_start_apart_onnx_answers_alike_a_step_lowers_the_lo
     assert loaded.count_params() == answering.count_params()
 
 
-def onnx_difference(model, path):
+def onnx_difference(model, path, packages):
     """The largest difference between the answers of a model and of its ONNX file, as a share of the largest.
+
+    Beside that, a box with the file passes its own check where onnxruntime alone is installed.
 
     The answers are logits, as far as the last layer can leave its softmax out: the probabilities of many a
     fresh model are 0 and 1. The images are of several brightnesses, so that the answers differ.
@@ -175,8 +181,19 @@ def onnx_difference(model, path):
             last.activation = activation
     assert np.ptp(expected, axis=0).max() > 0
     found = Session(path).probabilities(images)
-    path.unlink()
-    return np.abs(found - expected).max() / np.abs(expected).max()
+    largest = np.abs(expected).max()
+    classes = tuple(map(str, range(expected.shape[1])))
+    write_box(
+        path.with_name("box.zip"), path, ModelImages(shape, classes, "stretch"), Threshold(None, ""),
+        images, np.zeros(0, "int64"), expected, "", TOLERANCE * largest,
+    )  # fmt: skip
+    shutil.unpack_archive(path.with_name("box.zip"), path.with_name("box"))
+    checked = run_bare(path.with_name("box") / "check.py", packages)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    shutil.rmtree(path.with_name("box"))
+    for file in (path, path.with_name("box.zip")):
+        file.unlink()
+    return np.abs(found - expected).max() / largest
 
 
 def kernels_that_start_alike(model, values=256):
