@@ -17,11 +17,15 @@ from core.system.settings import get_settings
 @click.option("--format", "name", type=click.Choice(list(FORMATS)), required=True, help="See docs/models.md.")
 @as_json
 def export(run: str, folder: Path, name: str, as_json: bool) -> None:
-    """Write the model of a finished run into a folder, checked against the original on test images."""
+    """Write the model of a finished run, or a registered one, into a folder.
+
+    It is compared with the original on test images before, and refused where it answers otherwise.
+    """
     from core.exporting.client import export as write
+    from core.tracking.registry import run_of
     from core.tracking.store import get_store
 
-    run_id = get_store().resolve(run)
+    run_id = run_of(get_store(), run)
     made = write(get_settings(), run_id, name, folder)
     if as_json:
         print_json({"run_id": run_id, "format": name, "path": str(made.path), **vars(made.report)})

@@ -16,7 +16,7 @@ COMPONENTS = ("losses", "optimizers", "preprocessings", "schedules")
 @cli.command("list")
 @click.argument(
     "what",
-    type=click.Choice(["architectures", "datasets", "groups", "recipes", "runs", *COMPONENTS]),
+    type=click.Choice(["architectures", "datasets", "groups", "models", "recipes", "runs", *COMPONENTS]),
 )
 @click.option(
     "--filter",
@@ -27,7 +27,7 @@ COMPONENTS = ("losses", "optimizers", "preprocessings", "schedules")
 @click.option("--archived", is_flag=True, help="Of runs: archived ones too.")
 @as_json
 def list_(what: str, wanted: str | None, archived: bool, as_json: bool) -> None:
-    """List architectures, datasets, groups, recipes or runs, or what a config can choose from."""
+    """List architectures, datasets, groups, registered models, recipes or runs, or choices of a config."""
     if (wanted is not None or archived) and what != "runs":
         option = "--filter" if wanted is not None else "--archived"
         raise click.UsageError(f"{option} chooses among runs: use it with 'list runs'.")
@@ -38,6 +38,7 @@ def list_(what: str, wanted: str | None, archived: bool, as_json: bool) -> None:
         "architectures": _architectures,
         "datasets": _datasets,
         "groups": lambda: [row if as_json else _in_percent(row) for row in _groups()],
+        "models": lambda: _models(as_json),
         "recipes": _recipes,
         "runs": lambda: [_summary(run, as_json) for run in _runs(wanted or "", archived)],
     }[what]()
@@ -96,6 +97,34 @@ def _datasets() -> list[dict[str, Any]]:
     for info in found.infos:
         sizes = {subset: sum(counts) for subset, counts in info.counts.items()}
         rows.append({"name": info.name, "shape": info.shape, "classes": info.num_classes, **sizes})
+    return rows
+
+
+def _models(as_json: bool) -> list[dict[str, Any]]:
+    """Return the versions of all registered models."""
+    from core.analysis.values import percent
+    from core.tracking import frames
+    from core.tracking.run import runs_of
+    from core.tracking.store import get_store
+
+    store = get_store()
+    versions = [version for model in store.read.registered() for version in model.versions]
+    made = {run.run_id: run for run in runs_of(frames.of_runs(store, [one.run_id for one in versions]))}
+    rows = []
+    for one in versions:
+        run = made.get(one.run_id)
+        accuracy = run.metrics.get("test_accuracy") if run else None
+        rows.append(
+            {
+                "name": one.name,
+                "version": one.number,
+                "aliases": list(one.aliases) if as_json else ", ".join(one.aliases) or "-",
+                "run_id": one.run_id,
+                "run": run.name if run else None,
+                "test_accuracy": accuracy if as_json else percent(accuracy),
+                "description": one.description,
+            }
+        )
     return rows
 
 

@@ -8,10 +8,11 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.tracking import schema
+from core.tracking import client_registry, schema
 from core.tracking.client import StoreClient
 from core.tracking.connections import asking
 from core.tracking.lazy_pandas import pd
+from core.tracking.registered import Registered
 from core.tracking.run import KINDS
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.server_runs import Row, ServerRuns
@@ -160,6 +161,9 @@ class ClientReader:
             )
         models = sorted(found, key=lambda model: (model.creation_timestamp, model.model_id))
         return (models[-1].model_id, models[-1].artifact_location) if models else None
+
+    def registered(self) -> list[Registered]:
+        return client_registry.registered(self.store)
 
     def _numbered(self, condition: str = " LIKE '%'") -> list[Run]:
         """The runs whose number meets a condition, deleted ones included."""

@@ -32,6 +32,7 @@ IMPATIENT = {
 READS = (  # what this program asks of MLflow's client
     *("get_experiment_by_name", "get_metric_history", "get_run", "list_artifacts"),
     *("search_experiments", "search_logged_models", "search_model_versions", "search_runs"),
+    "search_registered_models",
 )
 RESETS = ("ConnectionResetError", "RemoteDisconnected")  # of urllib3, as MLflow quotes it
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from core.tracking.registered import Registered
 from core.tracking.run_state import Child, RunState
 
 if TYPE_CHECKING:
@@ -98,3 +99,6 @@ class RunReader(Protocol):
 
     def newest_model(self, run_id: str) -> tuple[str, str] | None:
         """The id and the place of the model that a run logged last, as MLflow has them."""
+
+    def registered(self) -> list[Registered]:
+        """The registered models with their versions, by name, those of other programs included."""

@@ -13,13 +13,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, column, func, select, table
 
-from core.tracking import schema
+from core.tracking import schema, sql_registry
 from core.tracking.changes import Rows
 from core.tracking.column_queries import rows_of_runs
 from core.tracking.connections import connected
 from core.tracking.lazy_pandas import pd
 from core.tracking.places import local_path
 from core.tracking.read_model import KINDS, LOSS, read_model
+from core.tracking.registered import Registered
 from core.tracking.run_state import Child, RunState, UnknownRun, highest_number
 from core.tracking.tables import (
     RUN_COLUMNS,
@@ -199,6 +200,9 @@ class SqlReader:
             .limit(1)
         )
         return next(((model_id, place) for model_id, place in self._rows(query)), None)
+
+    def registered(self) -> list[Registered]:
+        return sql_registry.registered(self.uri)
 
     def _active(self) -> list[RunState]:
         return self._states(OURS, ALIVE, RUNS.status.in_(schema.ACTIVE))

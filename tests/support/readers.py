@@ -30,6 +30,17 @@ def fill(store: RunStore) -> dict[str, str]:
     for _ in range(2):  # the newest is the one that counts
         store.client.create_logged_model(store.experiment_id, source_run_id=runs["finished"])
     store.set_status(runs["finished"], schema.FINISHED)
+    for name, count in (("it's ü", 3), ("of one", 1), ("empty", 0)):
+        store.client.create_registered_model(f"{name} {runs['waiting']}", description=name if count else None)
+        for number in range(1, count + 1):
+            made = runs["finished"] if number > 1 else None
+            store.client.create_model_version(f"{name} {runs['waiting']}", "file:///nowhere", made)
+    several = f"it's ü {runs['waiting']}"
+    store.client.delete_model_version(several, "3")
+    store.client.update_model_version(several, "2", "second")
+    store.client.set_model_version_tag(several, "2", "a tag", "ü")
+    for alias in ("champion", "another"):
+        store.client.set_registered_model_alias(several, alias, "2")
     store.log_params(runs["failed"], {schema.FINGERPRINT: "logged"})
     store.log_dataset(runs["failed"], "digits", "not asked", "here", {})
     store.log_metrics(runs["failed"], {"loss": -math.inf, "size.a_b": 1e-300, "SIZE.A": 2.0}, 7)
@@ -107,6 +118,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "newest_model": (
         lambda store, runs: [store.read.newest_model(run_id) for run_id in (*runs.values(), NOBODY)],
     ),
+    "registered": (lambda store, _: store.read.registered(),),
     "last_number": (lambda store, _: store.read.last_number(),),
     "count_numbered": (
         lambda store, runs: store.read.count_numbered(store.state(runs["running"]).tags[schema.NUMBER]),
