@@ -68,8 +68,10 @@ def export(settings: Settings, run_id: str, name: str, folder: Path) -> Exported
 def kept_export(store: RunStore, run_id: str, name: str) -> Exported:
     """Return an export of a run's newest model, made unless it was made before; one at a time.
 
-    Raises NotExported as `export` does, FileNotFoundError where the run has no model.
+    Raises NotExported as `export` does, FileNotFoundError where the run has no model, NotAllowed on a
+    read-only server, which makes no new ones.
     """
+    store.settings.require_trainer("export a model")
     folder, model = _kept(store, run_id)
 
     def make(empty: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Where to go from a finished run: Compare, Predict, its like, and the download of its model."""
+"""Where to go from a finished run: Compare, Predict, its like; its model as a file, and its registration."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.store import RunStore
 from core.ui.common import stored_runs
+from core.ui.common.register import registration
 
 MOST = 12  # runs that a link ticks
 
@@ -35,6 +36,7 @@ def links(store: RunStore, run: Run) -> None:
             on_click="ignore",
             key=f"model-{run.run_id}",
         )
+        registration(store, run)
 
 
 def _comparisons(run: Run, alike: list[str]) -> None:

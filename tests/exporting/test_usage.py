@@ -1,0 +1,70 @@
+"""The code that the Models page shows works as it is copied, also against MLflow's own server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.datasets import load
+from core.exporting.usage import usage
+from core.onnx_form.session import Session
+from core.tracking import registry
+from core.tracking.store import get_store
+from tests.support.homes import Trained
+from tests.support.servers import free_port
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+
+
+def test_python_server_and_curl_answer_as_the_model(own: Trained, tmp_path: Path) -> None:
+    store, digits = get_store(), load("digits")
+    pixels = np.asarray(digits.images[digits.indices("test")[:1]])
+    Image.fromarray(pixels[0, ..., 0]).save(tmp_path / "image.png")
+    expected = Session(store.onnx_file(own.run_id)).probabilities(pixels)[0]
+    version = registry.register(store, own.run_id, "my digits")
+    code = usage(version.name, version.number, store.uri, (28, 28, 1), digits.info.classes, free_port())
+
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("ARCHLAB", "MLFLOW"))}
+    known["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    shell = {"cwd": tmp_path, "env": known, "text": True}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            ["bash", "-c", code.serve], stdout=log, stderr=log, start_new_session=True, **shell
+        )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code.python], capture_output=True, timeout=200, check=False, **shell
+        )
+        assert done.returncode == 0, done.stderr
+        name, probability = done.stdout.split()
+        assert name == digits.info.classes[expected.argmax()]
+        assert abs(float(probability) - expected.max()) < 1e-4
+        address = code.curl.partition("http://")[2].partition("/")[0]
+
+        def answers() -> bool:
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            try:
+                return urllib.request.urlopen(f"http://{address}/ping", timeout=5).status == 200
+            except OSError:
+                return False
+
+        wait_for(answers, 200)
+        asked = subprocess.run(
+            ["bash", "-c", code.curl], capture_output=True, timeout=100, check=False, **shell
+        )
+        assert asked.returncode == 0, asked.stderr
+        given = np.array(json.loads(asked.stdout)["predictions"][0])
+        assert np.abs(given - expected).max() < 1e-4
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
