@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.analysis.export import DEFUSED, FORMULA
-from core.inference.client import InferenceError, Prediction, Unreachable, predict
+from core.inference.client import Prediction, predict
 from core.inference.messages import Changes
 from core.system.files import replacing
 from core.system.settings import Settings
@@ -52,32 +52,16 @@ def _answers(
     """Each image with its answer, or why there is none."""
     for start in range(0, len(paths), AT_ONCE):
         some = paths[start : start + AT_ONCE]
-        blobs: list[bytes | str] = [_bytes(path) for path in some]
+        blobs = [_bytes(path) for path in some]
         read = [blob for blob in blobs if isinstance(blob, bytes)]
-        if len(read) == len(blobs):
-            try:
-                yield from zip(
-                    some,
-                    predict(settings, run_id, read, top_k=top, changes=Changes(invert=invert)),
-                    strict=True,
-                )
-                continue
-            except Unreachable:
-                raise
-            except InferenceError:
-                pass  # one of them is no image, or none can be answered: one by one they say which
+        answers = iter(
+            predict(settings, run_id, read, top_k=top, changes=Changes(invert=invert), skip_unreadable=True)
+            if read
+            else ()
+        )
         for path, blob in zip(some, blobs, strict=True):
-            if isinstance(blob, str):
-                yield path, blob
-                continue
-            try:
-                yield path, predict(settings, run_id, [blob], top_k=top, changes=Changes(invert=invert))[0]
-            except Unreachable:
-                raise
-            except InferenceError as error:
-                if not str(error).startswith("The image "):  # of the model, not of this image
-                    raise
-                yield path, str(error)
+            answer = next(answers) if isinstance(blob, bytes) else None
+            yield path, (answer.error or answer) if answer is not None else str(blob)
 
 
 def _bytes(path: Path) -> bytes | str:
@@ -90,7 +74,10 @@ def _bytes(path: Path) -> bytes | str:
 def _row(path: Path, answer: Prediction | str) -> dict[str, str]:
     if isinstance(answer, str):
         return {"image": str(path), NOT_PREDICTED: answer}
-    row = {"image": str(path), "notes": " ".join(filter(None, (*answer.notes, answer.inversion)))}
+    row = {
+        "image": str(path),
+        "notes": " ".join(filter(None, (*answer.notes, answer.inversion, answer.brightness))),
+    }
     for place, (name, probability) in enumerate(
         zip(answer.classes, answer.probabilities, strict=True), start=1
     ):
