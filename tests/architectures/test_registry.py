@@ -185,7 +185,7 @@ def onnx_difference(model, path, packages):
     classes = tuple(map(str, range(expected.shape[1])))
     write_box(
         path.with_name("box.zip"), path, ModelImages(shape, classes, "stretch"), Threshold(None, ""),
-        images, np.zeros(0, "int64"), expected, "", TOLERANCE * largest,
+        images, np.zeros(0, "int64"), expected, "", float(TOLERANCE * largest),
     )  # fmt: skip
     shutil.unpack_archive(path.with_name("box.zip"), path.with_name("box"))
     checked = run_bare(path.with_name("box") / "check.py", packages)

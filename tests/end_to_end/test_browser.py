@@ -339,7 +339,7 @@ def test_all_text_can_be_read(page: Page, trained_address: str, scheme: Literal[
         print(page.url, found)  # shown when the test fails
         return not found
 
-    for path in ("", "Data", "Train", "Compare", "Run", "Predict", "Queue", "Architectures"):
+    for path in ("", "Data", "Train", "Compare", "Run", "Predict", "Queue", "Architectures", "Models"):
         page.goto(f"{trained_address}/{path}")
         expect(page.get_by_test_id("stSidebar").get_by_text("queued")).to_be_visible()
         expect(page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").first).to_be_visible()

@@ -24,7 +24,7 @@ from core.tracking.store import get_store
 from tests.support.boxes import run_bare
 from tests.support.homes import Trained, using
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # processes of their own import TensorFlow
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from core.tracking.store import get_store
 from tests.support.commands import run
 from tests.support.homes import Trained
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # processes of their own import TensorFlow
 
 
 @pytest.mark.parametrize("name", ["savedmodel", "onnx", "litert"])

@@ -32,6 +32,7 @@ PARAMETERS = {
         *("results", "settings_columns", "differing", "metrics"),
     ),
     "pages/7_Architectures.py": ("view", "net", "family", "data", "batch", "differing", "other"),
+    "pages/8_Models.py": ("model", "version"),
 }
 VALUES = st.one_of(
     texts.words,
