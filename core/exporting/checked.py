@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.exporting import box, keras_files, litert, onnx_file
+from core.exporting import box, keras_files, litert, onnx_file, script
 from core.exporting.formats import FORMATS
 from core.exporting.messages import Report
 from core.exporting.original import Original, Refused, Samples, open_original, samples
@@ -37,7 +37,10 @@ def export(store: RunStore, run_id: str, name: str, folder: Path) -> Report:
     Raises:
         Refused: it cannot be written, or answers otherwise; what was written so far may be in the folder.
     """
-    original, path = open_original(store, run_id), folder / FORMATS[name].file
+    path = folder / FORMATS[name].file
+    if name == "script":
+        return script.write(store, run_id, path)
+    original = open_original(store, run_id)
     found = samples(store, original, MEASURED)
     if name == "litert-int8":
         return _quantized(store, original, found, path)

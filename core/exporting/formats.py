@@ -54,5 +54,12 @@ FORMATS = {
             "One zip for people without this program: the ONNX file, test images with the expected answers, "
             "check.py that compares them, app.py to try the model in a browser, and its card.",
         ),
+        Format(
+            "script",
+            "Script that repeats the run",
+            "script",
+            "A folder with train.py, which needs keras and numpy alone, and the images as data.npz. It "
+            "starts from the same weights and takes the images in the same order.",
+        ),
     )
 }
