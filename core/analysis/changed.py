@@ -32,10 +32,28 @@ def settings_table(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["setting", "value", "default", "changed"])
 
 
+def changed_settings(config: ExperimentConfig) -> dict[str, str]:
+    """Return the settings of a config that differ from the defaults, by dotted names.
+
+    The dataset, the model and the chosen components (optimizer, schedule, loss, preprocessing) are named
+    where they are not the default; what depends on them is compared with their own defaults. A setting that
+    has no default differs.
+    """
+    values = {name: str(value) for name, value in config.flat().items() if name not in NO_SETTINGS}
+    choosers = {f"{part.part}.{part.chooser}" for part in config.component_parts}
+    chosen = {name: values[name] for name in choosers if name in values}
+    defaults = DEFAULTS | default_options(config.model.name) | _of_chosen(chosen)
+    return {name: value for name, value in values.items() if normal(value) != normal(defaults.get(name, ""))}
+
+
 def _of_components(run: Run) -> dict[str, str]:
     """The defaults of the settings that only the chosen optimizer, schedule or loss has."""
     choosers = [f"{part.part}.{part.chooser}" for part in ExperimentConfig().component_parts]
-    chosen = {name: run.params[name] for name in choosers if run.params.get(name)}
+    return _of_chosen({name: run.params[name] for name in choosers if run.params.get(name)})
+
+
+def _of_chosen(chosen: dict[str, str]) -> dict[str, str]:
+    """The defaults of all settings where these components are chosen, without the choices themselves."""
     try:
         config = ExperimentConfig().with_values(chosen)
     except ValueError:  # a component that this version does not have, or one that needs more

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from core.analysis import health
@@ -73,20 +75,23 @@ def await_first_run() -> None:
 
 
 @st.fragment(run_every=LIVE_S)
-def queue_panel(store: RunStore, *, narrow: bool = False, follow: bool = False) -> None:
+def queue_panel(
+    store: RunStore, *, narrow: bool = False, follow: bool = False, without: Collection[str] = ()
+) -> None:
     """Draw the running runs, and those that will start next.
 
     Args:
         narrow: Bars below the names.
         follow: Run the whole page again when a run changes its state, for pages that show more of it; never
             for one with a form.
+        without: Ids of runs that the page shows elsewhere.
     """
     with guard.show_errors():
-        _queue_panel(store, narrow, follow)
+        _queue_panel(store, narrow, follow, without)
 
 
-def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
-    active = [run for run in reversed(stored_runs.queue_runs()) if run.active]
+def _queue_panel(store: RunStore, narrow: bool, follow: bool, without: Collection[str]) -> None:
+    active = [run for run in reversed(stored_runs.queue_runs()) if run.active and run.run_id not in without]
     states = {run.run_id: run.status for run in active}
     before = st.session_state.get("queue-states", states)
     st.session_state["queue-states"] = states
@@ -94,7 +99,7 @@ def _queue_panel(store: RunStore, narrow: bool, follow: bool) -> None:
         st.rerun()
     st.subheader("Running and queued")
     if not active:
-        st.caption("No run is training or queued.")
+        st.caption("No other run is training or queued." if without else "No run is training or queued.")
         return
     running = [run for run in active if run.status == schema.RUNNING]
     waiting = queue.in_order([run for run in active if run.status == schema.SCHEDULED])
