@@ -64,11 +64,11 @@ def fill(store: RunStore) -> dict[str, str]:
     store.set_tags(runs["foreign in ours"], {schema.PROGRESS: "[1]", "a tag/of: theirs": "it's ü"})
     # Submitted in the same millisecond, with numbers made by hand
     now = int(time.time() * 1000)
-    for name, number in (("damaged", "mine"), ("very damaged", "9" * 4500)):
+    for name, shown in (("damaged", "mine"), ("very damaged", "9" * 4500)):
         runs[name] = store.client.create_run(
             store.experiment_id,
             start_time=now,
-            tags={schema.NUMBER: number, schema.PROGRESS: '{"epoch": NaN}', schema.PARENT: runs["group"]},
+            tags={schema.NUMBER: shown, schema.PROGRESS: '{"epoch": NaN}', schema.PARENT: runs["group"]},
         ).info.run_id
     return runs
 
