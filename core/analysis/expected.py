@@ -164,7 +164,7 @@ class ResourceRequest:
     passes: bool = False
 
 
-def timetable(
+def forecast_queue(
     running: Iterable[tuple[float | None, Sequence[str]]],
     waiting: Sequence[ResourceRequest],
     slots: Sequence[str],

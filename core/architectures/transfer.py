@@ -69,27 +69,27 @@ def with_head(model: keras.Model, head: str, num_classes: int) -> keras.Model:
 
 def flatten_dense(maps: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     """Flatten, a normalised hidden layer, softmax. maps: `(N, H, W, C)`."""
-    return classified(hidden(layers.Flatten(name="head_flatten")(maps)), num_classes)
+    return classifier(hidden_layers(layers.Flatten(name="head_flatten")(maps)), num_classes)
 
 
 def gap(maps: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     """Global average pooling, softmax. maps: `(N, H, W, C)`."""
-    return classified(layers.GlobalAveragePooling2D(name="head_average")(maps), num_classes)
+    return classifier(layers.GlobalAveragePooling2D(name="head_average")(maps), num_classes)
 
 
 def gap_dense(maps: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     """Global average pooling, a normalised hidden layer, softmax. maps: `(N, H, W, C)`."""
-    return classified(hidden(layers.GlobalAveragePooling2D(name="head_average")(maps)), num_classes)
+    return classifier(hidden_layers(layers.GlobalAveragePooling2D(name="head_average")(maps)), num_classes)
 
 
-def hidden(x: keras.KerasTensor) -> keras.KerasTensor:
+def hidden_layers(x: keras.KerasTensor) -> keras.KerasTensor:
     x = layers.Dense(HIDDEN_UNITS, use_bias=False, name="head_dense")(x)
     x = layers.BatchNormalization(name="head_bn")(x)
     x = layers.Activation("relu", name="head_relu")(x)
     return layers.Dropout(0.5, name="head_dropout")(x)
 
 
-def classified(x: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
+def classifier(x: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     return layers.Dense(num_classes, activation="softmax", dtype="float32", name="head_predictions")(x)
 
 

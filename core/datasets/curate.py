@@ -66,10 +66,10 @@ def merge_classes(name: str, one: str, other: str) -> DatasetInfo:
     return store.change(name, lambda edits: edits.merge(one, other))
 
 
-def separate_class(name: str, one: str) -> DatasetInfo:
-    """Undo `merge_classes` for class `one`."""
+def unmerge_class(name: str, class_name: str) -> DatasetInfo:
+    """Undo `merge_classes` for a class that was counted as another."""
     _check(name)
-    return store.change(name, lambda edits: edits.separate(one))
+    return store.change(name, lambda edits: edits.separate(class_name))
 
 
 def put_in_one_set(name: str, rows: Rows, subset: str | None = None) -> DatasetInfo:

@@ -69,7 +69,7 @@ def check_weights(config: ExperimentConfig, store: RunStore) -> str:
             raise WeightsError(f"'{state.name}' is {state.status}; only a finished run has weights to take.")
         if schema.NUMBER not in state.tags:
             raise WeightsError(f"'{state.name}' was logged by another program; it has no model to take from.")
-        brought = logged(store, state.run_id)
+        brought = logged_preprocessing(store, state.run_id)
         if store.config(state.run_id).schedule.component.tests_rates:
             raise WeightsError(f"'{state.name}' only tried learning rates; it has no model to take from.")
         return expected_preprocessing(config, brought)
@@ -165,13 +165,17 @@ def load(net: keras.Model, config: ExperimentConfig, store: RunStore) -> Pretrai
     if model.weights.startswith(RUN):
         run_id = run_of(model, store)
         found = from_model(store.models.file(run_id), f"the run {run_id}")
-        return found if found.preprocessing else replace(found, preprocessing=logged(store, run_id))
+        return (
+            found
+            if found.preprocessing
+            else replace(found, preprocessing=logged_preprocessing(store, run_id))
+        )
     path = weights_file(model.weights, store.settings)
     reader = from_model if path.suffix == ".keras" else from_weights_file
     return reader(path, f"the file {path.name}")
 
 
-def logged(store: RunStore, run_id: str) -> str:
+def logged_preprocessing(store: RunStore, run_id: str) -> str:
     """The preprocessing that a run had, not what its config asked for: weights may have chosen another.
 
     Raises WeightsError when the run's files are gone.

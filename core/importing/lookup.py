@@ -22,7 +22,7 @@ LEADS_OUT = "has a path that leads out of the folder"
 ABSOLUTE = re.compile(r"^([A-Za-z]:)?[/\\]")
 
 
-class Found(NamedTuple):
+class FileMatch(NamedTuple):
     """The file that a table means, or "" and the reason.
 
     Args:
@@ -95,7 +95,7 @@ class Files:
                 best, most = rule, count
         return best
 
-    def find(self, written: str, base: str = "", rule: Rule = PLAIN, hints: Iterable[str] = ()) -> Found:
+    def find(self, written: str, base: str = "", rule: Rule = PLAIN, hints: Iterable[str] = ()) -> FileMatch:
         """Find the file that a row means.
 
         Args:
@@ -106,13 +106,13 @@ class Files:
         """
         steps = _steps(written)
         if not steps:
-            return Found("", "names no file")
+            return FileMatch("", "names no file")
         absolute = ABSOLUTE.match(written.strip()) is not None
         if absolute and self._root and steps[: len(self._root)] == self._root:
             steps, absolute = steps[len(self._root) :], False
         here = _resolved(steps if absolute else (*_steps(base), *steps))
         if here is None:
-            return Found("", LEADS_OUT)
+            return FileMatch("", LEADS_OUT)
         steps = here if ".." in steps else steps
         if not rule.above and not absolute and (names := self._at("/".join(here))):
             return _nearest(names, hints)
@@ -121,7 +121,7 @@ class Files:
             return _nearest(names, hints)
         if rule.anywhere and (names := self._ending(tail)):
             return _nearest(names, hints)
-        return Found("", LEADS_OUT if absolute and not rule.above else self._missing)
+        return FileMatch("", LEADS_OUT if absolute and not rule.above else self._missing)
 
     def beside(self, listed: Collection[str], near: bool = False) -> list[str]:
         """Return the images of the source that are not in `listed`.
@@ -197,13 +197,13 @@ def _in_common(paths: Sequence[str]) -> int:
     return shared
 
 
-def _nearest(names: Sequence[str], hints: Iterable[str]) -> Found:
+def _nearest(names: Sequence[str], hints: Iterable[str]) -> FileMatch:
     """Return the one of several files whose folders the row names, as `train` or a class name does.
 
     Files of one folder cannot be distinguished: an image and its mask may differ in the suffix alone.
     """
     if len(names) == 1:
-        return Found(names[0])
+        return FileMatch(names[0])
     hints = list(hints)
     told = {_key(step).casefold() for hint in hints for step in _steps(hint)}
     subsets = {subset for hint in hints if (subset := subset_of(hint))}
@@ -215,12 +215,12 @@ def _nearest(names: Sequence[str], hints: Iterable[str]) -> Found:
     best = max(map(agreement, names))
     nearest = sorted(name for name in names if agreement(name) == best)
     if len(nearest) == 1:
-        return Found(nearest[0])
+        return FileMatch(nearest[0])
     folders = len({_key(name).rpartition("/")[0] for name in nearest}) > 1
     suffixes = len({_key(name).rpartition(".")[2].casefold() for name in nearest}) > 1
     needed = " and ".join(["the folder"] * folders + ["the suffix"] * suffixes) or "upper and lower case"
     reason = f"may be {nearest[0]!r} or {nearest[1]!r}: the table must name {needed}"
-    return Found("", reason, several=True, by_suffix=suffixes and not folders)
+    return FileMatch("", reason, several=True, by_suffix=suffixes and not folders)
 
 
 def _resolved(steps: Sequence[str]) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ import math
 import pandas as pd
 import pytest
 
-from core.analysis.expected import Expected, ResourceRequest, SpeedModel, remaining, timetable
+from core.analysis.expected import Expected, ResourceRequest, SpeedModel, forecast_queue, remaining
 from core.tracking import schema
 from core.tracking.run import Run
 from tests.support.runs import as_run
@@ -79,13 +79,13 @@ def test_a_run_that_trains_says_itself_what_is_left() -> None:
 
 def test_each_takes_the_slot_that_is_free_first() -> None:
     waiting = [ResourceRequest(10.0), ResourceRequest(1.0), ResourceRequest(None), ResourceRequest(2.0)]
-    assert timetable([(5.0, ["0"])], waiting, ["0", "1"]) == [
+    assert forecast_queue([(5.0, ["0"])], waiting, ["0", "1"]) == [
         Expected(0.0, 10.0),
         Expected(5.0, 6.0),
         Expected(6.0, None),
         Expected(10.0, 12.0),
     ]
-    assert timetable([(None, ["cpu"])], [ResourceRequest(1.0)], ["cpu"]) == [Expected(None, None)]
+    assert forecast_queue([(None, ["cpu"])], [ResourceRequest(1.0)], ["cpu"]) == [Expected(None, None)]
 
 
 def test_some_wait_for_a_device_of_their_choice_or_for_several() -> None:
@@ -95,7 +95,7 @@ def test_some_wait_for_a_device_of_their_choice_or_for_several() -> None:
         ResourceRequest(3.0, devices=2),
         ResourceRequest(1.0, devices=3),
     ]
-    assert timetable([(5.0, ["0"])], waiting, ["0", "1"]) == [
+    assert forecast_queue([(5.0, ["0"])], waiting, ["0", "1"]) == [
         Expected(5.0, 6.0),
         Expected(0.0, 1.0),
         Expected(6.0, 9.0),
@@ -105,23 +105,25 @@ def test_some_wait_for_a_device_of_their_choice_or_for_several() -> None:
 
 def test_nobody_passes_a_run_that_waits_for_one_device_unless_it_allows_it() -> None:
     only_first = ResourceRequest(1.0, fits=lambda device: device == "0")
-    assert timetable([(5.0, ["0"])], [only_first, ResourceRequest(1.0)], ["0", "1"]) == [
+    assert forecast_queue([(5.0, ["0"])], [only_first, ResourceRequest(1.0)], ["0", "1"]) == [
         Expected(5.0, 6.0),
         Expected(5.0, 6.0),
     ]
 
 
 def test_a_run_on_a_device_that_has_no_slot_any_more_takes_none() -> None:
-    assert timetable([(5.0, ["7"])], [ResourceRequest(1.0)], ["0"]) == [Expected(0.0, 1.0)]
+    assert forecast_queue([(5.0, ["7"])], [ResourceRequest(1.0)], ["0"]) == [Expected(0.0, 1.0)]
 
 
 def test_nobody_passes_a_run_that_waits_for_several_devices() -> None:
     """Else it would never find them free together."""
-    assert timetable([(5.0, ["0"])], [ResourceRequest(2.0, devices=2), ResourceRequest(1.0)], ["0", "1"]) == [
+    assert forecast_queue(
+        [(5.0, ["0"])], [ResourceRequest(2.0, devices=2), ResourceRequest(1.0)], ["0", "1"]
+    ) == [
         Expected(5.0, 7.0),
         Expected(7.0, 8.0),
     ]
-    assert timetable(
+    assert forecast_queue(
         [(None, ["0"])], [ResourceRequest(2.0, devices=2), ResourceRequest(1.0)], ["0", "1"]
     ) == [
         Expected(None, None),
@@ -134,7 +136,7 @@ def test_a_run_for_the_cpu_starts_while_others_wait_for_a_gpu() -> None:
         ResourceRequest(2.0, fits=lambda device: device == "0"),
         ResourceRequest(1.0, fits=lambda device: device == "cpu", passes=True),
     ]
-    assert timetable([(5.0, ["0"])], waiting, ["0", "cpu"]) == [Expected(5.0, 7.0), Expected(0.0, 1.0)]
+    assert forecast_queue([(5.0, ["0"])], waiting, ["0", "cpu"]) == [Expected(5.0, 7.0), Expected(0.0, 1.0)]
 
 
 def test_one_that_trains_tells_how_long_its_likes_take() -> None:

@@ -48,7 +48,7 @@ def edits_panel(info: DatasetInfo) -> None:
             text, button = st.columns([3, 2], vertical_alignment="center")
             text.markdown(f"Class {words.plain(one)} is counted as {words.plain(other)}.")
             if action_button(f"Separate {words.plain(one)}", button, key=f"separate-{one}"):
-                act(lambda one=one: curate.separate_class(info.name, one))  # type: ignore[misc]
+                act(lambda one=one: curate.unmerge_class(info.name, one))  # type: ignore[misc]
         if action_button("Undo all changes", icon=":material/undo:"):
             act(lambda: curate.undo_all(info.name))
 

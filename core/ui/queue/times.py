@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from core.analysis.expected import Expected, ResourceRequest, SpeedModel, remaining, timetable
+from core.analysis.expected import Expected, ResourceRequest, SpeedModel, forecast_queue, remaining
 from core.jobs.slots import AUTO, CLUSTER, fits, limit
 from core.system.devices import CPU
 from core.tracking import schema
@@ -51,7 +51,9 @@ def expectations(
     left = {run.run_id: remaining(run, speeds, now) for run in running}
     busy = [(left[run.run_id], (run.device or "").split(",")) for run in running]
     requests = [resource_request(run, speeds, slots) for run in waiting]
-    found = {run.run_id: when for run, when in zip(waiting, timetable(busy, requests, slots), strict=True)}
+    found = {
+        run.run_id: when for run, when in zip(waiting, forecast_queue(busy, requests, slots), strict=True)
+    }
     return found | {run_id: Expected(None, seconds) for run_id, seconds in left.items()}
 
 
