@@ -24,6 +24,7 @@ from core.ui.common.chart import chart
 from core.ui.common.fields import URL
 from core.ui.run.confusion_view import confusion_view
 from core.ui.run.gallery import answer_caption, dataset_of, gallery
+from core.ui.run.promise import promise_panel
 from core.ui.run.reliability import reliability
 
 
@@ -141,6 +142,7 @@ def _confidence(found: Evaluated) -> None:
     covered = confidence.coverage(found.probabilities, found.labels)
     wanted = st.slider("Wanted accuracy, %", 50.0, 100.0, 99.0, 0.5, key="wanted", bind=URL, help=WANTED_HELP)
     st.markdown(words.plain(answerable_sentence(covered, wanted / 100)))
+    promise_panel(run, found.probabilities, found.labels)
     left, right = st.columns(2)
     with left:
         chart(confidence_figures.draw_coverage(covered, style, wanted / 100), f"coverage-{run.run_id}")

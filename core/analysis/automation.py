@@ -1,0 +1,118 @@
+"""Which answers of a model can be given without a person, so that few of them are wrong.
+
+An image is answered where the confidence reaches the threshold of the predicted class. Of the k validation
+images with the highest confidences, the mistakes are binomial with the error above that threshold (given the
+threshold, they are independent draws), so an exact binomial test says whether that error may exceed the
+promise. Numbers k, fixed before any answer is looked at, are tested from few to many, and the last one before
+a test fails gives the threshold: fixed-sequence testing, with several starts that share the risk. Sources: A.
+Angelopoulos et al., "Learn then Test" (arXiv:2110.01052); Y. Geifman and R. El-Yaniv, "Selective
+classification for deep neural networks" (arXiv:1705.08500).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+RISK = 0.02  # of thresholds that let through more mistakes; on a test set of thousands chance adds to it
+STARTS = 3  # of the sequences of tests: each has a third of the risk
+OWN = 20  # a class has its own threshold where it has so many times the images that a test needs
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Thresholds below which a person is asked.
+
+    Attributes:
+        mistakes: The promised share of wrong answers among those given, from 0 to 1.
+        thresholds: The least confidence of an answer, by predicted class, float `(k,)`; infinite where none
+            is given.
+        images: Validation images that it stands on.
+    """
+
+    mistakes: float
+    thresholds: np.ndarray
+    images: int
+
+    def answers(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return which images are answered, bool `(n,)`. probabilities: float `(n, k)`."""
+        predicted = probabilities.argmax(axis=1)
+        return probabilities.max(axis=1) >= self.thresholds[predicted]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a promise on test images: how many are answered, and how many of those wrongly."""
+
+    images: int
+    answered: int
+    wrong: int
+
+    @property
+    def share(self) -> float:
+        """The share of the images that is answered, from 0 to 1."""
+        return self.answered / self.images if self.images else 0.0
+
+    @property
+    def error(self) -> float:
+        """The share of the answers that is wrong; 0 where none is given."""
+        return self.wrong / self.answered if self.answered else 0.0
+
+
+def promise(probabilities: np.ndarray, labels: np.ndarray, mistakes: float, risk: float = RISK) -> Promise:
+    """Find the thresholds that answer most images with at most a share of mistakes.
+
+    With a chance of at least 1 - `risk` over the validation images, at most a share `mistakes` of the answers
+    to new images of their kind is wrong. Classes that are predicted often have a threshold of their own, the
+    others share one; each of these thresholds is tested at an equal part of the risk.
+
+    Args:
+        probabilities: Of validation images that chose nothing but epoch or settings, float `(n, k)`.
+        labels: int `(n,)`.
+        mistakes: Above 0, below 1.
+        risk: Above 0, below 1.
+    """
+    predicted, classes = probabilities.argmax(axis=1), probabilities.shape[1]
+    counts = np.bincount(predicted, minlength=classes)
+    own = counts >= OWN * least_images(mistakes, risk / max(1, classes))
+    groups = [np.array([one]) for one in np.flatnonzero(own)]
+    if not own.all():
+        groups.append(np.flatnonzero(~own))
+    thresholds = np.full(classes, np.inf)
+    for group in groups:
+        inside = np.isin(predicted, group)
+        right = predicted[inside] == labels[inside]
+        thresholds[group] = _threshold(probabilities[inside].max(axis=1), right, mistakes, risk / len(groups))
+    return Promise(mistakes, thresholds, len(labels))
+
+
+def outcome(promised: Promise, probabilities: np.ndarray, labels: np.ndarray) -> Outcome:
+    """Count answers and mistakes on images. probabilities: float `(n, k)`; labels: int `(n,)`."""
+    answered = promised.answers(probabilities)
+    wrong = answered & (probabilities.argmax(axis=1) != labels)
+    return Outcome(len(labels), int(answered.sum()), int(wrong.sum()))
+
+
+def least_images(mistakes: float, risk: float = RISK) -> int:
+    """Return how many images, all answered rightly, it takes to promise a share of mistakes."""
+    return math.ceil(math.log(risk) / math.log1p(-mistakes))
+
+
+def _threshold(confidence: np.ndarray, right: np.ndarray, mistakes: float, risk: float) -> float:
+    """The least confidence of an answer; infinite where the images are too few or the mistakes too many."""
+    from scipy.stats import binom
+
+    order = np.argsort(-confidence, kind="stable")
+    confidence, wrong = confidence[order].astype("float64"), np.cumsum(~right[order])
+    first = least_images(mistakes, risk / STARTS)
+    starts = [first << power for power in range(STARTS) if first << power <= len(confidence)]
+    best = math.inf
+    for start in starts:
+        counts = np.arange(start, len(confidence) + 1)
+        holds = binom.cdf(wrong[counts - 1], counts, mistakes) <= risk / STARTS
+        passed = len(counts) if holds.all() else int(holds.argmin())
+        if passed:
+            best = min(best, float(confidence[counts[passed - 1] - 1]))
+    return best
