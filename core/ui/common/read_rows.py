@@ -60,11 +60,12 @@ class ReadRows:
         return self._tables[run_ids]
 
     def _read_missing(self, run_ids: Sequence[str]) -> None:
-        if len(self._asked) + len(run_ids) > ROWS_KEPT:
-            self._forget()
         new = [run_id for run_id in run_ids if run_id not in self._asked]
         if not new:
             return
+        if len(self._asked) + len(new) > ROWS_KEPT:
+            self._forget()
+            new = list(run_ids)
         read = self._read(new)
         both = pd.concat([one for one in (self._found, read) if len(one)] or [read], ignore_index=True)
         rest = sorted(name for name in both if name not in RUN_COLUMNS)

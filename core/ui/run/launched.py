@@ -17,9 +17,9 @@ from core.ui.run.actions import cancel_button
 from core.ui.run.live import LIVE_S, progress_bar, run_link, state_badge
 
 KEY = "launched"  # their ids in the session
-SHOWN = 6  # of which bars are drawn; the Queue page has them all
+SHOWN = 6  # of which bars and curves are drawn: they are read every second
 MOST = 50  # runs that a link ticks: an address has a limit
-METRICS = ("val_accuracy", "accuracy")  # the first that a run has logged is drawn
+METRICS = ("val_accuracy", "accuracy")  # runs of one launch validate alike: the first that one has logged
 
 
 def remember(run_ids: Sequence[str]) -> None:
@@ -40,7 +40,8 @@ def launched_link(place: DeltaGenerator) -> None:
     if len(run_ids) == 1:
         page, label, key = "pages/4_Run.py", "Watch the launched run", "run"
     else:
-        page, label, key = "pages/3_Compare.py", f"Compare the {len(run_ids):,} launched runs", "runs"
+        which = f"the {len(run_ids):,}" if len(run_ids) <= MOST else f"the first {MOST} of {len(run_ids):,}"
+        page, label, key = "pages/3_Compare.py", f"Compare {which} launched runs", "runs"
     query = [(key, run_id) for run_id in run_ids[:MOST]]
     place.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
 
@@ -50,12 +51,13 @@ def launched_panel(store: RunStore) -> None:
     """Draw the runs that were launched last, renewed every second; nothing where none was."""
     with guard.show_errors():
         if run_ids := launched_ids():
-            _draw(store, stored_runs.of_ids(run_ids))
+            _draw(store, stored_runs.of_ids(run_ids[:SHOWN]), len(run_ids))
 
 
-def _draw(store: RunStore, runs: list[Run]) -> None:
-    st.subheader("Just launched")
-    for run in runs[:SHOWN]:
+def _draw(store: RunStore, runs: list[Run], count: int) -> None:
+    """Draw the first runs of a launch. count: how many were launched."""
+    st.subheader("Launched last")
+    for run in runs:
         with st.container(border=True):
             with st.container(horizontal=True, vertical_alignment="center"):
                 run_link(run)
@@ -65,8 +67,8 @@ def _draw(store: RunStore, runs: list[Run]) -> None:
                     state_badge(run.status)
             if run.active:
                 progress_bar(run)
-    if len(runs) > SHOWN:
-        label = f"{len(runs) - SHOWN:,} more in the queue"
+    if count > SHOWN:
+        label = f"{count - SHOWN:,} more on the Queue page"
         st.page_link("pages/6_Queue.py", label=label, icon=":material/low_priority:")
     _curves(runs)
 

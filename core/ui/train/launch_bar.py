@@ -36,7 +36,8 @@ def launch_words(groups: Sequence[Group]) -> str:
     first = groups[0].configs[0]
     models = ", ".join(dict.fromkeys(group.configs[0].model.name for group in groups))
     length = f"{first.training.steps:,} steps" if first.training.steps else f"{first.training.epochs} epochs"
-    changed = [name for name in changed_settings(first) if name not in ("data.name", "model.name")]
+    every = (name for group in groups for name in changed_settings(group.configs[0]))
+    changed = [name for name in dict.fromkeys(every) if name not in ("data.name", "model.name")]
     if not changed:
         differs = "all settings as they are by default"
     elif len(changed) <= NAMED:

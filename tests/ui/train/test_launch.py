@@ -8,11 +8,12 @@ from core.config import ExperimentConfig
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import get_store
-from core.ui.common import stored_runs
 from tests.support.pages import launch_button, opened
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.engine
+
+FINISHED = ":green-badge[:material/check_circle: finished]"
 
 
 def test_the_bar_says_what_would_be_launched_and_what_differs_from_the_defaults(settings: Settings) -> None:
@@ -29,22 +30,20 @@ def test_the_bar_says_what_would_be_launched_and_what_differs_from_the_defaults(
 
 def test_what_was_launched_is_shown_with_the_way_to_it(settings: Settings) -> None:
     app = opened("pages/2_Train.py", epochs="2")
-    assert "Just launched" not in [one.value for one in app.subheader]
+    assert "Launched last" not in [one.value for one in app.subheader]
     launch_button(app).click().run()
     assert not app.exception
     (run_id,) = frames.run_ids(get_store())
-    assert "Just launched" in [one.value for one in app.subheader]
+    assert "Launched last" in [one.value for one in app.subheader]
     (link,) = [one for one in app.get("page_link") if one.proto.label == "Watch the launched run"]
     assert link.proto.query_string == f"run={run_id}"
     assert "No other run is training or queued." in [one.value for one in app.caption]
 
     assert not app.get("bidi_component")  # a chart
-    get_store().log_metrics(run_id, {"val_accuracy": 0.5}, 1)
-    get_store().set_status(run_id, schema.FINISHED)
-    stored_runs.forget_runs()  # pages may show a change of another process a moment later
-    app.run()
-    assert "finished" in " ".join(str(one.proto) for one in app.get("markdown"))
+
+    wait_for(lambda: get_store().state(run_id).status == schema.FINISHED, 240)
     wait_for(lambda: app.run().get("bidi_component"), 30)  # curves may be a second old
+    wait_for(lambda: any(FINISHED in one.value for one in app.run().markdown), 30)
     launch_button(app).click().run()
     (link,) = [one for one in app.get("page_link") if one.proto.label == "Watch the launched run"]
     assert run_id not in link.proto.query_string  # the last launch alone is shown
