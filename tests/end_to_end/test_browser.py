@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 def test_quickstart_from_the_overview_to_a_recognised_digit(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(address)
-    page.get_by_role("button", name="Start the quickstart").click()
+    # on a new home, while the first page makes store and digits, worker and prediction processes start too
+    page.get_by_role("button", name="Start the quickstart").click(timeout=180_000)
     expect(page.get_by_test_id("stSidebarNav")).to_have_count(0)  # ours is the only navigation
     expect(page.get_by_role("button", name="Deploy")).to_have_count(0)
 
