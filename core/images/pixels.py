@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -26,3 +27,8 @@ def to_png(pixels: np.ndarray, max_side: int | None = None) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def to_data_url(pixels: np.ndarray, max_side: int) -> str:
+    """Return pixels, uint8 `(H, W, C)`, as the address of a PNG file of at most `max_side` pixels."""
+    return f"data:image/png;base64,{base64.b64encode(to_png(pixels, max_side)).decode()}"

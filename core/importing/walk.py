@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from core.images.archive import EMPTY_FOLDER
@@ -44,7 +45,7 @@ class Walk:
     twice: set[str] = field(default_factory=set)
 
 
-def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
+def walk(root: Path, allowed: Sequence[Path] = (), most: int | None = None) -> Walk:
     """List every file below a folder without system files, following links as far as the fence allows.
 
     A folder is read through one link only, and never inside itself, so that links cannot make a source
@@ -53,18 +54,23 @@ def walk(root: Path, allowed: Sequence[Path] = ()) -> Walk:
     Args:
         root: the folder.
         allowed: further folders that links may lead into.
+        most: files and folders that are looked at; ValueError, a sentence, where there are more. None: all.
     """
     fence, found = Fence(root, allowed), Walk()
     targets: dict[str, str] = {}  # where followed links lead, resolved, and the folder that the last lies in
     own: list[str] = []  # files that are reached without a link
     pending: list[tuple[str, tuple[str, ...]]] = [("", ())]
+    left = None if most is None else most + 1
     while pending:
         folder, way = pending.pop()  # way: the folders in which the links to here lie
         try:
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+            with os.scandir(root / folder) as listing:
+                entries = sorted(islice(listing, left), key=lambda entry: entry.name)
         except OSError as error:
             found.refused.append((folder, f"cannot be opened ({error.strerror})"))
             continue
+        if left is not None and (left := left - len(entries)) <= 0:
+            raise ValueError(f"'{root}' holds more than {most:,} files and folders; name a folder in it.")
         if folder and not entries:
             found.refused.append((folder, EMPTY_FOLDER))
         for entry in entries:

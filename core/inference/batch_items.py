@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from core.importing.walk import walk
 from core.inference.batch import MOST_IMAGES, Item
 from core.system.settings import Settings
 
+MOST_ENTRIES = 100_000  # files and folders that are looked at in a folder: about a second
 ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
 )
@@ -29,22 +31,25 @@ class Items(NamedTuple):
 
 
 def of_zip(settings: Settings, name: str, data: bytes) -> Items:
-    """List the images of an archive, which is kept on disk until the items are closed.
+    """List the images of an archive, which is kept on disk, without a name, until the items are closed.
 
     Raises ValueError, a sentence, when it cannot be read, OSError when it cannot be kept.
     """
     settings.cache.mkdir(parents=True, exist_ok=True)
-    kept = tempfile.NamedTemporaryFile(dir=settings.cache, suffix=".zip")  # noqa: SIM115, closed with the items
+    number, path = tempfile.mkstemp(dir=settings.cache, suffix=".zip")
+    kept = open(number, "w+b")  # noqa: SIM115, closed with the items
     try:
         kept.write(data)
         kept.flush()
-        contents = list_archive(Path(kept.name))
+        contents = list_archive(Path(path))
     except ArchiveRefused as error:
         kept.close()
-        raise ValueError(str(error).replace(Path(kept.name).name, name)) from error
+        raise ValueError(str(error).replace(Path(path).name, name)) from error
     except BaseException:
         kept.close()
         raise
+    finally:
+        Path(path).unlink(missing_ok=True)  # members are read by the descriptor; a killed process leaves none
     found = [
         Item(member, at.size, partial(read_member, kept.fileno(), at))
         for member, at in contents.members
@@ -57,18 +62,17 @@ def of_zip(settings: Settings, name: str, data: bytes) -> Items:
 def of_folder(settings: Settings, path: str) -> Items:
     """List the images of a folder of this machine; links that lead out of it are not followed.
 
-    Raises NotAllowed on a read-only server, ValueError, a sentence, where there is no such folder.
+    Raises NotAllowed on a read-only server, ValueError, a sentence, where there is no such folder or it holds
+    more than `MOST_ENTRIES`.
     """
     settings.require_trainer("read folders of this machine")
     root = Path(os.path.expanduser(path))
     if not path or not root.is_dir():
         raise ValueError(f"There is no folder '{path}' on this machine.")
-    walked = walk(root)
-    found = [
-        Item(name, (root / name).stat().st_size, (root / name).read_bytes)
-        for name in sorted(walked.files)
-        if _is_image(name)
-    ]
+    walked, found = walk(root, most=MOST_ENTRIES), list[Item]()
+    for name in sorted(filter(_is_image, walked.files)):
+        with suppress(OSError):  # gone since it was listed
+            found.append(Item(name, (root / name).stat().st_size, (root / name).read_bytes))
     return _bounded(found, len(walked.files) + len(walked.refused) - len(found))
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import gc
+import io
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core import datasets
 from core.inference import batch as batches
 from core.inference.batch import Batch, Item, groups
 from core.inference.batch_items import label_of, of_folder, of_zip
-from core.inference.client import predict
+from core.inference.client import Caller, predict
 from core.inference.messages import Changes
 from core.system import settings as settings_module
 from core.system.settings import NotAllowed, Settings
@@ -43,6 +49,69 @@ def test_a_batch_says_what_single_requests_say_and_a_bad_file_is_one_row(trained
     assert done.rows[9].error == "The image cannot be read: No such file or directory."
     found = [row.found[trained.run_id] for row in done.rows if not row.error]
     assert found == predict(trained.settings, trained.run_id, images, top_k=10)
+
+
+def test_what_a_page_keeps_of_a_batch_is_small(trained: Trained) -> None:
+    digits = datasets.load("digits")
+    pixels = np.repeat(np.repeat(digits.images[0], 8, axis=0), 8, axis=1)
+    items = [item(f"{number}.png", png(pixels)) for number in range(2)]
+    uploaded = [weakref.ref(one) for one in items]
+    done = ended(Batch(trained.settings, [trained.run_id], items, 10))
+    del items
+    gc.collect()
+    assert [one() for one in uploaded] == [None, None]
+    assert done.number == 2
+    first, second = (row.found[trained.run_id] for row in done.rows)
+    assert first.pixels is None
+    assert all(one is other for one, other in zip(first.classes, second.classes, strict=True))
+    kind, _, data = done.rows[0].thumbnail.partition(",")
+    assert kind == "data:image/png;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        assert max(image.size) <= batches.THUMBNAIL
+
+
+def test_any_other_error_ends_a_batch_with_a_sentence_and_is_logged(
+    trained: Trained, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> bytes:
+        raise RuntimeError("the reader is broken")
+
+    closed = list[bool]()
+    items = [Item("1.png", 1, broken)]
+    done = ended(Batch(trained.settings, [trained.run_id], items, 5, close=lambda: closed.append(True)))
+    assert done.problem == "It was ended by an error: RuntimeError: the reader is broken."
+    assert "the reader is broken" in caplog.text
+    assert closed == [True]
+
+
+def test_the_time_of_a_batch_ends_a_request_too(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.inference.client.LOOK_S", 0.0)  # asks at once whether anybody still waits
+    image = png(datasets.load("digits").images[0])
+
+    def late() -> bytes:
+        monkeypatch.setattr(batches, "MOST_S", 0.0)
+        return image
+
+    done = ended(Batch(trained.settings, [trained.run_id], [Item("1.png", len(image), late)], 5))
+    assert done.problem == "It was ended after 0 minutes."
+    assert done.rows == []
+
+
+def test_a_batch_ends_when_its_visitor_has_left_however_short_its_requests(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
+    image, left = png(datasets.load("digits").images[0]), list[bool]()
+
+    def leave() -> bytes:
+        left.append(True)
+        return image
+
+    items = [Item("1.png", len(image), leave), *[item("2.png", image)] * 5]
+    visitor = Caller("", lambda: bool(left))
+    done = ended(Batch(trained.settings, [trained.run_id], items, 5, caller=visitor))
+    assert done.problem == "It was ended because its visitor had left."
+    assert len(done.rows) <= 1
 
 
 def test_changes_hold_for_a_whole_batch(trained: Trained) -> None:
@@ -102,10 +171,10 @@ def test_a_file_that_is_too_large_is_never_read(trained: Trained) -> None:
 def test_a_zip_is_read_without_what_is_no_image_and_leaves_no_file(settings: Settings) -> None:
     data = zipped({"a/1.png": b"one", "b/2.JPG": b"two", "read.txt": b"x", "__MACOSX/a/1.png": b"y"})
     found = of_zip(settings, "photos.zip", data)
+    assert not list(settings.cache.glob("*.zip"))  # a server that is killed leaves none either
     assert [(one.name, one.read()) for one in found.items] == [("a/1.png", b"one"), ("b/2.JPG", b"two")]
     assert found.note == "2 other files are left out."
     found.close()
-    assert not list(settings.cache.glob("*.zip"))
     with pytest.raises(ValueError, match=r"^photos\.zip is not a zip archive") as refused:
         of_zip(settings, "photos.zip", b"PK no zip")
     assert str(settings.cache) not in str(refused.value)
@@ -135,6 +204,20 @@ def test_a_folder_is_for_trainers_and_its_links_lead_nowhere(
     settings_module.get_settings.cache_clear()
     with pytest.raises(NotAllowed):
         of_folder(settings_module.get_settings(), str(tmp_path / "in"))
+
+
+def test_a_folder_of_too_many_files_is_refused_with_a_sentence(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "in"
+    for number in range(3):
+        (root / str(number)).mkdir(parents=True)
+        (root / str(number) / "1.png").write_bytes(b"one")
+    monkeypatch.setattr("core.inference.batch_items.MOST_ENTRIES", 6)
+    assert len(of_folder(settings, str(root)).items) == 3
+    monkeypatch.setattr("core.inference.batch_items.MOST_ENTRIES", 5)
+    with pytest.raises(ValueError, match="holds more than 5 files and folders"):
+        of_folder(settings, str(root))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -26,11 +27,20 @@ HELP = (
 )
 
 
-def choose_many() -> tuple[Callable[[], Items] | None, str]:
-    """Draw the uploader, for trainers with a folder of this machine; return what lists the images, and a key.
+class Chosen(NamedTuple):
+    """Many images that were chosen.
 
-    The key changes when other images are chosen.
+    list_items: lists them; None where there are none. key: changes when others are chosen. can_change: while
+    the key stays, as what lies in a folder can.
     """
+
+    list_items: Callable[[], Items] | None
+    key: str
+    can_change: bool = False
+
+
+def choose_many() -> Chosen:
+    """Draw the uploader, for trainers with a folder of this machine; return what was chosen."""
     files = uploader_of_many(st, "Images, or a zip of them", MAX_MB, key="many", help=HELP)
     path = ""
     if get_settings().role == "trainer":
@@ -40,9 +50,9 @@ def choose_many() -> tuple[Callable[[], Items] | None, str]:
     if files:
         key = " ".join(file.file_id for file in files)
         if len(files) == 1 and files[0].name.lower().endswith(".zip"):
-            return partial(of_zip, get_settings(), files[0].name, files[0].getvalue()), key
-        return lambda: Items([Item(one.name, one.size, one.getvalue) for one in files]), key
-    return (partial(of_folder, get_settings(), path) if path else None), path
+            return Chosen(partial(of_zip, get_settings(), files[0].name, files[0].getvalue()), key)
+        return Chosen(lambda: Items([Item(one.name, one.size, one.getvalue) for one in files]), key)
+    return Chosen(partial(of_folder, get_settings(), path) if path else None, path, can_change=True)
 
 
 def many(models: Sequence[Model], changes: Changes, least: float) -> None:
@@ -51,18 +61,9 @@ def many(models: Sequence[Model], changes: Changes, least: float) -> None:
     Args:
         least: Confidence of a sure answer, from 0 to 1.
     """
-    list_items, key = choose_many()
+    chosen = choose_many()
     batch: Batch | None = st.session_state.get(RUNNING)
-    wanted = (key, tuple(model.run.run_id for model in models), changes)
-    if list_items is not None and (batch is None or st.session_state.get(f"{RUNNING} of") != wanted):
-        if st.button("Classify them", type="primary", icon=":material/play_arrow:"):
-            if batch is not None:
-                batch.cancel()
-            if (batch := _begin(models, list_items, changes)) is not None:
-                st.session_state[RUNNING], st.session_state[f"{RUNNING} of"] = batch, wanted
-                st.rerun()
-        elif batch is not None:
-            st.caption("The table below is of the images, models or changes of before.")
+    _begin_button(models, chosen, changes, batch)
     if batch is None:
         return
     if batch.running:
@@ -72,13 +73,32 @@ def many(models: Sequence[Model], changes: Changes, least: float) -> None:
         st.caption(words.plain(note))
     if batch.problem:
         st.warning(
-            words.plain(f"{batch.problem} {len(batch.rows):,} of {len(batch.items):,} images are done."),
+            words.plain(f"{batch.problem} {len(batch.rows):,} of {batch.number:,} images are done."),
             icon=":material/info:",
         )
     named = {model.run.run_id: model for model in models}
     asked = [named[run_id] for run_id in batch.run_ids if run_id in named]
     if batch.rows and asked:
         batch_table(batch.rows, asked, least)
+
+
+def _begin_button(models: Sequence[Model], chosen: Chosen, changes: Changes, batch: Batch | None) -> None:
+    """Draw the button that begins a batch, where that would give another table than `batch`, the last one."""
+    if chosen.list_items is None:
+        return
+    wanted = (chosen.key, tuple(model.run.run_id for model in models), changes)
+    same = batch is not None and st.session_state.get(f"{RUNNING} of") == wanted
+    if batch is not None and same and (batch.running or not (batch.problem or chosen.can_change)):
+        return
+    label = "Classify again" if same else "Classify them"
+    if st.button(label, type="secondary" if same else "primary", icon=":material/play_arrow:"):
+        if (new := _begin(models, chosen.list_items, changes)) is not None:
+            if batch is not None:
+                batch.cancel()
+            st.session_state[RUNNING], st.session_state[f"{RUNNING} of"] = new, wanted
+            st.rerun()
+    elif batch is not None and not same:
+        st.caption("The table below is of the images, models or changes of before.")
 
 
 def _begin(models: Sequence[Model], list_items: Callable[[], Items], changes: Changes) -> Batch | None:
@@ -102,7 +122,7 @@ def _begin(models: Sequence[Model], list_items: Callable[[], Items], changes: Ch
 
 def _progress(batch: Batch) -> None:
     """Draw how far a batch is; the page is drawn anew when it has ended."""
-    done, every = len(batch.rows), len(batch.items)
+    done, every = len(batch.rows), batch.number
     st.progress(done / every, f"{done:,} of {every:,} images")
     if st.button("Cancel", icon=":material/cancel:", key="cancel batch"):
         batch.cancel()

@@ -12,7 +12,7 @@ from core.analysis.agreement import said
 from core.analysis.export import Table, to_csv
 from core.analysis.intervals import wilson
 from core.figures import confusion
-from core.inference.batch import Row
+from core.inference.batch import THUMBNAIL, Row
 from core.inference.batch_items import label_of
 from core.ui.common import words
 from core.ui.common.chart import chart
@@ -20,10 +20,8 @@ from core.ui.common.fields import URL
 from core.ui.predict.calibrated import calibrated
 from core.ui.predict.loaded import ERROR, IMAGE, TRUTH
 from core.ui.predict.side_by_side import Model
-from core.ui.predict.thumbnails import data_url
 from core.ui.run.confusion_view import numbers_choice, order_choice
 
-SIDE = 48  # pixels of a thumbnail
 ALL, WRONG, UNSURE, UNREADABLE, DISAGREE = "All", "Wrong", "Not sure", "Unreadable", "Models disagree"
 
 
@@ -37,7 +35,7 @@ def batch_table(rows: Sequence[Row], models: Sequence[Model], least: float) -> N
     """
     table = tabulated(rows, models, least)
     for model in models:
-        st.markdown(words.plain(summary(table, model.name)))
+        st.markdown(words.plain(summary(table, model)))
     kinds = _kinds(table, models)
     shown = table
     if len(kinds) > 1:
@@ -45,15 +43,15 @@ def batch_table(rows: Sequence[Row], models: Sequence[Model], least: float) -> N
             "Show", list(kinds), default=ALL, required=True, key="rows", bind=URL, wrap=True
         )
         shown = table[kinds.get(kind, kinds[ALL])]
-    urls = [_thumbnail(rows[place]) for place in shown.index]
+    urls = [rows[place].thumbnail or None for place in shown.index]
     of_answers = {f"{model.name}: class" for model in models}  # the file has them too
     columns = [name for name in shown if name not in of_answers]
     numbers = [f"{model.name}: confidence" for model in models]
     st.dataframe(
         shown.assign(**{" ": urls})[[" ", *columns]],
         hide_index=True,
-        row_height=SIDE + 8,
-        height=min(520, 40 + (SIDE + 8) * max(1, len(shown))),
+        row_height=THUMBNAIL + 8,
+        height=min(520, 40 + (THUMBNAIL + 8) * max(1, len(shown))),
         column_config={
             " ": st.column_config.ImageColumn(" ", width="small"),
             **{name: st.column_config.NumberColumn(name, format="percent") for name in numbers},
@@ -96,20 +94,21 @@ def tabulated(rows: Sequence[Row], models: Sequence[Model], least: float) -> pd.
     return table.drop(columns=[name for name in (TRUTH, ERROR) if table[name].isna().all()])
 
 
-def summary(table: pd.DataFrame, name: str) -> str:
-    """Say how many images a model classified, and how often it is right where their folders name classes."""
+def summary(table: pd.DataFrame, model: Model) -> str:
+    """Say how many images a model classified, and how often it is right where folders name classes of it."""
+    name = model.name
     answered = table[table[f"{name}: class"].notna()]
     told = f"{name}: {len(answered):,} of {len(table):,} images classified"
     unsure = int((answered[name] != answered[f"{name}: class"]).sum())
     if unsure:
         told += f", {unsure:,} not surely"
-    if TRUTH not in table or not len(known := answered[answered[TRUTH].notna()]):
+    if TRUTH not in table or not len(known := answered[answered[TRUTH].isin(model.images.classes)]):
         return f"{told}."
     share = float((known[TRUTH] == known[f"{name}: class"]).mean())
     low, high = wilson(share, len(known))
     return (
-        f"{told}. Of the {len(known):,} whose folder is named after a class it is right on {share:.1%} "
-        f"(95% interval {low:.1%} to {high:.1%})."
+        f"{told}. Of the {len(known):,} whose folder is named after a class of it, it is right on "
+        f"{share:.1%} (95% interval {low:.1%} to {high:.1%})."
     )
 
 
@@ -119,20 +118,18 @@ def _kinds(table: pd.DataFrame, models: Sequence[Model]) -> dict[str, pd.Series]
     answered = classes.notna().any(axis=1)
     found = {ALL: pd.Series(True, table.index)}
     if TRUTH in table:
-        wrong = classes.ne(table[TRUTH], axis=0) & classes.notna()
-        found[WRONG] = wrong.any(axis=1) & table[TRUTH].notna()
+        wrong = [
+            table[TRUTH].isin(model.images.classes) & (told := table[f"{model.name}: class"]).notna()
+            & told.ne(table[TRUTH])
+            for model in models
+        ]  # fmt: skip
+        found[WRONG] = pd.concat(wrong, axis=1).any(axis=1)
     unsure = [table[model.name] != table[f"{model.name}: class"] for model in models]
     found[UNSURE] = pd.concat(unsure, axis=1).any(axis=1) & answered
     if len(models) > 1:
         found[DISAGREE] = classes.nunique(axis=1) > 1
     found[UNREADABLE] = ~answered
     return {name: rows for name, rows in found.items() if rows.any()}
-
-
-def _thumbnail(row: Row) -> str | None:
-    """The image as the first model got it: what a visitor brings is decoded nowhere else."""
-    pixels = next((one.pixels for one in row.found.values() if one.pixels is not None), None)
-    return None if pixels is None else data_url(pixels, SIDE)
 
 
 def _confusion(table: pd.DataFrame, models: Sequence[Model]) -> None:
@@ -143,7 +140,13 @@ def _confusion(table: pd.DataFrame, models: Sequence[Model]) -> None:
     name = models[0].name
     if len(models) > 1:
         name = st.segmented_control(
-            "Confusion matrix of", list(names), default=name, required=True, key="matrix of"
+            "Confusion matrix of",
+            list(names),
+            default=name,
+            required=True,
+            key="matrix of",
+            format_func=words.plain,
+            wrap=True,
         )
     model = names.get(name, models[0])
     classes = list(model.images.classes)

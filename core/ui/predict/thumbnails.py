@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import streamlit as st
 from streamlit.components.v2 import component
 
-from core.images.pixels import to_png
+from core.images.pixels import to_data_url
 
 HERE = Path(__file__).parent
 SIDE = 112  # pixels of a thumbnail at most
@@ -43,7 +42,7 @@ def thumbnails(
         picked: Called before the page runs again when one is clicked.
     """
     shown = [
-        {"id": id_, "source": data_url(image), "name": name}
+        {"id": id_, "source": to_data_url(image, SIDE), "name": name}
         for image, id_, name in zip(images, ids, names, strict=True)
     ]
     sharp = bool(len(images)) and max(images[0].shape[:2]) <= SHARP
@@ -57,8 +56,3 @@ def thumbnails(
         key=key,
         on_picked_change=on_picked,
     )
-
-
-def data_url(pixels: np.ndarray, side: int = SIDE) -> str:
-    """Return pixels, uint8 `(H, W, C)`, as the address of a PNG file of at most `side` pixels."""
-    return f"data:image/png;base64,{base64.b64encode(to_png(pixels, side)).decode()}"

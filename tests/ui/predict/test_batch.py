@@ -6,13 +6,20 @@ import csv
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from core import datasets
 from core.analysis.export import Table, to_csv
 from core.inference.batch import Batch, Row
 from core.inference.client import predict
+from core.system import settings as settings_module
+from core.tracking.store import get_store
+from core.ui.common import stored_runs
+from core.ui.predict.batch_table import _kinds, summary, tabulated
+from core.ui.predict.loaded import models_of
 from tests.support.homes import Trained
 from tests.support.images import png, zipped
 from tests.support.pages import opened
@@ -22,10 +29,14 @@ pytestmark = pytest.mark.slow
 PAGE, MANY = "pages/5_Predict.py", "Many images"
 
 
-def classified(app: AppTest) -> AppTest:
+def press(app: AppTest, label: str) -> Button:
+    (begin,) = [one for one in app.button if one.label == label]
+    return begin.click()
+
+
+def classified(app: AppTest, label: str = "Classify them") -> AppTest:
     """Begin the batch, and come back when it has ended."""
-    (begin,) = [one for one in app.button if one.label == "Classify them"]
-    begin.click().run()
+    press(app, label).run()
     assert not app.exception
     batch: Batch = app.session_state["batch"]
     wait_for(lambda: not batch.running)
@@ -75,6 +86,57 @@ def test_a_folder_of_the_server_is_classified(trained: Trained, tmp_path: Path) 
     app = opened(PAGE, source=MANY, folder=str(tmp_path))
     classified(app)
     assert app.dataframe[0].value["image"].tolist() == ["1.png"]
+    (tmp_path / "2.png").write_bytes(png(datasets.load("digits").images[1]))
+    classified(app, "Classify again")
+    assert app.dataframe[0].value["image"].tolist() == ["1.png", "2.png"]
+    (tmp_path / "1.png").unlink()
+    (tmp_path / "2.png").unlink()
+    press(app, "Classify again").run()
+    assert "There is no image" in app.error[0].value
+    assert len(app.dataframe[0].value) == 2  # the table of before stays
+
+
+def test_a_batch_that_ended_early_can_be_classified_again(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [("0.png", png(datasets.load("digits").images[0]), "image/png")]
+    app = opened(PAGE, source=MANY)
+    app.file_uploader[0].set_value(files).run()
+    with monkeypatch.context() as patch:
+        patch.setattr("core.inference.batch.MOST_S", -1.0)
+        classified(app)
+    assert "0 of 1 images are done" in app.warning[0].value
+    classified(app, "Classify again")
+    assert app.dataframe[0].value["image"].tolist() == ["0.png"]
+    assert not [one for one in app.button if one.label.startswith("Classify")]
+
+
+def test_a_model_is_scored_on_images_of_its_own_classes(trained: Trained) -> None:
+    (model,) = models_of(get_store(), [trained.run_id])
+    table = pd.DataFrame(
+        {
+            "image": ["3/a.png", "3/b.png", "cat/c.png"],
+            "true class": ["3", "3", "cat"],
+            model.name: ["3", "5", "3"],
+            f"{model.name}: class": ["3", "5", "3"],
+        }
+    )
+    assert "Of the 2 whose folder is named after a class of it, it is right on 50.0%" in summary(table, model)
+    assert _kinds(table, [model])["Wrong"].tolist() == [False, True, False]
+
+
+def test_a_viewer_gets_no_folder_of_the_server(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret.png").write_bytes(png(datasets.load("digits").images[0]))
+    with monkeypatch.context() as patch:
+        patch.setenv("ARCHLAB_ROLE", "viewer")
+        settings_module.get_settings.cache_clear()
+        app = opened(PAGE, source=MANY, folder=str(tmp_path))
+    settings_module.get_settings.cache_clear()
+    assert not app.exception
+    assert not app.text_input
+    assert not [one for one in app.button if one.label.startswith("Classify")]
 
 
 @pytest.mark.parametrize(("folder", "said"), [("/no/such", "There is no folder"), ("", "There is no image")])
@@ -82,20 +144,12 @@ def test_what_cannot_be_classified_is_a_sentence(
     trained: Trained, tmp_path: Path, folder: str, said: str
 ) -> None:
     app = opened(PAGE, source=MANY, folder=folder or str(tmp_path))
-    (begin,) = [one for one in app.button if one.label == "Classify them"]
-    begin.click().run()
+    press(app, "Classify them").run()
     assert not app.exception
     assert said in app.error[0].value
 
 
 def test_a_name_that_a_spreadsheet_would_compute_is_defused_in_the_csv(trained: Trained) -> None:
-    import pandas as pd
-
-    from core.tracking.store import get_store
-    from core.ui.common import stored_runs
-    from core.ui.predict.batch_table import tabulated
-    from core.ui.predict.loaded import models_of
-
     stored_runs.forget_runs()
     (model,) = models_of(get_store(), [trained.run_id])
     (found,) = predict(trained.settings, trained.run_id, [png(datasets.load("digits").images[0])], top_k=10)
