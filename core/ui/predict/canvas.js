@@ -9,8 +9,10 @@ export default function ({ data, parentElement, setStateValue }) {
   place.send = (pixels) => setStateValue("drawn", pixels);
   if (!place.pen) begin(place, canvas);
   if (place.dark !== data.dark) {
+    const drawn = place.dark !== undefined;
     place.dark = data.dark;
     clear(place, canvas);
+    if (drawn) place.send(""); // else the models would answer for strokes that are gone
   }
 }
 

@@ -20,7 +20,7 @@ from core.ui.predict.picture import Picture
 HERE = Path(__file__).parent
 SIDE = 140  # pixels of what the browser sends
 LARGEST = 96  # pixels of images that are drawn; larger ones are photos
-MEASURED = 200  # training images
+MEASURED = 200  # training images, spread over all: many datasets are sorted by class
 
 _canvas = component(
     "canvas",
@@ -40,7 +40,10 @@ def frame_for(images: ModelImages) -> Frame | None:
         return None
 
     def measure() -> Frame | None:
-        return frame_of(dataset.images[dataset.indices("train")[:MEASURED]])
+        rows = dataset.indices("train")
+        if not len(rows):
+            return None
+        return frame_of(dataset.images[rows[np.unique(np.linspace(0, len(rows) - 1, MEASURED, dtype=int))]])
 
     return kept(measure, "frame of drawings", images.name, images.fingerprint, dataset.info.fingerprint)
 

@@ -3,7 +3,7 @@
 export default function ({ data, parentElement, setTriggerValue }) {
   const place = parentElement.querySelector(".thumbnails");
   place.setAttribute("aria-label", data.label);
-  const shown = JSON.stringify(data.images.map((image) => image.id));
+  const shown = JSON.stringify([data.images, data.sharp]); // with the pixels: datasets share numbers
   if (place.shown !== shown) {
     place.shown = shown;
     place.replaceChildren(...data.images.map((image) => button(image, data.sharp)));
