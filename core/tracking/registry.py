@@ -20,7 +20,8 @@ def register(store: RunStore, run_id: str, name: str, description: str = "") -> 
 
     Raises:
         NotAllowed: On a read-only server.
-        ConfigError: The name cannot be one, the run has no model, or it is a version of this name already.
+        ConfigError: The name cannot be one or is taken, the run has no model, or it is a version of this name
+            already.
     """
     store.settings.require_trainer("register a model")
     run, name = store.state(run_id), name.strip()
@@ -41,7 +42,7 @@ def register(store: RunStore, run_id: str, name: str, description: str = "") -> 
 
     mlflow.set_tracking_uri(store.uri)  # the address of the model is resolved there
     if found is None:
-        client.create_registered_model(name)
+        _create(store, name)
     try:
         made = client.create_model_version(
             name,
@@ -53,7 +54,7 @@ def register(store: RunStore, run_id: str, name: str, description: str = "") -> 
     except BaseException:
         if found is None:
             with suppress(Exception):
-                client.delete_registered_model(name)
+                _delete_empty(store, name)
         raise
     return Version(name, int(made.version), run_id, made.creation_timestamp, description)
 
@@ -160,12 +161,30 @@ def write_card(store: RunStore, version: Version, text: str | None) -> None:
 def unregister(store: RunStore, version: Version) -> None:
     """Delete a version, and with the last one the name. The run and its model stay. Raises as above."""
     store.settings.require_trainer("unregister a model")
-    model = _present(store, version)
+    _present(store, version)
     for alias in version.aliases:
         remove_alias(store, version, alias)
     store.client.delete_model_version(version.name, str(version.number))
-    if len(model.versions) == 1:
-        store.client.delete_registered_model(version.name)
+    _delete_empty(store, version.name)
+
+
+def _create(store: RunStore, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store.client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        raise ConfigError(
+            f"The name '{name}' was taken meanwhile, or by a prompt: try again, or choose another name."
+        ) from error
+
+
+def _delete_empty(store: RunStore, name: str) -> None:
+    """Delete a name that has no version now: another program may have registered one."""
+    if (model := find(store, name)) is not None and not model.versions:
+        store.client.delete_registered_model(name)
 
 
 def _present(store: RunStore, version: Version) -> Registered:

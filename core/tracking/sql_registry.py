@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import column, select, table
+from sqlalchemy import column, exists, select, table
 
 from core.tracking.connections import connected
 from core.tracking.registered import Registered, Version
 
+PROMPT = "mlflow.prompt.is_prompt"  # the tag "true" of what MLflow keeps in the same tables and is no model
 DELETED = "Deleted_Internal"  # the stage of a version that was deleted, whose row stays
 
 
@@ -22,14 +23,19 @@ VERSIONS = _table(
     "model_versions", "name", "version", "run_id", "creation_time", "description", "current_stage"
 )
 ALIASES = _table("registered_model_aliases", "name", "alias", "version")
+MODEL_TAGS = _table("registered_model_tags", "name", "key", "value")
 TAGS = _table("model_version_tags", "name", "version", "key", "value")
 
 
 def registered(uri: str) -> list[Registered]:
     """Return all registered models, by name."""
     with connected(uri) as connection:
-        models, versions, aliases, tags = (
-            list(connection.execute(select(*one.c))) for one in (MODELS, VERSIONS, ALIASES, TAGS)
+        no_prompt = ~exists().where(
+            MODEL_TAGS.c.name == MODELS.c.name, MODEL_TAGS.c.key == PROMPT, MODEL_TAGS.c.value == "true"
+        )
+        models = list(connection.execute(select(*MODELS.c).where(no_prompt)))
+        versions, aliases, tags = (
+            list(connection.execute(select(*one.c))) for one in (VERSIONS, ALIASES, TAGS)
         )
     aliases_of: dict[tuple[str, int], list[str]] = defaultdict(list)
     for name, alias, version in aliases:

@@ -41,6 +41,7 @@ def fill(store: RunStore) -> dict[str, str]:
     store.client.set_model_version_tag(several, "2", "a tag", "ü")
     for alias in ("champion", "another"):
         store.client.set_registered_model_alias(several, alias, "2")
+    store.client.register_prompt(f"a-prompt-{runs['waiting']}", "Say {{what}}")  # in the same tables
     store.log_params(runs["failed"], {schema.FINGERPRINT: "logged"})
     store.log_dataset(runs["failed"], "digits", "not asked", "here", {})
     store.log_metrics(runs["failed"], {"loss": -math.inf, "size.a_b": 1e-300, "SIZE.A": 2.0}, 7)

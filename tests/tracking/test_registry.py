@@ -84,6 +84,29 @@ def test_what_cannot_be_registered_is_said(store: RunStore, finished: list[str])
         registry.register(store, finished[0], "digits")
 
 
+def test_the_name_of_a_prompt_is_none_for_a_model(store: RunStore, finished: list[str]) -> None:
+    store.client.register_prompt("digits", "Say {{what}}")
+    assert store.read.registered() == []
+    with pytest.raises(ConfigError, match="The name 'digits' was taken meanwhile, or by a prompt"):
+        registry.register(store, finished[0], "digits")
+    assert store.client.load_prompt("digits", version=1).template == "Say {{what}}"
+
+
+def test_a_name_under_which_another_version_came_meanwhile_stays(
+    store: RunStore, finished: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = registry.register(store, finished[0], "digits")
+    delete = store.client.delete_model_version
+
+    def delete_beside_another(name: str, number: str) -> None:
+        registry.register(store, finished[1], "digits")
+        delete(name, number)
+
+    monkeypatch.setattr(store.client, "delete_model_version", delete_beside_another)
+    registry.unregister(store, version)
+    assert registry.run_of(store, "digits") == finished[1]
+
+
 def test_texts_name_versions(store: RunStore, finished: list[str]) -> None:
     for run_id in finished:
         registry.register(store, run_id, "my digits")
