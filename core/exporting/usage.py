@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,9 +16,11 @@ image = Image.open("image.png").convert({mode!r}).resize(({width}, {height}), Im
 images = np.asarray(image, "float32").reshape(1, {height}, {width}, {channels})  # pixels of 0 to 255
 probabilities = np.asarray(model.predict(images))[0]
 classes = {classes!r}
-{answer}
+{one_unit}print(classes[probabilities.argmax()], probabilities.max())
 """
-SEVERAL = "print(classes[probabilities.argmax()], probabilities.max())"
+ONE_UNIT = """if len(probabilities) == 1:  # of the second class, by one sigmoid unit
+    probabilities = np.append(1 - probabilities, probabilities)
+"""
 SERVE = """MLFLOW_TRACKING_URI={store} \\
 mlflow models serve -m {uri} --env-manager local --host 127.0.0.1 --port {port}
 """
@@ -61,6 +64,7 @@ def usage(
         "port": port,
     }
     uri = f"models:/{name}/{number}"
-    quoted = {"uri": f"'{uri}'", "store": "'" + store.replace("'", "'\\''") + "'"}
-    python = PYTHON.format(**facts, uri=uri, classes=list(classes), answer=SEVERAL)
+    quoted = {"uri": shlex.quote(uri), "store": shlex.quote(store)}
+    one_unit = ONE_UNIT if len(classes) == 2 else ""
+    python = PYTHON.format(**facts, uri=uri, classes=list(classes), one_unit=one_unit)
     return Usage(python, SERVE.format(**facts | quoted), CURL.format(**facts))

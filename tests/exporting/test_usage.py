@@ -8,17 +8,21 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
+from mlflow.pyfunc.model import PythonModel
 from PIL import Image
 
 from core.datasets import load
 from core.exporting.usage import usage
 from core.onnx_form.session import Session
 from core.tracking import registry
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
 from tests.support.homes import Trained
 from tests.support.servers import free_port
 from tests.support.waiting import wait_for
@@ -36,7 +40,7 @@ def test_python_server_and_curl_answer_as_the_model(own: Trained, tmp_path: Path
 
     known = {name: value for name, value in os.environ.items() if not name.startswith(("ARCHLAB", "MLFLOW"))}
     known["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    shell = {"cwd": tmp_path, "env": known, "text": True}
+    shell: dict[str, Any] = {"cwd": tmp_path, "env": known, "text": True}
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(
             ["bash", "-c", code.serve], stdout=log, stderr=log, start_new_session=True, **shell
@@ -66,5 +70,36 @@ def test_python_server_and_curl_answer_as_the_model(own: Trained, tmp_path: Path
         given = np.array(json.loads(asked.stdout)["predictions"][0])
         assert np.abs(given - expected).max() < 1e-4
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself, which is what has failed
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def test_no_name_and_no_address_runs_code_in_the_shell(tmp_path: Path) -> None:
+    name, store = "it's $(touch found)'; touch found; '", "sqlite:///it's `touch found`/mlflow.db"
+    code = usage(name, 1, store, (28, 28, 1), ["a", "b"])
+    said = 'mlflow() { printf \'%s\\n\' "$MLFLOW_TRACKING_URI" "$@"; }\n'
+    done = subprocess.run(["bash", "-c", said + code.serve], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:5] == [store, "models", "serve", "-m", f"models:/{name}/1"]
+    assert not list(tmp_path.iterdir())
+
+
+class OneUnit(PythonModel):
+    """Answers as one sigmoid unit does: `(N, 1)`, the probability of the second class."""
+
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> np.ndarray:
+        return np.full((len(model_input), 1), 0.25)
+
+
+def test_one_sigmoid_unit_is_the_probability_of_the_second_class(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (9, 7)).save("image.png")
+    mlflow.pyfunc.save_model("model", python_model=OneUnit(), pip_requirements=[])
+    store.client.create_registered_model("pair")
+    store.client.create_model_version("pair", str(tmp_path / "model"))
+    capsys.readouterr()
+    exec(usage("pair", 1, store.uri, (8, 6, 3), ["cat", "dog"]).python, {})
+    assert capsys.readouterr().out == "cat 0.75\n"
