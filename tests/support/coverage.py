@@ -61,7 +61,8 @@ sys.meta_path.insert(0, Finder())
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Say what was run: a worker to the process that started it, any other in the terminal."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput[RUN] = {file: list(seen) for file, seen in _measured.newly_seen.items()}
+        seen_of = list(_measured.newly_seen.items())  # other threads may still add to it
+        session.config.workeroutput[RUN] = {file: list(seen) for file, seen in seen_of}
         return
     found = session.config.stash[_FOUND] = _measured.get_coverage()
     enough = found["summary"]["percent_covered"] >= _config["fail-under"]
@@ -77,7 +78,9 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = config.stash[_FOUND]
+    found = config.stash.get(_FOUND, None)
+    if found is None:  # the session was cut off before it ended
+        return
     table = StringIO()
     slipcover.print_coverage(found, outfile=table, skip_covered=True, missing_width=60)
     terminalreporter.write(table.getvalue())
