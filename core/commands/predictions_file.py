@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.analysis.export import DEFUSED, FORMULA
+from core.analysis.export import defused
 from core.inference.client import Prediction, predict
 from core.inference.messages import Changes
 from core.system.files import replacing
@@ -41,7 +41,7 @@ def write_predictions(
                 columns = ["image", "class", "probability", *named, "notes", NOT_PREDICTED]
                 writer = csv.DictWriter(stream, columns, restval="")
                 writer.writeheader()
-            writer.writerow({key: _defused(value) for key, value in _row(path, answer).items()})
+            writer.writerow({key: defused(value) for key, value in _row(path, answer).items()})
             wrong += isinstance(answer, str)
     return wrong
 
@@ -84,8 +84,3 @@ def _row(path: Path, answer: Prediction | str) -> dict[str, str]:
         end = "" if place == 1 else f" {place}"
         row |= {f"class{end}": name, f"probability{end}": f"{probability:.6f}"}
     return row
-
-
-def _defused(text: str) -> str:
-    """Put a sign before a text that a spreadsheet would compute."""
-    return DEFUSED + text if text.startswith(FORMULA) else text

@@ -109,7 +109,7 @@ def write_box(
     np.savez_compressed(answers, images=images, probabilities=expected.astype("float32"), labels=labels)
     needed = "".join(f"{name}=={version(name)}\n" for name in ("onnxruntime", "numpy", "pillow"))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(onnx, "model.onnx")
+        archive.write(onnx, "model.onnx", zipfile.ZIP_STORED)  # weights do not get smaller
         archive.writestr("facts.json", json.dumps(facts, indent=2, ensure_ascii=False))
         archive.writestr("expected.npz", answers.getvalue())
         archive.writestr("CARD.md", card)

@@ -145,8 +145,11 @@ def _limits(run: Run, data: dict[str, Any]) -> str:
     lines = [
         "- It always names one of its classes, also for an image that shows none of them.",
         "- Its test images come from the source of its training images: of others expect less.",
-        "- Its probabilities are as they are; the calibration error above says what they are worth.",
     ]
+    if "test_calibration_error" in run.metrics:
+        lines.append(
+            "- Its probabilities are as they are; the calibration error above says what they are worth."
+        )
     if leak := run.tags.get(schema.LEAK):
         lines.append(f"- {_text(leak)}")
     if unchecked := run.tags.get(schema.LEAK_UNCHECKED):
