@@ -32,7 +32,8 @@ def card(store: RunStore, version: Version) -> None:
     key = f"{version.name}-{version.number}"
     with st.expander("Card", icon=":material/badge:", expanded=True):
         # A card is Markdown; its images could be of other servers, which would see who looks at it.
-        st.markdown(HEADING.sub(r"###\1 ", text.replace("![", "\\![")))
+        # A backslash does not do: one that stands there already would escape it.
+        st.markdown(HEADING.sub(r"###\1 ", text.replace("![", "&#33;[")))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.download_button(
                 "Download the card", text, "CARD.md", "text/markdown", icon=":material/download:",

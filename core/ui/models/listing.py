@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -22,7 +24,7 @@ def choose_version(store: RunStore) -> tuple[Registered, Version] | None:
     if not models:
         _none_yet(store)
         return None
-    model = models[_chosen("model", "Model", list(models))]
+    model = models[_chosen("model", "Model", list(models), changed=_forget_version)]
     if not model.versions:
         st.info("This name has no version: register a run under it.", icon=":material/info:")
         return None
@@ -30,18 +32,30 @@ def choose_version(store: RunStore) -> tuple[Registered, Version] | None:
     first = model.first
     assert first is not None
     numbers = [str(first.number), *(str(one.number) for one in model.versions if one != first)]
-    version = model.version(int(_chosen("version", "Version", numbers)))
+    version = model.version(int(_chosen("version", "Version", numbers, of=model.name)))
     assert version is not None
     return model, version
 
 
-def _chosen(name: str, label: str, options: list[str]) -> str:
-    """Draw a choice whose value stands in the URL under a name; the first option is the default."""
+def _forget_version() -> None:
+    """The number in the URL is that of a version of the model before."""
+    st.query_params.pop("version", None)
+
+
+def _chosen(
+    name: str, label: str, options: list[str], *, of: str = "", changed: Callable[[], None] | None = None
+) -> str:
+    """Draw a choice whose value stands in the URL under a name; the first option is the default.
+
+    Args:
+        of: Whose options they are.
+        changed: Called when another one is chosen.
+    """
     say_unknown(name, options, label)
     wanted = st.query_params.get(name)
     start = options.index(wanted) if wanted in options else 0
-    key = f"{name}-{hash(tuple(options))}"  # other options are another widget
-    chosen = st.selectbox(label, options, start, key=key, width=420)
+    key = f"{name}-{hash((of, *options))}"  # other options are another widget
+    chosen = st.selectbox(label, options, start, key=key, width=420, on_change=changed)
     st.query_params[name] = chosen
     return chosen
 

@@ -55,11 +55,10 @@ def _promote(store: RunStore, version: Version, champion: Version | None, other:
     if champion is not None and other != champion:
         st.caption(f"To promote this version, compare it with the champion, version {champion.number}.")
         return
-    if st.button(
-        "Make it champion", key=f"champion-{version.name}-{version.number}", icon=":material/trophy:",
-        type="primary",
-    ):  # fmt: skip
-        over = champion.number if champion else None
+    over = champion.number if champion else None
+    # Below the comparison with another champion it is another button: a click on this one counts no more
+    key = f"champion-{version.name}-{version.number}-over-{over}"
+    if st.button("Make it champion", key=key, icon=":material/trophy:", type="primary"):
         attempt(lambda: registry.set_alias(store, version, CHAMPION, over), "It is the champion now.")
 
 

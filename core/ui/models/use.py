@@ -9,6 +9,7 @@ from core.inference.logged_images import logged_images
 from core.system.redaction import redact
 from core.tracking.errors import DamagedArtifact
 from core.tracking.registered import Version
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 from core.ui.common.actions import may_change
 
@@ -19,7 +20,7 @@ def code_to_use(store: RunStore, version: Version) -> None:
     """Draw code for Python, MLflow's server and curl."""
     try:
         images = logged_images(store, version.run_id) if version.run_id else None
-    except (FileNotFoundError, DamagedArtifact):
+    except (FileNotFoundError, DamagedArtifact, UnknownRun):
         images = None
     if images is None:
         return
