@@ -34,7 +34,7 @@ def fill(store: RunStore) -> dict[str, str]:
         store.client.create_registered_model(f"{name} {runs['waiting']}", description=name if count else None)
         for number in range(1, count + 1):
             made = runs["finished"] if number > 1 else None
-            store.client.create_model_version(f"{name} {runs['waiting']}", "file:///nowhere", made)
+            store.client.create_model_version(f"{name} {runs['waiting']}", "s3://nowhere/model", made)
     several = f"it's ü {runs['waiting']}"
     store.client.delete_model_version(several, "3")
     store.client.update_model_version(several, "2", "second")
