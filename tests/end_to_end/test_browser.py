@@ -208,7 +208,7 @@ def test_a_baseline_shows_differences_and_ticked_runs_are_deleted(
     page.set_viewport_size({"width": 1920, "height": 1000})  # only columns that are seen can be read
     page.goto(f"{address}/Compare?runs={ids[0]}&runs={ids[1]}&sort=test+accuracy&baseline={ids[0]}")
     table = page.get_by_test_id("stDataFrame").first
-    expect(table.locator("th", has_text="Δ test accuracy")).to_have_count(1, timeout=60_000)
+    expect(table.locator("th", has_text="Δ test accuracy")).to_have_count(1)
     differences = table.locator("td").filter(has_text=re.compile(r"^-0\.(05|0999|1)"))
     wait_for(lambda: differences.count() == 2, 60)
     page.get_by_role("button", name="Delete 2 runs").click()
@@ -344,8 +344,6 @@ def test_all_text_can_be_read(page: Page, trained_address: str, scheme: Literal[
         page.goto(f"{trained_address}/{path}")
         expect(page.get_by_test_id("stSidebar").get_by_text("queued")).to_be_visible()
         expect(page.get_by_test_id("stMain").get_by_test_id("stCaptionContainer").first).to_be_visible()
-        expect(page.get_by_test_id("stApp")).to_have_attribute(
-            "data-test-script-state", "notRunning", timeout=60_000
-        )
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
         wait_for(readable, 30)  # what is drawn again is pale for a moment
     assert [url for url in asked if not url.startswith((trained_address, "data:", "blob:"))] == []

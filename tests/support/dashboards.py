@@ -31,7 +31,7 @@ FLAGS = [
 ]
 
 
-expect.set_options(timeout=60_000)  # Streamlit draws when its script has run, on a busy machine late
+expect.set_options(timeout=120_000)  # Streamlit draws when its script has run, on a busy machine late
 
 
 @contextmanager
