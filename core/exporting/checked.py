@@ -67,6 +67,11 @@ def _quantized(store: RunStore, original: Original, found: Samples, path: Path) 
         raise Refused(
             "The ranges of 8 bits are measured on images of the run's dataset, which was replaced or removed."
         )
+    if not len(found.labels):
+        raise Refused(
+            "The accuracy in 8 bits cannot be measured: the run's predictions are gone, and its dataset was "
+            "edited since."
+        )
     answer = _written(litert.write_int8, store, original, found, path)
     images, labels = found.some(MEASURED)
     given, expected = answer(images), original.probabilities(images)

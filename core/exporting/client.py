@@ -46,23 +46,37 @@ def export(settings: Settings, run_id: str, name: str, folder: Path) -> Exported
         folder: It must not have anything of the export's name.
 
     Raises:
-        NotExported: The model has no such form, or it answers otherwise than the original. Nothing is left.
+        NotExported: The model has no such form, it answers otherwise than the original, or the folder cannot
+            be written. Nothing is left.
     """
     if name not in FORMATS:
         raise NotExported(f"The format must be one of {', '.join(FORMATS)}. Received: {name!r}.")
     target = folder / FORMATS[name].file
-    if target.exists():
-        raise NotExported(f"There is already {target}: it is not replaced.")
-    if folder.exists() and not folder.is_dir():
-        raise NotExported(f"{folder} is no folder.")
-    beside = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())  # on the same disk
-    with tempfile.TemporaryDirectory(dir=beside, prefix=".export-") as work:
-        report = _in_process(settings, Request(run_id, name), Path(work))
-        if report.refused:
-            raise NotExported(report.refused)
-        folder.mkdir(parents=True, exist_ok=True)
-        (Path(work) / FILES / FORMATS[name].file).rename(target)
+    try:
+        if target.exists():
+            raise NotExported(f"There is already {target}: it is not replaced.")
+        if folder.exists() and not folder.is_dir():
+            raise NotExported(f"{folder} is no folder.")
+        beside = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())  # on the same disk
+        with tempfile.TemporaryDirectory(dir=beside, prefix=".export-") as work:
+            report = _in_process(settings, Request(run_id, name), Path(work))
+            if report.refused:
+                raise NotExported(report.refused)
+            folder.mkdir(parents=True, exist_ok=True)
+            _hand_over(Path(work) / FILES / FORMATS[name].file, target)
+    except OSError as error:
+        raise NotExported(f"The export cannot be written to {folder}: {error.strerror or error}.") from error
     return Exported(target, report)
+
+
+def _hand_over(made: Path, target: Path) -> None:
+    """Move an export to where nothing is, also not since that was asked.
+
+    A rename alone replaces a file. A link would not, but some disks have none.
+    """
+    reserve = target.mkdir if made.is_dir() else target.touch
+    reserve(exist_ok=False)
+    made.replace(target)
 
 
 def kept_export(store: RunStore, run_id: str, name: str) -> Exported:

@@ -59,7 +59,8 @@ FORMATS = {
             "Script that repeats the run",
             "script",
             "A folder with train.py, which needs keras and numpy alone, and the images as data.npz. It "
-            "starts from the same weights and takes the images in the same order.",
+            "starts from the weights that this version draws for the run's seed, and takes the images in the "
+            "same order.",
         ),
     )
 }

@@ -50,8 +50,9 @@ class Original:
 class Samples:
     """Images of a run's dataset.
 
-    test: uint8 `(N, H, W, C)`, with labels int64 `(N,)`; training: likewise, without labels. made_up:
-    whether they are random, because the dataset is gone; there are no labels then.
+    test: uint8 `(N, H, W, C)`, with the labels that the run was tested on, int64 `(N,)`, or none where those
+    are not known. training: likewise, without labels. made_up: whether they are random, because the dataset
+    is gone.
     """
 
     test: np.ndarray
@@ -69,13 +70,18 @@ class Samples:
         return self.test[rows], self.labels[rows] if len(self.labels) else self.labels
 
 
-def open_original(store: RunStore, run_id: str) -> Original:
-    """Load the model of a run. Raises Refused, FileNotFoundError, DamagedArtifact, ValueError."""
+def require_finished(store: RunStore, run_id: str) -> None:
+    """Raise Refused for a run of another program, and for one that has not finished."""
     state = store.state(run_id)
     if schema.NUMBER not in state.tags:
         raise Refused(f"'{state.name}' was logged by another program: its images and classes are not known.")
     if state.status != schema.FINISHED:
         raise Refused(f"'{state.name}' is {state.status}: only a finished run has a model to export.")
+
+
+def open_original(store: RunStore, run_id: str) -> Original:
+    """Load the model of a run. Raises Refused, FileNotFoundError, DamagedArtifact, ValueError."""
+    require_finished(store, run_id)
     images = logged_images(store, run_id)
     assert images is not None  # a run of ArchLab
     views = store.run(run_id).data.params.get(TEST_TIME, "none")
@@ -85,16 +91,17 @@ def open_original(store: RunStore, run_id: str) -> Original:
 def samples(store: RunStore, original: Original, most: int) -> Samples:
     """Return at most `most` test images of a run, or random ones where its dataset is gone."""
     dataset = _dataset(original.images)
-    rows = _test_rows(store, original.run_id, dataset)
+    rows, labels = _tested(store, original, dataset)
     if dataset is None or not len(rows):
         random = np.random.default_rng(0).integers(0, 256, (MADE_UP, *original.images.shape), dtype="uint8")
         return Samples(random, np.zeros(0, "int64"), random, made_up=True)
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))
+    rows = rows[chosen]
     train = dataset.indices("train")
     train = train[np.unique(np.linspace(0, len(train) - 1, min(CALIBRATION, len(train))).astype(int))]
     return Samples(
         np.asarray(dataset.images[rows]),
-        dataset.labels[rows].astype("int64"),
+        labels[chosen] if len(labels) else labels,
         np.asarray(dataset.images[train if len(train) else rows]),
     )
 
@@ -107,10 +114,19 @@ def _dataset(images: ModelImages) -> ImageDataset | None:
     return None
 
 
-def _test_rows(store: RunStore, run_id: str, dataset: ImageDataset | None) -> np.ndarray:
-    """The rows that the run was tested on; without its predictions, the test images of the dataset."""
+def _tested(
+    store: RunStore, original: Original, dataset: ImageDataset | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that the run was tested on, and their labels, as it logged them with its predictions.
+
+    Without predictions they are the test images of the dataset, without labels where it was edited since.
+    """
+    none = np.zeros(0, "int64")
     if dataset is None:
-        return np.zeros(0, "int64")
+        return none, none
     with suppress(FileNotFoundError, DamagedArtifact):
-        return np.sort(frames.predictions(store, run_id)["index"].to_numpy("int64"))
-    return dataset.indices("test")
+        table = frames.predictions(store, original.run_id).sort_values("index")
+        return table["index"].to_numpy("int64"), table["label"].to_numpy("int64")
+    rows = dataset.indices("test")
+    as_it_was = dataset.info.fingerprint == original.images.fingerprint
+    return rows, dataset.labels[rows].astype("int64") if as_it_was else none

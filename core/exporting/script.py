@@ -15,7 +15,7 @@ from core import schedules
 from core.config import AugmentationConfig, ExperimentConfig, RegularizationConfig
 from core.datasets.versions import split_fingerprint
 from core.exporting.messages import Report
-from core.exporting.original import Refused
+from core.exporting.original import Refused, require_finished
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.training.batch_statistics import limit_momentum
@@ -26,6 +26,11 @@ from core.training.portable import foreign_layers, portable
 TEMPLATE = Path(__file__).with_name("script_files") / "train.py"
 MOST_STEPS = 50_000  # whose rates are written into the script
 MOST_BYTES = 1 << 30  # of images that are written beside it
+SAID = (
+    "The script starts from the weights that this version of the program draws for the run's seed, and takes "
+    "the images in the same order. It computes in float32; rounding makes both differ more from epoch to "
+    "epoch."
+)
 PLAIN = {  # a setting that the script cannot say, with the value that it has there
     "data.imbalance": "as_is",
     "model.weights": "none",
@@ -44,11 +49,10 @@ PLAIN = {  # a setting that the script cannot say, with the value that it has th
 def write(store: RunStore, run_id: str, path: Path) -> Report:
     """Write `train.py` and `data.npz` into a folder.
 
-    The script starts from exactly the weights of the run, which is checked here. Raises Refused.
+    The script starts from the weights that this program draws for the run's seed, which is checked here; that
+    they were the same when the run started is not. Raises Refused.
     """
-    config = store.config(run_id)
-    for sentence in refusals(config):
-        raise Refused(sentence)
+    config = _config(store, run_id)
     config = config.with_values({"training.images_on_device": "off"})
     keras.config.set_dtype_policy("float32")
     keras.utils.set_random_seed(config.seed)
@@ -57,7 +61,9 @@ def write(store: RunStore, run_id: str, path: Path) -> Report:
     now = {schema.FINGERPRINT: data.dataset.info.fingerprint, schema.SPLIT: split_fingerprint(data.split)}
     if any(logged.get(name) != value for name, value in now.items()):
         raise Refused("The dataset of the run was replaced or edited since, or how it is split.")
-    if data.dataset.images.nbytes > MOST_BYTES:
+    sets = {"train": data.split.train, "validation": data.split.validation, "test": data.split.test}
+    rows = np.unique(np.concatenate([*sets.values()]))  # others of the dataset were left out
+    if len(rows) * data.dataset.images[0].nbytes > MOST_BYTES:
         raise Refused(
             f"The images take more than {MOST_BYTES >> 30} GiB, too much to write beside the script."
         )
@@ -74,20 +80,23 @@ def write(store: RunStore, run_id: str, path: Path) -> Report:
     _check_start(model, text)
     path.mkdir()
     (path / "train.py").write_text(_script(config, experiment.config, data, model, text), encoding="utf-8")
-    np.savez_compressed(
-        path / "data.npz",
-        images=np.asarray(data.dataset.images),
-        labels=data.dataset.labels,
-        train=data.split.train,
-        validation=data.split.validation,
-        test=data.split.test,
-    )
-    return Report(
-        said=(
-            "The script starts from exactly the weights that the run started from, and takes the images in "
-            "the same order. It computes in float32; rounding makes both differ more from epoch to epoch.",
+    among: dict[str, Any] = {name: np.searchsorted(rows, one) for name, one in sets.items()}
+    images, labels = np.asarray(data.dataset.images[rows]), data.dataset.labels[rows]
+    np.savez_compressed(path / "data.npz", images=images, labels=labels, **among)
+    return Report(said=(SAID,))
+
+
+def _config(store: RunStore, run_id: str) -> ExperimentConfig:
+    """The config of a run that the script can say. Raises Refused."""
+    require_finished(store, run_id)
+    if schema.EXTENDS in store.state(run_id).tags:
+        raise Refused(
+            "The run continues the training of another run, from weights that the script does not have."
         )
-    )
+    config = store.config(run_id)
+    for sentence in refusals(config):
+        raise Refused(sentence)
+    return config
 
 
 def refusals(config: ExperimentConfig) -> Iterator[str]:

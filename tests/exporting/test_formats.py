@@ -10,11 +10,14 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from core.datasets import curate, load
 from core.exporting.checked import export
+from core.exporting.client import NotExported, _hand_over
+from core.exporting.client import export as export_beside
 from core.exporting.formats import FORMATS
 from core.exporting.original import Refused, open_original, samples
 from core.onnx_form.check import TOLERANCE
-from core.tracking import schema
+from core.tracking import frames, schema
 from core.tracking.store import get_store
 from tests.support.commands import run
 from tests.support.homes import Trained
@@ -84,8 +87,44 @@ def test_without_its_dataset_a_model_is_compared_on_made_up_images(own: Trained,
 def test_a_run_without_a_model_is_refused_in_a_sentence(own: Trained, tmp_path: Path) -> None:
     store = get_store()
     store.set_status(own.run_id, schema.FAILED)
-    with pytest.raises(Refused, match="is FAILED: only a finished run has a model to export"):
-        export(store, own.run_id, "onnx", tmp_path)
+    for name in ("onnx", "script"):
+        with pytest.raises(Refused, match="is FAILED: only a finished run has a model to export"):
+            export(store, own.run_id, name, tmp_path)
     foreign = store.client.create_run(store.experiment_id, run_name="theirs").info.run_id
     with pytest.raises(Refused, match="'theirs' was logged by another program"):
         export(store, foreign, "onnx", tmp_path)
+
+
+def test_labels_are_those_that_the_run_was_tested_on(own: Trained) -> None:
+    store = get_store()
+    original, before = open_original(store, own.run_id), samples(store, open_original(store, own.run_id), 50)
+    digits = load("digits")
+    predicted = frames.predictions(store, own.run_id)
+    row = int(predicted["index"].min())
+    curate.relabel("digits", {row: str((int(digits.labels[row]) + 1) % 10)})
+    assert load("digits").labels[row] != digits.labels[row]
+    after = samples(store, original, 50)
+    assert len(after.labels) == 50
+    assert np.array_equal(after.labels, before.labels)
+    store.artifact(own.run_id, schema.PREDICTIONS).unlink()
+    found = samples(store, original, 50)
+    assert (len(found.test), len(found.labels)) == (50, 0)
+
+
+def test_a_folder_that_cannot_be_written_is_said(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(NotExported, match=r"The export cannot be written to .*: File name too long\."):
+        export_beside(trained.settings, trained.run_id, "onnx", tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_an_export_takes_no_place_that_was_taken_meanwhile(tmp_path: Path, folder: bool) -> None:
+    made, target = tmp_path / "made", tmp_path / "target"
+    made.mkdir() if folder else made.write_text("new")
+    target.mkdir() if folder else target.write_text("old")
+    with pytest.raises(FileExistsError):
+        _hand_over(made, target)
+    assert folder or target.read_text() == "old"
+    target.rmdir() if folder else target.unlink()
+    _hand_over(made, target)
+    assert target.is_dir() == folder
+    assert not made.exists()

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.config import ExperimentConfig
+from core.datasets import curate, load
 from core.exporting.original import Refused
 from core.exporting.script import refusals, write
 from core.tracking import frames, schema
@@ -51,6 +53,10 @@ def assert_repeats(store: RunStore, run_id: str, folder: Path) -> None:
         assert first[name] == pytest.approx(logged[name], rel=TOLERANCE)
     assert 0.1 < tested["test_accuracy"] <= 1
     assert {path.name for path in folder.iterdir()} == {"train.py", "data.npz", "model.keras"}
+    with np.load(folder / "data.npz") as data:
+        rows = np.concatenate([data[name] for name in ("train", "validation", "test")])
+        assert len(data["images"]) == len(data["labels"]) == len(rows)
+        assert np.array_equal(np.sort(rows), np.arange(len(rows)))
 
 
 def test_it_repeats_the_first_epoch(trained: Trained, tmp_path: Path) -> None:
@@ -60,6 +66,8 @@ def test_it_repeats_the_first_epoch(trained: Trained, tmp_path: Path) -> None:
 def test_it_repeats_batch_normalization_a_schedule_and_another_optimizer(
     store: RunStore, tmp_path: Path
 ) -> None:
+    load("digits")  # it is made where it is first asked for
+    curate.leave_out("digits", [0, 5])  # which the script does not get
     values = {"model.name": "resnet_cifar", "model.options.depth": 8, "training.epochs": 1}
     values |= {"optimizer.name": "sgd", "optimizer.learning_rate": 0.02, "schedule.name": "cosine"}
     values |= {"training.batch_size": 256, "training.device": "cpu", "schedule.warmup_epochs": 0.5}
@@ -83,9 +91,14 @@ def test_what_it_cannot_say_is_refused_in_a_sentence(values: dict[str, Any], rea
     assert re.search(reason, " ".join(refusals(ExperimentConfig().with_values(values))))
 
 
-def test_another_dataset_than_that_of_the_run_is_refused(own: Trained, tmp_path: Path) -> None:
-    from core.datasets import curate
+def test_a_run_that_continues_another_one_is_refused(store: RunStore, tmp_path: Path) -> None:
+    run_id = store.create(ExperimentConfig(), {schema.EXTENDS: "0" * 32})
+    store.set_status(run_id, schema.FINISHED)
+    with pytest.raises(Refused, match="continues the training of another run"):
+        write(store, run_id, tmp_path / "script")
 
+
+def test_another_dataset_than_that_of_the_run_is_refused(own: Trained, tmp_path: Path) -> None:
     curate.leave_out("digits", [0])
     with pytest.raises(Refused, match="The dataset of the run was replaced or edited since"):
         write(get_store(), own.run_id, tmp_path / "script")
