@@ -22,6 +22,13 @@ CIRCLE = [
 ]
 
 
+def settled(page: Page) -> None:
+    """Wait until the script of the page has ended: nothing moves any more."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=60_000
+    )
+
+
 def test_a_click_on_a_thumbnail_is_classified_and_stands_in_the_address(
     page: Page, trained: Trained, trained_address: str
 ) -> None:
@@ -52,6 +59,7 @@ def test_a_digit_is_drawn_with_a_mouse_and_with_a_finger(
         page.goto(f"{trained_address}/Predict?source=Draw&sure=0&run={trained.run_id}")
         canvas = page.get_by_label("Draw here")
         expect(canvas).to_be_visible(timeout=60_000)
+        settled(page)  # else the canvas may move below the strokes
         canvas.scroll_into_view_if_needed()
         box = canvas.bounding_box()
         assert box is not None
@@ -101,10 +109,14 @@ def test_the_stakeholder_view_fits_a_phone_and_a_projector(
     expect(page.locator('a[href]:not([href^="#"])')).to_have_count(0)  # but to places on this page
     expect(page.get_by_test_id("stHeader")).to_be_hidden()
     expect(page.get_by_test_id("stSidebar")).to_have_count(0)
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     size = float(answer.evaluate("one => parseFloat(getComputedStyle(one).fontSize)"))
     assert size >= 40
     first = answer.inner_text()
     assert first in datasets.load("digits").info.classes
+    images = page.get_by_role("group", name="Test images").get_by_role("button")
+    shown = images.first.get_attribute("data-id") or ""
     page.get_by_role("button", name="Other images").click()
-    expect(page.get_by_role("group", name="Test images").get_by_role("button")).to_have_count(8)
+    expect(images.first).not_to_have_attribute("data-id", shown)
+    expect(images).to_have_count(8)

@@ -19,7 +19,9 @@ from core.jobs.worker import worker_of
 from core.system import settings as settings_module
 from core.system.daemon import Daemon
 from core.system.settings import Settings
+from core.tracking import schema
 from core.tracking.moved import follow_home
+from core.tracking.store import get_store
 from tests.support.open_databases import close_databases
 from tests.support.waiting import wait_for
 
@@ -88,3 +90,19 @@ class Trained:
 
     settings: Settings
     run_id: str
+
+
+def run_with_the_same_model(trained: Trained, name: str) -> str:
+    """Log a newer run with the weights and images of `trained`, and a worse validation accuracy."""
+    import keras
+
+    store = get_store()
+    run_id = store.create(ExperimentConfig().with_values({"name": name, "data.name": "digits"}))
+    params = store.run(trained.run_id).data.params
+    logged = (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
+    store.log_params(run_id, {one: params[one] for one in logged if one in params})
+    store.log_json(run_id, store.read_json(trained.run_id, schema.DATA), schema.DATA)
+    store.models.log(run_id, keras.saving.load_model(store.models.file(trained.run_id), compile=False))
+    store.log_metrics(run_id, {"best_val_accuracy": 0.01, "val_accuracy": 0.01, "loss": 1.0}, 1)
+    store.set_status(run_id, schema.FINISHED)
+    return run_id

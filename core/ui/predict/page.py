@@ -37,7 +37,11 @@ def page(store: RunStore) -> None:
         "pages/5_Predict.py",
         label="Show it to others",
         icon=":material/slideshow:",
-        query_params={"demo": "1", "run": [model.run.run_id for model in models[:SHOWN_TO_OTHERS]]},
+        query_params={
+            "demo": "1",
+            "run": [model.run.run_id for model in models[:SHOWN_TO_OTHERS]],
+            "sure": f"{100 * least:.0f}",
+        },
         help="Large type, the first two models, and nothing that leads elsewhere: for a screen or to send.",
     )
     with result:

@@ -14,7 +14,7 @@ from core.inference.messages import Changes, ModelImages
 from core.inference.notes import crop_note
 from core.system.settings import get_settings
 from core.tracking.run import Run
-from core.ui.common import stored_predictions, words
+from core.ui.common import stored_datasets, stored_predictions, words
 from core.ui.common.fields import URL
 from core.ui.common.images import enlarged
 from core.ui.common.visitor import visitor
@@ -138,15 +138,17 @@ def badges(answer: Answer, picture: Picture) -> None:
             st.badge("wrong", icon=":material/close:", color="red")
         if is_trained_on(answer.model, picture):
             st.badge(
-                "seen in training", icon=":material/school:", color="orange",
+                "may have been seen in training", icon=":material/school:", color="orange",
                 help="This image is no test image of this run: it may have been trained on it.",
             )  # fmt: skip
 
 
 def is_trained_on(model: Model, picture: Picture) -> bool:
-    """Whether a test image of another run is none of this one, though both have the same dataset."""
+    """Whether a test image of another run is none of this one, though both have the same images."""
     if not picture.dataset or model.images.name != picture.dataset:
         return False
+    if stored_datasets.same_images(model.images.name, model.images.fingerprint) is None:
+        return False  # of an earlier dataset of that name: its rows are other images
     try:
         return picture.row not in stored_predictions.answers(model.run).images
     except (FileNotFoundError, ValueError):  # a damaged file is a ValueError too

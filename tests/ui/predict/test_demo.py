@@ -8,7 +8,8 @@ import pytest
 
 from core.system import settings as settings_module
 from core.system.settings import Settings
-from tests.support.homes import Trained
+from core.tracking.store import get_store
+from tests.support.homes import Trained, run_with_the_same_model
 from tests.support.pages import opened
 
 pytestmark = pytest.mark.slow
@@ -40,9 +41,15 @@ def test_nothing_leads_elsewhere_and_nothing_can_be_set(query: dict) -> None:
 
 
 def test_at_most_two_models_answer(trained: Trained) -> None:
-    app = opened(PAGE, demo="1", run=[trained.run_id] * 3)
+    others = [run_with_the_same_model(trained, name) for name in ("second", "third")]
+    try:
+        app = opened(PAGE, demo="1", run=[trained.run_id, *others])
+    finally:
+        for run_id in others:
+            get_store().client.delete_run(run_id)
     assert not app.exception
-    assert len([one for one in app.main.markdown if one.value.startswith("## ")]) == 1
+    assert len([one for one in app.main.markdown if one.value.startswith("## ")]) == 2
+    assert any("This address names 3 runs; the first 2 answer." in one.value for one in app.warning)
 
 
 def test_an_empty_store_is_a_sentence_without_a_link(settings: Settings) -> None:

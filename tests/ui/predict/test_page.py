@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import parse_qs
 
 import numpy as np
 import pandas as pd
@@ -13,11 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets
 from core.analysis.temperature import fit_temperature
-from core.config import ExperimentConfig
 from core.inference.client import predict
 from core.tracking import schema
 from core.tracking.store import get_store
-from tests.support.homes import Trained, using
+from core.ui.predict.loaded import models_of
+from core.ui.predict.picture import Picture
+from core.ui.predict.side_by_side import is_trained_on
+from tests.support.homes import Trained, run_with_the_same_model, using
 from tests.support.images import png
 from tests.support.pages import in_address, opened
 
@@ -37,18 +41,8 @@ def answers(app: AppTest) -> list[str]:
 @pytest.fixture(scope="module")
 def second(_trained: Trained) -> Iterator[str]:
     """A newer run with the same weights and images, and a worse validation accuracy."""
-    import keras
-
     with using(_trained.settings.home):
-        store = get_store()
-        run_id = store.create(ExperimentConfig().with_values({"name": "second", "data.name": "digits"}))
-        params = store.run(_trained.run_id).data.params
-        logged = (schema.FINGERPRINT, schema.SPLIT, schema.EVALUATION)
-        store.log_params(run_id, {name: params[name] for name in logged if name in params})
-        store.log_json(run_id, store.read_json(_trained.run_id, schema.DATA), schema.DATA)
-        store.models.log(run_id, keras.saving.load_model(store.models.file(_trained.run_id), compile=False))
-        store.log_metrics(run_id, {"best_val_accuracy": 0.01, "val_accuracy": 0.01, "loss": 1.0}, 1)
-        store.set_status(run_id, schema.FINISHED)
+        run_id = run_with_the_same_model(_trained, "second")
     yield run_id
     with using(_trained.settings.home):
         get_store().client.delete_run(run_id)
@@ -161,3 +155,19 @@ def test_a_photo_of_the_camera_is_classified(trained: Trained) -> None:
     assert not app.exception
     assert len(answers(app)) == 1
     assert "sample" not in app.query_params
+
+
+def test_an_image_is_no_training_image_of_a_model_of_an_earlier_dataset_of_that_name(
+    trained: Trained,
+) -> None:
+    (model,) = models_of(get_store(), [trained.run_id])
+    picture = Picture(b"", "3", "digits", int(datasets.load("digits").indices("train")[0]))
+    assert is_trained_on(model, picture)
+    earlier = replace(model, images=replace(model.images, fingerprint="0" * 64))
+    assert not is_trained_on(earlier, picture)
+
+
+def test_what_is_shown_to_others_is_as_sure_as_it_was_set(trained: Trained) -> None:
+    app = opened(PAGE, sure="85")
+    (link,) = [one for one in app.get("page_link") if one.proto.label == "Show it to others"]
+    assert parse_qs(link.proto.query_string) == {"demo": ["1"], "run": [trained.run_id], "sure": ["85"]}
