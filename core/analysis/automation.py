@@ -18,7 +18,7 @@ import numpy as np
 
 RISK = 0.02  # of thresholds that let through more mistakes; on a test set of thousands chance adds to it
 STARTS = 3  # of the sequences of tests: each has a third of the risk
-OWN = 20  # a class has its own threshold where it has so many times the images that a test needs
+OWN = 20  # times the images that a test needs: a class that is predicted so often has its own threshold
 
 
 @dataclass(frozen=True)
