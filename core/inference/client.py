@@ -95,10 +95,10 @@ def predict(
     """
     request, engine = Predict(run_id, top_k, changes, skip_unreadable), ""
     try:
-        found, blobs = _exchange(onnx_inference_of(settings), request, images, caller)
+        found, blobs = exchange(onnx_inference_of(settings), request, images, caller)
     except NeedsKeras as reason:
         engine = str(reason)
-        found, blobs = _exchange(inference_of(settings), request, images, caller)
+        found, blobs = exchange(inference_of(settings), request, images, caller)
     found = tuple(replace(one, engine=engine) for one in found)
     return [
         Prediction(**vars(one), pixels=np.frombuffer(pixels, np.uint8).reshape(one.shape))
@@ -168,10 +168,10 @@ def preview(
 
 
 def _ask(settings: Settings, request: Request[Response], caller: Caller = ANYBODY) -> Response:
-    return _exchange(inference_of(settings), request, (), caller)[0]
+    return exchange(inference_of(settings), request, (), caller)[0]
 
 
-def _exchange(
+def exchange(
     daemon: Daemon, request: Request[Response], blobs: Sequence[bytes], caller: Caller
 ) -> tuple[Response, list[bytes]]:
     """Send a request; return the response, and the blobs that came with it. Raises InferenceError."""

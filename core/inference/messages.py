@@ -7,7 +7,7 @@ A request is sent as `{"do": ..., "visit": ..., **fields}`, its response as `{"v
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from core.architectures import Shape
 from core.architectures.description import Description
@@ -16,6 +16,7 @@ from core.images.target import Target
 from core.system.records import from_json_values, to_json_values
 
 Response = TypeVar("Response")
+Method = Literal["occlusion"]  # of showing where a model looks
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,38 @@ class Predict(Request[tuple[PredictionResult, ...]]):
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Where a model looks for a class in an image; the map is sent as a blob, float32 `shape`.
+
+    shape: height and width. probability: that the model gives the class. grain: how many values the map has
+    along height and width before it is enlarged. passes: images that the model answered for it. engine: as in
+    `PredictionResult`.
+    """
+
+    shape: tuple[int, int]
+    probability: float
+    grain: tuple[int, int]
+    passes: int
+    engine: str = ""
+
+
+@dataclass(frozen=True)
+class Explain(Request[Explanation]):
+    """Show where the model of a finished run looks for a class in an image, which is sent as a blob.
+
+    of: name of the class.
+    """
+
+    do: ClassVar[str] = "explain"
+    response: ClassVar[Any] = Explanation
+
+    run_id: str
+    method: Method
+    of: str
+    changes: Changes = UNCHANGED
+
+
+@dataclass(frozen=True)
 class Takes(Request[ModelImages]):
     """Which images the model of another program's run takes."""
 
@@ -199,7 +232,7 @@ class Preview(Request[tuple[str, ...]]):
 
 
 REQUESTS: dict[str, type[Request]] = {
-    kind.do: kind for kind in (Predict, Takes, Describe, DescribeTransfer, CheckModel, Preview)
+    kind.do: kind for kind in (Predict, Explain, Takes, Describe, DescribeTransfer, CheckModel, Preview)
 }
 
 

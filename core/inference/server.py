@@ -15,12 +15,15 @@ from weakref import WeakValueDictionary
 from core.images.decode import Decoded, Unreadable
 from core.images.limited import Decoders, Gone
 from core.inference.answers import Opened, predictions, shown_to_model, target_of
+from core.inference.explaining import explained
 from core.inference.handlers import handle
 from core.inference.messages import (
     REQUESTS,
     CheckModel,
     Describe,
     DescribeTransfer,
+    Explain,
+    Explanation,
     Failure,
     Predict,
     PredictionResult,
@@ -135,9 +138,12 @@ class Server:
 
         gone: whether the caller has disconnected; it sends nothing after its request. Raises Gone then.
         """
+        response: Any
         seen: list[bytes] = []
         if isinstance(request, Predict):
             response, seen = self._predict(request, blobs, gone)
+        elif isinstance(request, Explain):
+            response, seen = self._explain(request, blobs, gone)
         elif not self.has_keras:
             raise NeedsKeras(f"The request '{request.do}' needs Keras.")
         elif isinstance(request, BUILDS):
@@ -182,6 +188,19 @@ class Server:
             found.append(PredictionResult((), (), (0, 0, 0), error=reason) if reason else next(results))
             seen.append(b"" if reason else next(pixels).tobytes())
         return tuple(found), seen
+
+    def _explain(
+        self, request: Explain, blobs: list[bytes], gone: Callable[[], bool]
+    ) -> tuple[Explanation, list[bytes]]:
+        """Return where a model looks in the one image, with the map and the pixels that the model got."""
+        (blob,) = blobs
+        with self._turn(self._working, gone):
+            opened = self.open_model(get_store(), request.run_id)
+        try:
+            decoded = self.decoders.decode(blob, target_of(opened.images, request.changes), gone)
+        except Unreadable as error:
+            raise ValueError(f"The image {error}.") from error
+        return explained(opened, decoded, request, lambda: self._turn(self._working, gone))
 
     @contextmanager
     def _turn(self, lock: Lock, gone: Callable[[], bool]) -> Iterator[None]:

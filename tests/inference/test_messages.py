@@ -18,6 +18,8 @@ from core.inference.messages import (
     CheckModel,
     Describe,
     DescribeTransfer,
+    Explain,
+    Explanation,
     Failure,
     ModelImages,
     Predict,
@@ -59,6 +61,10 @@ EXAMPLES: dict[type[Request], tuple[Request, list[Any]]] = {  # a request, and a
                 PredictionResult((), (), (0, 0, 0), error="The image is damaged."),
             ),
         ],
+    ),
+    Explain: (
+        Explain("a run", "occlusion", "cat", Changes(grey=True)),
+        [Explanation((28, 20), 0.75, (11, 10), 111, engine="Keras, because")],
     ),
     Takes: (
         Takes("a run"),

@@ -1,0 +1,59 @@
+"""Answers where a model looks in an image, in the prediction process; imports no Keras."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from core.analysis.occlusion import occlusion_map, places
+from core.images.decode import Decoded
+from core.inference.answers import Opened, shown_to_model
+from core.inference.messages import Explain, Explanation
+
+MOST_S = 60.0  # that the passes of a map may take
+
+
+def explained(
+    opened: Opened, decoded: Decoded, request: Explain, turn: Callable[[], AbstractContextManager[None]]
+) -> tuple[Explanation, list[bytes]]:
+    """Return what is known of a map, and as blobs the map, float32 `(H, W)`, and the pixels of the image.
+
+    Args:
+        decoded: The image, by `target_of` the model's images.
+        turn: Holds the model for as long as it answers a few images, so that other visitors wait no longer
+            than that; raises where the caller has left.
+
+    Raises ValueError for a class that the model does not know, or where it takes too long.
+    """
+    classes = opened.images.classes
+    if request.of not in classes:
+        raise ValueError(f"The class must be one of the model's {len(classes)}. Received: '{request.of}'.")
+    index = classes.index(request.of)
+    (pixels,) = shown_to_model(opened.images, [decoded], request.changes)
+    found, values = _occlusion(opened, pixels, index, turn)
+    return found, [values.astype("<f4").tobytes(), pixels.tobytes()]
+
+
+def _occlusion(
+    opened: Opened, pixels: np.ndarray, index: int, turn: Callable[[], AbstractContextManager[None]]
+) -> tuple[Explanation, np.ndarray]:
+    give_up = time.monotonic() + MOST_S
+    whole: list[float] = []
+
+    def answer(images: np.ndarray) -> np.ndarray:
+        if time.monotonic() > give_up:
+            raise ValueError(f"The model is too slow for occlusion: it takes more than {MOST_S:.0f} s.")
+        with turn():
+            given = opened.answer(images)
+        whole.append(float(given[0, index]))  # the first time, of the image itself
+        return given
+
+    height, width, _ = pixels.shape
+    where = places(height, width)
+    values = occlusion_map(answer, pixels, index, where)
+    tops = len({top for top, _ in where.corners})
+    grain = tops, len(where.corners) // tops
+    return Explanation((height, width), whole[0], grain, 1 + len(where.corners)), values
