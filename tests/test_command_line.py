@@ -48,7 +48,8 @@ def test_lists_as_json(trained: Trained) -> None:
     ]
     assert (digits["shape"], digits["classes"]) == ([28, 28, 1], 10)
     recipes = json.loads(run("list", "recipes", "--json").stdout)
-    assert {"name": "quickstart", "runs": 3, "title": "Quickstart"} in recipes
+    quickstart = {"name": "quickstart", "runs": 3, "title": "Quickstart", "data": "digits", "published": 0}
+    assert quickstart in recipes
     listed = json.loads(run("list", "runs", "--json").stdout)
     assert trained.run_id in [row["run_id"] for row in listed]
 

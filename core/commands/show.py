@@ -129,12 +129,26 @@ def _models(as_json: bool) -> list[dict[str, Any]]:
 
 
 def _recipes() -> list[dict[str, Any]]:
+    """Return what each recipe asks and how many figures were published for it; damaged ones on stderr."""
     from core import recipes
 
-    return [
-        {"name": name, "runs": len(recipes.get(name).configs), "title": recipes.get(name).title}
-        for name in recipes.names()
-    ]
+    rows = []
+    for name in recipes.names():
+        try:
+            recipe = recipes.get(name)
+        except recipes.RecipeError as error:
+            click.echo(str(error), err=True)
+            continue
+        rows.append(
+            {
+                "name": name,
+                "runs": recipe.size,
+                "title": recipe.title,
+                "data": "yours" if recipe.waits_for_data else ", ".join(recipe.datasets),
+                "published": sum(len(run.published) for run in recipe.runs),
+            }
+        )
+    return rows
 
 
 @cli.command()

@@ -42,21 +42,23 @@ def train(
     from core import config as configs
     from core import recipes
     from core.jobs.groups import repeated
+    from core.launching import recipes as launching
     from core.launching.checks import notes, warnings
     from core.launching.launch import launch_groups
-    from core.tracking import schema
     from core.tracking.store import get_store
 
     if (config is None) == (recipe is None):
         raise ValueError("Give either a config file or --recipe.")
+    changes = configs.parse_assignments(assignments)
     if recipe is not None:
-        chosen, tags = list(recipes.get(recipe).configs), {schema.RECIPE: recipe}
+        planned = launching.plan(recipes.get(recipe), get_store(), changes, seeds, folds)
+        groups, tags = list(planned.groups), dict(planned.tags)
+        for sentence in planned.left_out:
+            click.echo(f"Note: {sentence}", err=True)
     else:
         assert config is not None
-        chosen, tags = [configs.from_yaml(_read(config))], {}
-    changes = configs.parse_assignments(assignments)
-    chosen = [one.with_values(changes) for one in chosen]
-    groups = [repeated(one, seeds, folds) for one in chosen]
+        chosen = configs.from_yaml(_read(config)).with_values(changes)
+        groups, tags = [repeated(chosen, seeds, folds)], dict[str, str]()
     firsts = (group.configs[0] for group in groups)
     to_check = {
         (first.data, first.model.weights): first for first in firsts

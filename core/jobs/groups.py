@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.config import ConfigError, ExperimentConfig
 from core.system.process_ids import is_alive
@@ -28,10 +28,11 @@ AVERAGED = (
 
 @dataclass(frozen=True)
 class Group:
-    """An experiment and the configs of its runs; a single run needs no parent."""
+    """An experiment and the configs of its runs; a single run needs no parent. tags: of its runs."""
 
     name: str
     configs: tuple[ExperimentConfig, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def repeated(config: ExperimentConfig, seeds: int = 1, folds: int = 0) -> Group:

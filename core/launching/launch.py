@@ -55,9 +55,10 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
 def _create(store: RunStore, group: Group, tags: Mapping[str, str] | None) -> list[str]:
     run_ids: list[str] = []
     place: Mapping[str, str] = {}
+    tags = {**(tags or {}), **group.tags}
     try:
         for config, place in zip(group.configs, places(store, group, tags), strict=True):
-            run_ids.append(store.create(config, {**(tags or {}), **place}, chosen(config, store)))
+            run_ids.append(store.create(config, {**tags, **place}, chosen(config, store)))
     except BaseException:
         if schema.PARENT in place:
             with suppress(Exception):  # else it ends when this process has
@@ -121,6 +122,7 @@ def train_group_here(
     for config in group.configs:
         check(config)
         check_overlap(config)
+    tags = {**(tags or {}), **group.tags}
     for config, place in zip(group.configs, places(store, group, tags), strict=True):
-        yield train_here(config, {**(tags or {}), **place}, created)
+        yield train_here(config, {**tags, **place}, created)
     conclude_groups(store)
