@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own alre
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 from core.architectures.describe import Description, describe
+from core.jobs.worker import worker_of
 from core.launching.launch import launch
 from core.system import settings as settings_module
 from core.system.settings import Settings
@@ -59,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a trained run as `engine`, Chromium as `browser`, a model that is built as `slow`."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if "trained" in fixtures:
+        if {"trained", "own"} & fixtures:
             item.add_marker(pytest.mark.engine)
         if "browser" in fixtures:
             item.add_marker(pytest.mark.browser)
@@ -148,43 +150,59 @@ def store(settings: Settings) -> RunStore:
 
 
 @pytest.fixture(scope="session")
-def _trained(shared: Path, new_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    """Trained once for all test processes; each has a copy of the home, and processes of its own in it."""
-    first, file = shared / "trained", shared / "trained.db"
+def first_trained(shared: Path, new_store: Path) -> tuple[Path, Path]:
+    """A home with one trained run and its database, made once for all test processes, to be copied only."""
+    home, file = shared / "trained", shared / "trained.db"
     with FileLock(f"{file}.lock"):
         if not file.exists():
-            with using(first) as found:
+            shutil.rmtree(home, ignore_errors=True)  # of a process whose training did not end in time
+            with using(home) as found:
                 copy_store(new_store, found)
-                (run_id,) = launch([SMALL], {schema.RECIPE: "none"})
-                wait_for(lambda: not get_store().state(run_id).active)
-                stop_processes(found)
+                try:
+                    (run_id,) = launch([SMALL], {schema.RECIPE: "none"})
+                    wait_for(lambda: not get_store().state(run_id).active)
+                finally:
+                    stop_processes(found)
                 snapshot(found, file)
-    with using(tmp_path_factory.mktemp("trained") / "home") as found:
-        processes = shutil.ignore_patterns("mlflow.db*", "*.pid", "*.lock", "*.sock")
-        shutil.copytree(first, found.home, ignore=processes)
-        copy_store(file, found)
+    return home, file
+
+
+@contextmanager
+def _copied(first: tuple[Path, Path], folder: Path) -> Iterator[Trained]:
+    """A copy of the trained run's home, with processes of its own that end with the block."""
+    home, database = first
+    processes = shutil.ignore_patterns("mlflow.db*", "*.pid", "*.lock", "*.sock")
+    with using(folder) as found:
+        shutil.copytree(home, folder, ignore=processes)
+        copy_store(database, found)
         (run_id,) = frames.run_ids(get_store())
-    yield Trained(found, run_id)
-    stop_processes(found)
+    try:
+        yield Trained(found, run_id)
+    finally:
+        stop_processes(found)
+
+
+@pytest.fixture(scope="session")
+def _trained(first_trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    with _copied(first_trained, tmp_path_factory.mktemp("trained") / "home") as found:
+        yield found
 
 
 @pytest.fixture
 def trained(_trained: Trained) -> Iterator[Trained]:
     """One finished run of `lenet5` on the digits, two epochs, shared by the tests that only look at it."""
-    with using(_trained.settings.home):
+    with using(_trained.settings.home) as found:
+        before = frames.run_ids(get_store())
         yield _trained
+        assert frames.run_ids(get_store()) == before, "a test that adds runs has the fixture `own`"
+        assert not worker_of(found).is_running(), "a test that starts a worker has the fixture `own`"
 
 
 @pytest.fixture
-def own(trained: Trained, tmp_path: Path) -> Iterator[Trained]:
-    """The trained run in a home of the test alone, which may damage it."""
-    snapshot(trained.settings, tmp_path / "trained.db")
-    processes = shutil.ignore_patterns("mlflow.db*", "*.pid", "*.lock", "*.sock", "inference*")
-    shutil.copytree(trained.settings.home, tmp_path / "home", ignore=processes)
-    with using(tmp_path / "home") as found:
-        copy_store(tmp_path / "trained.db", found)
-        yield Trained(found, trained.run_id)
-        stop_processes(found)
+def own(first_trained: tuple[Path, Path], tmp_path: Path) -> Iterator[Trained]:
+    """The trained run in a home of the test alone, which may launch, delete and damage."""
+    with _copied(first_trained, tmp_path / "home") as found, using(found.settings.home):
+        yield found
 
 
 @pytest.fixture(scope="session")

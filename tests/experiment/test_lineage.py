@@ -101,8 +101,8 @@ def test_the_command_warns_of_every_model_of_a_recipe(
     assert frames.run_ids(store) == [first]
 
 
-def test_a_leaking_launch_is_refused_unless_it_is_allowed(trained: Trained) -> None:
-    store, start = get_store(), f"run:{trained.run_id}"
+def test_a_leaking_launch_is_refused_unless_it_is_allowed(own: Trained) -> None:
+    store, start = get_store(), f"run:{own.run_id}"
     before = len(frames.run_ids(store))
     other = SMALL.with_values({"data.split_seed": 5, "model.weights": start})
     with pytest.raises(

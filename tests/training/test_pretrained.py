@@ -202,10 +202,10 @@ def test_a_preprocessing_that_is_written_down_is_never_overruled(store: RunStore
 
 
 def test_automatic_preprocessing_is_logged_as_it_was_chosen(
-    trained: Trained, train: Callable[[ExperimentConfig], str]
+    own: Trained, train: Callable[[ExperimentConfig], str]
 ) -> None:
     """Weights that expect the mean of the training set subtracted get it, though nobody named it."""
-    folder, store = trained.settings.weights, get_store()
+    folder, store = own.settings.weights, get_store()
     folder.mkdir(parents=True, exist_ok=True)
     shape = (28, 28, 1)
     subtracted = ExperimentConfig().with_values({"data.preprocessing": "mean"})
@@ -264,13 +264,13 @@ def test_a_run_whose_files_are_gone_has_no_weights(store: RunStore) -> None:
 
 
 def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(
-    trained: Trained, train: Callable[[ExperimentConfig], str], capsys: pytest.CaptureFixture[str]
+    own: Trained, train: Callable[[ExperimentConfig], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Frozen in epoch 1, learning in epoch 2 with a rate of its own."""
     store = get_store()
     config = FEW.with_values(
         {
-            "model.weights": f"run:{trained.run_id[:12]}",
+            "model.weights": f"run:{own.run_id[:12]}",
             "model.head": "gap_dense",
             "model.freeze": "all",
             "model.unfreeze_epoch": 1,
@@ -279,28 +279,28 @@ def test_a_run_starts_from_another_runs_weights_and_unfreezes_them(
         }
     )
     run_id = train(config)
-    assert f"weights of the run {trained.run_id}: 2 layers" in capsys.readouterr().out
+    assert f"weights of the run {own.run_id}: 2 layers" in capsys.readouterr().out
     history = frames.histories(store, [run_id])
     rates = history[history["metric"] == "learning_rate"].sort_values("step")
     assert rates["step"].tolist() == [1, 2]
     assert rates["value"].tolist() == pytest.approx([FEW.optimizer.learning_rate, 0.002])
     # 16 maps: the hidden layer 16 · 256, its normalisation 2 · 256, the classifier 256 · 10 + 10
     assert store.run(run_id).data.metrics["trainable_parameters"] == 16 * 256 + 2 * 256 + 2570
-    before = from_model(store.models.file(trained.run_id), "first").weights
+    before = from_model(store.models.file(own.run_id), "first").weights
     after = from_model(store.models.file(run_id), "second").weights
     assert before.keys() & after.keys() == {"c1", "c3"}
     assert equal(before, after) == set()
 
 
 def test_frozen_weights_are_those_of_the_other_run_to_the_end(
-    trained: Trained, train: Callable[[ExperimentConfig], str], capsys: pytest.CaptureFixture[str]
+    own: Trained, train: Callable[[ExperimentConfig], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = get_store()
-    settings = {"model.weights": f"run:{trained.run_id}", "model.head": "gap", "model.freeze": "all"}
+    settings = {"model.weights": f"run:{own.run_id}", "model.head": "gap", "model.freeze": "all"}
     run_id = train(FEW.with_values({**settings, "model.bottleneck": True}))
-    before = from_model(store.models.file(trained.run_id), "first").weights
+    before = from_model(store.models.file(own.run_id), "first").weights
     assert equal(before, from_model(store.models.file(run_id), "second").weights) == {"c1", "c3"}
-    (features,) = (trained.settings.cache / "bottleneck").iterdir()
+    (features,) = (own.settings.cache / "bottleneck").iterdir()
     written = features.stat().st_mtime_ns
     # Another head on the same backbone takes what is there.
     capsys.readouterr()

@@ -25,7 +25,7 @@ from core.system.parent_watch import STARTED
 from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.store import RunStore, get_store
-from tests.support.homes import SMALL, Trained, stop_processes
+from tests.support.homes import SMALL, Trained
 from tests.support.processes import spare_process, training_process, trainings
 from tests.support.waiting import wait_for
 
@@ -79,13 +79,13 @@ def trained_since(store: RunStore, run_id: str) -> bool:
 
 
 def test_a_fork_trains_what_a_process_started_for_the_run_trains(
-    trained: Trained, monkeypatch: pytest.MonkeyPatch
+    own: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ARCHLAB_SPARE_MINUTES")
     settings_module.get_settings.cache_clear()
     store = get_store()
-    cold = pd.read_parquet(store.artifact(trained.run_id, schema.PREDICTIONS))
-    _, spare = waiting(trained.settings)
+    cold = pd.read_parquet(store.artifact(own.run_id, schema.PREDICTIONS))
+    _, spare = waiting(own.settings)
     forked = launch([SMALL, SMALL])
     wait_for(lambda: not store.active())
     for run_id in forked:
@@ -95,7 +95,6 @@ def test_a_fork_trains_what_a_process_started_for_the_run_trains(
         found = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
         pd.testing.assert_frame_equal(found, cold, atol=1e-5)
     assert spare.is_running(), "it trains nothing itself"
-    stop_processes(trained.settings)  # other tests train in this home, beside the queue
 
 
 @pytest.mark.usefixtures("with_spare")

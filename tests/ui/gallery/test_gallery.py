@@ -244,7 +244,7 @@ def test_the_name_of_a_layer_stays_inside_its_quotes() -> None:
 LIST = "- conv: {filters: 4, strides: 3, activation: relu}\n- flatten\n- dropout: 0.1\n- softmax\n"
 
 
-def test_a_written_model_shows_its_layers_then_trains(trained: Trained) -> None:
+def test_a_written_model_shows_its_layers_then_trains(own: Trained) -> None:
     app = opened("pages/2_Train.py", architectures="declarative", epochs="1")
     area = app.text_area(key="declarative.layers")
     area.set_value("- conv: 0\n").run()
@@ -253,7 +253,7 @@ def test_a_written_model_shows_its_layers_then_trains(trained: Trained) -> None:
     area.set_value(LIST).run()
     assert not app.error
     request = ModelRequest("declarative", (28, 28, 1), 10, {"layers": LIST})
-    wait_for(lambda: descriptions.cached(trained.settings, request))
+    wait_for(lambda: descriptions.cached(own.settings, request))
     app.run()
     (table,) = [one for one in app.dataframe if "output" in one.value]
     assert table.value["output"].tolist() == ["9×9×4", "324", "324", "10"]

@@ -57,19 +57,19 @@ def test_an_empty_store_says_how_a_model_comes_here(settings: Settings) -> None:
     ]
 
 
-def test_the_first_run_is_registered_here(trained: Trained) -> None:
+def test_the_first_run_is_registered_here(own: Trained) -> None:
     app = opened(PAGE)
-    app.text_input(key=f"name-{trained.run_id}").set_value("mine")
+    app.text_input(key=f"name-{own.run_id}").set_value("mine")
     click(app, "Register")
     try:
-        assert registry.run_of(get_store(), "mine") == trained.run_id
+        assert registry.run_of(get_store(), "mine") == own.run_id
         app = opened(PAGE)
         assert not app.exception
         assert app.subheader[0].value == "mine version 1"
         assert any("## Where it fails" in one.value for one in app.markdown)
         assert {"Make it champion", "Make it challenger", "Make it", "Unregister it"} <= labels(app)
         assert any("mlflow models serve -m models:/mine/1 " in one.value for one in app.code)
-        run_page = opened("pages/4_Run.py", run=trained.run_id)
+        run_page = opened("pages/4_Run.py", run=own.run_id)
         assert not run_page.exception
         click(app, "Unregister it")
     finally:
