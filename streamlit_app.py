@@ -8,6 +8,7 @@ from core.tracking import schema
 from core.ui.common import stored_runs
 from core.ui.common.actions import action_button, all_archived, may_change
 from core.ui.common.frame import open_page
+from core.ui.compare import ahead
 from core.ui.overview.tables import best_runs, latest_runs
 from core.ui.run.live import await_first_run, launch_all, queue_panel
 
@@ -16,6 +17,7 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
         queue_panel(store, follow=True)
         best_runs()
         latest_runs()
+        ahead.prepare()
     elif not stored_runs.columns(archived=True).empty:
         all_archived()
     else:

@@ -25,5 +25,3 @@ with open_page("Compare", "Runs side by side; the same colour is the same run on
         if chosen.ticked:
             suspect_labels(short_names(chosen.entries))
         hand_on(short_names(chosen.entries))
-        if chosen.mark is not None:  # the table of a large store is shown first
-            chosen.mark()

@@ -110,28 +110,51 @@ def summarize(
     sizes = np.array([len(entry.run_ids) for entry in entries])
     counted = does_count(runs["status"].to_numpy()[inside], sizes[code] == 1)
     every = range(len(entries))
-    means, halves = {}, {}
-    for name, of_all in columns.items():
-        found = of_all.iloc[inside].reset_index(drop=True)
-        if pd.api.types.is_numeric_dtype(found):
-            groups = found.astype(float).where(counted).groupby(code)
-            means[name] = groups.mean().reindex(every)
-            halves[name] = _half(groups.std(), groups.count(), band).reindex(every)
+    inside_of = {name: of_all.iloc[inside].reset_index(drop=True) for name, of_all in columns.items()}
+    numbers = {name: found for name, found in inside_of.items() if pd.api.types.is_numeric_dtype(found)}
+    means_of_numbers, halves = _of_numbers(numbers, code, counted, band)
+    means = {}
+    for name, found in inside_of.items():
+        if name in numbers:
+            means[name] = means_of_numbers[name].reindex(every)
         elif pd.api.types.is_datetime64_any_dtype(found):
             means[name] = found.groupby(code).max().reindex(every)
         else:
-            groups = found.groupby(code)
-            distinct = groups.nunique().reindex(every, fill_value=0)
-            several = pd.Series([f"{count} values" for count in distinct], index=distinct.index, dtype="str")
-            means[name] = groups.first().reindex(every).where(distinct < 2, several)
+            means[name] = _common_texts(found, code, len(entries))
     counts = pd.Series(finished.astype(int)).groupby(code).sum().reindex(every, fill_value=0)
-    return Summary(pd.DataFrame(means, index=every), pd.DataFrame(halves, index=every), counts)
+    return Summary(pd.DataFrame(means, index=every), halves.reindex(every), counts)
 
 
-def _half(deviation: pd.Series, count: pd.Series, band: Band) -> pd.Series:
+def _of_numbers(
+    columns: Mapping[str, pd.Series], code: np.ndarray, counted: np.ndarray, band: Band
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return means and `Summary.halves` by entry, of all columns at once: one by one takes ten times as long.
+
+    Args:
+        code: The number of each row's entry.
+        counted: Which rows count.
+    """
+    values = [found.to_numpy(dtype=float, na_value=np.nan) for found in columns.values()]
+    of_counted = np.where(counted, np.array(values).reshape(len(values), len(code)), np.nan).T
+    groups = pd.DataFrame(of_counted, columns=list(columns)).groupby(code)
+    return groups.mean(), _half(groups.std(), groups.count(), band)
+
+
+def _common_texts(found: pd.Series, code: np.ndarray, entries: int) -> pd.Series:
+    """Return what the rows of each entry have in common, or how many texts they have."""
+    distinct: list[dict[str, None]] = [{} for _ in range(entries)]
+    for number, text, present in zip(code.tolist(), found.tolist(), found.notna().tolist(), strict=True):
+        if present:
+            distinct[number][text] = None
+    common = [next(iter(one), None) if len(one) < 2 else f"{len(one)} values" for one in distinct]
+    return pd.Series(common, dtype="str")
+
+
+def _half(deviation: pd.DataFrame, count: pd.DataFrame, band: Band) -> pd.DataFrame:
     if band == "deviation":
         return deviation
-    return deviation * count.map({one: half_width(int(one)) for one in count.unique()})
+    widths = {one: half_width(int(one)) for one in np.unique(count.to_numpy())}
+    return deviation * count.map(widths.__getitem__)
 
 
 def finished_means(found: pd.Series, runs: pd.DataFrame, codes: np.ndarray) -> pd.Series:

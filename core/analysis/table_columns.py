@@ -126,7 +126,7 @@ def values(runs: pd.DataFrame, of: TableColumn, few_classes: Collection[str] = (
             is always 1 and is left empty.
     """
     if of.source.startswith("params."):
-        return column(runs, of.source, object).astype("str")
+        return column(runs, of.source, str)
     if of.source:
         found = column(runs, of.source)
         if of.key.startswith("test_"):  # the results of a run count once it has ended

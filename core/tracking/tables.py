@@ -34,7 +34,7 @@ def table_of_runs(frame: pd.DataFrame, digests: Mapping[str, str]) -> pd.DataFra
 
 def column(runs: pd.DataFrame, name: str, dtype: type = float) -> pd.Series:
     """Return a column of a table of runs; where no run has it, one without values."""
-    return runs.get(name, pd.Series(index=runs.index, dtype=dtype)).astype(dtype)
+    return runs[name].astype(dtype) if name in runs else pd.Series(index=runs.index, dtype=dtype)
 
 
 def finished_table(frame: pd.DataFrame, keys: Sequence[str] | None) -> pd.DataFrame:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -40,13 +39,11 @@ class Chosen:
         entries: To be compared: all that are ticked, or the first few of the table.
         ticked: The ticked rows that are shown: only what a person sees may be archived or deleted.
         baseline: The key of the entry that others are compared with; None where none was chosen.
-        mark: Marks the best in a table that is shown without marks yet, and draws the page again.
     """
 
     entries: tuple[Entry, ...]
     ticked: tuple[Entry, ...]
     baseline: str | None = None
-    mark: Callable[[], None] | None = None
 
 
 def table() -> Chosen:
@@ -71,13 +68,15 @@ def table() -> Chosen:
         return Chosen(tuple(ticked), ())
     entries = _of_page(listed)
     rows = Rows(listed, chosen_view, available, tuple(ticked), _baseline(listed, ticked))
-    mark = partial(stars.mark, listed, entries) if stars.come_later(listed) else None
-    marks = {} if mark is not None else stars.stars(listed, entries)
+    follow = stars.follow(listed, entries)
+    marks = {} if follow else stars.stars(listed, entries)
     runs = rows.runs(entries)
     chosen = _drawn(rows, entries, runs, marks)
+    if follow:
+        stars.draw_again_with_marks(listed.by)
     stars.say_order(marks, entries)
     _tools(rows)
-    return _chosen(rows, entries, chosen, runs, mark)
+    return _chosen(rows, entries, chosen, runs)
 
 
 def _drawn(rows: Rows, entries: Sequence[Entry], runs: pd.DataFrame, marks: Mapping[str, str]) -> list[Entry]:
@@ -117,13 +116,7 @@ def _tools(rows: Rows) -> None:
         cells.toggle()
 
 
-def _chosen(
-    rows: Rows,
-    entries: Sequence[Entry],
-    chosen: Sequence[Entry],
-    runs: pd.DataFrame,
-    mark: Callable[[], None] | None,
-) -> Chosen:
+def _chosen(rows: Rows, entries: Sequence[Entry], chosen: Sequence[Entry], runs: pd.DataFrame) -> Chosen:
     """Write the ticks into the address; where there are none, the first few of the table are compared.
 
     Args:
@@ -134,7 +127,7 @@ def _chosen(
     st.query_params["runs"] = [entry.key for entry in everything]
     key = None if rows.baseline is None else rows.baseline.key
     if everything:
-        return Chosen(everything, tuple(chosen), key, mark)
+        return Chosen(everything, tuple(chosen), key)
     first, grouped = _first(entries, runs), bool(rows.view.group)
     if len(first) < len(rows.listed):
         what = "row" if grouped else "run"
@@ -148,7 +141,7 @@ def _chosen(
             type="tertiary",
             on_click=_group_repeats,
         )
-    return Chosen(tuple(first), (), key, mark)
+    return Chosen(tuple(first), (), key)
 
 
 def _say_missing(listed: Listing) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock, Thread
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,10 @@ from core.analysis.best_marks import BEST
 from core.analysis.entries import Entry, run_ids_of
 from core.analysis.verdict import decide_against
 from core.system.settings import Settings, get_settings
-from core.tracking import schema
+from core.tracking import frames, schema
 from core.tracking.run import Run
 from core.tracking.store import get_store
-from core.ui.common import stored_runs
+from core.ui.common import guard, stored_runs
 from core.ui.common.kept import kept
 from core.ui.common.tested import gathered, runs_by_id, state_of
 from core.ui.compare.listing import Listing
@@ -24,6 +25,7 @@ from core.ui.compare.listing import Listing
 MOST = 10  # rows of the best of each set of images that are compared by their test predictions
 SETS = 8  # sets of images for which that is done
 AT_ONCE = 2000  # runs whose marks are computed before the table is shown
+LOOK_S = 0.5
 RUNS = 60  # runs whose predictions are read for that
 HELP = (
     f"{BEST} the best validation accuracy on its images, and every row that cannot be told from it: of the "
@@ -31,6 +33,7 @@ HELP = (
     "intervals of their validation accuracies."
 )
 
+FOLLOWS = "The best rows are marked in a moment."
 ORDER = (
     "Stars need not be on top: rows compete on their own images alone, whatever they are sorted by, and of "
     f"the best {MOST} the test predictions decide, not the validation accuracies."
@@ -44,8 +47,7 @@ def stars(listed: Listing, shown: Sequence[Entry]) -> dict[str, str]:
     """
     if not shown:
         return {}
-    state = (listed.by, len(listed.ids), listed.ids[0], stored_runs.version())
-    rows = kept(lambda: _by_numbers(listed), "stars", *state)
+    rows = _standings(listed)
     codes = {entry.key: listed.row_of(entry) for entry in shown}
     ranked = {key: code for key, code in codes.items() if code in rows.index}
     found = {key: BEST for key, code in ranked.items() if rows["equal"][code]}
@@ -65,22 +67,72 @@ def say_order(marks: Mapping[str, str], shown: Sequence[Entry]) -> None:
         st.caption(f":material/info: {ORDER}")
 
 
-def come_later(listed: Listing) -> bool:
-    """Whether the table is shown before its marks: they ask for a dozen columns of all runs, once a start."""
-    return len(listed.ids) > AT_ONCE and listed.by not in _marked(get_settings())
+def follow(listed: Listing, shown: Sequence[Entry]) -> bool:
+    """Start to compute the marks of a large table beside the page, which is drawn again once they are there.
+
+    They ask for a dozen columns of all runs. That is done once after a start of the server; from then on
+    `stars` takes the time of any other part of the page.
+
+    Returns:
+        Whether the table is to be shown without its marks.
+    """
+    if len(listed.ids) <= AT_ONCE:
+        return False
+    marking = _marking(get_settings())
+    marking.begin(listed.by, lambda: _read_and_mark(listed, shown))
+    return not marking.is_done(listed.by)
 
 
-def mark(listed: Listing, shown: Sequence[Entry]) -> None:
-    """Compute the marks of a table that was shown without them, and draw the page again with them."""
-    stars(listed, shown)
-    _marked(get_settings()).add(listed.by)
-    st.rerun()
+@guard.fragment(run_every=LOOK_S)
+def draw_again_with_marks(by: tuple[str, ...]) -> None:
+    """Say that the marks are computed, and draw the page again once they are there."""
+    if _marking(get_settings()).is_done(by):
+        st.rerun()
+    st.caption(f":material/hourglass: {FOLLOWS}")
+
+
+def read_ahead() -> None:
+    """Read what the marks of single runs need, and find the best by numbers; blocks for seconds."""
+    runs = stored_runs.columns()
+    if len(runs) > AT_ONCE:
+        alone = np.arange(len(runs))
+        _read_and_mark(Listing(runs, alone, alone, (), {}), ())
+
+
+class _Marking:
+    """Threads that compute marks, by what the runs are grouped."""
+
+    def __init__(self) -> None:
+        self._lock, self._threads = Lock(), dict[tuple[str, ...], Thread]()
+
+    def begin(self, by: tuple[str, ...], compute: Callable[[], object]) -> None:
+        """Compute in a thread, unless that was done or is being done."""
+        with self._lock:
+            if by not in self._threads:
+                self._threads[by] = Thread(target=compute, daemon=True)
+                self._threads[by].start()
+
+    def is_done(self, by: tuple[str, ...]) -> bool:
+        """Whether a thread has ended. What it could not read, the page reads and says what is wrong."""
+        return not self._threads[by].is_alive()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _marked(settings: Settings) -> set[tuple[str, ...]]:
-    """By what the runs were grouped when their marks were computed."""
-    return set()
+def _marking(settings: Settings) -> _Marking:
+    return _Marking()
+
+
+def _read_and_mark(listed: Listing, shown: Sequence[Entry]) -> None:
+    for key in best_marks.KEYS:  # one by one: whoever reads other columns meanwhile waits for one of them
+        frames.runs(get_store(), [key], recent=True)
+    _standings(listed)
+    stars(listed, shown)
+
+
+def _standings(listed: Listing) -> pd.DataFrame:
+    """Return `best_marks.standings` of the rows of the table, kept while no run changes."""
+    state = (listed.by, len(listed.ids), listed.ids[0], stored_runs.version())
+    return kept(lambda: _by_numbers(listed), "stars", *state)
 
 
 def _by_numbers(listed: Listing) -> pd.DataFrame:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.analysis.shown_table import MARK
@@ -18,9 +15,11 @@ from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui.compare import runs_table, stars, views
 from tests.support.pages import in_address, opened
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 PAGE = "pages/3_Compare.py"
+FOLLOWS = f":material/hourglass: {stars.FOLLOWS}"
 
 
 def made(store: RunStore, name: str, test: float, **settings: object) -> str:
@@ -145,19 +144,14 @@ def test_the_table_of_a_large_store_is_shown_before_its_marks(
     at_once = opened(PAGE).dataframe[0].value
     assert at_once[MARK].tolist() == ["★", "★", ""]
     monkeypatch.setattr(stars, "AT_ONCE", 2)
-    drawn: list[list[str]] = []
-    dataframe = st.dataframe
-
-    def recorded(data: Any, **settings: Any) -> Any:
-        drawn.append(data.data[MARK].tolist())
-        return dataframe(data, **settings)
-
-    monkeypatch.setattr(st, "dataframe", recorded)
-    assert opened(PAGE).dataframe[0].value.equals(at_once)
-    assert drawn == [["", "", ""], ["★", "★", ""]]
-    drawn.clear()
-    assert opened(PAGE).dataframe[0].value.equals(at_once)
-    assert drawn == [["★", "★", ""]]  # for the next visitor they are known
+    app = opened(PAGE)
+    assert app.dataframe[0].value[MARK].tolist() == ["", "", ""]
+    assert FOLLOWS in said(app)
+    wait_for(lambda: app.run().dataframe[0].value.equals(at_once))
+    assert FOLLOWS not in said(app)
+    for_the_next = opened(PAGE)  # they are known
+    assert for_the_next.dataframe[0].value.equals(at_once)
+    assert FOLLOWS not in said(for_the_next)
 
 
 def test_a_star_below_a_row_without_one_is_explained(store: RunStore) -> None:
