@@ -28,4 +28,4 @@ def _prepared(settings: Settings) -> Thread:
 def _prepare() -> None:
     from core.ui.compare import charts, runs_table, stars, verdict  # noqa: F401
 
-    stars.read_ahead()
+    stars.begin_ahead()

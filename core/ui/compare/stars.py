@@ -15,6 +15,7 @@ from core.analysis.entries import Entry, run_ids_of
 from core.analysis.verdict import decide_against
 from core.system.settings import Settings, get_settings
 from core.tracking import frames, schema
+from core.tracking.errors import fault_of
 from core.tracking.run import Run
 from core.tracking.store import get_store
 from core.ui.common import guard, stored_runs
@@ -78,25 +79,30 @@ def follow(listed: Listing, shown: Sequence[Entry]) -> bool:
     """
     if len(listed.ids) <= AT_ONCE:
         return False
-    marking = _marking(get_settings())
-    marking.begin(listed.by, lambda: _read_and_mark(listed, shown))
-    return not marking.is_done(listed.by)
+    _marking(get_settings()).begin(listed.by, lambda: _read_and_mark(listed, shown))
+    return not are_computed(listed.by)
 
 
 @guard.fragment(run_every=LOOK_S)
 def draw_again_with_marks(by: tuple[str, ...]) -> None:
     """Say that the marks are computed, and draw the page again once they are there."""
-    if _marking(get_settings()).is_done(by):
+    if are_computed(by):
         st.rerun()
     st.caption(f":material/hourglass: {FOLLOWS}")
 
 
-def read_ahead() -> None:
-    """Read what the marks of single runs need, and find the best by numbers; blocks for seconds."""
+def begin_ahead() -> None:
+    """Begin to compute the marks of single runs in a large store, before anybody asks for them."""
     runs = stored_runs.columns()
     if len(runs) > AT_ONCE:
         alone = np.arange(len(runs))
-        _read_and_mark(Listing(runs, alone, alone, (), {}), ())
+        listed = Listing(runs, alone, alone, (), {})
+        _marking(get_settings()).begin(listed.by, lambda: _read_and_mark(listed, ()))
+
+
+def are_computed(by: tuple[str, ...]) -> bool:
+    """Whether the marks of a large store were computed since the start of the server."""
+    return _marking(get_settings()).is_done(by)
 
 
 class _Marking:
@@ -114,7 +120,7 @@ class _Marking:
 
     def is_done(self, by: tuple[str, ...]) -> bool:
         """Whether a thread has ended. What it could not read, the page reads and says what is wrong."""
-        return not self._threads[by].is_alive()
+        return by in self._threads and not self._threads[by].is_alive()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -123,10 +129,14 @@ def _marking(settings: Settings) -> _Marking:
 
 
 def _read_and_mark(listed: Listing, shown: Sequence[Entry]) -> None:
-    for key in best_marks.KEYS:  # one by one: whoever reads other columns meanwhile waits for one of them
-        frames.runs(get_store(), [key], recent=True)
-    _standings(listed)
-    stars(listed, shown)
+    try:
+        for key in best_marks.KEYS:  # one by one: whoever reads other columns meanwhile waits for one of them
+            frames.runs(get_store(), [key], recent=True)
+        stars(listed, shown)
+        _standings(listed)  # also where no row is shown
+    except Exception as error:
+        if fault_of(error) is None:  # else the page meets it too, and says what is wrong
+            raise
 
 
 def _standings(listed: Listing) -> pd.DataFrame:

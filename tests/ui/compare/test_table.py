@@ -154,6 +154,20 @@ def test_the_table_of_a_large_store_is_shown_before_its_marks(
     assert FOLLOWS not in said(for_the_next)
 
 
+def test_the_marks_of_a_large_store_are_computed_while_the_overview_is_looked_at(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stars, "AT_ONCE", 1)
+    for name, accuracy in (("best", 0.9), ("worse", 0.1)):
+        run_id = made(store, name, accuracy)
+        store.log_metrics(run_id, {"validation_images": 100.0}, 1)
+    assert not opened("streamlit_app.py").exception
+    wait_for(lambda: stars.are_computed(()))
+    app = opened(PAGE)
+    assert app.dataframe[0].value[MARK].tolist() == ["★", ""]
+    assert FOLLOWS not in said(app)
+
+
 def test_a_star_below_a_row_without_one_is_explained(store: RunStore) -> None:
     for name, accuracy in (("best", 0.9), ("equal", 0.89), ("worse", 0.1)):
         run_id = made(store, name, accuracy)
