@@ -10,22 +10,21 @@ from core.system.settings import Settings, get_settings
 
 
 def prepare() -> None:
-    """Start to prepare the Compare page in a thread, once for this server.
+    """Start to prepare the Compare page in threads, once for this server.
 
-    Its modules take a second to import. Nothing waits for the thread: what it has not read when the page is
-    opened, the page reads.
+    Its modules take a second to import. Nothing waits for the threads: what they have not done when the page
+    is opened, the page does.
     """
     _prepared(get_settings())
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _prepared(settings: Settings) -> Thread:
-    thread = Thread(target=_prepare, name="prepare compare", daemon=True)
-    thread.start()
-    return thread
-
-
-def _prepare() -> None:
-    from core.ui.compare import charts, runs_table, stars, verdict  # noqa: F401
+def _prepared(settings: Settings) -> None:
+    from core.ui.compare import stars
 
     stars.begin_ahead()
+    Thread(target=_import_page, name="import compare", daemon=True).start()
+
+
+def _import_page() -> None:
+    from core.ui.compare import charts, runs_table, verdict  # noqa: F401
