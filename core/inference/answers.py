@@ -26,12 +26,22 @@ class Opened(NamedTuple):
 
     answer: from images, uint8 `(N, H, W, C)`, to float32 probabilities `(N, classes)`. views: what the
     prediction is averaged over, as in `core.experiment.views`. foreign: whether another program logged it.
+    grad_cam: from an image `(H, W, C)` and a class to where it looks; None without Keras.
     """
 
     answer: Callable[[np.ndarray], np.ndarray]
     images: ModelImages
     views: str
     foreign: bool
+    grad_cam: Callable[[np.ndarray, int], LooksAt] | None = None
+
+
+class LooksAt(NamedTuple):
+    """Where a model looks: values float32 `(H, W)` of the image, enlarged from maps of `grain` of a layer."""
+
+    values: np.ndarray
+    grain: tuple[int, int]
+    layer: str
 
 
 def predictions(

@@ -35,16 +35,18 @@ def explain(
     Args:
         of: The name of the class.
         method: `occlusion`: the value of a pixel is how much of the class's probability is lost where it is
-            covered; with the ONNX file of the run, or with Keras without one.
+            covered; with the ONNX file of the run, or with Keras without one. `gradcam`: how much the last
+            feature maps speak for the class there, from 0 on; always with Keras.
         changes: What is done to the image first.
 
     Raises InferenceError when the image cannot be read, or what is wrong with the model or the class.
     """
     request = Explain(run_id, method, of, changes)
+    keras, onnx = inference_of(settings), onnx_inference_of(settings)
     try:
-        found, blobs = exchange(onnx_inference_of(settings), request, [image], caller)
+        found, blobs = exchange(keras if method == "gradcam" else onnx, request, [image], caller)
     except NeedsKeras as reason:
-        found, blobs = exchange(inference_of(settings), request, [image], caller)
+        found, blobs = exchange(keras, request, [image], caller)
         found = replace(found, engine=str(reason))
     height, width = found.shape
     return Explained(

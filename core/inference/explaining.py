@@ -12,12 +12,14 @@ from core.analysis.occlusion import occlusion_map, places
 from core.images.decode import Decoded
 from core.inference.answers import Opened, shown_to_model
 from core.inference.messages import Explain, Explanation
+from core.inference.onnx_models import NeedsKeras
 
+Turn = Callable[[], AbstractContextManager[None]]
 MOST_S = 60.0  # that the passes of a map may take
 
 
 def explained(
-    opened: Opened, decoded: Decoded, request: Explain, turn: Callable[[], AbstractContextManager[None]]
+    opened: Opened, decoded: Decoded, request: Explain, turn: Turn
 ) -> tuple[Explanation, list[bytes]]:
     """Return what is known of a map, and as blobs the map, float32 `(H, W)`, and the pixels of the image.
 
@@ -26,20 +28,30 @@ def explained(
         turn: Holds the model for as long as it answers a few images, so that other visitors wait no longer
             than that; raises where the caller has left.
 
-    Raises ValueError for a class that the model does not know, or where it takes too long.
+    Raises ValueError for a class that the model does not know, for Grad-CAM of a model without feature maps,
+    and for occlusion that takes too long; NeedsKeras for Grad-CAM in the process without Keras.
     """
     classes = opened.images.classes
     if request.of not in classes:
         raise ValueError(f"The class must be one of the model's {len(classes)}. Received: '{request.of}'.")
     index = classes.index(request.of)
     (pixels,) = shown_to_model(opened.images, [decoded], request.changes)
-    found, values = _occlusion(opened, pixels, index, turn)
+    explain = _grad_cam if request.method == "gradcam" else _occlusion
+    found, values = explain(opened, pixels, index, turn)
     return found, [values.astype("<f4").tobytes(), pixels.tobytes()]
 
 
-def _occlusion(
-    opened: Opened, pixels: np.ndarray, index: int, turn: Callable[[], AbstractContextManager[None]]
-) -> tuple[Explanation, np.ndarray]:
+def _grad_cam(opened: Opened, pixels: np.ndarray, index: int, turn: Turn) -> tuple[Explanation, np.ndarray]:
+    if opened.grad_cam is None:
+        raise NeedsKeras("Gradients need Keras.")
+    with turn():
+        probability = float(opened.answer(pixels[None])[0, index])
+        found = opened.grad_cam(pixels, index)
+    height, width, _ = pixels.shape
+    return Explanation((height, width), probability, found.grain, 1, layer=found.layer), found.values
+
+
+def _occlusion(opened: Opened, pixels: np.ndarray, index: int, turn: Turn) -> tuple[Explanation, np.ndarray]:
     give_up = time.monotonic() + MOST_S
     whole: list[float] = []
 

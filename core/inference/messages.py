@@ -16,7 +16,7 @@ from core.images.target import Target
 from core.system.records import from_json_values, to_json_values
 
 Response = TypeVar("Response")
-Method = Literal["occlusion"]  # of showing where a model looks
+Method = Literal["occlusion", "gradcam"]  # of showing where a model looks
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,15 @@ class Explanation:
     """Where a model looks for a class in an image; the map is sent as a blob, float32 `shape`.
 
     shape: height and width. probability: that the model gives the class. grain: how many values the map has
-    along height and width before it is enlarged. passes: images that the model answered for it. engine: as in
-    `PredictionResult`.
+    along height and width before it is enlarged. passes: images that the model answered for it. layer: whose
+    feature maps it is made of, for Grad-CAM. engine: as in `PredictionResult`.
     """
 
     shape: tuple[int, int]
     probability: float
     grain: tuple[int, int]
     passes: int
+    layer: str = ""
     engine: str = ""
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from core.architectures import load_layers
 from core.architectures.classifier_output import class_probabilities
 from core.experiment.views import averaged
-from core.inference.answers import Opened
+from core.inference.answers import LooksAt, Opened
 from core.inference.foreign import check_probabilities, foreign_classifier
+from core.inference.grad_cam import grad_cam, on_image
 from core.inference.logged_images import logged_images
 from core.inference.messages import ModelImages
 from core.tracking import schema
@@ -58,9 +59,19 @@ def open_model(store: RunStore, run_id: str) -> Opened:
         images = logged_images(store, run_id)
         if images is None:
             classifier = foreign_classifier(store, run_id)
-            return Opened(partial(_of_foreign, classifier.model), classifier.images, "none", True)
+            model = classifier.model
+            return Opened(
+                partial(_of_foreign, model), classifier.images, "none", True, partial(_looks_at, model)
+            )
         views = store.run(run_id).data.params.get(TEST_TIME, "none")  # as the evaluation of the run averaged
-        return Opened(partial(_answer, load(store.models.file(run_id), views)), images, views, False)
+        path = store.models.file(run_id)
+        return Opened(
+            partial(_answer, load(path, views)),
+            images,
+            views,
+            False,
+            lambda image, index: _looks_at(load(path), image, index),  # of the image, not of views of it
+        )
     except FileNotFoundError as error:
         if schema.NUMBER not in state.tags:  # of another program: the error says what it lacks
             raise
@@ -86,3 +97,9 @@ def _of_foreign(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     outputs = np.asarray(model.predict(pixels.astype("float32"), batch_size=BATCH, verbose=0), "float32")
     check_probabilities(outputs)
     return class_probabilities(outputs)
+
+
+def _looks_at(model: keras.Model, image: np.ndarray, index: int) -> LooksAt:
+    found = grad_cam(model, image, index)
+    height, width = found.values.shape
+    return LooksAt(on_image(found.values, model, image.shape[:2]), (height, width), found.layer)

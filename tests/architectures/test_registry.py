@@ -13,6 +13,7 @@ import tensorflow as tf
 from core.architectures import architectures, build_model, check_input, inference_model
 from core.architectures.layers import AuxiliaryModel
 from core.exporting.box import Threshold, write_box
+from core.inference.grad_cam import NO_MAPS, grad_cam
 from core.inference.messages import ModelImages
 from core.onnx_form.check import TOLERANCE, keras_probabilities
 from core.onnx_form.convert import to_onnx
@@ -139,6 +140,7 @@ def test_at_min_size_kernels_start_apart_onnx_answers_alike_a_step_lowers_the_lo
     assert downsamples_everywhere(answering)
     with values:
         assert onnx_difference(answering, tmp_path / "model.onnx", bare_onnxruntime) < TOLERANCE
+        assert shows_where_it_looks(answering)
     if not is_smallest_of_its_kind(name, described):
         return
     images = np.random.default_rng(7).uniform(size=(8, size, size, 3)).astype("float32")
@@ -194,6 +196,20 @@ def onnx_difference(model, path, packages):
     for file in (path, path.with_name("box.zip")):
         file.unlink()
     return np.abs(found - expected).max() / largest
+
+
+def shows_where_it_looks(model):
+    """Whether Grad-CAM has a finite map for the first and the last class, or rightly says that none can be.
+
+    At the smallest size of some models every feature map is one pixel.
+    """
+    image = np.random.default_rng(7).integers(0, 20, model.input_shape[1:], dtype="uint8")
+    shapes = [layer.output.shape for layer in model.layers if hasattr(layer, "kernel")]
+    try:
+        maps = [grad_cam(model, image, index).values for index in (0, max(1, model.output_shape[-1] - 1))]
+    except ValueError as error:
+        return str(error) == NO_MAPS and all(len(shape) < 4 or shape[1] * shape[2] == 1 for shape in shapes)
+    return all(np.isfinite(one).all() and one.min() >= 0 and one.size > 1 for one in maps)
 
 
 def kernels_that_start_alike(model, values=256):

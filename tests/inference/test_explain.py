@@ -65,6 +65,18 @@ def test_keras_gives_the_same_map_where_a_run_has_no_onnx_file(own: Trained) -> 
     np.testing.assert_allclose(theirs.map, ours.map, atol=1e-4)
 
 
+def test_grad_cam_of_each_class_is_computed_by_keras_from_the_last_feature_maps(trained: Trained) -> None:
+    image = png(a_digit())
+    (answer,) = predict(trained.settings, trained.run_id, [image], top_k=10)
+    found = explain(trained.settings, trained.run_id, image, answer.classes[0], method="gradcam")
+    assert found.map.shape == (28, 28)
+    assert found.map.max() > 0 == found.map.min()
+    assert (found.grain, found.layer) == ((4, 4), "s4")  # of LeNet-5, after its second pooling
+    assert found.probability == pytest.approx(answer.probabilities[0], abs=1e-4)
+    other = explain(trained.settings, trained.run_id, image, answer.classes[1], method="gradcam")
+    assert not np.allclose(other.map, found.map)
+
+
 def test_what_cannot_be_explained_is_one_sentence(trained: Trained) -> None:
     with pytest.raises(
         InferenceError, match=r"^The class must be one of the model's 10\. Received: 'cat'\.$"

@@ -28,6 +28,7 @@ from core.ui.predict.sources import (
     drawn_for,
     sources_for,
 )
+from core.ui.predict.where import where_simply
 
 STYLE = Path(__file__).with_name("demo.css")
 TITLE, SUBTITLE = "Try it", "Choose an image or bring your own: the answer comes at once."
@@ -95,6 +96,7 @@ def _answers(answers: list[Answer], picture: Picture) -> None:
             bars(answer, BARS)
     if sentence := disagreement(answers):
         st.markdown(words.plain(sentence))
+    where_simply(answers, picture, changes.chosen_changes())
     changes.warnings(answers, changes.chosen_changes())
 
 

@@ -14,8 +14,9 @@ from core.ui.predict.changes import choose_changes, warnings
 from core.ui.predict.loaded import models_of
 from core.ui.predict.models import SHOWN_TO_OTHERS, choose_models
 from core.ui.predict.picture import Picture
-from core.ui.predict.side_by_side import Model, answers_of, as_seen, side_by_side, sure_enough
+from core.ui.predict.side_by_side import Answer, Model, answers_of, as_seen, side_by_side, sure_enough
 from core.ui.predict.sources import MANY, SAMPLES, choose_source, picture_from, sources_for
+from core.ui.predict.where import where
 
 
 def page(store: RunStore) -> None:
@@ -58,7 +59,13 @@ def _result(models: Sequence[Model], picture: Picture, changes: Changes, least: 
     warnings(answers, changes)
     if len(answers) > 1:
         side_by_side(answers, picture)
-        return
+    else:
+        _alone(answers, picture)
+    where(answers, picture, changes)
+
+
+def _alone(answers: Sequence[Answer], picture: Picture) -> None:
+    """Draw what the only model gets of the image, and beside it what it says."""
     left, right = st.columns([1, 2], gap="large")
     with left:
         if answers[0].prediction is not None:

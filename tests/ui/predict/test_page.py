@@ -73,6 +73,16 @@ def test_a_link_opens_the_same_models_and_the_same_image(trained: Trained, secon
     assert any(one.startswith("**Both models say ") for one in texts(app))
 
 
+def test_where_both_models_look_is_shown_side_by_side_with_one_control(trained: Trained, second: str) -> None:
+    app = opened(PAGE, run=[trained.run_id, second], look="Grad-CAM", sure="0")
+    assert not app.exception
+    assert not app.error
+    assert [one.label for one in app.selectbox] == ["For the class"]
+    told = [one.value for one in app.caption if "feature maps of s4, 4×4" in one.value]
+    assert len(told) == 2
+    assert told[0].partition(": ")[2] == told[1].partition(": ")[2]  # the same weights
+
+
 def test_a_run_that_a_person_came_from_is_kept(trained: Trained, second: str) -> None:
     assert opened(PAGE, run=second).multiselect(key="models").value == [second]
 
