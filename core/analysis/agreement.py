@@ -16,15 +16,19 @@ class Said(NamedTuple):
         classes: The most probable one where the model is sure, else those that come into question.
         confidence: Probability of the first one.
         sure: Whether the confidence reaches what was asked for.
+        person: Whether not even a few classes together reach it, so that a person is to answer.
     """
 
     classes: tuple[str, ...]
     confidence: float
     sure: bool
+    person: bool = False
 
     @property
     def words(self) -> str:
-        """The answer as text: "3", or "Not sure: 3 or 5"."""
+        """The answer as text: "3", "Not sure: 3 or 5", or "Ask a person"."""
+        if self.person:
+            return "Ask a person"
         return self.classes[0] if self.sure else f"Not sure: {_either(self.classes)}"
 
 
@@ -43,6 +47,27 @@ def said(classes: Sequence[str], probabilities: Sequence[float], least: float) -
         (many for many in range(2, len(classes) + 1) if sum(probabilities[:many]) >= least), MOST_NAMED
     )
     return Said(tuple(classes[: min(count, MOST_NAMED, len(classes))]), probabilities[0], False)
+
+
+def said_by_promise(
+    classes: Sequence[str], probabilities: Sequence[float], least: float, confidence: float
+) -> Said:
+    """Return what a model says of an image under a promise of few mistakes.
+
+    One that must not answer names the two or three classes that together reach the threshold; where three do
+    not, or nothing can be promised for the first class, a person is to answer.
+
+    Args:
+        classes: The most probable first, as `probabilities`.
+        least: The threshold of the first class (`core.analysis.automation`); infinite where it has none.
+        confidence: That is shown for the first class.
+    """
+    if probabilities[0] >= least:
+        return Said((classes[0],), confidence, True)
+    most = min(MOST_NAMED, len(classes))
+    count = next((many for many in range(2, most + 1) if sum(probabilities[:many]) >= least), None)
+    named = tuple(classes[: count or most])
+    return Said(named, confidence, False, person=count is None)
 
 
 def agreement(names: Sequence[str], answers: Sequence[Said]) -> str:

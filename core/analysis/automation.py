@@ -95,6 +95,26 @@ def outcome(promised: Promise, probabilities: np.ndarray, labels: np.ndarray) ->
     return Outcome(len(labels), int(answered.sum()), int(wrong.sum()))
 
 
+def promise_sentence(promised: Promise, found: Outcome) -> str:
+    """Say how many images are answered, how many of those wrongly, and why none where none is."""
+    most = f"{promised.mistakes * 100:g} in 100 answers wrong"
+    finite = promised.thresholds[np.isfinite(promised.thresholds)]
+    if not len(finite):
+        needed = least_images(promised.mistakes, RISK / STARTS)
+        return (
+            f"With at most {most}, nothing can be promised on {promised.images:,} validation images: that "
+            f"takes at least {needed:,} to which the most confident answers are all right, or a better model."
+        )
+    low, high = float(finite.min()), float(finite.max())
+    least = f"{low:.1%}" if low == high else f"{low:.1%} to {high:.1%}, by the predicted class"
+    left = "" if len(finite) == len(promised.thresholds) else " Some classes are always left to a person."
+    return (
+        f"With at most {most}, {found.share:.1%} of the test images are answered, those with a confidence of "
+        f"at least {least}; {found.wrong:,} of the {found.answered:,} answers ({found.error:.2%}) are "
+        f"wrong.{left}"
+    )
+
+
 def least_images(mistakes: float, risk: float = RISK) -> int:
     """Return how many images, all answered rightly, it takes to promise a share of mistakes."""
     return math.ceil(math.log(risk) / math.log1p(-mistakes))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from core.analysis.agreement import agreement, said
+from core.analysis.agreement import agreement, said, said_by_promise
 
 CLASSES = ("3", "5", "8", "0")
 
@@ -23,6 +25,23 @@ def test_below_the_threshold_the_classes_in_question_are_named(
     probabilities: tuple[float, ...], least: float, words: str
 ) -> None:
     assert said(CLASSES, probabilities, least).words == words
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "least", "words"),
+    [
+        ((0.97, 0.02, 0.01, 0.0), 0.97, "3"),
+        ((0.6, 0.38, 0.01, 0.01), 0.97, "Not sure: 3 or 5"),
+        ((0.4, 0.3, 0.29, 0.01), 0.97, "Not sure: 3, 5 or 8"),
+        ((0.4, 0.3, 0.2, 0.1), 0.97, "Ask a person"),  # three do not reach it
+        ((0.99, 0.01, 0.0, 0.0), math.inf, "Ask a person"),  # nothing is promised for this class
+    ],
+)
+def test_under_a_promise_a_model_answers_names_a_few_or_leaves_it_to_a_person(
+    probabilities: tuple[float, ...], least: float, words: str
+) -> None:
+    found = said_by_promise(CLASSES, probabilities, least, 0.5)
+    assert (found.words, found.confidence, found.sure) == (words, 0.5, words == "3")
 
 
 def test_a_model_of_one_class_is_always_sure() -> None:

@@ -16,6 +16,7 @@ from core.ui.common import guard, words
 from core.ui.common.uploads import uploader_of_many
 from core.ui.common.visitor import visitor
 from core.ui.predict.batch_table import batch_table
+from core.ui.predict.rule import Rule
 from core.ui.predict.side_by_side import Model
 
 RUNNING = "batch"  # key of the batch in the session
@@ -55,12 +56,8 @@ def choose_many() -> Chosen:
     return Chosen(partial(of_folder, get_settings(), path) if path else None, path, can_change=True)
 
 
-def many(models: Sequence[Model], changes: Changes, least: float) -> None:
-    """Draw the choice of many images, the button that begins, and what became of the last batch.
-
-    Args:
-        least: Confidence of a sure answer, from 0 to 1.
-    """
+def many(models: Sequence[Model], changes: Changes, rule: Rule) -> None:
+    """Draw the choice of many images, the button that begins, and what became of the last batch."""
     chosen = choose_many()
     batch: Batch | None = st.session_state.get(RUNNING)
     _begin_button(models, chosen, changes, batch)
@@ -79,7 +76,7 @@ def many(models: Sequence[Model], changes: Changes, least: float) -> None:
     named = {model.run.run_id: model for model in models}
     asked = [named[run_id] for run_id in batch.run_ids if run_id in named]
     if batch.rows and asked:
-        batch_table(batch.rows, asked, least)
+        batch_table(batch.rows, asked, rule)
 
 
 def _begin_button(models: Sequence[Model], chosen: Chosen, changes: Changes, batch: Batch | None) -> None:

@@ -8,34 +8,37 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.analysis.agreement import said
+from core.analysis.agreement import Said
 from core.analysis.export import Table, to_csv
 from core.analysis.intervals import wilson
 from core.figures import confusion
 from core.inference.batch import THUMBNAIL, Row
 from core.inference.batch_items import label_of
+from core.inference.messages import PredictionResult
 from core.ui.common import words
 from core.ui.common.chart import chart
 from core.ui.common.fields import URL
-from core.ui.predict.calibrated import calibrated
 from core.ui.predict.loaded import ERROR, IMAGE, TRUTH
+from core.ui.predict.rule import Rule, promised_for, told
 from core.ui.predict.side_by_side import Model
 from core.ui.run.confusion_view import numbers_choice, order_choice
 
 ALL, WRONG, UNSURE, UNREADABLE, DISAGREE = "All", "Wrong", "Not sure", "Unreadable", "Models disagree"
 
 
-def batch_table(rows: Sequence[Row], models: Sequence[Model], least: float) -> None:
+def batch_table(rows: Sequence[Row], models: Sequence[Model], rule: Rule) -> None:
     """Draw what models say of many images.
 
     Args:
         rows: What became of each image.
         models: Those that were asked.
-        least: Confidence of a sure answer, from 0 to 1.
+        rule: When they answer.
     """
-    table = tabulated(rows, models, least)
+    table = tabulated(rows, models, rule)
     for model in models:
         st.markdown(words.plain(summary(table, model)))
+        if rule.mistakes is not None:
+            st.caption(words.plain(promised_for(model.run, model.images.classes, rule.mistakes).words))
     kinds = _kinds(table, models)
     shown = table
     if len(kinds) > 1:
@@ -74,7 +77,7 @@ def _download(shown: pd.DataFrame) -> None:
     )
 
 
-def tabulated(rows: Sequence[Row], models: Sequence[Model], least: float) -> pd.DataFrame:
+def tabulated(rows: Sequence[Row], models: Sequence[Model], rule: Rule) -> pd.DataFrame:
     """Return a row for each image: its name, true class where its folder names one, and of each model the
     answer, its confidence and whether it is sure; and why an image could not be read.
 
@@ -84,14 +87,17 @@ def tabulated(rows: Sequence[Row], models: Sequence[Model], least: float) -> pd.
     table = pd.DataFrame({IMAGE: [row.name for row in rows]})
     table[TRUTH] = [label_of(row.name, classes) for row in rows]
     for model in models:
-        how = calibrated(model.run, len(model.images.classes))
         found = [row.found.get(model.run.run_id) for row in rows]
-        told = [None if one is None else said(one.classes, how.of(one.probabilities), least) for one in found]
-        table[model.name] = [None if one is None else one.words for one in told]
-        table[f"{model.name}: class"] = [None if one is None else one.classes[0] for one in told]
-        table[f"{model.name}: confidence"] = [np.nan if one is None else one.confidence for one in told]
+        answers = [None if one is None else _said(rule, model, one) for one in found]
+        table[model.name] = [None if one is None else one.words for one in answers]
+        table[f"{model.name}: class"] = [None if one is None else one.classes[0] for one in answers]
+        table[f"{model.name}: confidence"] = [np.nan if one is None else one.confidence for one in answers]
     table[ERROR] = [row.error or None for row in rows]
     return table.drop(columns=[name for name in (TRUTH, ERROR) if table[name].isna().all()])
+
+
+def _said(rule: Rule, model: Model, found: PredictionResult) -> Said:
+    return told(rule, model.run, model.images, found.classes, found.probabilities).said
 
 
 def summary(table: pd.DataFrame, model: Model) -> str:

@@ -17,8 +17,9 @@ from core.ui.predict import changes
 from core.ui.predict.loaded import models_of
 from core.ui.predict.models import SHOWN_TO_OTHERS, wanted_models
 from core.ui.predict.picture import Picture
+from core.ui.predict.rule import rule_of_address
 from core.ui.predict.samples import choose_sample
-from core.ui.predict.side_by_side import SURE, Answer, Model, answers_of, badges, bars, disagreement
+from core.ui.predict.side_by_side import Answer, Model, answers_of, badges, bars, disagreement
 from core.ui.predict.sources import (
     CAMERA,
     DRAW,
@@ -62,7 +63,7 @@ def demo(store: RunStore) -> None:
             return
         _forget_changes(picture)
         with right, st.container(key="demo-answers"):
-            _answers(answers_of(models, picture, changes.chosen_changes(), _least()), picture)
+            _answers(answers_of(models, picture, changes.chosen_changes(), rule_of_address()), picture)
 
 
 def _picture(model: Model) -> Picture | None:
@@ -94,16 +95,12 @@ def _answers(answers: list[Answer], picture: Picture) -> None:
             st.markdown(f"## {words.plain(answer.said.words)}")
             badges(answer, picture)
             bars(answer, BARS)
+            if answer.promised is not None:
+                st.caption(words.plain(answer.promised.words))
     if sentence := disagreement(answers):
         st.markdown(words.plain(sentence))
     where_simply(answers, picture, changes.chosen_changes())
     changes.warnings(answers, changes.chosen_changes())
-
-
-def _least() -> float:
-    """How sure an answer must be: of the address, which whoever sends the link sets."""
-    wanted = st.query_params.get("sure", "")
-    return int(wanted) / 100 if wanted in map(str, range(101)) else SURE / 100
 
 
 def _forget_changes(picture: Picture) -> None:

@@ -14,7 +14,8 @@ from core.ui.predict.changes import choose_changes, warnings
 from core.ui.predict.loaded import models_of
 from core.ui.predict.models import SHOWN_TO_OTHERS, choose_models
 from core.ui.predict.picture import Picture
-from core.ui.predict.side_by_side import Answer, Model, answers_of, as_seen, side_by_side, sure_enough
+from core.ui.predict.rule import Rule, choose_rule, query_of
+from core.ui.predict.side_by_side import Answer, Model, answers_of, as_seen, side_by_side
 from core.ui.predict.sources import MANY, SAMPLES, choose_source, picture_from, sources_for
 from core.ui.predict.where import where
 
@@ -33,7 +34,7 @@ def page(store: RunStore) -> None:
     if picture is None and source != MANY:
         return
     with st.expander("Settings", icon=":material/tune:"):
-        changes, least = choose_changes([model.images for model in models]), sure_enough()
+        changes, rule = choose_changes([model.images for model in models]), choose_rule()
     st.page_link(
         "pages/5_Predict.py",
         label="Show it to others",
@@ -41,21 +42,21 @@ def page(store: RunStore) -> None:
         query_params={
             "demo": "1",
             "run": [model.run.run_id for model in models[:SHOWN_TO_OTHERS]],
-            "sure": f"{100 * least:.0f}",
+            **query_of(rule),
         },
         help="Large type, the first two models, and nothing that leads elsewhere: for a screen or to send.",
     )
     with result:
         if picture is None:
-            many(models, changes, least)
+            many(models, changes, rule)
         else:
-            _result(models, picture, changes, least)
+            _result(models, picture, changes, rule)
 
 
-def _result(models: Sequence[Model], picture: Picture, changes: Changes, least: float) -> None:
+def _result(models: Sequence[Model], picture: Picture, changes: Changes, rule: Rule) -> None:
     """Ask the models, and draw what they say."""
     with st.spinner("Asking the models" if len(models) > 1 else "Asking the model"):
-        answers = answers_of(models, picture, changes, least)
+        answers = answers_of(models, picture, changes, rule)
     warnings(answers, changes)
     if len(answers) > 1:
         side_by_side(answers, picture)

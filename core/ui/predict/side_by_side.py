@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.analysis.agreement import Said, agreement, said
+from core.analysis.agreement import Said, agreement
 from core.analysis.intervals import wilson
 from core.inference.client import InferenceError, Prediction, predict
 from core.inference.messages import Changes, ModelImages
@@ -15,16 +15,15 @@ from core.inference.notes import crop_note
 from core.system.settings import get_settings
 from core.tracking.run import Run
 from core.ui.common import stored_datasets, stored_predictions, words
-from core.ui.common.fields import URL
 from core.ui.common.images import enlarged
 from core.ui.common.visitor import visitor
-from core.ui.predict.calibrated import Calibrated, calibrated
+from core.ui.predict.calibrated import Calibrated
 from core.ui.predict.picture import Picture
+from core.ui.predict.rule import Promised, Rule, told
 from core.ui.run.live import run_link
 
 BARS, BARS_OF_SEVERAL = 5, 3  # classes that are shown of a model, and of each of several
 SEEN_PX = 200
-SURE = 50  # per cent that a model must be sure of an answer, until a person sets another
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Model:
 @dataclass(frozen=True)
 class Answer:
     """What a model says of an image: the prediction, all its classes with corrected probabilities, and the
-    answer that follows; or the error."""
+    answer that follows by a rule, with what the rule promises; or the error."""
 
     model: Model
     prediction: Prediction | None = None
@@ -47,23 +46,15 @@ class Answer:
     said: Said | None = None
     calibrated: Calibrated | None = None
     error: str = ""
+    promised: Promised | None = None
 
 
-def sure_enough() -> float:
-    """Draw how sure a model must be to answer, in the address as `sure`; return it as a fraction."""
-    chosen = st.slider(
-        "Sure enough to answer, %", 0, 100, SURE, 5, key="sure", bind=URL,
-        help="A model whose confidence is lower is not sure, and names what comes into question.",
-    )  # fmt: skip
-    return chosen / 100
+def answers_of(models: Sequence[Model], picture: Picture, changes: Changes, rule: Rule) -> list[Answer]:
+    """Ask each model about one image."""
+    return [_answer(model, picture, changes, rule) for model in models]
 
 
-def answers_of(models: Sequence[Model], picture: Picture, changes: Changes, least: float) -> list[Answer]:
-    """Ask each model about one image. least: from 0 to 1, the confidence of a sure answer."""
-    return [_answer(model, picture, changes, least) for model in models]
-
-
-def _answer(model: Model, picture: Picture, changes: Changes, least: float) -> Answer:
+def _answer(model: Model, picture: Picture, changes: Changes, rule: Rule) -> Answer:
     classes = len(model.images.classes)
     try:
         (found,) = predict(
@@ -71,9 +62,10 @@ def _answer(model: Model, picture: Picture, changes: Changes, least: float) -> A
         )
     except InferenceError as error:
         return Answer(model, error=str(error))
-    how = calibrated(model.run, classes)
-    corrected = how.of(found.probabilities)
-    return Answer(model, found, corrected, said(found.classes, corrected, least), how)
+    by_rule = told(rule, model.run, model.images, found.classes, found.probabilities)
+    return Answer(
+        model, found, by_rule.probabilities, by_rule.said, by_rule.calibrated, promised=by_rule.promised
+    )
 
 
 def side_by_side(answers: Sequence[Answer], picture: Picture) -> None:
@@ -100,6 +92,8 @@ def _draw(answer: Answer, picture: Picture, alone: bool) -> None:
         return
     verdict(answer, picture)
     bars(answer, BARS if alone else BARS_OF_SEVERAL)
+    if answer.promised is not None:
+        st.caption(words.plain(answer.promised.words))
     how = answer.calibrated
     st.caption(f"{how.words}{measured(answer.model.run)}", help=words.plain(how.detail))
     for note in answer.prediction.notes:
@@ -121,11 +115,16 @@ def verdict(answer: Answer, picture: Picture) -> None:
 
 
 def badges(answer: Answer, picture: Picture) -> None:
-    """Draw whether an answer is right, where the truth is known."""
+    """Draw what became of a promise, and whether an answer is right where the truth is known."""
     assert answer.said is not None
-    if picture.truth is None:
+    promised = answer.promised is not None and bool(answer.promised.thresholds)
+    if picture.truth is None and not promised:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if promised:
+            _state(answer.said)
+        if picture.truth is None:
+            return
         right = answer.said.classes[0] == picture.truth
         if picture.truth not in answer.model.images.classes:
             st.badge("not among its classes", icon=":material/help:", color="gray")
@@ -141,6 +140,16 @@ def badges(answer: Answer, picture: Picture) -> None:
                 "may have been seen in training", icon=":material/school:", color="orange",
                 help="This image is no test image of this run: it may have been trained on it.",
             )  # fmt: skip
+
+
+def _state(told: Said) -> None:
+    """Draw who answers under a promise."""
+    if told.sure:
+        st.badge("answered", icon=":material/bolt:", color="green")
+    elif told.person:
+        st.badge("ask a person", icon=":material/person:", color="gray")
+    else:
+        st.badge("not sure", icon=":material/help:", color="orange")
 
 
 def is_trained_on(model: Model, picture: Picture) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core.analysis.automation import RISK, STARTS, Outcome, Promise, least_images, outcome, promise
+from core.analysis.automation import RISK, outcome, promise, promise_sentence
 from core.analysis.mistakes import probabilities
 from core.tracking.errors import DamagedArtifact
 from core.tracking.run import Run
@@ -42,23 +42,3 @@ def promise_panel(run: Run, given: np.ndarray, labels: np.ndarray) -> None:
     )
     promised = promise(validation, table["label"].to_numpy(), most / 100)
     st.markdown(words.plain(promise_sentence(promised, outcome(promised, given, labels))))
-
-
-def promise_sentence(promised: Promise, found: Outcome) -> str:
-    """Say how many images are answered, how many of those wrongly, and why none where none is."""
-    most = f"{promised.mistakes * 100:g} in 100 answers wrong"
-    finite = promised.thresholds[np.isfinite(promised.thresholds)]
-    if not len(finite):
-        needed = least_images(promised.mistakes, RISK / STARTS)
-        return (
-            f"With at most {most}, nothing can be promised on {promised.images:,} validation images: that "
-            f"takes at least {needed:,} to which the most confident answers are all right, or a better model."
-        )
-    low, high = float(finite.min()), float(finite.max())
-    least = f"{low:.1%}" if low == high else f"{low:.1%} to {high:.1%}, by the predicted class"
-    left = "" if len(finite) == len(promised.thresholds) else " Some classes are always left to a person."
-    return (
-        f"With at most {most}, {found.share:.1%} of the test images are answered, those with a confidence of "
-        f"at least {least}; {found.wrong:,} of the {found.answered:,} answers ({found.error:.2%}) are "
-        f"wrong.{left}"
-    )

@@ -20,6 +20,7 @@ from core.tracking.store import get_store
 from core.ui.common import stored_runs
 from core.ui.predict.batch_table import _kinds, summary, tabulated
 from core.ui.predict.loaded import models_of
+from core.ui.predict.rule import Rule
 from tests.support.homes import Trained
 from tests.support.images import png, zipped
 from tests.support.pages import opened
@@ -153,7 +154,9 @@ def test_a_name_that_a_spreadsheet_would_compute_is_defused_in_the_csv(trained: 
     stored_runs.forget_runs()
     (model,) = models_of(get_store(), [trained.run_id])
     (found,) = predict(trained.settings, trained.run_id, [png(datasets.load("digits").images[0])], top_k=10)
-    table = tabulated([Row("=1+1.png", {trained.run_id: found}), Row("b.png", {}, "Bad.")], [model], 0.0)
+    table = tabulated(
+        [Row("=1+1.png", {trained.run_id: found}), Row("b.png", {}, "Bad.")], [model], Rule(0.0)
+    )
     written = to_csv(Table(table, pd.DataFrame(index=table.index), {}, {}))
     first, second = csv.DictReader(io.StringIO(written))
     assert first["image"] == "'=1+1.png"

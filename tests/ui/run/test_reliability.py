@@ -7,10 +7,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.analysis.automation import Outcome, Promise
+from core.analysis.automation import Outcome, Promise, promise_sentence
 from core.tracking import schema
 from core.tracking.store import get_store
-from core.ui.run.promise import promise_sentence
 from tests.support.homes import Trained
 from tests.support.pages import opened
 
