@@ -10,37 +10,24 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from core.analysis.confidence import coverage
-from core.analysis.mistakes import probabilities
 from core.exporting import onnx_file
 from core.exporting.card import card_of
 from core.exporting.original import Original, Refused, Samples
+from core.exporting.threshold import Threshold, threshold
 from core.images.pixels import to_png
 from core.inference.messages import ModelImages
 from core.onnx_form.check import TOLERANCE
 from core.onnx_form.session import Session
-from core.tracking import frames, schema
-from core.tracking.errors import DamagedArtifact
 from core.tracking.store import RunStore
 
 IMAGES = 20
-ACCURATE = 0.99  # of the answers above the threshold, on the validation images
 PROGRAMS = Path(__file__).with_name("box_files")
 CHECK_S = 600.0
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """From which probability on an answer counts as sure. answer_from: None where that is not known."""
-
-    answer_from: float | None
-    rule: str
 
 
 def write(
@@ -91,6 +78,7 @@ def write_box(
         path: Of the zip file.
         onnx: The model.
         taken: What images it takes, and its classes.
+        sure: When it answers.
         images: uint8 `(N, H, W, C)`; labels: int64 `(N,)`, or empty where they are not known.
         expected: Probabilities by Keras, float32 `(N, classes)`.
         card: Markdown.
@@ -118,26 +106,6 @@ def write_box(
             archive.writestr(program.name, program.read_text(encoding="utf-8"))
         for place, image in enumerate(images):
             archive.writestr(f"images/{_name(place, labels, taken.classes)}.png", to_png(image))
-
-
-def threshold(store: RunStore, run_id: str) -> Threshold:
-    """Return from which probability on 99 of 100 answers were right, on the validation images of a run."""
-    try:
-        table = frames.predictions(store, run_id, schema.VALIDATION_PREDICTIONS)
-    except (FileNotFoundError, DamagedArtifact):
-        return Threshold(None, "The run kept no predictions for its validation images, so none is known.")
-    if table.empty:
-        return Threshold(None, "The run has no validation images, so none is known.")
-    found = coverage(probabilities(table), table["label"].to_numpy("int64")).answerable(ACCURATE)
-    on = f"{len(table):,} validation images"
-    if found is None:
-        return Threshold(None, f"On {on} no threshold gives {ACCURATE:.0%} right answers.")
-    share, confidence = found
-    rule = (
-        f"Of the answers with at least this probability {ACCURATE:.0%} or more were right on {on}, and "
-        f"{share:.0%} of those images were answered. It is no promise for other images."
-    )
-    return Threshold(confidence, rule)
 
 
 def _name(place: int, labels: np.ndarray, classes: tuple[str, ...]) -> str:

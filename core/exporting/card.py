@@ -15,6 +15,7 @@ from core.analysis.mistakes import confusion_matrix, probabilities
 from core.analysis.scores import per_class
 from core.analysis.values import percent, validation_accuracy
 from core.config import ConfigError, ExperimentConfig
+from core.exporting.threshold import threshold
 from core.system.text import Dumper
 from core.tracking import frames, schema
 from core.tracking.errors import DamagedArtifact
@@ -41,7 +42,7 @@ def card_of(store: RunStore, run_id: str) -> str:
     with suppress(*GONE):
         table = frames.predictions(store, run_id)
         parts += [*_failures(table, classes)] if len(table) else []
-    parts += [_limits(run, data)]
+    parts += [f"## When it answers\n\n{_text(threshold(store, run_id).rule)}", _limits(run, data)]
     with suppress(*GONE):
         parts.append(_settings(store.config(run_id)))
     return "\n\n".join(parts) + "\n"

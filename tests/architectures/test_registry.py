@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from core.architectures import architectures, build_model, check_input, inference_model
 from core.architectures.layers import AuxiliaryModel
-from core.exporting.box import Threshold, write_box
+from core.exporting.box import write_box
+from core.exporting.threshold import Threshold
 from core.inference.grad_cam import NO_MAPS, grad_cam
 from core.inference.messages import ModelImages
 from core.onnx_form.check import TOLERANCE, keras_probabilities

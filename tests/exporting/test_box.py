@@ -53,7 +53,11 @@ def test_it_passes_where_only_onnxruntime_is_installed(
     }
     facts = json.loads((box / "facts.json").read_text())
     assert facts["classes"] == [str(digit) for digit in range(10)]
-    assert "test accuracy" in (box / "CARD.md").read_text()
+    assert len(facts["answer_from"]) == 10
+    assert "of 20 without a person" in done.stdout
+    card = (box / "CARD.md").read_text()
+    assert "test accuracy" in card
+    assert "## When it answers" in card
 
 
 def test_it_notices_another_model(
@@ -126,6 +130,7 @@ def test_its_page_answers_an_image_and_refuses_what_is_none(trained: Trained, bo
                 best = int(expected["probabilities"][0].argmax())
             found = json.loads(urllib.request.urlopen(f"{address}/predict", image, timeout=60).read())
             assert found["class"] == str(best)
+            assert found["decision"] in ("answered", "not sure", "ask a person")
             for path, body in (("/predict", b"no image"), ("/images/../facts.json", None)):
                 with pytest.raises(urllib.error.HTTPError):
                     urllib.request.urlopen(f"{address}{path}", body, timeout=60)

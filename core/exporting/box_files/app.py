@@ -22,7 +22,11 @@ const $ = (id) => document.getElementById(id);
 async function ask(blob) {
   $("shown").src = URL.createObjectURL(blob); $("shown").hidden = false;
   const found = await (await fetch("predict", {method: "POST", body: blob})).json();
-  $("said").textContent = found.error || (found.sure === false ? "Not sure." : "");
+  $("said").textContent = found.error || {
+    "answered": "The answer is " + found.class + ".",
+    "not sure": "Not sure: " + (found.among || []).join(" or ") + ".",
+    "ask a person": "Ask a person.",
+  }[found.decision] || "";
   $("answer").replaceChildren(...(found.likely || []).map(([name, value]) => {
     const row = document.createElement("tr");
     for (const text of [name, (100 * value).toFixed(1) + " %"]) row.insertCell().textContent = text;

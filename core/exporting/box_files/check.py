@@ -25,6 +25,10 @@ def check(model: Model) -> bool:
     )
     if len(labels):
         print(f"right on {int((given.argmax(axis=1) == labels).sum())} of {len(labels)} test images")
+    answered = np.array([model.answer(one)["decision"] == "answered" for one in given])
+    if model.facts["answer_from"] is not None:
+        wrong = f", {int((given.argmax(axis=1) != labels)[answered].sum())} wrongly" if len(labels) else ""
+        print(f"answers {int(answered.sum())} of {len(given)} without a person{wrong}")
     return right
 
 
@@ -38,8 +42,10 @@ def main() -> None:
         except (OSError, ValueError) as error:
             print(f"{path}: cannot be read: {error}", file=sys.stderr)
             sys.exit(2)
-        doubt = "not sure: " if found["sure"] is False else ""
-        print(f"{path}: {doubt}" + ", ".join(f"{name} ({value:.3f})" for name, value in found["likely"]))
+        print(
+            f"{path}: {found['decision'] or 'no threshold is known'}: "
+            + ", ".join(f"{name} ({value:.3f})" for name, value in found["likely"])
+        )
 
 
 if __name__ == "__main__":

@@ -38,15 +38,25 @@ class Model:
         return np.concatenate(parts)
 
     def answer(self, probabilities: np.ndarray, most: int = 3) -> dict[str, Any]:
-        """Put the probabilities of one image in words: the likely classes, and whether the first is sure.
+        """Put the probabilities of one image in words: the likely classes, and whether the first is given.
 
-        `sure` is None where this box has no threshold.
+        `decision` is "answered" where its probability reaches the threshold of its class, "not sure" where
+        the two or three classes of `among` together do, else "ask a person"; None where this box has no
+        threshold.
         """
         order = np.argsort(-probabilities, kind="stable")[:most]
         likely = [(self.facts["classes"][place], float(probabilities[place])) for place in order]
-        threshold = self.facts["answer_from"]
-        sure = None if threshold is None else likely[0][1] >= threshold
-        return {"class": likely[0][0], "sure": sure, "likely": likely}
+        found: dict[str, Any] = {"class": likely[0][0], "decision": None, "among": [], "likely": likely}
+        if self.facts["answer_from"] is None:
+            return found
+        threshold = self.facts["answer_from"][order[0]]
+        totals = np.cumsum([value for _, value in likely])
+        found["decision"] = "ask a person"
+        if threshold is not None and totals[-1] >= threshold:
+            count = int((totals < threshold).sum()) + 1
+            found["decision"] = "answered" if count == 1 else "not sure"
+            found["among"] = [name for name, _ in likely[:count]]
+        return found
 
     def read(self, source: Any) -> np.ndarray:
         """Read an image as the training images were: uint8 `(height, width, channels)`.
