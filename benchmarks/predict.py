@@ -25,7 +25,9 @@ from PIL import Image
 from core.architectures import Shape, build_model
 from core.config import ExperimentConfig
 from core.inference import client
-from core.inference.process import onnx_inference_of
+from core.inference.explain import explain
+from core.inference.messages import Predict
+from core.inference.process import inference_of, onnx_inference_of
 from core.onnx_form.check import make
 from core.onnx_form.session import Facts, Session
 from core.system.settings import Settings, get_settings
@@ -96,6 +98,17 @@ def compare_with_keras(model: keras.Model, path: Path, count: int) -> None:
           f"ratio {ours / theirs:.2f}", flush=True)  # fmt: skip
 
 
+def where_it_looks(settings: Settings, model: keras.Model, run_id: str, image: bytes, repeats: int) -> None:
+    """Time Grad-CAM and occlusion through the process, beside predictions by the same process."""
+    request, keras_process = Predict(run_id), inference_of(settings)
+    plain = milliseconds(lambda: client.exchange(keras_process, request, [image], client.ANYBODY), repeats)
+    onnx = milliseconds(lambda: client.predict(settings, run_id, [image]), repeats)
+    cam = milliseconds(lambda: explain(settings, run_id, image, "3", method="gradcam"), repeats)
+    covered = milliseconds(lambda: explain(settings, run_id, image, "3"), 1)
+    print(f"{model.name}: Grad-CAM {cam:.0f} ms, {cam / plain:.2f} of a prediction by Keras, {plain:.0f} ms; "
+          f"by onnxruntime {onnx:.0f} ms; occlusion {covered:.0f} ms", flush=True)  # fmt: skip
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ARCHLAB_HOME"] = str(Path(folder) / "home")
@@ -125,8 +138,12 @@ def main() -> None:
             one = milliseconds(lambda: client.predict(settings, large_run, [photo]), 15)
             print(f"one warm image through the process, resnet50 at 224×224: {one:.0f} ms")
             print(f"with resnet50 beside them: {resident_mb(settings):.0f} MB", flush=True)
+            where_it_looks(settings, small, runs[0], digit, 20)
+            where_it_looks(settings, medium, medium_run, image_of((32, 32, 3)), 10)
+            where_it_looks(settings, large, large_run, photo, 5)
         finally:
             onnx_inference_of(settings).stop()
+            inference_of(settings).stop()
         compare_with_keras(small, files[0] / "model.onnx", IMAGES)
         compare_with_keras(medium, Path(folder) / "model.onnx", IMAGES)
         compare_with_keras(large, files[1] / "model.onnx", 32)
