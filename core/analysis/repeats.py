@@ -33,7 +33,8 @@ def repeats(runs: pd.DataFrame) -> pd.DataFrame:
     """
     if not {PARENT, NUMBER} <= set(runs.columns):
         return pd.DataFrame(columns=COLUMNS)
-    ours = runs[runs[PARENT].notna() & runs[NUMBER].notna()]
+    swept = column(runs, f"tags.{schema.SWEEP}", object).notna()  # these share a parent, but no settings
+    ours = runs[runs[PARENT].notna() & runs[NUMBER].notna() & ~swept]
     finished = ours["status"] == schema.FINISHED
     groups = ours.assign(
         finished=finished,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 @click.option("--foreground", is_flag=True, help="Train at once in this terminal, outside the queue.")
 @click.option("--wait", is_flag=True, help="Wait until the runs have ended.")
 @click.option("--seeds", default=1, show_default=True, help="Number of seeds to repeat each run with.")
+@click.option(
+    "--sweep",
+    "swept",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="Train every combination: model.name=lenet5,conv3; a range: optimizer.momentum=0.5..0.9/3.",
+)
+@click.option("--sample", default=0, help="Of a sweep: this many combinations, drawn at random. 0: all.")
 @click.option("--folds", default=0, help="Number of folds; each validates once. 0: one split.")
 def train(
     config: Path | None,
@@ -32,6 +40,8 @@ def train(
     foreground: bool,
     wait: bool,
     seeds: int,
+    swept: tuple[str, ...],
+    sample: int,
     folds: int,
 ) -> None:
     """Train a config or a recipe; prints the ids of its runs, one per line.
@@ -41,7 +51,6 @@ def train(
     """
     from core import config as configs
     from core import recipes
-    from core.jobs.groups import repeated
     from core.launching import recipes as launching
     from core.launching.checks import notes, warnings
     from core.launching.launch import launch_groups
@@ -49,6 +58,8 @@ def train(
 
     if (config is None) == (recipe is None):
         raise ValueError("Give either a config file or --recipe.")
+    if recipe is not None and (swept or sample):
+        raise ValueError("A recipe has its own runs: sweep a config file instead.")
     changes = configs.parse_assignments(assignments)
     if recipe is not None:
         planned = launching.plan(recipes.get(recipe), get_store(), changes, seeds, folds)
@@ -57,8 +68,7 @@ def train(
             click.echo(f"Note: {sentence}", err=True)
     else:
         assert config is not None
-        chosen = configs.from_yaml(_read(config)).with_values(changes)
-        groups, tags = [repeated(chosen, seeds, folds)], dict[str, str]()
+        groups, tags = _of_config(config, changes, seeds, folds, swept, sample), dict[str, str]()
     firsts = (group.configs[0] for group in groups)
     to_check = {
         (first.data, first.model.weights): first for first in firsts
@@ -77,6 +87,29 @@ def train(
             return
         states = _wait(run_ids)
     _exit_with(states)
+
+
+def _of_config(
+    path: Path, changes: dict[str, Any], seeds: int, folds: int, swept: tuple[str, ...], sample: int
+) -> list[Group]:
+    """Return the group of a config's file, or of its sweep, whose size and time are printed on stderr."""
+    from core import config as configs
+    from core.jobs.groups import repeated
+    from core.launching import sweep
+    from core.launching.cost import cost, cost_words
+    from core.tracking.store import get_store
+
+    base, found = sweep.split_config(configs.tree_of(_read(path)))
+    chosen = configs.from_mapping(base).with_values(changes)
+    if swept:
+        found = sweep.parse(swept)
+    if found is None:
+        if sample:
+            raise ValueError("--sample draws among the combinations of a sweep: give one.")
+        return [repeated(chosen, seeds, folds)]
+    group = sweep.group_of(chosen, sweep.with_sample(found, sample), seeds, folds)
+    click.echo(f"Sweep: {cost_words(cost(group.configs, get_store()))}", err=True)
+    return [group]
 
 
 def _exit_with(states: list[str]) -> None:

@@ -11,6 +11,7 @@ from core.config.experiment import (
     from_yaml,
     is_older,
     parse_assignments,
+    tree_of,
 )
 from core.config.learning import (
     PRECISIONS,
@@ -57,4 +58,5 @@ __all__ = [
     "from_yaml",
     "is_older",
     "parse_assignments",
+    "tree_of",
 ]

@@ -98,11 +98,16 @@ def from_mapping(tree: Any) -> ExperimentConfig:
 
 def from_yaml(text: str) -> ExperimentConfig:
     """Read a config as `ExperimentConfig.to_yaml` writes it; missing settings take their defaults."""
+    return from_mapping(tree_of(text))
+
+
+def tree_of(text: str) -> Any:
+    """Read the text of a config, unchecked; an empty one as no settings. Raises ConfigError."""
     try:
         tree = yaml_text.load(text)
     except yaml_text.YamlRefused as error:
         raise ConfigError(f"The config {error}.") from error
-    return from_mapping({} if tree is None else tree)
+    return {} if tree is None else tree
 
 
 def is_older(config: ExperimentConfig) -> bool:

@@ -106,7 +106,8 @@ def conclude_groups(store: RunStore) -> None:
         if launching or any(child.status in schema.ACTIVE for child in children):
             continue
         finished = [child.run_id for child in children if child.status == schema.FINISHED]
-        store.log_metrics(parent.run_id, summary(store.read.last_metrics(finished, AVERAGED)))
+        if schema.SWEEP not in parent.tags:  # the mean over different settings says nothing
+            store.log_metrics(parent.run_id, summary(store.read.last_metrics(finished, AVERAGED)))
         if children and len(finished) == len(children):
             store.set_status(parent.run_id, schema.FINISHED)
         else:

@@ -95,6 +95,7 @@ LOSS = "archlab.loss"  # what each `loss` and `val_loss` is: CROSS_ENTROPY; abse
 LOSS_FROM = "archlab.loss.from"  # of an older run that was resumed: the first epoch for which LOSS holds
 KEPT = "archlab.kept"  # which epoch's weights the saved model has
 RECIPE = "archlab.recipe"
+SWEEP = "archlab.sweep"  # of the runs of a sweep and of their parent: the names of the settings it varies
 RECIPE_RUN = "archlab.recipe.run"  # the title of the recipe's run that it is; absent on older runs
 USER = "mlflow.user"
 NOTE = "mlflow.note.content"  # what a person wrote about the run

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from core import recipes
+from core.architectures import architectures
 from core.config import ExperimentConfig
 from core.system.settings import Settings
 from core.tracking.store import get_store
@@ -40,7 +43,14 @@ def test_a_run_of_each_model_trains_two_steps(settings: Settings, name: str, tit
     made_up("made-up", recipe.data.shape, recipe.data.classes, 8 // recipe.data.classes + 1)
     # Weights come over the network or from another run, and bottleneck features need them.
     alone = {"model.weights": "none", "model.weights_layers": "", "model.bottleneck": False}
-    fewest = {"data.name": "made-up", "training.steps": 2, "training.batch_size": 2, "training.xla": "off"}
+    fewest: dict[str, Any] = {
+        "data.name": "made-up",
+        "training.steps": 2,
+        "training.batch_size": 2,
+        "training.xla": "off",
+    }
+    if run.config.model.resize:  # as small as the model works, since a large one takes a minute
+        fewest["model.resize"] = max(32, architectures.get(run.config.model.name).min_size)
     config: ExperimentConfig = run.config.with_values({**alone, **fewest})
     experiment = prepare_experiment(config, load_data(config), get_store())
     task = experiment.task

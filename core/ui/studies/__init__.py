@@ -1,0 +1,1 @@
+"""What the Studies page is made of: recipes, sweeps and searches."""
