@@ -8,6 +8,7 @@ from core.ui.common.actions import may_change
 from core.ui.common.frame import open_page
 from core.ui.run.launched import launched_ids, launched_link, launched_panel, remember
 from core.ui.run.live import launch_all, queue_panel
+from core.ui.train.door import renew_door
 from core.ui.train.form import experiment_form
 from core.ui.train.launch_bar import launch_button, launch_words
 
@@ -17,7 +18,7 @@ READ_ONLY = (
 )
 
 with open_page("Train", "Choose images and models; each model becomes a run in the queue.") as store:
-    form, queue = st.columns([3, 2], gap="large")
+    form, queue = st.columns([5, 3], gap="medium")
     with form:
         groups = experiment_form(stored_datasets.dataset_infos())
         if may_change():
@@ -33,3 +34,4 @@ with open_page("Train", "Choose images and models; each model becomes a run in t
     with queue:
         launched_panel(store)
         queue_panel(store, narrow=True, without=launched_ids())
+    renew_door(groups)

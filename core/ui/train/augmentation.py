@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -10,10 +10,11 @@ from core.components.preprocessing import preprocessings
 from core.config import FILLS, AugmentationConfig, ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.ui.common import words
+from core.ui.common.fields import URL, number_or_off
 from core.ui.train.augmentation_preview import preview
 from core.ui.train.component_fields import component_fields
 
-URL: Final = "query-params"
+DRAWN = "augmentation drawn"  # how often the whole page drew it, and what differed then
 
 TEST_TIME_WORDS = {
     "none": "one view",
@@ -70,12 +71,14 @@ def augmentation_form(
     data: the settings of the data part that were chosen elsewhere. models: those of the model part for each
     chosen model; its size and its weights to start from belong to what it gets.
     """
-    with st.expander("Augmentation and preprocessing", icon=":material/auto_fix_high:"):
-        return _form(info, data, models)
+    drawn = st.session_state[DRAWN] = st.session_state.get(DRAWN, 0) + 1
+    return _form(info, data, models, drawn)
 
 
 @st.fragment
-def _form(info: DatasetInfo, data: dict[str, Any], models: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _form(
+    info: DatasetInfo, data: dict[str, Any], models: dict[str, dict[str, Any]], drawn: int
+) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     columns = st.columns([2, 1, 1])
     first, second, third = columns
@@ -86,10 +89,10 @@ def _form(info: DatasetInfo, data: dict[str, Any], models: dict[str, dict[str, A
         "from expect, scaled to 0–1 without. Any other choice must be the one that the weights expect.",
     )  # fmt: skip
     shorter = min(info.shape[:2])
-    settings["augmentation.random_crop"] = second.number_input(
-        "Random crop, pixels", min_value=0, value=0, step=1, key="random_crop", bind=URL,
+    settings["augmentation.random_crop"] = number_or_off(
+        second, "Random crop, pixels", "random_crop", least=0,
         help=f"Side of a crop, which becomes the model's input; at most {shorter}. Evaluation takes the "
-        "middle. 0: none.",
+        "middle.",
     )  # fmt: skip
     settings["augmentation.test_time"] = third.selectbox(
         "Test-time views", TEST_TIME_WORDS, format_func=TEST_TIME_WORDS.__getitem__, key="test_time",
@@ -116,9 +119,23 @@ def _form(info: DatasetInfo, data: dict[str, Any], models: dict[str, dict[str, A
                 bind=URL,
                 help="For pixels from outside the image. Nearest: border pixels, repeated.",
             )
+    _tell_the_page(settings, drawn)
     if st.toggle("Preview: one image eight times, as the model gets it", key="preview", bind=URL):
         _preview(info, data | settings, models)
     return settings
+
+
+def _tell_the_page(settings: dict[str, Any], drawn: int) -> None:
+    """Run the whole page when other settings differ from the defaults than when it was drawn: it names them.
+
+    drawn: the number of that drawing. What is seen first under a number is the drawing itself.
+    """
+    default = ExperimentConfig().flat()
+    differing = sorted(name for name, value in settings.items() if value != default.get(name, value))
+    before = st.session_state.get(f"{DRAWN} with")
+    st.session_state[f"{DRAWN} with"] = (drawn, differing)
+    if before and before[0] == drawn and before[1] != differing:
+        st.rerun()
 
 
 def _preview(info: DatasetInfo, settings: dict[str, Any], models: dict[str, dict[str, Any]]) -> None:

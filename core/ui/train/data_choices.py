@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.config import IMBALANCE, KEEP_TOGETHER, ConfigError, DataConfig, ExperimentConfig
 from core.datasets import DatasetInfo, split_report
 from core.datasets.balance import imbalance, weights_of
 from core.datasets.split_report import SplitReport
 from core.ui.common import words
+from core.ui.common.fields import URL, number_or_off
 
-URL: Final = "query-params"
 MAX_CLASSES_SHOWN = 100
 KEEP_TOGETHER_WORDS = {"identical": "identical images", "near": "identical images and near duplicates"}
 IMBALANCE_WORDS = {
@@ -23,57 +24,59 @@ IMBALANCE_WORDS = {
 }
 
 
-def data_choices(info: DatasetInfo) -> dict[str, Any]:
-    """Draw the widgets; returns the settings by their dotted names."""
+def data_choices(info: DatasetInfo, said: DeltaGenerator) -> dict[str, Any]:
+    """Draw the widgets; returns the settings by their dotted names.
+
+    said: where warnings are drawn.
+    """
     default = DataConfig()
-    with st.expander("Validation, folds and balance", icon=":material/pie_chart:"):
-        first, second, third = st.columns(3)
-        settings: dict[str, Any] = {
-            "data.validation_fraction": first.number_input(
-                "Validation fraction", value=default.validation_fraction, step=0.05,
-                key="validation_fraction", bind=URL,
-                help="Of the training images; it chooses the epoch that is kept. Unused with folds, and when "
-                "the dataset brings a validation set.",
-            ),
-            "data.folds": second.number_input(
-                "Folds", value=default.folds, step=1, key="folds", bind=URL,
-                help="Number of equal folds of all images but the test set; one of them validates. 0: none.",
-            ),
-            "data.fold": third.number_input(
-                "Validation fold", value=default.fold, step=1, key="fold", bind=URL, help="From 0.",
-            ),
-        }  # fmt: skip
-        first, second = st.columns([1, 2])
-        settings["data.split_seed"] = first.number_input(
-            "Seed of the split", value=default.split_seed, step=1, key="split_seed", bind=URL,
-            help="Apart from the run's seed, so that repeats share their split.",
-        )  # fmt: skip
-        settings["data.imbalance"] = second.selectbox(
-            "Class imbalance", IMBALANCE, format_func=IMBALANCE_WORDS.__getitem__,
-            key="imbalance", bind=URL,
-        )  # fmt: skip
-        if settings["data.imbalance"] == "at_most":
-            settings["data.at_most"] = second.number_input(
-                "Maximum images per class", value=default.at_most, step=10, key="at_most", bind=URL
-            )
-        settings["data.keep_together"] = second.selectbox(
-            "Copies kept in one set", KEEP_TOGETHER, format_func=KEEP_TOGETHER_WORDS.__getitem__,
-            key="keep_together", bind=URL,
-            help="Identical images always stay in one set. Near duplicates are looked for once, which takes "
-            "about a millisecond an image; a dataset that was imported so keeps them together in any case.",
-        )  # fmt: skip
-        if info.shape[2] == 3:
-            settings["data.grey"] = st.toggle("Read colour images as grey", key="grey", bind=URL)
-        report = _effect(info, settings)
+    first, second, third = st.columns(3)
+    settings: dict[str, Any] = {
+        "data.validation_fraction": first.number_input(
+            "Validation fraction", value=default.validation_fraction, step=0.05,
+            key="validation_fraction", bind=URL,
+            help="Of the training images; it chooses the epoch that is kept. Unused with folds, and when "
+            "the dataset brings a validation set.",
+        ),
+        "data.folds": number_or_off(
+            second, "Folds", "folds",
+            help="Number of equal folds of all images but the test set; one of them validates.",
+        ),
+        "data.fold": third.number_input(
+            "Validation fold", value=default.fold, step=1, key="fold", bind=URL, help="From 0.",
+        ),
+    }  # fmt: skip
+    first, second = st.columns([1, 2])
+    settings["data.split_seed"] = first.number_input(
+        "Seed of the split", value=default.split_seed, step=1, key="split_seed", bind=URL,
+        help="Apart from the run's seed, so that repeats share their split.",
+    )  # fmt: skip
+    settings["data.imbalance"] = second.selectbox(
+        "Class imbalance", IMBALANCE, format_func=IMBALANCE_WORDS.__getitem__,
+        key="imbalance", bind=URL,
+    )  # fmt: skip
+    if settings["data.imbalance"] == "at_most":
+        settings["data.at_most"] = second.number_input(
+            "Maximum images per class", value=default.at_most, step=10, key="at_most", bind=URL
+        )
+    settings["data.keep_together"] = second.selectbox(
+        "Copies kept in one set", KEEP_TOGETHER, format_func=KEEP_TOGETHER_WORDS.__getitem__,
+        key="keep_together", bind=URL,
+        help="Identical images always stay in one set. Near duplicates are looked for once, which takes "
+        "about a millisecond an image; a dataset that was imported so keeps them together in any case.",
+    )  # fmt: skip
+    if info.shape[2] == 3:
+        settings["data.grey"] = st.toggle("Read colour images as grey", key="grey", bind=URL)
+    report = _effect(info, settings, said)
     if report:
         for sentence in report.notes:
             st.caption(words.plain(sentence))
         for sentence in report.warnings:
-            st.warning(words.plain(sentence), icon=":material/warning:")
+            said.warning(words.plain(sentence), icon=":material/warning:")
     return settings
 
 
-def _effect(info: DatasetInfo, settings: dict[str, Any]) -> SplitReport | None:
+def _effect(info: DatasetInfo, settings: dict[str, Any], said: DeltaGenerator) -> SplitReport | None:
     """Draw what these choices come to, in images a class; returns it, or None where they cannot be."""
     try:
         data = ExperimentConfig().with_values(settings | {"data.name": info.name}).data
@@ -82,7 +85,7 @@ def _effect(info: DatasetInfo, settings: dict[str, Any]) -> SplitReport | None:
     except ConfigError:
         return None  # said under the form
     except ValueError as error:
-        st.error(words.plain(str(error)), icon=":material/block:")
+        said.error(words.plain(str(error)), icon=":material/block:")
         return None
     counts = report.counts
     st.caption(words.plain(imbalance(info.classes, info.counts["train"])))

@@ -2,60 +2,118 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Mapping
+from typing import Any
 
-from core.architectures import architectures
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.architectures import Architecture, architectures
 from core.config import ConfigError, ExperimentConfig
 from core.datasets import DatasetInfo
 from core.jobs.groups import Group, repeated
 from core.launching.checks import check, check_overlap, overlap_warnings
 from core.ui.common import stored_datasets, words
 from core.ui.common.choose import say_unknown
-from core.ui.common.fields import URL
+from core.ui.common.fields import URL, field, number_or_off
+from core.ui.train import learning
 from core.ui.train.augmentation import augmentation_form
 from core.ui.train.data_choices import data_choices
+from core.ui.train.door import door
 from core.ui.train.forecast import memory_forecast, rate_curve
-from core.ui.train.learning import learning_settings
-from core.ui.train.model_options import broken_files, net_options
+from core.ui.train.model_options import folded_options, is_written, written_options
+from core.ui.train.picker import choose_models, place_of, remedies
 from core.ui.train.transfer import layer_lists, transfer_settings
+
+Values = dict[str, Any]  # by dotted name
+SECTIONS = ("Model", "Images", "Augmentation", "Schedule", "Optimizer", "Stopping", "Transfer", "Device")
 
 
 def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     """Draw the form; returns a group for each chosen model, or none while something is wrong.
 
-    What cannot work is said under the form, before anything is launched.
+    What every launch decides comes first, all else is behind one door. What cannot work is said between
+    them, before anything is launched.
     """
     info = _dataset(infos)
     if info is None:
         return []
-    say_unknown("architectures", architectures.names(), "Architectures")
-    names = st.multiselect(
-        "Architectures",
-        architectures.names(),
-        default=["lenet5"],
-        key="architectures",
-        bind=URL,
-        placeholder="Choose one or several",
-        help="Each becomes a run of its own, with the same settings.",
-    )
-    broken_files()
-    options = {name: net_options(architectures.get(name), info) for name in names}
-    data = {"data.name": info.name, **data_choices(info)}
-    settings = data | learning_settings()
-    transfer = transfer_settings()
-    models = {
-        name: {
-            "model.name": name,
-            **transfer,
-            **{f"model.options.{key}": value for key, value in options[name].items()},
-        }
-        for name in names
-    }
-    settings |= augmentation_form(info, data, models)
+    names = choose_models(info)
+    settings = learning.common()
+    said, forecast = st.container(), st.container()  # filled once all is known
+    entries = [architectures.get(name) for name in names]
+    options = {entry.name: written_options(entry, info) for entry in entries if is_written(entry)}
+    with door():
+        seeds, folds, of_run = _repeats()
+        tabs = dict(zip(SECTIONS, st.tabs(SECTIONS), strict=True))
+        more, models = _more(tabs, info, entries, options, settings["optimizer.name"], said)
+    settings |= of_run | more
     settings["name"] = st.text_input(
         "Name of the runs", key="name", bind=URL, max_chars=200, placeholder="model on dataset"
     )
-    seeds, folds = repeats()
+    with said:
+        groups, configs = _groups(settings, models, seeds, folds)
+        remedies(names, place_of(info).shape)
+    if configs:
+        with tabs["Schedule"]:
+            rate_curve(configs[0], info)
+        with forecast:
+            memory_forecast(configs, info)
+    with tabs["Model"]:
+        layer_lists(configs, info)
+    return groups
+
+
+def _more(
+    tabs: Mapping[str, DeltaGenerator], info: DatasetInfo, entries: list[Architecture],
+    options: dict[str, Values], optimizer: str, said: DeltaGenerator,
+) -> tuple[Values, dict[str, Values]]:  # fmt: skip
+    """Draw all that has a default for most; returns the shared settings, and those of each model.
+
+    Args:
+        tabs: Where each of the `SECTIONS` is drawn.
+        info: The dataset.
+        entries: The chosen models.
+        options: Those of the models that are written.
+        optimizer: The chosen one.
+        said: Where warnings are drawn.
+    """
+    with tabs["Model"]:
+        options = options | folded_options([entry for entry in entries if entry.name not in options])
+    with tabs["Images"]:
+        data = {"data.name": info.name, **data_choices(info, said)}
+    with tabs["Schedule"]:
+        settings = data | learning.schedule()
+    with tabs["Optimizer"]:
+        settings |= learning.regularization(optimizer)
+    with tabs["Stopping"]:
+        settings |= learning.stopping()
+    with tabs["Device"]:
+        settings |= learning.computing()
+    with tabs["Transfer"]:
+        start = transfer_settings()
+    models = {
+        entry.name: {
+            "model.name": entry.name,
+            **start,
+            **{f"model.options.{key}": value for key, value in options[entry.name].items()},
+        }
+        for entry in entries
+    }
+    with tabs["Augmentation"]:
+        settings |= augmentation_form(info, data, models)
+    return settings, models
+
+
+def _groups(
+    settings: Values, models: dict[str, Values], seeds: int, folds: int
+) -> tuple[list[Group], list[ExperimentConfig]]:
+    """Check what was chosen and say what is wrong.
+
+    Returns:
+        A group for each model, none while something is wrong; and a config for each model that could be
+        launched.
+    """
     configs, groups, wrong = [], [], []
     for model in models.values():
         try:
@@ -69,29 +127,29 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
             wrong.append(str(error))
     for sentence in dict.fromkeys(one for config in configs for one in overlap_warnings(config)):
         st.warning(words.plain(sentence), icon=":material/warning:")
-    if not names:
+    if not models:
         wrong.append("Choose at least one architecture.")
     for sentence in dict.fromkeys(wrong):
         st.error(words.plain(sentence), icon=":material/block:")
-    if configs:
-        rate_curve(configs[0], info)
-        memory_forecast(configs, info)
-    layer_lists(configs, info)
-    return [] if wrong else groups
+    return ([] if wrong else groups), configs
 
 
-def repeats() -> tuple[int, int]:
-    """How many seeds and folds each model is trained with; a single run is no comparison."""
-    with st.expander("Repeat over seeds and folds", icon=":material/repeat:"):
-        first, second, _ = st.columns(3)
-        seeds = first.number_input(
-            "Seeds", 1, 100, 1, key="seeds", bind=URL, help="Number of seeds that each model is trained with."
-        )
-        folds = second.number_input(
-            "Folds", 0, 100, 0, key="all_folds", bind=URL,
-            help="Each model is trained once for each fold; they validate in turn. 0: one split.",
-        )  # fmt: skip
-    return int(seeds), int(folds)
+def _repeats() -> tuple[int, int, Values]:
+    """Draw how many seeds and folds each model is trained with: a single run is no comparison.
+
+    Returns:
+        The number of seeds, of folds (0: one split), and the first seed as a setting.
+    """
+    first, second, third = st.columns(3)
+    seeds = first.number_input(
+        "Repeat over seeds", 1, 100, 1, key="seeds", bind=URL,
+        help="Number of seeds that each model is trained with.",
+    )  # fmt: skip
+    folds = number_or_off(
+        second, "Repeat over folds", "all_folds", least=0, most=100,
+        help="Each model is trained once for each fold; they validate in turn.",
+    )  # fmt: skip
+    return int(seeds), int(folds), {"seed": field(third, "seed", "Seed")}
 
 
 def _dataset(infos: list[DatasetInfo]) -> DatasetInfo | None:

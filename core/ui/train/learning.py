@@ -1,4 +1,4 @@
-"""How a model learns, in the Train form: the common settings first, the rest folded."""
+"""How a model learns, in the Train form."""
 
 from __future__ import annotations
 
@@ -17,23 +17,9 @@ from core.ui.train.component_fields import choices_help, component_fields
 Values = dict[str, Any]  # by dotted name
 
 
-def learning_settings() -> Values:
-    """Draw everything of optimizer, schedule, regularization and training; returns it by dotted names."""
-    settings = common()
-    with st.expander("Learning rate over the run", icon=":material/timeline:"):
-        settings |= schedule()
-    with st.expander("Optimizer and regularization", icon=":material/tune:"):
-        settings |= regularization(settings["optimizer.name"])
-    with st.expander("Loss, length and stopping", icon=":material/flag:"):
-        settings |= stopping()
-    with st.expander("Precision and devices", icon=":material/memory:"):
-        settings |= computing()
-    return settings
-
-
 def common() -> Values:
-    first, second, third = st.columns(3)
-    fourth, fifth, sixth = st.columns(3)  # a row of its own: on a phone columns follow one another
+    """Draw what every launch decides; returns it by dotted names, as all functions here do."""
+    first, second, third, fourth = st.columns(4)
     return {
         "optimizer.name": field(
             first, "optimizer.name", "Optimizer", choices_help(optimizers), key="optimizer"
@@ -41,12 +27,7 @@ def common() -> Values:
         "optimizer.learning_rate": field(second, "optimizer.learning_rate", "Learning rate"),
         "training.batch_size": field(third, "training.batch_size", "Batch size"),
         "training.epochs": field(fourth, "training.epochs", "Epochs"),
-        "training.early_stopping": field(
-            fifth, "training.early_stopping", "Early stopping",
-            "Epochs without an improvement after which training stops. 0: never.",
-        ),
-        "seed": field(sixth, "seed", "Seed"),
-    }  # fmt: skip
+    }
 
 
 def schedule() -> Values:
@@ -62,7 +43,7 @@ def schedule() -> Values:
         ),
         "schedule.plateau_patience": field(
             third, "schedule.plateau_patience", "Plateau patience",
-            "Epochs without a better validation loss before the rate is lowered. 0: never.",
+            "Epochs without a better validation loss before the rate is lowered.",
         ),
     }  # fmt: skip
     read = component_fields(columns, "schedule", schedules.get(kind))
@@ -83,8 +64,13 @@ def regularization(optimizer: str) -> Values:
     settings = component_fields(columns, "optimizer", optimizers.get(optimizer))
     rows = (
         (first, "optimizer.weight_decay", "Weight decay", "Decoupled from the gradient, as in AdamW."),
-        (second, "optimizer.clip_norm", "Clip gradient norm", "Of all gradients together. 0: no limit."),
-        (third, "optimizer.clip_value", "Clip gradient values", "Of each element. 0: no limit."),
+        (
+            second,
+            "optimizer.clip_norm",
+            "Clip gradient norm",
+            "The most that all gradients together may have.",
+        ),
+        (third, "optimizer.clip_value", "Clip gradient values", "The most that each element may have."),
         (first, "regularization.l2_convolution", "L2 of convolutions", "Times the sum of their squares."),
         (second, "regularization.l2_dense", "L2 of dense layers", None),
         (third, "regularization.l2_rest", "L2 of biases and normalisation", None),
@@ -94,12 +80,13 @@ def regularization(optimizer: str) -> Values:
             "Dropout before the classifier",
             "Besides what the model itself has.",
         ),
-        (second, "optimizer.ema", "Moving average of weights", "Decay, such as 0.999. 0: none."),
+        (second, "optimizer.ema", "Moving average of weights", "Decay, such as 0.999."),
     )
     return settings | {path: field(column, path, label, text) for column, path, label, text in rows}
 
 
 def stopping() -> Values:
+    """Draw the loss, the length of a run in steps, which weights are kept, and when it stops early."""
     columns = st.columns(3)
     first, second, third = columns
     settings: Values = {
@@ -108,22 +95,27 @@ def stopping() -> Values:
             second, "training.label_smoothing", "Label smoothing", "The share spread over all classes."
         ),
         "training.steps": field(
-            third, "training.steps", "Steps", "Number of batches, instead of epochs. 0: the epochs count."
+            third, "training.steps", "Steps", "Number of batches, instead of epochs."
         ),
         "training.keep": field(
             first, "training.keep", "Weights to keep", "Best: those of the highest validation accuracy."
         ),
+        "training.early_stopping": field(
+            second, "training.early_stopping", "Early stopping",
+            "Epochs without an improvement after which training stops.",
+        ),
         "training.early_stopping_watches": field(
-            second, "training.early_stopping_watches", "Early stopping watches"
+            third, "training.early_stopping_watches", "Early stopping watches"
         ),
     }  # fmt: skip
-    return settings | component_fields(columns, "training", losses.get(settings["training.loss"]), begin=2)
+    return settings | component_fields(columns, "training", losses.get(settings["training.loss"]))
 
 
 DEVICE_HELP = "A GPU by its number. Auto: the first that is free, a GPU where there is one."
 
 
 def computing() -> Values:
+    """Draw precision, devices, and how they compute."""
     first, second, third = st.columns(3)
     rows: tuple[tuple[Any, str, str, str | None], ...] = (
         (first, "training.precision", "Precision", "Of activations; auto: what the device is fastest in."),

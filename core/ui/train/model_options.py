@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -19,19 +20,29 @@ from core.ui.common.visitor import latest
 LIVE_S = 1.0
 
 
-def net_options(entry: Architecture, info: DatasetInfo) -> dict[str, Any]:
-    """The model's own options; drawn folded, because the defaults are the paper's.
+def is_written(entry: Architecture) -> bool:
+    """Whether the layers of a model are text that a person writes."""
+    return any(option.max_length for option in entry.options)
 
-    A model whose options are text shows what becomes of the text on this dataset, layer by layer.
-    """
-    if not entry.options:
-        return {}
-    written = any(option.max_length for option in entry.options)
-    with st.expander(f"Options of {entry.name}", expanded=written):
+
+def written_options(entry: Architecture, info: DatasetInfo) -> dict[str, Any]:
+    """Draw the options of a model that is written, and what becomes of the text on this dataset, by layer."""
+    with st.expander(f"Options of {entry.name}", expanded=True):
         options = option_widgets(entry, entry.name)
-        if written:
-            _preview(entry, options, info)
+        _preview(entry, options, info)
     return options
+
+
+def folded_options(entries: Sequence[Architecture]) -> dict[str, dict[str, Any]]:
+    """Draw the options of all others, whose defaults are those of the papers; returns them by model."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        if entry.options:
+            st.markdown(f"**{words.plain(entry.name)}**")
+        found[entry.name] = option_widgets(entry, entry.name)
+    if not any(found.values()):
+        st.caption("The chosen models have no options.")
+    return found
 
 
 def option_widgets(entry: Architecture, prefix: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from core.inference import client
 from core.inference.client import Caller
 from core.system.settings import Settings, get_settings
 from core.ui.common import layer_table, stored_predictions, words
-from core.ui.common.fields import URL
+from core.ui.common.fields import URL, number_or_off
 from core.ui.common.visitor import visitor
 from core.ui.common.words import run_labels
 
@@ -22,54 +22,52 @@ SOURCES = ("none", "imagenet", "run", "file")
 
 
 def transfer_settings() -> dict[str, Any]:
-    """Draw the folded part of the form; returns settings by their dotted names."""
-    default = ModelConfig()
-    with st.expander("Transfer learning"):
-        first, second, third = st.columns(3)
-        source = first.selectbox(
-            "Weights to start from", SOURCES, key="weights", bind=URL,
-            help="none: random; imagenet: Keras downloads them, once, for the models that it has; run: those "
-            "of a finished run; file: of the folder for weights.",
+    """Draw the widgets; returns settings by their dotted names."""
+    first, second, third = st.columns(3)
+    source = first.selectbox(
+        "Weights to start from", SOURCES, key="weights", bind=URL,
+        help="none: random; imagenet: Keras downloads them, once, for the models that it has; run: those "
+        "of a finished run; file: of the folder for weights.",
+    )  # fmt: skip
+    settings: dict[str, Any] = {
+        "model.weights": _weights(source, second),
+        "model.head": third.selectbox(
+            "Head", HEADS, key="head", bind=URL,
+            help="What follows the last feature maps; everything before is the backbone. "
+            "own: the architecture's; "
+            "gap: global average pooling; dense: a hidden layer of 256.",
+        ),
+    }  # fmt: skip
+    if source != "none":
+        settings["model.weights_layers"] = third.text_input(
+            "Layers that take the weights", key="weights_layers", bind=URL,
+            placeholder="the whole backbone",
+            help="Names separated by commas, * for any letters. VGG's warm start from vgg11: conv1_1, "
+            "conv2_1, conv3_1, conv3_2, fc1, fc2, predictions.",
         )  # fmt: skip
-        settings: dict[str, Any] = {
-            "model.weights": _weights(source, second),
-            "model.head": third.selectbox(
-                "Head", HEADS, key="head", bind=URL,
-                help="What follows the last feature maps; everything before is the backbone. "
-                "own: the architecture's; "
-                "gap: global average pooling; dense: a hidden layer of 256.",
-            ),
-        }  # fmt: skip
-        if source != "none":
-            settings["model.weights_layers"] = third.text_input(
-                "Layers that take the weights", key="weights_layers", bind=URL,
-                placeholder="the whole backbone",
-                help="Names separated by commas, * for any letters. VGG's warm start from vgg11: conv1_1, "
-                "conv2_1, conv3_1, conv3_2, fc1, fc2, predictions.",
-            )  # fmt: skip
-        if source in ("run", "file"):
-            settings["model.allow_overlap"] = second.toggle(
-                "Allow images that were trained on", key="allow_overlap", bind=URL,
-                help="A launch is refused when the weights were trained on images that would validate or "
-                "test it. With this it is launched all the same, marked, and never the best run.",
-            )  # fmt: skip
-        settings["model.freeze"] = first.selectbox(
-            "Freeze", FREEZES, key="freeze", bind=URL,
-            help="Layers of the backbone that keep their weights. last_n: all but the last ones.",
+    if source in ("run", "file"):
+        settings["model.allow_overlap"] = second.toggle(
+            "Allow images that were trained on", key="allow_overlap", bind=URL,
+            help="A launch is refused when the weights were trained on images that would validate or "
+            "test it. With this it is launched all the same, marked, and never the best run.",
         )  # fmt: skip
-        settings |= _freeze_details(settings["model.freeze"], second)
-        settings["model.resize"] = third.number_input(
-            "Resize images to, pixels", 0, 2048, default.resize, 32, key="resize", bind=URL,
-            help="Inside the model, before its first layer. 0: as the images are.",
+    settings["model.freeze"] = first.selectbox(
+        "Freeze", FREEZES, key="freeze", bind=URL,
+        help="Layers of the backbone that keep their weights. last_n: all but the last ones.",
+    )  # fmt: skip
+    settings |= _freeze_details(settings["model.freeze"], second)
+    settings["model.resize"] = number_or_off(
+        third, "Resize images to, pixels", "resize", least=0, most=2048, step=32,
+        help="Inside the model, before its first layer.",
+    )  # fmt: skip
+    if settings["model.freeze"] != "none":
+        settings |= _unfreezing(first, second)
+    if settings["model.freeze"] == "all":
+        settings["model.bottleneck"] = third.toggle(
+            "Run the backbone once", key="bottleneck", bind=URL,
+            help="Its outputs are kept on disk and only the head is trained, also by later runs. "
+            "Without augmentation.",
         )  # fmt: skip
-        if settings["model.freeze"] != "none":
-            settings |= _unfreezing(first, second)
-        if settings["model.freeze"] == "all":
-            settings["model.bottleneck"] = third.toggle(
-                "Run the backbone once", key="bottleneck", bind=URL,
-                help="Its outputs are kept on disk and only the head is trained, also by later runs. "
-                "Without augmentation.",
-            )  # fmt: skip
     return settings
 
 
@@ -122,9 +120,9 @@ def _freeze_details(policy: str, column: Any) -> dict[str, Any]:
 
 
 def _unfreezing(first: Any, second: Any) -> dict[str, Any]:
-    epoch = first.number_input(
-        "Unfreeze after epoch", 0, value=0, step=1, key="unfreeze_epoch", bind=URL,
-        help="0: never. Training continues from the weights kept so far; early stopping brings it forward.",
+    epoch = number_or_off(
+        first, "Unfreeze after epoch", "unfreeze_epoch", least=0,
+        help="Training continues from the weights kept so far; early stopping brings it forward.",
     )  # fmt: skip
     rate = second.number_input(
         "Learning rate from then on", value=ModelConfig().unfreeze_learning_rate, step=None, format="%g",

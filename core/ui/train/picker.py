@@ -1,0 +1,188 @@
+"""The choice of models on the Train page: the chosen ones, a table of all to choose from, and remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.architectures import Shape, architectures
+from core.architectures.fitting import takes, variant_for
+from core.datasets import DatasetInfo
+from core.inference import background
+from core.jobs.slots import slots_of
+from core.system import devices
+from core.system.settings import get_settings
+from core.ui.common import stored_runs, words
+from core.ui.common.choose import say_unknown
+from core.ui.common.fields import URL
+from core.ui.train.model_options import broken_files
+from core.ui.train.model_table import (
+    FITS,
+    UNKNOWN,
+    Place,
+    best_accuracies,
+    matching,
+    missing,
+    model_table,
+    names_of,
+)
+
+KEY = "architectures"  # of the chosen models, in the address and in the session
+TICKED = "ticked models"  # in the open table
+OPENED = "table of models opened"  # how often: each time it begins with the chosen models
+PURPOSE = "picker"
+
+
+def choose_models(info: DatasetInfo) -> list[str]:
+    """Draw the chosen models, with a button that opens the table of all; returns their names."""
+    say_unknown(KEY, architectures.names(), "Architectures")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = st.multiselect(
+            "Models",
+            architectures.names(),
+            default=["lenet5"],
+            key=KEY,
+            bind=URL,
+            placeholder="Choose one or several",
+            help="Each becomes a run of its own, with the same settings.",
+        )
+        opened = st.button(
+            "Browse", icon=":material/table_rows:",
+            help="All models with what they cost, whether they fit, and how good they were on these images.",
+        )  # fmt: skip
+    broken_files()
+    if opened:
+        st.session_state[TICKED] = list(names)
+        st.session_state[OPENED] = st.session_state.get(OPENED, 0) + 1
+        _table(info)
+    return names
+
+
+def remedies(names: Sequence[str], shape: Shape) -> None:
+    """Draw a button for each thing that makes chosen models take the images, where they are too small.
+
+    shape: of the images as the models get them.
+    """
+    refusing = [entry for name in names if not takes(entry := architectures.get(name), shape)]
+    if not refusing:
+        return
+    side = max(entry.min_size for entry in refusing)
+    with st.container(horizontal=True):
+        st.button(
+            f"Resize images to {side}×{side} inside the model", key="remedy resize",
+            icon=":material/open_in_full:", on_click=_set, args=("resize", side),
+        )  # fmt: skip
+        for entry in refusing:
+            other = variant_for(entry, shape)
+            instead = [one for one in names if one != entry.name]
+            if other is not None and other.name not in instead:
+                instead.insert(list(names).index(entry.name), other.name)
+                st.button(
+                    f"Take {words.plain(other.name)} in place of {words.plain(entry.name)}",
+                    key=f"remedy {entry.name}", icon=":material/swap_horiz:",
+                    on_click=_set, args=(KEY, instead),
+                )  # fmt: skip
+            st.button(
+                f"Leave out {words.plain(entry.name)}", key=f"leave out {entry.name}",
+                icon=":material/close:", on_click=_set,
+                args=(KEY, [one for one in names if one != entry.name]),
+            )  # fmt: skip
+
+
+def _set(key: str, value: object) -> None:
+    st.session_state[key] = value
+
+
+def place_of(info: DatasetInfo) -> Place:
+    """Return where the models of the form would be trained, by what it says so far."""
+    height, width, channels = info.shape
+    side = st.session_state.get("resize") or st.session_state.get("random_crop") or 0
+    settings = get_settings()
+    slots = slots_of(settings)
+    free = devices.free_memory(slots[0], settings.memory, slots.count(slots[0]))
+    shape = (int(side or height), int(side or width), 1 if st.session_state.get("grey") else channels)
+    return Place(shape, info.num_classes, max(1, int(st.session_state.get("batch_size", 64))), free)
+
+
+@st.dialog("Models", width="large", icon=":material/table_rows:")
+def _table(info: DatasetInfo) -> None:
+    place, settings = place_of(info), get_settings()
+    height, width, _ = place.shape
+    st.caption(
+        f"For images of {height}×{width} pixels in {place.num_classes} classes, {place.batch_size} a step. "
+        f"Accuracy: on the test images of {words.plain(info.name)}, of each model's best experiment by "
+        "validation accuracy."
+    )
+    search, fitting = st.columns([3, 2], vertical_alignment="bottom")
+    wanted = search.text_input("Search", placeholder="such as resnet, or vgg 2014", key="search models")
+    only = fitting.toggle("Only models that fit", key="models that fit")
+    table = matching(model_table(settings, place, _accuracies(info)), wanted)
+    if only:
+        table = table[table["fits"].isin([FITS, UNKNOWN])].reset_index(drop=True)
+    ticked = _tick(table, f"table of models {st.session_state[OPENED]} {wanted} {only}")
+    _counting(place)
+    label = f"Take {words.count(ticked, 'model')}" if ticked else "Take no model"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            label, type="primary", key="take models", disabled=not ticked, on_click=_set, args=(KEY, ticked)
+        ):
+            st.rerun()
+        st.caption(words.plain(", ".join(ticked)))
+
+
+def _tick(table: pd.DataFrame, key: str) -> list[str]:
+    """Draw the rows to tick; returns all ticked models, those that a search hides too."""
+    ticked: list[str] = st.session_state.get(TICKED, [])
+    begin = f"{key}: at first"  # what is ticked when these rows appear: a table takes it once
+    rows = st.session_state.setdefault(
+        begin, [row for row, name in enumerate(table["model"]) if name in ticked]
+    )
+    chosen = st.dataframe(
+        table,
+        key=key,
+        hide_index=True,
+        placeholder="–",
+        height=min(420, 38 + 35 * max(1, len(table))),
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
+        column_config={
+            "accuracy": st.column_config.NumberColumn("accuracy here", format="percent"),
+            "year": st.column_config.NumberColumn("year", format="%d"),
+            "parameters": st.column_config.NumberColumn("parameters", format="compact"),
+            "macs": st.column_config.NumberColumn("MACs", format="compact", help="For one image."),
+            "memory": st.column_config.NumberColumn("memory", format="bytes", help="Of the training."),
+        },
+    )
+    here = names_of(table, chosen["selection"]["rows"])
+    hidden = [name for name in ticked if name not in set(table["model"])]
+    kept = [name for name in ticked if name in here]
+    st.session_state[TICKED] = [*hidden, *kept, *(name for name in here if name not in kept)]
+    return st.session_state[TICKED]
+
+
+def _accuracies(info: DatasetInfo) -> dict[str, float]:
+    _, comparison = stored_runs.compared()
+    ids = [run_id for one in comparison.competitors for run_id in one.run_ids]
+    if not ids:
+        return {}
+    found = stored_runs.columns("model.name")
+    models = dict(zip(found["run_id"], found["params.model.name"], strict=True))
+    return best_accuracies(comparison, models, info.name, info.fingerprint)
+
+
+def _counting(place: Place) -> None:
+    """Say how many models have not been counted for these images, with a button that does."""
+    settings = get_settings()
+    working = background.progress_of(settings, PURPOSE)
+    if working is not None and working.running:
+        st.caption(f"Counting {words.plain(working.current)}: {working.done} of {working.total}.")
+    elif (left := missing(settings, place)) and st.button(
+        f"Count what {len(left)} models cost on these images",
+        icon=":material/calculate:", key="count models",
+        help="The prediction process builds each once, in the background: some minutes for all.",
+    ):  # fmt: skip
+        background.describe_all(settings, left, PURPOSE)
+        st.rerun(scope="fragment")
