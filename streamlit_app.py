@@ -1,4 +1,4 @@
-"""Overview: what runs and waits, the best and the latest runs; on an empty store the quickstart."""
+"""Overview: what runs, what is best, and what to do next; on an empty store the quickstart."""
 
 import streamlit as st
 
@@ -9,13 +9,18 @@ from core.ui.common import stored_runs
 from core.ui.common.actions import action_button, all_archived, may_change
 from core.ui.common.frame import open_page
 from core.ui.compare import ahead
+from core.ui.overview.next import what_next
 from core.ui.overview.tables import best_runs, latest_runs
 from core.ui.run.live import await_first_run, launch_all, queue_panel
 
 with open_page("Overview", "Compare convolutional architectures: train, look, predict.") as store:
     if not stored_runs.columns().empty:
         queue_panel(store, follow=True)
-        best_runs()
+        best, following = st.columns([3, 2], gap="medium")
+        with best:
+            best_runs()
+        with following:
+            what_next(store)
         latest_runs()
         ahead.prepare()
     elif not stored_runs.columns(archived=True).empty:
@@ -33,6 +38,7 @@ with open_page("Overview", "Compare convolutional architectures: train, look, pr
                 st.rerun()
             await_first_run()
             if may_change():
-                st.caption(
-                    "Or import images of your own on the Data page, and choose models on the Train page."
-                )
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.caption("Or begin with your own:")
+                    st.page_link("pages/1_Data.py", label="Import images", icon=":material/photo_library:")
+                    st.page_link("pages/2_Train.py", label="Choose models", icon=":material/model_training:")

@@ -52,6 +52,17 @@ class Standing:
     versions: frozenset[str]
 
 
+def alike(ranked: Sequence[Competitor]) -> int | None:
+    """Return how many of the next best cannot be told from the best; None where it has no test predictions.
+
+    ranked: Of one basis, the best validation accuracy first; two at least.
+    """
+    entries = [_entry(one) for one in ranked[: MOST + 1]]
+    runs = runs_by_id(entries)
+    found = _standing(get_settings(), tuple(entries), state_of(runs), runs)
+    return None if found is None else len(found.alike)
+
+
 def equals(ranked: Sequence[Competitor]) -> None:
     """Draw who shares the mark of the best, and what to expect of it.
 

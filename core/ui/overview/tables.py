@@ -32,9 +32,8 @@ def best_runs() -> None:
         )
     elif not comparison.excluded:
         st.caption("No run has finished yet.")
-    columns = st.columns(2)
-    for position, (dataset, bases) in enumerate(sorted(by_dataset.items())):
-        with columns[position % 2], st.container(border=True):
+    for dataset, bases in sorted(by_dataset.items()):
+        with st.container(border=True):
             st.markdown(f"**{words.plain(dataset)}**")
             for basis, images in zip(
                 bases[:SHOWN_BASES], stored_datasets.words_of_bases(bases), strict=False
