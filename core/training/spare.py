@@ -1,4 +1,4 @@
-"""`python -m core.training.spare WORKER_PID`: import Keras, then fork a training for each run it is sent.
+"""`python -m core.training.spare WORKER_PID`: import all that a training needs, then fork one for each run.
 
 A fork starts with everything imported. This process itself opens no store, builds no model and touches no
 GPU, so a fork inherits the loaded code and nothing of TensorFlow's state. `core.jobs.executors.spare` is the
@@ -8,6 +8,7 @@ worker's side. Linux alone.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import socket
@@ -27,10 +28,9 @@ ADOPTED_S = 10.0  # within which the kernel makes an orphan the worker's child
 def main() -> None:
     worker_pid = int(sys.argv[1])
     control = socket.socket(fileno=os.dup(0))  # without its worker it receives nothing, and ends
-    get_settings()  # says where libraries may write, which they read when they are imported
-    from core.training.__main__ import import_training, train_run
+    import_ahead()
+    from core.training.__main__ import train_run
 
-    import_training()
     gc.collect()
     gc.freeze()  # or a fork's garbage collection would copy every page that it shares with this process
     control.send(b"ready")
@@ -45,6 +45,17 @@ def main() -> None:
             return
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def import_ahead() -> None:
+    """Import all that a training needs, and open nothing."""
+    settings = get_settings()  # says where libraries may write, which they read when they are imported
+    from core.tracking.ahead import import_mlflow
+    from core.training.__main__ import import_training
+
+    import_training()
+    import_mlflow(settings)
+    importlib.import_module("sklearn.metrics")  # for the evaluation of every run; a second
 
 
 def _forked() -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,6 +97,22 @@ def test_a_fork_trains_what_a_process_started_for_the_run_trains(
         found = pd.read_parquet(store.artifact(run_id, schema.PREDICTIONS))
         pd.testing.assert_frame_equal(found, cold, atol=1e-5)
     assert spare.is_running(), "it trains nothing itself"
+
+
+AHEAD = """
+import sys, threading
+from core.training.spare import import_ahead
+import_ahead()
+wanted = {"keras", "tensorflow", "mlflow", "mlflow.store.tracking.sqlalchemy_store", "sklearn.metrics"}
+print(wanted - set(sys.modules), threading.active_count())
+"""
+
+
+def test_what_a_training_imports_is_imported_ahead_without_a_thread_or_a_store(settings: Settings) -> None:
+    before = settings.database.stat().st_mtime_ns
+    answer = subprocess.run([sys.executable, "-c", AHEAD], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "set() 1"  # a fork has none of its parent's threads
+    assert settings.database.stat().st_mtime_ns == before
 
 
 @pytest.mark.usefixtures("with_spare")
