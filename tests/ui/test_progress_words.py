@@ -69,9 +69,38 @@ def test_the_phase_that_is_shown_is_the_last_one(
     assert "Cancel" in buttons
 
 
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("importing Keras", "starting: importing Keras"),
+        ("loading the images", "starting: loading the images"),
+        ("building the model", "starting: building the model"),
+        ("compiling", "compiling"),
+        ("evaluating", "evaluating"),
+        ("measuring the latency", "evaluating: measuring the latency"),
+        ("saving", "saving"),
+    ],
+)
+def test_what_is_done_besides_steps_says_how_long_it_takes_as_similar_runs_did(
+    store: RunStore, running: str, phase: str, said: str
+) -> None:
+    began = time.time() - 1000
+    earlier = store.create(SMALL)
+    store.set_tags(earlier, {schema.STARTED: str(int(1000 * began))})
+    for epoch in range(1, SMALL.training.epochs + 1):
+        store.log_metrics(earlier, {"loss": 1.0}, epoch)
+    store.log_metrics(earlier, {"train_seconds": 3000.0}, 1)  # longer than `running` could have taken yet
+    store.set_status(earlier, schema.FINISHED)
+    report(store.settings, running, {"phase": phase})
+    text, _, _ = bar(running)
+    assert text.startswith(f"{said} · ")
+    assert text.endswith(" left, as similar runs took")
+
+
 def test_a_run_that_waits_says_since_when(store: RunStore) -> None:
     text, percent, _ = bar(store.create(SMALL.with_values({"name": "waits"})))
-    assert (text, percent) == ("waiting in the queue · submitted less than a minute ago", 0)
+    said = "waiting in the queue · submitted less than a minute ago · starts next"
+    assert (text, percent) == (said, 0)
 
 
 def test_a_run_that_is_asked_to_end_says_so_until_it_has(store: RunStore, running: str) -> None:

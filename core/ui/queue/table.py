@@ -22,7 +22,7 @@ from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
 from core.ui.common import guard, stored_runs, words
 from core.ui.common.actions import action_button, may_change
-from core.ui.queue.times import expectations, own_runs, speed_model, wanted_device
+from core.ui.run.times import expectations, own_runs, speed_model, wanted_device
 
 LIVE_S = 2.0
 GENERATION = "queue-generation"  # of the table: how often something was done with selected rows

@@ -14,7 +14,8 @@ from core.tracking.store import RunStore
 from core.ui.common import guard, stored_runs, words
 from core.ui.common.chart import chart
 from core.ui.run.actions import cancel_button
-from core.ui.run.live import LIVE_S, progress_bar, run_link, state_badge
+from core.ui.run.live import LIVE_S, run_link, state_badge
+from core.ui.run.progress import expected_of, progress_bar
 
 KEY = "launched"  # their ids in the session
 SHOWN = 6  # of which bars and curves are drawn: they are read every second
@@ -57,6 +58,7 @@ def launched_panel(store: RunStore) -> None:
 def _draw(store: RunStore, runs: list[Run], count: int) -> None:
     """Draw the first runs of a launch. count: how many were launched."""
     st.subheader("Launched last")
+    expected = expected_of(store, [run for run in runs if run.active])
     for run in runs:
         with st.container(border=True):
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -66,7 +68,7 @@ def _draw(store: RunStore, runs: list[Run], count: int) -> None:
                 else:
                     state_badge(run.status)
             if run.active:
-                progress_bar(run)
+                progress_bar(run, expected.get(run.run_id))
     if count > SHOWN:
         label = f"{count - SHOWN:,} more on the Queue page"
         st.page_link("pages/6_Queue.py", label=label, icon=":material/low_priority:")

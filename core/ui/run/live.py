@@ -13,7 +13,6 @@ from core.jobs import queue
 from core.jobs.groups import Group
 from core.jobs.logs import read_log
 from core.launching.launch import launch_groups
-from core.system.units import duration
 from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.store import RunStore
@@ -22,6 +21,7 @@ from core.ui.common.chart import chart
 from core.ui.run.actions import cancel_button, run_actions
 from core.ui.run.archive import HELP
 from core.ui.run.edit import said_of
+from core.ui.run.progress import all_done, expected_of, progress_bar
 
 LIVE_S = 1.0
 AGE_S = 20.0  # ages are said in minutes
@@ -39,32 +39,6 @@ def trouble_badges(run: Run) -> None:
     """Draw a badge per kind of trouble of a run; none where all is well."""
     for kind, sentence in {one.kind: one.sentence for one in health.troubles(run)}.items():
         st.badge(kind, color="red", icon=":material/warning:", help=words.plain(sentence))
-
-
-def progress_bar(run: Run) -> None:
-    """Draw how far a run is, how fast it trains, and how long it will still take."""
-    if not run.is_ours:
-        st.caption("Another program logs this run; it reports no progress.")
-        return
-    if run.status == schema.SCHEDULED:
-        waits = "held in the queue" if run.held else "waiting in the queue"
-        st.progress(0.0, text=f"{waits} · submitted {words.ago(run.started)}")
-        return
-    progress = words.progress(run)
-    phase = progress.get("phase", "starting")
-    seconds = words.seconds_so_far(run)
-    so_far = [] if seconds is None else [f"{duration(seconds)} so far"]
-    ending = ["cancelling"] if words.is_cancelling(run) else []
-    if phase != "training" or not {"epoch", "epochs", "step", "steps"} <= progress.keys():
-        share = 0.0 if phase in words.BEFORE_TRAINING else 1.0
-        st.progress(share, text=" · ".join([*ending, phase, *so_far]))
-        return
-    parts = [*ending, f"epoch {progress['epoch']} of {progress['epochs']}", *so_far]
-    if "remaining_s" in progress and not ending:
-        parts.append(f"{duration(progress['remaining_s'])} left")
-    if "images_per_second" in progress:
-        parts.append(f"{progress['images_per_second']:,.0f} images/s")
-    st.progress(min(1.0, progress["step"] / progress["steps"]), text=" · ".join(parts))
 
 
 @guard.fragment(run_every=LIVE_S)
@@ -103,18 +77,20 @@ def _queue_panel(store: RunStore, narrow: bool, follow: bool, without: Collectio
         return
     running = [run for run in active if run.status == schema.RUNNING]
     waiting = queue.in_order([run for run in active if run.status == schema.SCHEDULED])
+    expected = expected_of(store, active)
+    all_done(active, expected)
     for run in [*running, *waiting[:NEXT]]:
         with st.container(border=True):
             if narrow:
                 run_link(run)
-                progress_bar(run)
+                progress_bar(run, expected.get(run.run_id))
                 cancel_button(store, run)
                 continue
             name, bar, button = st.columns([3, 6, 1.6], vertical_alignment="center")
             with name:
                 run_link(run)
             with bar:
-                progress_bar(run)
+                progress_bar(run, expected.get(run.run_id))
             with button:
                 cancel_button(store, run)
     if len(waiting) > NEXT:
@@ -167,7 +143,7 @@ def run_head(store: RunStore, run: Run) -> None:
         said_of(run)
         group_line(run)
         if run.active:
-            progress_bar(run)
+            progress_bar(run, expected_of(store, [run]).get(run.run_id))
         _problems(run)
 
 

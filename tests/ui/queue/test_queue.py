@@ -18,7 +18,7 @@ from core.tracking.run import runs_of
 from core.tracking.store import RunStore, get_store
 from core.ui.compare import tables
 from core.ui.queue import table as queue_table
-from core.ui.queue.times import expectations, speed_model
+from core.ui.run.times import expectations, speed_model
 from tests.support.homes import SMALL
 from tests.support.pages import opened
 from tests.support.waiting import wait_for
