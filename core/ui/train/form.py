@@ -23,6 +23,8 @@ from core.ui.train.door import door
 from core.ui.train.forecast import memory_forecast, rate_curve
 from core.ui.train.model_options import folded_options, is_written, written_options
 from core.ui.train.picker import choose_models, place_of, remedies
+from core.ui.train.start_from import start_from
+from core.ui.train.suggested import suggested
 from core.ui.train.transfer import layer_lists, transfer_settings
 
 Values = dict[str, Any]  # by dotted name
@@ -35,7 +37,11 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     What every launch decides comes first, all else is behind one door. What cannot work is said between
     them, before anything is launched.
     """
-    info = _dataset(infos)
+    data, start = st.columns(2)
+    with start:
+        start_from()
+    with data:
+        info = _dataset(infos)
     if info is None:
         return []
     names = choose_models(info)
@@ -58,6 +64,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
         with tabs["Schedule"]:
             rate_curve(configs[0], info)
         with forecast:
+            suggested(configs[0], info)
             memory_forecast(configs, info)
     with tabs["Model"]:
         layer_lists(configs, info)

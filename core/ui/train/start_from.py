@@ -1,0 +1,94 @@
+"""Fills the Train form like a recipe, a run or the last launch, and says what that set."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+
+from core import recipes
+from core.analysis.changed import changed_settings
+from core.config import ExperimentConfig
+from core.recipes import RecipeError
+from core.tracking.store import RunStore, get_store
+from core.ui.common import stored_datasets, stored_runs, words
+from core.ui.train.door import setting_words
+from core.ui.train.form_url import filled
+
+KEY, FILLED = "start from", "filled like"
+LAST = "the last launch"
+NEWEST = 50  # runs to choose from
+NAMED = 8  # settings that the sentence names
+
+
+def start_from() -> None:
+    """Draw the choice, and what the last one set."""
+    st.selectbox(
+        "Start from",
+        _choices(),
+        index=None,
+        key=KEY,
+        placeholder="a recipe, a run, or the last launch",
+        on_change=_fill,
+        help="Fills the form; everything can be changed afterwards.",
+    )
+    if said := st.session_state.get(FILLED):
+        st.caption(words.plain(said))
+
+
+def _choices() -> list[str]:
+    runs = stored_runs.columns().head(NEWEST)
+    last = [LAST] if len(runs) else []
+    return [*last, *_of_recipes(), *words.run_labels(runs).values()]
+
+
+def _of_recipes() -> dict[str, ExperimentConfig]:
+    """Return the experiments of all recipes by how they are called; those of damaged files are left out."""
+    found: dict[str, ExperimentConfig] = {}
+    for name in recipes.names():
+        with suppress(RecipeError):
+            recipe = recipes.get(name)
+            for place, config in enumerate(recipe.configs, 1):
+                which = f" ({place} of {len(recipe.configs)})" if len(recipe.configs) > 1 else ""
+                found[f"recipe {recipe.title}: {config.title}{which}"] = config
+    return found
+
+
+def _fill() -> None:
+    """Set the widgets; called before the page is drawn."""
+    chosen = st.session_state.get(KEY)
+    if chosen is None:
+        st.session_state.pop(FILLED, None)
+        return
+    config = _config(get_store(), chosen)
+    if config is None:
+        st.session_state[FILLED] = f"The settings of {chosen} cannot be read."
+        return
+    values = filled(config, stored_runs.columns())
+    st.session_state[FILLED] = _said(chosen, config, values)
+    for key, value in values.items():
+        st.session_state[key] = value
+
+
+def _config(store: RunStore, chosen: str) -> ExperimentConfig | None:
+    if (of_recipe := _of_recipes().get(chosen)) is not None:
+        return of_recipe
+    labels = words.run_labels(stored_runs.columns())
+    run_id = next((one for one, label in labels.items() if chosen in (label, LAST)), None)
+    with suppress(FileNotFoundError, ValueError):  # its files are gone or damaged
+        return None if run_id is None else store.config(run_id)
+    return None
+
+
+def _said(chosen: str, config: ExperimentConfig, values: dict[str, Any]) -> str:
+    """Say what differs from the defaults now; leaves a dataset that is not here as it is in `values`."""
+    changed = [name for name in changed_settings(config) if name not in ("data.name", "model.name")]
+    named = ", ".join(setting_words(name) for name in changed[:NAMED])
+    more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+    settings = f"{named}{more}" if changed else "all settings as they are by default"
+    said = f"Filled like {chosen}: {config.model.name}, {settings}."
+    if config.data.name not in {info.name for info in stored_datasets.dataset_infos()}:
+        del values["dataset"]
+        said += f" Its dataset {config.data.name} is not here, so the dataset was left as it is."
+    return said
