@@ -55,15 +55,33 @@ def say_unknown(name: str, options: Collection[str], label: str) -> None:
 
     Call it before the widget is drawn, which replaces them.
     """
+    key = f"unknown {name}"
     unknown = [value for value in st.query_params.get_all(name) if value and value not in options]
     if unknown:
         named = ", ".join(words.plain(shortened(value)) for value in unknown[:NAMED])
         more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
-        st.warning(
+        st.session_state[key] = (
             f"{label}: this address names {named}{more}, which {'is' if len(unknown) == 1 else 'are'} "
-            "not among the choices here and ignored.",
-            icon=":material/link_off:",
+            "not among the choices here and ignored."
         )
+    elif not st.session_state.get(AGAIN):
+        st.session_state.pop(key, None)
+    if said := st.session_state.get(key):
+        st.warning(said, icon=":material/link_off:")
+
+
+def run_again() -> None:
+    """Run the page once more at once, with what this run said of its address."""
+    st.session_state[AGAIN] = True
+    st.rerun()
+
+
+def settled() -> None:
+    """Take note that the page of `run_again` was drawn."""
+    st.session_state.pop(AGAIN, None)
+
+
+AGAIN = "run again"  # in the session: by a page, and not by the visitor
 
 
 NAMED = 3  # unknown values of an address that a warning names

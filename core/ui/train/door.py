@@ -9,8 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis.changed import changed_settings
 from core.jobs.groups import Group
+from core.ui.common.choose import run_again, settled
 
 LABEL = "More settings"
+DEFAULT = f"{LABEL}: all as they are by default"
 KEY = "more settings"
 NAMED = 4  # settings that the label names; of more, the number of the others
 # What stands before the door.
@@ -23,7 +25,7 @@ BEFORE = (
 def door() -> DeltaGenerator:
     """Return the folded part of the form, with the label that `renew_door` found last."""
     # Its key keeps it open while the label changes.
-    return st.expander(st.session_state.get(KEY, LABEL), key="door")
+    return st.expander(st.session_state.get(KEY, DEFAULT), key="door")
 
 
 def renew_door(groups: Sequence[Group]) -> None:
@@ -31,10 +33,12 @@ def renew_door(groups: Sequence[Group]) -> None:
 
     groups: what the form has made; none while something in it is wrong, which leaves the label as it is.
     """
-    label = door_label(groups) if groups else st.session_state.get(KEY, LABEL)
-    if label != st.session_state.get(KEY, LABEL):
+    before = st.session_state.get(KEY, DEFAULT)
+    label = door_label(groups) if groups else before
+    if label != before:
         st.session_state[KEY] = label
-        st.rerun()
+        run_again()
+    settled()
 
 
 def door_label(groups: Sequence[Group]) -> str:
@@ -44,7 +48,7 @@ def door_label(groups: Sequence[Group]) -> str:
     if any(len(group.configs) > 1 for group in groups):
         changed.insert(0, "repeats")
     if not changed:
-        return f"{LABEL}: all as they are by default"
+        return DEFAULT
     more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
     return f"{LABEL}: {', '.join(changed[:NAMED])}{more} {'differs' if len(changed) == 1 else 'differ'}"
 
