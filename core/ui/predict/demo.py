@@ -84,7 +84,8 @@ def _answers(answers: list[Answer], picture: Picture) -> None:
     """Draw each answer as large as there is room."""
     pixels = next((one.prediction.pixels for one in answers if one.prediction is not None), None)
     if pixels is not None:
-        st.image(enlarged(pixels, SEEN_PX), width=SEEN_PX)
+        with st.container(key="demo-seen"):
+            st.image(enlarged(pixels, SEEN_PX), width=SEEN_PX)
     for column, answer in zip(st.columns(len(answers), gap="large"), answers, strict=True):
         with column:
             if len(answers) > 1:
@@ -95,7 +96,7 @@ def _answers(answers: list[Answer], picture: Picture) -> None:
             st.markdown(f"## {words.plain(answer.said.words)}")
             badges(answer, picture)
             bars(answer, BARS)
-            if answer.promised is not None:
+            if answer.promised is not None and answer.promised.thresholds:
                 st.caption(words.plain(answer.promised.words))
     if sentence := disagreement(answers):
         st.markdown(words.plain(sentence))

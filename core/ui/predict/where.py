@@ -32,6 +32,7 @@ MEANING = {
     OCCLUSION: "Bright is where a patch of the image's mean colour over it takes most of the class's "
     "probability; parts that can stand in for each other stay dark though the model uses them.",
 }
+SIMPLY = "Bright: what in the image speaks for the answer, roughly; not why, nor whether it is right."
 LEGEND = (
     '<div style="display:flex;gap:.5rem;align-items:center;max-width:20rem;font-size:.875rem">'
     '<span>{low}</span><span style="flex:1;height:.75rem;border-radius:.25rem;'
@@ -67,7 +68,7 @@ def where_simply(answers: Sequence[Answer], picture: Picture, changes: Changes) 
     if told and st.toggle("Show where it looks", key="looks", bind=URL):
         with st.spinner("Looking"):
             seen = [look(answer, picture, changes, GRAD_CAM, OWN) for answer in told]
-        draw(told, seen, GRAD_CAM, STRENGTH / 100, BESIDE_PX)
+        draw(told, seen, GRAD_CAM, STRENGTH / 100, BESIDE_PX, simply=True)
 
 
 def _choose(answers: Sequence[Answer]) -> tuple[str, str, float]:
@@ -128,8 +129,22 @@ def look(answer: Answer, picture: Picture, changes: Changes, method: str, of: st
     return Seen(name, maps[key])
 
 
-def draw(answers: Sequence[Answer], seen: Sequence[Seen], method: str, strength: float, side: int) -> None:
-    """Draw the maps beside each other, what they mean, and the scale of the colours."""
+def draw(
+    answers: Sequence[Answer],
+    seen: Sequence[Seen],
+    method: str,
+    strength: float,
+    side: int,
+    *,
+    simply: bool = False,
+) -> None:
+    """Draw the maps beside each other, what they mean, and the scale of the colours.
+
+    Args:
+        strength: Of the colours, from 0 to 1.
+        side: Of each picture, in pixels.
+        simply: Leave out how the maps were made.
+    """
     tops = [float(one.found.map.max()) for one in seen if one.found is not None]
     common = max(tops, default=0.0)  # falls of a probability can be compared between models, gradients cannot
     for column, answer, one in zip(st.columns(len(seen), gap="medium"), answers, seen, strict=True):
@@ -141,17 +156,14 @@ def draw(answers: Sequence[Answer], seen: Sequence[Seen], method: str, strength:
             image = overlay(one.found.pixels, one.found.map, most, strength, side)
             st.image(image, width=side, alt=f"{method}: where {answer.model.name} looks for {one.of}")
             of = f"{answer.model.name}: {one.of}" if len(seen) > 1 else one.of
-            st.caption(
-                words.plain(f"{of}, {one.found.probability:.1%} before calibration; {_how(one.found)}")
-            )
+            st.caption(words.plain(of if simply else f"{of}, {_how(one.found)}"))
             if not one.found.map.max() > 0:
                 st.caption(NOTHING[method])
     if tops:
-        low, high = (
-            ("0", f"−{100 * max(common, 0):.2g} points") if method == OCCLUSION else ("little", "most")
-        )
+        fall = f"−{100 * max(common, 0):.2g} points"
+        low, high = ("0", fall) if method == OCCLUSION else ("little", "most")
         st.html(LEGEND.format(low=low, high=high, colours=",".join(VIRIDIS)))
-    st.caption(MEANING[method])
+    st.caption(SIMPLY if simply else MEANING[method])
 
 
 NOTHING = {
@@ -162,6 +174,6 @@ NOTHING = {
 
 def _how(found: Explained) -> str:
     rows, columns = found.grain
-    if found.layer:
-        return f"feature maps of {found.layer}, {rows}×{columns}"
-    return f"{rows}×{columns} places of the patch"
+    made_of = f"feature maps of {found.layer}, {rows}×{columns}"
+    by = made_of if found.layer else f"{rows}×{columns} places of the patch"
+    return f"{found.probability:.1%} before calibration; {by}"

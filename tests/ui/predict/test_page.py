@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from core import datasets
 from core.analysis.temperature import fit_temperature
 from core.inference.client import predict
+from core.inference.explain import explain
 from core.tracking import schema
 from core.tracking.store import get_store
 from core.ui.predict.loaded import models_of
@@ -74,6 +75,8 @@ def test_a_link_opens_the_same_models_and_the_same_image(trained: Trained, secon
 
 
 def test_where_both_models_look_is_shown_side_by_side_with_one_control(trained: Trained, second: str) -> None:
+    digit = datasets.load("digits").images[0]
+    explain(trained.settings, second, png(digit), "0", method="gradcam")  # Keras starts
     app = opened(PAGE, run=[trained.run_id, second], look="Grad-CAM", sure="0")
     assert not app.exception
     assert not app.error

@@ -7,8 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import datasets
+from core.inference.explain import explain
 from core.ui.predict.where import MAPS, MEANING, OFF, OWN
 from tests.support.homes import Trained
+from tests.support.images import png
 from tests.support.pages import opened
 
 pytestmark = pytest.mark.slow
@@ -57,6 +59,8 @@ def test_the_stakeholder_view_has_one_switch_for_it(trained: Trained) -> None:
     app = opened(PAGE, demo="1")
     (switch,) = app.toggle
     assert not maps(app)
+    digit = datasets.load("digits").images[0]
+    explain(trained.settings, trained.run_id, png(digit), "0", method="gradcam")  # Keras starts
     switch.set_value(True).run()
     assert not app.exception
     assert len(maps(app)) == 1
