@@ -32,11 +32,14 @@ from core.ui.train.model_table import (
 KEY = "architectures"  # of the chosen models, in the address and in the session
 TICKED = "ticked models"  # in the open table
 OPENED = "table of models opened"  # how often: each time it begins with the chosen models
+TAKEN = "taken models"  # from the table, until the page draws the chosen ones: a dialog cannot set them
 PURPOSE = "picker"
 
 
 def choose_models(info: DatasetInfo) -> list[str]:
     """Draw the chosen models, with a button that opens the table of all; returns their names."""
+    if taken := st.session_state.pop(TAKEN, None):
+        st.session_state[KEY] = taken
     say_unknown(KEY, architectures.names(), "Architectures")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = st.multiselect(
@@ -125,9 +128,8 @@ def _table(info: DatasetInfo) -> None:
     _counting(place)
     label = f"Take {words.count(ticked, 'model')}" if ticked else "Take no model"
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
-            label, type="primary", key="take models", disabled=not ticked, on_click=_set, args=(KEY, ticked)
-        ):
+        if st.button(label, type="primary", key="take models", disabled=not ticked):
+            st.session_state[TAKEN] = ticked
             st.rerun()
         st.caption(words.plain(", ".join(ticked)))
 

@@ -16,6 +16,7 @@ from core.inference.descriptions import ModelRequest, cache_file
 from core.system.settings import Settings
 from core.tracking.store import get_store
 from core.ui.train.model_table import Place, best_accuracies, matching, missing, model_table
+from core.ui.train.picker import TAKEN
 from tests.support.pages import launch_button, opened
 from tests.support.runs import FINGERPRINT, run
 
@@ -114,6 +115,12 @@ def test_the_table_opens_with_every_model_and_takes_what_is_ticked(settings: Set
     assert not app.exception
     (table,) = [one.value for one in app.dataframe if "family" in one.value]
     assert len(table) == len(architectures.names())
-    app.button(key="take models").click().run()  # what was chosen is ticked
-    assert app.multiselect(key="architectures").value == ["conv3"]
+    assert app.button(key="take models").label == "Take 1 model"  # what was chosen is ticked
+    app.session_state[TAKEN] = [
+        "conv3",
+        "cifar_cnn",
+    ]  # as the dialog leaves them, which no AppTest runs alone
+    app.run()
+    assert app.multiselect(key="architectures").value == ["conv3", "cifar_cnn"]
+    assert not launch_button(app).disabled
     assert not [one for one in app.dataframe if "family" in one.value]
