@@ -53,6 +53,17 @@ def _damaged(store: RunStore, name: str, sentence: str) -> None:
             st.rerun()
 
 
+def train_link(info: DatasetInfo) -> None:
+    """Draw a link to the Train form with this dataset, for those who may train."""
+    if may_change():
+        st.page_link(
+            "pages/2_Train.py",
+            label="Train on this",
+            icon=":material/model_training:",
+            query_params={"dataset": info.name},
+        )
+
+
 def facts(info: DatasetInfo) -> None:
     """Draw size, classes and counts, and what was left out at the import."""
     height, width, channels = info.shape
