@@ -15,7 +15,7 @@ from core.inference.messages import Explain, Explanation
 from core.inference.onnx_models import NeedsKeras
 
 Turn = Callable[[], AbstractContextManager[None]]
-MOST_S = 60.0  # that the passes of a map may take
+MOST_S = 120.0  # that the passes of a map may take: ResNet-50 takes a minute on a busy machine
 
 
 def explained(
