@@ -99,7 +99,7 @@ def _of_config(
     from core.launching.cost import cost, cost_words
     from core.tracking.store import get_store
 
-    base, found = sweep.split_config(configs.tree_of(_read(path)))
+    base, found = sweep.split_config(configs.tree_of(read_text(path)))
     chosen = configs.from_mapping(base).with_values(changes)
     if swept:
         found = sweep.parse(swept)
@@ -122,7 +122,7 @@ def _exit_with(states: list[str]) -> None:
         sys.exit(1)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -108,7 +108,7 @@ def conclude_groups(store: RunStore) -> None:
         finished = [child.run_id for child in children if child.status == schema.FINISHED]
         if schema.SWEEP not in parent.tags:  # the mean over different settings says nothing
             store.log_metrics(parent.run_id, summary(store.read.last_metrics(finished, AVERAGED)))
-        if children and len(finished) == len(children):
+        if children and (schema.SEARCH in parent.tags or len(finished) == len(children)):  # some are pruned
             store.set_status(parent.run_id, schema.FINISHED)
         else:
             store.fail(

@@ -95,11 +95,11 @@ def parse(texts: Sequence[str], sample: int = 0) -> Sweep:
             raise ConfigError(f"A sweep must be written name=value,value. Received: {shortened(text)}.")
         if name in tree:
             raise ConfigError(f"A setting can be swept once. Received: {shortened(name)} twice.")
-        tree[name] = _range_of(written) or [_value(one) for one in _split(written)]
+        tree[name] = range_of(written) or [value_of(one) for one in _split(written)]
     return of_mapping(tree, sample)
 
 
-def _range_of(text: str) -> dict[str, Any] | None:
+def range_of(text: str) -> dict[str, Any] | None:
     """Read `0.001..0.1/3log` as a range; None where the text is a list."""
     low, dots, rest = text.strip().partition("..")
     if not dots:
@@ -107,9 +107,9 @@ def _range_of(text: str) -> dict[str, Any] | None:
     high, _, steps = rest.partition("/")
     scale = "log" if steps.endswith("log") else "linear"
     return {
-        "from": _value(low),
-        "to": _value(high),
-        "steps": _value(steps.removesuffix("log") or "3"),
+        "from": value_of(low),
+        "to": value_of(high),
+        "steps": value_of(steps.removesuffix("log") or "3"),
         "scale": scale,
     }
 
@@ -126,7 +126,7 @@ def _split(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     try:
         return as_number(yaml_text.load(text))
     except yaml_text.YamlRefused as error:

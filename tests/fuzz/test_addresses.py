@@ -33,7 +33,7 @@ PARAMETERS = {
     ),
     "pages/7_Architectures.py": ("view", "net", "family", "data", "batch", "differing", "other"),
     "pages/8_Models.py": ("model", "version"),
-    "pages/9_Studies.py": ("study", "recipe", "data", "sweep", "sweep_seeds", "sample"),
+    "pages/9_Studies.py": ("study", "recipe", "data", "sweep", "sweep_seeds", "sample", "search"),
 }
 VALUES = st.one_of(
     texts.words,

@@ -35,7 +35,7 @@ def sweep_view(store: RunStore) -> None:
         "Every combination of some settings' values, each repeated over seeds; or some of them at random."
     )
     with guard.show_errors():
-        base = _base(store)
+        base = base_experiment(store, "sweep")
         text = st.text_area(
             "Settings and their values", EXAMPLE, key="sweep", bind=URL, help=HELP, height=120
         )
@@ -53,16 +53,19 @@ def sweep_view(store: RunStore) -> None:
     launched_panel(store)
 
 
-def _base(store: RunStore) -> ExperimentConfig:
-    """Return the experiment whose settings are varied: a run's, or the defaults, on a chosen dataset."""
+def base_experiment(store: RunStore, what: str) -> ExperimentConfig:
+    """Draw the choice of the experiment whose settings are varied, and of its dataset; returns its config.
+
+    what: Distinguishes the widgets of several forms.
+    """
     runs = stored_runs.columns(schema.NUMBER).head(MOST)
     labels = {DEFAULTS: "The defaults", **words.run_labels(runs[stored_runs.are_ours(runs)])}
     first, second = st.columns(2)
-    start = first.selectbox("Start from", list(labels), format_func=labels.__getitem__, key="sweep start")
+    start = first.selectbox("Start from", list(labels), format_func=labels.__getitem__, key=f"{what} start")
     base = ExperimentConfig() if start == DEFAULTS else config_of(store, start)
     names = [info.name for info in stored_datasets.dataset_infos()]
     place = names.index(base.data.name) if base.data.name in names else 0
-    chosen = second.selectbox("Dataset", names, place, key=f"sweep data {start}")
+    chosen = second.selectbox("Dataset", names, place, key=f"{what} data {start}")
     return base.with_values({"data.name": chosen, "name": ""}) if chosen else base
 
 

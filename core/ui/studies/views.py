@@ -10,6 +10,7 @@ from core.ui.common.fields import URL
 from core.ui.studies.listing import choose_recipe
 from core.ui.studies.own import own_recipes
 from core.ui.studies.recipe import recipe_view
+from core.ui.studies.search import search_view
 from core.ui.studies.sweep import sweep_view
 
 
@@ -20,7 +21,7 @@ def recipes_view(store: RunStore) -> None:
     own_recipes(store, recipe)
 
 
-VIEWS = {"Recipes": recipes_view, "Sweep": sweep_view}
+VIEWS = {"Recipes": recipes_view, "Sweep": sweep_view, "Search": search_view}
 
 
 def study_view(store: RunStore) -> None:

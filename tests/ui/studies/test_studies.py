@@ -7,6 +7,7 @@ import pytest
 from core import recipes
 from core.config import ExperimentConfig
 from core.recipes import saved
+from core.searching import plan as plans
 from core.tracking import frames, schema
 from core.tracking.run import runs_of
 from core.tracking.store import RunStore
@@ -116,3 +117,23 @@ def test_a_sweep_says_its_size_before_it_is_launched(store: RunStore) -> None:
     app.text_area(key="sweep").set_value("optimizer.learning_rate=0.1,-1").run()
     assert "optimizer.learning_rate must be greater than 0. Received: -1" in said(app)
     assert not any(label.startswith("Launch") for label in labels(app))
+
+
+def test_a_search_shows_its_trials_and_the_best_so_far(store: RunStore) -> None:
+    rates = {"optimizer.learning_rate": {"from": 0.001, "to": 0.1}}
+    assert "There is no search yet." in said(opened(PAGE, study="Search"))
+    plans.write(store.settings, "rates", plans.plan_of({"space": rates, "trials": 5}))
+    for number, accuracy in enumerate((0.5, 0.75, None)):
+        run_id = store.create(SMALL, {schema.SEARCH: "rates", schema.TRIAL: str(number)})
+        if accuracy is None:
+            store.set_tags(run_id, {schema.PRUNED: "after epoch 2"})
+            store.request_cancel(run_id)
+            continue
+        store.log_metrics(run_id, {"best_val_accuracy": accuracy})
+        store.set_status(run_id, schema.FINISHED)
+    app = opened(PAGE, study="Search")
+    assert not app.exception
+    assert "3 of 5 trials; 2 finished, 1 pruned." in said(app)
+    assert "Best so far: **trial 1** with a validation accuracy of 75.00%." in said(app)
+    assert "The best of 2 was also the luckiest" in said(app)
+    assert app.dataframe[0].value["state"].tolist() == ["finished", "finished", "pruned after epoch 2"]

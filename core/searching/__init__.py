@@ -1,0 +1,1 @@
+"""Searches for good settings: Optuna proposes, the queue trains, the store remembers."""

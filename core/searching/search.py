@@ -1,0 +1,247 @@
+"""One search: Optuna proposes settings, each trial is trained by the queue, and its curve may end it early.
+
+What a search knows lies in Optuna's journal and in the store, so one that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from core.analysis.values import validation_accuracy
+from core.config import ConfigError
+from core.jobs.groups import Group, named_repeat
+from core.launching.launch import launch_groups
+from core.searching.plan import SearchPlan, distributions, file_of, read
+from core.system.files import read_state, write_whole
+from core.system.settings import Settings
+from core.tracking import frames, schema
+from core.tracking.run import Run, runs_of
+from core.tracking.store import RunStore
+
+if TYPE_CHECKING:
+    import optuna
+
+STARTUP = 5  # trials that no curve is compared with: Optuna's default for TPE is ten random ones
+WARMUP = 2  # the first epoch after which a trial may be pruned
+KEYS = (
+    *(schema.SEARCH, schema.TRIAL, schema.PRUNED, "training.keep", "seed"),
+    *("best_val_accuracy", "val_accuracy", "macs"),
+)
+
+Launch = Callable[[Sequence[Group], dict[str, str]], list[str]]
+
+
+def study_of(settings: Settings, name: str, plan: SearchPlan) -> optuna.Study:
+    """Open the study of a search in its journal, a file beside the tracking store; creates it."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = JournalStorage(JournalFileBackend(str(file_of(settings, name, "journal"))))
+    up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
+    pruner = optuna.pruners.MedianPruner(STARTUP, WARMUP) if plan.prunes else optuna.pruners.NopPruner()
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        directions=[up, down] if plan.macs else [up],
+        load_if_exists=True,
+        pruner=pruner,
+    )
+    # Resumed with the seed it began with, it would draw its first values again.
+    study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
+    return study
+
+
+@dataclass
+class Search:
+    """A search under way. launch: creates the runs of the queue."""
+
+    store: RunStore
+    name: str
+    launch: Launch = launch_groups
+
+    def __post_init__(self) -> None:
+        self.plan = read(self.store.settings, self.name)
+        self.study = study_of(self.store.settings, self.name, self.plan)
+        self.parent = self._begin()
+        self._since = time.monotonic()
+
+    def step(self) -> bool:
+        """Look at the trials under way and begin new ones; returns whether the search goes on."""
+        from optuna.trial import TrialState
+
+        self.plan = read(self.store.settings, self.name)  # the budget may have been extended
+        runs = self._runs()
+        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
+            self._look(trial, runs.get(trial.number, []))
+        self._count_time()
+        while self._may_begin():
+            asked = self.study.ask(distributions(self.plan))
+            self._train(asked.number, asked.params, [])
+        goes_on = bool(self._under_way()) or self._has_budget()
+        if not goes_on:
+            self._end()
+        return goes_on
+
+    # Trials
+
+    def _train(self, number: int, params: dict[str, Any], have: Sequence[Run]) -> None:
+        """Put the runs of a trial into the queue, those that it does not have already.
+
+        A killed search may have asked for a trial and launched none of its runs, or some.
+        """
+        seeds = {run.whole_setting("seed") for run in have}
+        try:
+            base = self.plan.experiment.with_values(params)
+            title = f"{self.name} · trial {number}"
+            groups = []
+            for seed in range(base.seed, base.seed + self.plan.seeds):
+                name = named_repeat(title, [f"seed {seed}"] if self.plan.seeds > 1 else [])
+                if seed not in seeds:
+                    config = base.with_values({"seed": seed, "name": name})
+                    groups.append(Group("", (config,), {schema.SEED: str(seed)}))
+            self.launch(groups, self._tags(number))
+        except ConfigError as error:
+            self._refuse(number, str(error))
+
+    def _look(self, trial: optuna.trial.FrozenTrial, runs: Sequence[Run]) -> None:
+        """Follow one trial: launch what is missing, report its curve, end it."""
+        from optuna.trial import TrialState
+
+        going = all(run.status in (*schema.ACTIVE, schema.FINISHED) for run in runs)
+        if going and len(runs) < self.plan.seeds:
+            self._train(trial.number, trial.params, runs)
+        elif any(run.status in (schema.FAILED, schema.KILLED) for run in runs):
+            pruned = any(schema.PRUNED in run.tags for run in runs)
+            self.study.tell(trial.number, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+            self._cancel(runs)
+        elif all(run.status == schema.FINISHED for run in runs):
+            self._finish(trial.number, runs)
+        elif self.plan.prunes:
+            self._report(trial, runs)
+
+    def _finish(self, number: int, runs: Sequence[Run]) -> None:
+        accuracies = [validation_accuracy(run) for run in runs]
+        macs = [run.metrics.get("macs") for run in runs]
+        wanted = [*accuracies, *(macs if self.plan.macs else [])]
+        if any(value is None or not math.isfinite(value) for value in wanted):
+            self._refuse(number, "A run of this trial logged no validation accuracy.")
+            return
+        values = [fmean(value for value in accuracies if value is not None)]
+        values += [fmean(value for value in macs if value is not None)] if self.plan.macs else []
+        self.study.tell(number, values)
+
+    def _report(self, trial: optuna.trial.FrozenTrial, runs: Sequence[Run]) -> None:
+        """Hand Optuna what is new of the validation curve, and end the trial where it says so."""
+        from optuna.trial import Trial, TrialState
+
+        curve = self._curve([run.run_id for run in runs])
+        live = Trial(self.study, trial._trial_id)
+        for epoch in sorted(curve.keys() - trial.intermediate_values.keys()):
+            live.report(curve[epoch], epoch)
+            if live.should_prune():
+                for run in runs:
+                    self.store.set_tags(run.run_id, {schema.PRUNED: f"after epoch {epoch}"})
+                self.study.tell(trial.number, state=TrialState.PRUNED)
+                self._cancel(runs)
+                return
+
+    def _curve(self, run_ids: list[str]) -> dict[int, float]:
+        """Return the mean validation accuracy of each epoch that all runs of a trial have."""
+        frame = frames.histories(self.store, run_ids, ["val_accuracy"])
+        found: dict[int, list[float]] = defaultdict(list)
+        for step, value in zip(frame["step"], frame["value"], strict=True):
+            found[int(step)].append(float(value))
+        return {step: fmean(values) for step, values in found.items() if len(values) == self.plan.seeds}
+
+    def _refuse(self, number: int, reason: str) -> None:
+        from optuna.trial import TrialState
+
+        self.study.tell(number, state=TrialState.FAIL)
+        print(f"trial {number}: {reason}", flush=True)
+
+    def _cancel(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self.store.request_cancel(run.run_id)
+
+    # Budget and parent
+
+    def _may_begin(self) -> bool:
+        return self._has_budget() and len(self._under_way()) < self.plan.at_once
+
+    def _has_budget(self) -> bool:
+        state = self._state()
+        in_time = not self.plan.hours or state.get("seconds", 0.0) < 3600 * self.plan.hours
+        begun = len(self.study.get_trials(deepcopy=False))
+        stopped = file_of(self.store.settings, self.name, "stop").exists()
+        return in_time and not stopped and begun < self.plan.trials
+
+    def _under_way(self) -> list[optuna.trial.FrozenTrial]:
+        from optuna.trial import TrialState
+
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def _begin(self) -> str:
+        """Return the parent of all runs of the search; creates it, or opens it again."""
+        parent = self._state().get("parent")
+        if parent is None:
+            size = self.plan.trials * self.plan.seeds
+            tags = {schema.SEARCH: self.name, schema.SWEEP: ", ".join(self.plan.space)[:500]}
+            parent = self.store.create_group(f"search {self.name}", size, tags)
+            self._keep(parent=parent)
+        else:
+            self.store.own(parent)
+            if not self.store.state(parent).active:
+                self.store.set_status(parent, schema.RUNNING)
+        return parent
+
+    def _end(self) -> None:
+        """Let the worker end the parent: it has no more runs than it has now."""
+        count = sum(len(runs) for runs in self._runs().values())
+        self.store.set_tags(self.parent, {schema.GROUP: str(count)})
+
+    def _tags(self, number: int) -> dict[str, str]:
+        return {
+            schema.SEARCH: self.name,
+            schema.TRIAL: str(number),
+            schema.PARENT: self.parent,
+            schema.SWEEP: ", ".join(self.plan.space)[:500],
+        }
+
+    def _runs(self) -> dict[int, list[Run]]:
+        """Return the runs of each trial by its number."""
+        found: dict[int, list[Run]] = defaultdict(list)
+        for run in runs_of(frames.runs(self.store, KEYS, archived=True)):
+            number = run.tags.get(schema.TRIAL, "")
+            if run.tags.get(schema.SEARCH) == self.name and number.isdecimal():
+                found[int(number)].append(run)
+        return found
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self._keep(seconds=self._state().get("seconds", 0.0) + now - self._since)
+        self._since = now
+
+    def _state(self) -> dict[str, Any]:
+        return state_of(self.store.settings, self.name)
+
+    def _keep(self, **values: Any) -> None:
+        keep(self.store.settings, self.name, **values)
+
+
+def state_of(settings: Settings, name: str) -> dict[str, Any]:
+    """Read what a search keeps beside its journal: its parent, and the seconds spent."""
+    return read_state(file_of(settings, name, "json")) or {}
+
+
+def keep(settings: Settings, name: str, **values: Any) -> None:
+    """Change what a search keeps beside its journal."""
+    write_whole(file_of(settings, name, "json"), json.dumps(state_of(settings, name) | values), sync=False)

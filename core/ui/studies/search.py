@@ -1,0 +1,154 @@
+"""A search: its form, its trials, the best so far and what to expect of it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.search_results import UNDER_WAY, TrialResult, best, trials
+from core.analysis.verdict_words import best_of_words
+from core.figures import search_history
+from core.searching import plan as plans
+from core.searching import process
+from core.searching.plan import SearchPlan
+from core.tracking import schema
+from core.tracking.run import runs_of
+from core.tracking.store import RunStore
+from core.tracking.tables import column
+from core.ui.common import guard, stored_runs, tested, words
+from core.ui.common.actions import action_button, may_change
+from core.ui.common.chart import chart
+from core.ui.common.choose import choose
+from core.ui.studies.sweep import base_experiment
+
+EXAMPLE = "optimizer.learning_rate=0.0001..0.01/log\ntraining.batch_size=16,32,64"
+HELP = "One setting a line: a list, or a range `FROM..TO`, with `/log` where factors count."
+LIVE_S = 3.0
+MOST = 50  # runs that a link ticks: an address has a limit
+
+
+def search_view(store: RunStore) -> None:
+    """Draw the form of a new search, and one of those that there are."""
+    st.caption(
+        "Optuna (TPE) proposes settings; each trial is a run of the queue and ends early where its curve "
+        "stays below the median of the others. A search that was cut off goes on where it was."
+    )
+    if may_change():
+        with st.expander("New search", icon=":material/add:", expanded=not plans.names(store.settings)):
+            _form(store)
+    names = plans.names(store.settings)
+    if not names:
+        st.info("There is no search yet.", icon=":material/info:")
+        return
+    name = choose(st, "Search", names, "search", names[0])
+    with guard.show_errors():
+        plan = plans.read(store.settings, name)
+        if may_change():
+            _budget(store, name, plan)
+        running = process.search_of(store.settings, name).is_running()
+        guard.fragment(run_every=LIVE_S if running else None)(_draw)(store, name, plan)
+
+
+def _form(store: RunStore) -> None:
+    name = st.text_input("Name", key="search name", max_chars=64, placeholder="rates")
+    base = base_experiment(store, "search")
+    text = st.text_area("Settings and values", EXAMPLE, key="search space", help=HELP, height=100)
+    first, second, third, fourth = st.columns(4)
+    budget = {
+        "trials": int(first.number_input("Trials", 1, 1000, 20, key="search trials")),
+        "hours": float(second.number_input("Hours, 0: any", 0.0, 10_000.0, 0.0, key="search hours")),
+        "seeds": int(third.number_input("Seeds of each", 1, 20, 1, key="search seeds")),
+        "at_once": int(fourth.number_input("At once", 1, 64, 1, key="search at once")),
+    }
+    macs = st.toggle("Few multiply-accumulates are an objective too", key="search macs")
+    if action_button("Search", type="primary", icon=":material/search:", disabled=not name):
+        with guard.show_errors():
+            if name in plans.names(store.settings):
+                raise plans.ConfigError(f"There is a search of this name already. Received: '{name}'.")
+            space = plans.space_of([line for line in text.split("\n") if line.strip()])
+            values = {"config": base.model_dump(), "space": space, "macs": macs, **budget}
+            plans.write(store.settings, name, plans.plan_of(values))
+            process.search_of(store.settings, name).ensure()
+            st.query_params["search"] = name
+            st.rerun()
+
+
+def _budget(store: RunStore, name: str, plan: SearchPlan) -> None:
+    """Draw what ends a search, lets it go on, or gives it more trials."""
+    settings = store.settings
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        more = int(st.number_input("Trials in all", 1, 1000, plan.trials, key=f"trials of {name}", width=140))
+        if action_button("Go on", icon=":material/play_arrow:", key=f"go on {name}"):
+            process.change(settings, name, trials=more)
+            process.search_of(settings, name).ensure()
+            st.rerun()
+        if action_button("Stop", icon=":material/stop:", key=f"stop {name}"):
+            process.stop(settings, name)
+            st.toast("It begins no further trial; those under way are trained to their end.")
+
+
+def _draw(store: RunStore, name: str, plan: SearchPlan) -> None:
+    tags = stored_runs.columns(schema.SEARCH)
+    ours = column(tags, f"tags.{schema.SEARCH}", object) == name
+    found = trials(name, runs_of(stored_runs.rows(tags.loc[ours, "run_id"].tolist())))
+    running = process.search_of(store.settings, name).is_running()
+    states = pd.Series([one.state for one in found], dtype=object).value_counts()
+    said = ", ".join(f"{count} {state}" for state, count in states.items()) or "none begun"
+    now = "Searching" if running else "Not searching now"
+    st.markdown(f"**{now}:** {len(found)} of {plan.trials} trials; {said}.")
+    if not found:
+        return
+    values = [(one.number, one.value) for one in found if one.value is not None]
+    chart(search_history.draw(search_history.collect(values)), "search history")
+    _best(found)
+    _links(found)
+    st.dataframe(
+        pd.DataFrame([_row(one, plan) for one in found]), hide_index=True, alt=f"The trials of {name}."
+    )
+
+
+def _best(found: list[TrialResult]) -> None:
+    """Say which trial is the best so far, and what to expect of it on new images."""
+    first = best(found)
+    if first is None:
+        return
+    st.markdown(
+        f"Best so far: **trial {first.number}** with a validation accuracy of {words.percent(first.value)}."
+    )
+    finished = [one for one in found if one.value is not None]
+    if len(finished) < 2:
+        return
+    runs = {run.run_id: run for one in finished for run in one.runs}
+    expected = tested.chosen_by_validation([one.entry for one in finished], runs)
+    if expected is None:
+        st.caption(
+            f"The best of {len(finished)} was also the luckiest: on new images expect less. How much cannot "
+            "be said, as not all trials have predictions for the same validation images."
+        )
+    else:
+        st.caption(words.plain(best_of_words(expected)))
+
+
+def _links(found: list[TrialResult]) -> None:
+    ids = [run.run_id for one in found if one.state != UNDER_WAY for run in one.runs if one.value is not None]
+    if len(ids) < 2:
+        return
+    with st.container(horizontal=True):
+        for label in ("Importance", "Parallel coordinates", "Heat map"):
+            st.page_link(
+                "pages/3_Compare.py",
+                label=f"{label} on Compare",
+                icon=":material/query_stats:",
+                query_params=[("chart", label), *(("runs", run_id) for run_id in ids[:MOST])],
+            )
+
+
+def _row(one: TrialResult, plan: SearchPlan) -> dict[str, object]:
+    first = one.runs[0]
+    return {
+        "trial": one.number,
+        "state": f"{one.state} {first.tags.get(schema.PRUNED, '')}".strip(),
+        "validation accuracy": words.percent(one.value),
+        **{name: first.params.get(name, "") for name in plan.space},
+        "seeds": len(one.runs),
+    }

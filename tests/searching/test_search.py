@@ -1,0 +1,195 @@
+"""A search: what Optuna and the store say agrees, a killed one goes on, a pruned trial frees its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from optuna.trial import TrialState
+
+from core.config import ConfigError
+from core.jobs.groups import Group, conclude_groups
+from core.searching import plan as plans
+from core.searching import process
+from core.searching.search import Search
+from core.tracking import frames, schema
+from core.tracking.run import Run, runs_of
+from core.tracking.store import RunStore
+from tests.support.homes import SMALL
+
+RATE = "optimizer.learning_rate"
+SPACE = {RATE: {"from": 0.0001, "to": 0.1, "scale": "log"}, "model.name": ["lenet5", "mnist_cnn"]}
+
+
+class Queue:
+    """A store's queue that nothing trains: the test says how each run goes."""
+
+    def __init__(self, store: RunStore):
+        self.store = store
+
+    def launch(self, groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
+        return [
+            self.store.create(config, {**tags, **group.tags}) for group in groups for config in group.configs
+        ]
+
+    def runs(self) -> list[Run]:
+        return [*reversed(runs_of(frames.runs(self.store)))]
+
+    def waiting(self) -> list[Run]:
+        return [run for run in self.runs() if run.status == schema.SCHEDULED]
+
+    def epoch(self, run: Run, step: int, accuracy: float) -> None:
+        self.store.set_status(run.run_id, schema.RUNNING)
+        self.store.log_metrics(run.run_id, {"val_accuracy": accuracy, "loss": 1.0}, step)
+
+    def finish(self, run: Run, accuracy: float, macs: float = 1e6) -> None:
+        self.store.log_metrics(run.run_id, {"best_val_accuracy": accuracy, "macs": macs})
+        self.store.set_status(run.run_id, schema.FINISHED)
+
+
+@pytest.fixture
+def queue(store: RunStore) -> Queue:
+    return Queue(store)
+
+
+def begun(store: RunStore, queue: Queue, **values: object) -> Search:
+    plan = plans.plan_of({"config": SMALL.model_dump(), "space": SPACE, "trials": 3, **values})
+    plans.write(store.settings, "rates", plan)
+    return Search(store, "rates", queue.launch)
+
+
+def test_each_trial_is_a_run_under_one_parent_and_optuna_says_the_same(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue)
+    accuracies = [0.5, 0.9, 0.7]
+    for accuracy in accuracies:
+        assert search.step()
+        (run,) = queue.waiting()
+        queue.finish(run, accuracy)
+    assert not search.step()
+    runs, trials = queue.runs(), search.study.get_trials()
+    assert {run.parent for run in runs} == {search.parent}
+    assert [run.tags[schema.TRIAL] for run in runs] == ["0", "1", "2"]
+    assert [trial.value for trial in trials] == accuracies
+    for run, trial in zip(runs, trials, strict=True):
+        assert float(run.params[RATE]) == trial.params[RATE]
+        assert run.params["model.name"] == trial.params["model.name"]
+    assert search.study.best_trial.number == 1
+    conclude_groups(store)
+    assert store.state(search.parent).status == schema.FINISHED
+
+
+def test_a_killed_search_goes_on_where_it_was(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, seeds=2)
+    search.step()
+    first = queue.waiting()
+    assert [run.params["seed"] for run in first] == ["0", "1"]
+    queue.finish(first[0], 0.6)
+    # killed after it asked for a trial and had launched one of the two runs
+    search.study.ask(plans.distributions(search.plan))
+    (trial,) = [one for one in search.study.get_trials() if one.number == 1]
+    search._train(1, trial.params, [])
+    lost = queue.waiting()[-1]
+    store.client.delete_run(lost.run_id)
+    del search
+    again = Search(store, "rates", queue.launch)
+    again.step()
+    of_second = [run for run in queue.runs() if run.tags[schema.TRIAL] == "1"]
+    assert sorted(run.params["seed"] for run in of_second) == ["0", "1"]
+    assert {run.parent for run in queue.runs()} == {again.parent}
+    queue.finish(first[1], 0.8)
+    again.step()
+    assert again.study.get_trials()[0].value == pytest.approx(0.7)  # the mean of both seeds
+    for _ in range(4):
+        for run in queue.waiting():
+            queue.finish(run, 0.5)
+        again.step()
+    assert len(again.study.get_trials()) == 3
+    assert len(queue.runs()) == 6
+
+
+def test_a_pruned_trial_ends_as_pruned_and_frees_its_place(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, trials=8)
+    for _ in range(6):  # curves that it is compared with
+        search.step()
+        (run,) = queue.waiting()
+        for epoch in (1, 2, 3):
+            queue.epoch(run, epoch, 0.8)
+        search.step()
+        queue.finish(run, 0.8)
+    search.step()
+    (bad,) = queue.waiting()
+    for epoch in (1, 2, 3):
+        queue.epoch(bad, epoch, 0.1)
+    search.step()
+    assert search.study.get_trials()[6].state == TrialState.PRUNED
+    tags = store.state(bad.run_id).tags
+    assert tags[schema.PRUNED] == "after epoch 2"
+    assert schema.CANCEL in tags
+    (following,) = queue.waiting()
+    assert following.tags[schema.TRIAL] == "7"
+
+
+def test_failed_trials_count_and_a_stop_begins_none(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, at_once=2)
+    search.step()
+    first, second = queue.waiting()
+    store.fail(first.run_id, "It broke.")
+    process.stop(store.settings, "rates")
+    assert search.step()  # the second is under way
+    assert search.study.get_trials()[0].state == TrialState.FAIL
+    assert len(queue.runs()) == 2
+    queue.finish(second, 0.5)
+    assert not search.step()
+    process.change(store.settings, "rates", trials=4)
+    assert search.step()
+    assert len(queue.waiting()) == 2
+
+
+def test_cost_can_be_a_second_objective(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, macs=True)
+    search.step()
+    queue.finish(queue.waiting()[0], 0.7, macs=5e6)
+    search.step()
+    assert search.study.get_trials()[0].values == [0.7, 5e6]
+    assert not search.plan.prunes
+
+
+def test_hours_are_a_budget(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, hours=1)
+    search._keep(seconds=3600.0)
+    assert not search.step()
+    assert queue.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"space": {}}, "A search must have settings with their values. Received: none."),
+        (
+            {"space": {RATE: {"from": 1, "to": 0.1}}},
+            f"{RATE} must have a list, or a range from a number",
+        ),
+        ({"space": {RATE: {"from": 0, "to": 1, "scale": "log"}}}, "must be above 0 to be logarithmic"),
+        ({"space": {RATE: [0.1, -1]}}, f"{RATE} must be greater than 0. Received: -1"),
+        ({"space": {"seed": [1, 2]}}, "seed is not searched"),
+        ({"space": {RATE: [0.1, 0.2]}, "trials": 0}, "trials must be at least 1. Received: 0."),
+    ],
+)
+def test_a_wrong_search_is_refused_in_a_sentence(values: dict, sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        plans.plan_of({"config": SMALL.model_dump(), **values})
+    assert sentence in str(error.value)
+
+
+def test_names_do_not_leave_the_folder_and_spaces_are_read(store: RunStore) -> None:
+    plan = plans.plan_of({"space": plans.space_of([f"{RATE}=0.001..0.1/log", "model.name=lenet5,conv3"])})
+    assert plan.space == {
+        RATE: {"from": 0.001, "to": 0.1, "scale": "log"},
+        "model.name": ["lenet5", "conv3"],
+    }
+    with pytest.raises(ConfigError, match="The name of a search"):
+        plans.write(store.settings, "../x", plan)
+    with pytest.raises(ConfigError, match=r"Unknown search 'x'\. Known: none"):
+        plans.read(store.settings, "x")
+    plans.write(store.settings, "x", plan)
+    assert plans.read(store.settings, "x") == plan
