@@ -32,6 +32,7 @@ PYTHON = ".venv/bin/python -m "
 ONLY_READ = {
     "train": "trains for minutes; tests/end_to_end and tests/test_command_line.py train",
     "resume": "trains; tests/test_older_store.py resumes",
+    "search": "trains; tests/searching searches",
     "extend": "trains; tests/training/test_resume.py extends",
     "dashboard": "serves until it is stopped; tests/end_to_end opens it",
     "worker": "serves until it is stopped, and the home of these commands has none to stop",
