@@ -12,7 +12,7 @@ from core.searching import plan as plans
 from core.searching import process
 from core.searching.plan import SearchPlan
 from core.tracking import schema
-from core.tracking.run import runs_of
+from core.tracking.run import Run, runs_of
 from core.tracking.store import RunStore
 from core.tracking.tables import column
 from core.ui.common import guard, stored_runs, tested, words
@@ -149,6 +149,12 @@ def _row(one: TrialResult, plan: SearchPlan) -> dict[str, object]:
         "trial": one.number,
         "state": f"{one.state} {first.tags.get(schema.PRUNED, '')}".strip(),
         "validation accuracy": words.percent(one.value),
-        **{name: first.params.get(name, "") for name in plan.space},
+        **{name: _short(first, name) for name in plan.space},
         "seeds": len(one.runs),
     }
+
+
+def _short(run: Run, setting: str) -> str:
+    """Return a setting with four digits that count: drawn values have sixteen."""
+    number = run.setting(setting)
+    return run.params.get(setting, "") if number is None else f"{number:.4g}"
