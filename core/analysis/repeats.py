@@ -10,6 +10,10 @@ from core.tracking import schema
 from core.tracking.tables import column
 
 PARENT, NUMBER = f"tags.{schema.PARENT}", f"tags.{schema.NUMBER}"
+KEYS = (  # of `frames.runs`, without which settings that differ would be taken for repeats
+    *(schema.PARENT, schema.NUMBER, schema.SWEEP, "training.keep"),
+    *("best_val_accuracy", "val_accuracy", "test_accuracy"),
+)
 SCORES = ("val_accuracy", "test_accuracy")  # the first of the weights that each run kept
 COLUMNS = [
     "group",
@@ -24,7 +28,7 @@ def repeats(runs: pd.DataFrame) -> pd.DataFrame:
     """Summarize each group of repeated runs.
 
     Args:
-        runs: All runs, as `frames.runs` gives them.
+        runs: All runs, as `frames.runs` gives them, with `KEYS` or all of their columns.
 
     Returns:
         One row per group, newest first: group (id of its parent), name, runs, finished, and of each of

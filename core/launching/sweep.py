@@ -16,6 +16,7 @@ from core.tracking import schema
 RANGE = ("from", "to")  # what a range must have; `steps` and `scale` may be there
 SCALES = ("linear", "log")
 MOST_VALUES = 100  # of one setting
+MOST_CELLS = 10**9  # of a grid that is sampled: a draw counts them all in a machine's integer
 REPEATED = ("seed", "data.fold", "data.folds", "name")  # settings that are repeated, not swept
 
 
@@ -79,6 +80,11 @@ def of_mapping(tree: Any, sample: int = 0, seed: int = 0) -> Sweep:
     found = {str(name): _values(str(name), value) for name, value in tree.items()}
     if not found:
         raise ConfigError("A sweep must have at least one setting. Received: none.")
+    grid = math.prod(len(values) for values in found.values())
+    if grid > MOST_CELLS:
+        raise ConfigError(
+            f"A sweep must have at most {MOST_CELLS:,} combinations. Received: 10^{math.log10(grid):.0f}."
+        )
     return Sweep(found, sample, seed)
 
 
@@ -97,6 +103,11 @@ def parse(texts: Sequence[str], sample: int = 0) -> Sweep:
             raise ConfigError(f"A setting can be swept once. Received: {shortened(name)} twice.")
         tree[name] = range_of(written) or [value_of(one) for one in _split(written)]
     return of_mapping(tree, sample)
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of a form's text in which something stands."""
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def range_of(text: str) -> dict[str, Any] | None:
@@ -156,8 +167,11 @@ def _spread(name: str, asked: Mapping[str, Any]) -> tuple[Any, ...]:
         )
     low, high = as_number(asked["from"]), as_number(asked["to"])
     steps, scale = asked.get("steps", 3), asked.get("scale", "linear")
-    steps = int(steps) if isinstance(steps, float) and steps == int(steps) else steps
-    numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (low, high, steps))
+    steps = int(steps) if isinstance(steps, float) and steps.is_integer() else steps
+    numbers = all(
+        isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) < 1e300
+        for one in (low, high, steps)
+    )
     if not numbers or not isinstance(steps, int) or not 2 <= steps <= MOST_VALUES or not low < high:
         raise ConfigError(
             f"A range of {name} must go from a number to a larger one in 2 to {MOST_VALUES} steps. "

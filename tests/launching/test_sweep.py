@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from core.analysis.repeats import repeats
+from core.analysis.repeats import KEYS, repeats
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.groups import conclude_groups
 from core.launching.cost import cost, cost_words
 from core.launching.launch import launch_groups
-from core.launching.sweep import Sweep, group_of, of_mapping, parse
+from core.launching.sweep import Sweep, group_of, lines, of_mapping, parse
 from core.tracking import frames, schema
 from core.tracking.run import runs_of
 from core.tracking.store import RunStore
 from tests.support.commands import run
 from tests.support.homes import SMALL
 
+TEN = [f"model.options.{letter}" for letter in "abcdefghij"]
 RATES, MODELS = "optimizer.learning_rate", "model.name"
 
 
@@ -62,12 +63,22 @@ def test_random_cells_are_drawn_without_any_twice_and_again_the_same() -> None:
         ([f"{RATES}=0.1..0.01/3"], "must go from a number to a larger one in 2 to 100 steps."),
         ([f"{RATES}=0..1/3log"], f"The scale of {RATES} must be linear, or log from above 0."),
         ([f"{RATES}=a..b"], "must go from a number to a larger one"),
+        ([f"{RATES}=0..1/.inf"], "in 2 to 100 steps."),
+        ([f"{RATES}=0..1/.nan"], "in 2 to 100 steps."),
+        ([f"{RATES}=0..1/2.5"], "in 2 to 100 steps."),
+        ([f"{RATES}=1...inf/3"], "from a number to a larger one"),
+        ([f"{name}=0.1..0.9/100" for name in TEN], "at most 1,000,000,000 combinations. Received: 10^20."),
     ],
 )
 def test_a_wrong_sweep_is_refused_in_a_sentence(texts: list[str], sentence: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse(texts)
     assert sentence in str(error.value)
+
+
+def test_empty_lines_of_a_form_are_no_settings() -> None:
+    assert parse(lines(f"{RATES}=0.1,0.2\n\n {MODELS}=lenet5\n  ")).grid == 2
+    assert lines("\n") == []
 
 
 @pytest.mark.parametrize("tree", [None, [], {}, {"sample": 3}, {RATES: []}, {RATES: [1], "sample": -1}])
@@ -95,6 +106,7 @@ def test_a_sweep_is_one_parent_whose_mean_is_not_taken(store: RunStore) -> None:
     assert {one.tags[schema.SWEEP] for one in launched} == {f"{RATES}, {MODELS}"}
     assert store.state(parent).tags[schema.GROUP] == "12"
     assert repeats(frames.runs(store)).empty  # a mean over different settings
+    assert repeats(frames.runs(store, KEYS)).empty  # nor on the page of one of its runs
     for run_id in run_ids[:2]:
         store.log_metrics(run_id, {"test_accuracy": 0.5})
         store.set_status(run_id, schema.FINISHED)

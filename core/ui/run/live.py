@@ -7,7 +7,7 @@ from collections.abc import Collection
 import streamlit as st
 
 from core.analysis import health
-from core.analysis.repeats import repeats
+from core.analysis.repeats import KEYS, repeats
 from core.figures import learning_curves, system_use
 from core.jobs import queue
 from core.jobs.groups import Group
@@ -26,7 +26,6 @@ from core.ui.run.progress import all_done, expected_of, progress_bar
 LIVE_S = 1.0
 AGE_S = 20.0  # ages are said in minutes
 SHOWN_LOG_LINES = 40
-ACCURACIES = ("best_val_accuracy", "val_accuracy", "test_accuracy")
 NEXT = 5  # of those that wait; the Queue page has them all
 
 
@@ -199,7 +198,7 @@ def group_line(run: Run) -> None:
     """Draw the mean test accuracy of the repeats that a run is one of; nothing for a run without any."""
     if run.parent is None:
         return
-    found = stored_runs.columns(schema.PARENT, schema.NUMBER, "training.keep", *ACCURACIES)
+    found = stored_runs.columns(*KEYS)
     found = repeats(found[found.get(f"tags.{schema.PARENT}") == run.parent])
     if found.empty:
         return

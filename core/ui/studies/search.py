@@ -8,6 +8,7 @@ import streamlit as st
 from core.analysis.search_results import UNDER_WAY, TrialResult, best, trials
 from core.analysis.verdict_words import best_of_words
 from core.figures import search_history
+from core.launching.sweep import lines
 from core.searching import plan as plans
 from core.searching import process
 from core.searching.plan import SearchPlan
@@ -65,7 +66,7 @@ def _form(store: RunStore) -> None:
         with guard.show_errors():
             if name in plans.names(store.settings):
                 raise plans.ConfigError(f"There is a search of this name already. Received: '{name}'.")
-            space = plans.space_of([line for line in text.split("\n") if line.strip()])
+            space = plans.space_of(lines(text))
             values = {"config": base.model_dump(), "space": space, "macs": macs, **budget}
             plans.write(store.settings, name, plans.plan_of(values))
             process.search_of(store.settings, name).ensure()

@@ -9,7 +9,7 @@ from core.jobs.groups import Group
 from core.launching.checks import check
 from core.launching.continuing import config_of
 from core.launching.cost import cost, cost_words
-from core.launching.sweep import group_of, parse
+from core.launching.sweep import group_of, lines, parse
 from core.tracking import schema
 from core.tracking.store import RunStore
 from core.ui.common import guard, stored_datasets, stored_runs, words
@@ -72,7 +72,7 @@ def base_experiment(store: RunStore, what: str) -> ExperimentConfig:
 def _group(base: ExperimentConfig, text: str, seeds: int, sample: int) -> Group | None:
     """Return all trainings of the sweep; None, with a sentence, where something is wrong."""
     try:
-        group = group_of(base, parse(text.split("\n") if text.strip() else [], sample), seeds)
+        group = group_of(base, parse(lines(text), sample), seeds)
         for config in group.configs[::seeds]:
             check(config)
     except ConfigError as error:
