@@ -53,6 +53,8 @@ def _trial(number: int, runs: Sequence[Run]) -> TrialResult:
         return TrialResult(number, FAILED, None, ordered)
     values = [validation_accuracy(run) for run in runs if run.status == schema.FINISHED]
     known = [value for value in values if value is not None]
+    if len(known) < len(values):  # it has ended without what is searched for
+        return TrialResult(number, FAILED, None, ordered)
     if len(known) < len(runs):
         return TrialResult(number, UNDER_WAY, None, ordered)
     return TrialResult(number, FINISHED, fmean(known), ordered)

@@ -21,6 +21,7 @@ from core.system.settings import get_settings
 @click.option("--macs", is_flag=True, help="Few multiply-accumulates are a second objective.")
 @click.option("--no-prune", is_flag=True, help="Train every trial to its end.")
 @click.option("--detach", is_flag=True, help="Search in a process that outlives this terminal.")
+@click.option("--serve", is_flag=True, hidden=True, help="The detached process itself: a stop holds.")
 @click.option("--stop", is_flag=True, help="Begin no further trial.")
 def search(
     name: str,
@@ -33,6 +34,7 @@ def search(
     macs: bool,
     no_prune: bool,
     detach: bool,
+    serve: bool,
     stop: bool,
 ) -> None:
     """Search for the settings with the best validation accuracy; goes on with one that was begun."""
@@ -48,15 +50,15 @@ def search(
         process.stop(settings, name)
         return
     if config is not None or space:
-        if name in plans.names(settings):
-            raise ValueError(f"There is a search of this name already. Received: '{name}'.")
         base = configs.from_yaml(read_text(config)) if config else configs.ExperimentConfig()
         values = {"config": base.model_dump(), "space": plans.space_of(space), "at_once": at_once}
         values |= {"seeds": seeds, "macs": macs, "prune": not no_prune, **budget}
-        plans.write(settings, name, plans.plan_of(values))
+        plans.begin(settings, name, values)
     elif budget:
         process.change(settings, name, **budget)
     plans.read(settings, name)
+    if not serve:
+        process.go_on(settings, name)
     if detach:
         process.search_of(settings, name).ensure()
         return

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
+from core import datasets
 from core.config import ConfigError, ExperimentConfig, from_mapping, yaml_text
 from core.config.part import Part
+from core.datasets.choices import sizes
+from core.launching.checks import check
 from core.launching.sweep import REPEATED, SCALES, of_mapping, range_of, value_of
 from core.recipes.saved import NAME
 from core.system.files import write_whole
@@ -56,6 +59,16 @@ class SearchPlan(Part):
     def experiment(self) -> ExperimentConfig:
         """The config that each trial changes. Raises ConfigError."""
         return from_mapping(self.config)
+
+    @property
+    def ends(self) -> list[ExperimentConfig]:
+        """The experiment with each end of each range, and each value of each list. Raises ConfigError."""
+        experiment = self.experiment
+        return [
+            experiment.with_values({name: value})
+            for name, tried in self.space.items()
+            for value in (tried if isinstance(tried, list) else (tried["from"], tried["to"]))
+        ]
 
     @property
     def prunes(self) -> bool:
@@ -121,11 +134,27 @@ def plan_of(values: Mapping[str, Any]) -> SearchPlan:
         if first["type"] in ("missing", "too_short"):
             raise ConfigError("A search must have settings with their values. Received: none.") from error
         raise ConfigError(f"The search: {sentence(error)}") from error
-    experiment = plan.experiment
-    for name, tried in plan.space.items():  # each end of a range, each value of a list
-        for value in tried if isinstance(tried, list) else (tried["from"], tried["to"]):
-            experiment.with_values({name: value})
+    _ = plan.ends  # raises for a value that its setting refuses
     return plan
+
+
+def begin(settings: Settings, name: str, values: Mapping[str, Any]) -> None:
+    """Check and keep a new search, so that no trial is begun which could not be trained.
+
+    Raises ConfigError, in one sentence, for a taken name and for settings with which no run would train or
+    none would have a validation accuracy; nothing was written.
+    """
+    if name in names(settings):
+        raise ConfigError(f"There is a search of this name already. Received: '{name}'.")
+    plan = plan_of(values)
+    for config in plan.ends:
+        check(config)
+        if not sizes(datasets.info(config.data.name), config.data)[1]:
+            raise ConfigError(
+                "A search compares validation accuracies, but no image is left to validate on. "
+                f"Received: data.validation_fraction {config.data.validation_fraction}."
+            )
+    write(settings, name, plan)
 
 
 def names(settings: Settings) -> list[str]:

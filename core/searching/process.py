@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from core.searching import plan as plans
 from core.searching.search import Search
 from core.system.daemon import Daemon
 from core.system.settings import Settings
+from core.tracking.errors import first_line, is_away
+from core.tracking.patience import be_impatient
 from core.tracking.store import get_store
 
 LOOK_S = 1.0  # between two looks at the store
@@ -17,21 +20,48 @@ LOOK_S = 1.0  # between two looks at the store
 def search_of(settings: Settings, name: str) -> Daemon:
     """Return the process of a search. Raises ConfigError for a bad name."""
     plans.file_of(settings, name, "lock")
-    return Daemon(settings, f"searches/{name}", ("-m", "core", "search", name))
+    return Daemon(settings, f"searches/{name}", ("-m", "core", "search", name, "--serve"))
 
 
 def serve(settings: Settings, name: str) -> None:
     """Search until the budget is spent. Raises DaemonExists where another process does."""
+    be_impatient()
+    opened: list[Search] = []
+
+    def step() -> bool:
+        if not opened:
+            opened.append(Search(get_store(), name))
+        return opened[0].step()
+
     with search_of(settings, name).hold():
-        search = Search(get_store(), name)
-        while search.step():
+        while taken(step):
             time.sleep(LOOK_S)
+
+
+def taken(step: Callable[[], bool]) -> bool:
+    """Take a step of a search; returns whether it goes on, as it does while the tracking store is away.
+
+    A step that was cut off is made up by the next one, as after a kill.
+    """
+    try:
+        return step()
+    except Exception as error:
+        if not is_away(error):
+            raise
+        print(f"The tracking store did not answer, trying again: {first_line(error)}", flush=True)
+        return True
 
 
 def change(settings: Settings, name: str, **budget: Any) -> None:
     """Give a search another budget (`trials`, `hours`); a stopped one may go on. Raises ConfigError."""
     settings.require_trainer("search")
     plans.write(settings, name, plans.plan_of({**plans.read(settings, name).model_dump(), **budget}))
+    go_on(settings, name)
+
+
+def go_on(settings: Settings, name: str) -> None:
+    """Let a search that was stopped begin trials again, once its process runs."""
+    settings.require_trainer("search")
     plans.file_of(settings, name, "stop").unlink(missing_ok=True)
 
 

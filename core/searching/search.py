@@ -18,46 +18,25 @@ from core.analysis.values import validation_accuracy
 from core.config import ConfigError
 from core.jobs.groups import Group, named_repeat
 from core.launching.launch import launch_groups
-from core.searching.plan import SearchPlan, distributions, file_of, read
+from core.searching.plan import distributions, file_of, read
+from core.searching.study import study_of
 from core.system.files import read_state, write_whole
 from core.system.settings import Settings
 from core.tracking import frames, schema
+from core.tracking.errors import is_away
 from core.tracking.run import Run, runs_of
 from core.tracking.store import RunStore
 
 if TYPE_CHECKING:
     import optuna
 
-STARTUP = 5  # trials that no curve is compared with: Optuna's default for TPE is ten random ones
-WARMUP = 2  # the first epoch after which a trial may be pruned
+REFUSALS = 5  # in a row: then a search stops, as it would spend its budget on them
 KEYS = (
     *(schema.SEARCH, schema.TRIAL, schema.PRUNED, "training.keep", "seed"),
     *("best_val_accuracy", "val_accuracy", "macs"),
 )
 
 Launch = Callable[[Sequence[Group], dict[str, str]], list[str]]
-
-
-def study_of(settings: Settings, name: str, plan: SearchPlan) -> optuna.Study:
-    """Open the study of a search in its journal, a file beside the tracking store; creates it."""
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = JournalStorage(JournalFileBackend(str(file_of(settings, name, "journal"))))
-    up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
-    pruner = optuna.pruners.MedianPruner(STARTUP, WARMUP) if plan.prunes else optuna.pruners.NopPruner()
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        directions=[up, down] if plan.macs else [up],
-        load_if_exists=True,
-        pruner=pruner,
-    )
-    # Resumed with the seed it began with, it would draw its first values again.
-    study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
-    return study
 
 
 @dataclass
@@ -78,7 +57,9 @@ class Search:
         """Look at the trials under way and begin new ones; returns whether the search goes on."""
         from optuna.trial import TrialState
 
-        self.plan = read(self.store.settings, self.name)  # the budget may have been extended
+        self.plan = read(self.store.settings, self.name)
+        if self._whole() != self._size:  # the budget was changed
+            self._size_is(self._whole())
         runs = self._runs()
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             self._look(trial, runs.get(trial.number, []))
@@ -110,7 +91,12 @@ class Search:
                     groups.append(Group("", (config,), {schema.SEED: str(seed)}))
             self.launch(groups, self._tags(number))
         except ConfigError as error:
+            if error.__cause__ is not None and is_away(error.__cause__):
+                raise error.__cause__ from error  # not the settings' fault: the step is taken again
             self._refuse(number, str(error))
+            self._keep(refused=self._state().get("refused", 0) + 1)
+        else:
+            self._keep(refused=0)
 
     def _look(self, trial: optuna.trial.FrozenTrial, runs: Sequence[Run]) -> None:
         """Follow one trial: launch what is missing, report its curve, end it."""
@@ -166,7 +152,9 @@ class Search:
         from optuna.trial import TrialState
 
         self.study.tell(number, state=TrialState.FAIL)
-        print(f"trial {number}: {reason}", flush=True)
+        said = f"Trial {number}: {reason}"
+        self._keep(reason=said)
+        print(said, flush=True)
 
     def _cancel(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -182,7 +170,8 @@ class Search:
         in_time = not self.plan.hours or state.get("seconds", 0.0) < 3600 * self.plan.hours
         begun = len(self.study.get_trials(deepcopy=False))
         stopped = file_of(self.store.settings, self.name, "stop").exists()
-        return in_time and not stopped and begun < self.plan.trials
+        refused = state.get("refused", 0) >= REFUSALS
+        return in_time and not stopped and not refused and begun < self.plan.trials
 
     def _under_way(self) -> list[optuna.trial.FrozenTrial]:
         from optuna.trial import TrialState
@@ -192,21 +181,32 @@ class Search:
     def _begin(self) -> str:
         """Return the parent of all runs of the search; creates it, or opens it again."""
         parent = self._state().get("parent")
+        self._size = self._whole()
+        self._keep(refused=0)  # whoever begins it again has perhaps mended what was refused
         if parent is None:
-            size = self.plan.trials * self.plan.seeds
             tags = {schema.SEARCH: self.name, schema.SWEEP: ", ".join(self.plan.space)[:500]}
-            parent = self.store.create_group(f"search {self.name}", size, tags)
+            parent = self.store.create_group(f"search {self.name}", self._size, tags)
             self._keep(parent=parent)
         else:
             self.store.own(parent)
+            # Before it is opened: with the number of an earlier budget it would end between two trials.
+            self.store.set_tags(parent, {schema.GROUP: str(self._size)})
             if not self.store.state(parent).active:
                 self.store.set_status(parent, schema.RUNNING)
         return parent
 
     def _end(self) -> None:
         """Let the worker end the parent: it has no more runs than it has now."""
-        count = sum(len(runs) for runs in self._runs().values())
-        self.store.set_tags(self.parent, {schema.GROUP: str(count)})
+        self._size_is(sum(len(runs) for runs in self._runs().values()))
+
+    def _whole(self) -> int:
+        """How many runs the whole budget makes."""
+        return self.plan.trials * self.plan.seeds
+
+    def _size_is(self, runs: int) -> None:
+        """Note at the parent how many runs it will have: the worker ends it once so many have ended."""
+        self.store.set_tags(self.parent, {schema.GROUP: str(runs)})
+        self._size = runs
 
     def _tags(self, number: int) -> dict[str, str]:
         return {

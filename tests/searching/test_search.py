@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
 
+from core.analysis.search_results import FAILED, UNDER_WAY, trials
 from core.config import ConfigError
 from core.jobs.groups import Group, conclude_groups
 from core.searching import plan as plans
 from core.searching import process
-from core.searching.search import Search
+from core.searching.search import REFUSALS, Search, state_of
 from core.tracking import frames, schema
+from core.tracking.errors import Fault, StoreError
 from core.tracking.run import Run, runs_of
 from core.tracking.store import RunStore
+from tests.support import commands
 from tests.support.homes import SMALL
 
 RATE = "optimizer.learning_rate"
@@ -159,6 +163,104 @@ def test_hours_are_a_budget(store: RunStore, queue: Queue) -> None:
     search._keep(seconds=3600.0)
     assert not search.step()
     assert queue.runs() == []
+
+
+def test_an_extended_search_keeps_its_parent_open(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, trials=1)
+    search.step()
+    queue.finish(queue.waiting()[0], 0.5)
+    assert not search.step()
+    conclude_groups(store)
+    assert store.state(search.parent).status == schema.FINISHED
+    process.change(store.settings, "rates", trials=2)
+    again = Search(store, "rates", queue.launch)
+    assert store.state(again.parent).tags[schema.GROUP] == "2"
+    conclude_groups(store)  # between two trials
+    assert store.state(again.parent).status == schema.RUNNING
+    again.step()
+    process.change(store.settings, "rates", trials=3)
+    again.step()
+    assert store.state(again.parent).tags[schema.GROUP] == "3"
+
+
+def test_a_search_whose_trials_are_refused_stops_and_says_why(store: RunStore, queue: Queue) -> None:
+    def refuse(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
+        raise ConfigError("Unknown dataset 'gone'.")
+
+    begun(store, queue, trials=100)
+    search = Search(store, "rates", refuse)
+    assert not search.step()
+    assert len(search.study.get_trials()) == REFUSALS
+    said = f"Trial {REFUSALS - 1}: Unknown dataset 'gone'."
+    assert state_of(store.settings, "rates")["reason"] == said
+    assert Search(store, "rates", queue.launch).step()  # it was mended
+
+
+def test_a_store_that_is_away_ends_no_search(store: RunStore, queue: Queue) -> None:
+    def away(groups: Sequence[Group], tags: dict[str, str]) -> list[str]:
+        if broken:
+            raise ConfigError("It cannot be read.") from StoreError(
+                "sqlite:///x", "It is locked.", Fault.AWAY
+            )
+        return queue.launch(groups, tags)
+
+    begun(store, queue)
+    search, broken = Search(store, "rates", away), [True]
+    assert process.taken(search.step)
+    assert queue.runs() == []
+    broken.clear()
+    assert process.taken(search.step)
+    assert [run.tags[schema.TRIAL] for run in queue.waiting()] == ["0"]
+    with pytest.raises(StoreError):
+        process.taken(lambda: raised(StoreError("sqlite:///x", "No such table.", Fault.REFUSED)))
+
+
+def raised(error: Exception) -> bool:
+    raise error
+
+
+def test_a_stopped_search_goes_on_when_a_person_calls_it_and_not_by_itself(
+    store: RunStore, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(store, queue)
+    process.stop(store.settings, "rates")
+    served = []
+    monkeypatch.setattr(
+        process, "serve", lambda settings, name: served.append(plans.file_of(settings, name, "stop").exists())
+    )
+    assert "--serve" in process.search_of(store.settings, "rates").arguments
+    for arguments in (["--serve"], []):
+        assert commands.run("search", "rates", *arguments).returncode == 0
+    assert served == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"config": SMALL.with_values({"data.validation_fraction": 0}).model_dump()}, "no image is left to"),
+        ({"space": {"data.validation_fraction": [0.1, 0]}}, "no image is left to validate on"),
+        ({"space": {"training.batch_size": [64, 4096]}}, "training.batch_size must be at most the number of"),
+        ({"space": {"data.name": ["digits", "gone"]}}, "gone"),
+    ],
+)
+def test_a_search_that_could_not_be_trained_is_refused_before_it_begins(
+    store: RunStore, values: dict, sentence: str
+) -> None:
+    whole = {"config": SMALL.model_dump(), "space": SPACE, **values}
+    with pytest.raises(ConfigError, match=sentence):
+        plans.begin(store.settings, "rates", whole)
+    assert plans.names(store.settings) == []
+    plans.begin(store.settings, "rates", {"config": SMALL.model_dump(), "space": SPACE})
+    with pytest.raises(ConfigError, match="There is a search of this name already"):
+        plans.begin(store.settings, "rates", {"config": SMALL.model_dump(), "space": SPACE})
+
+
+def test_a_trial_that_ended_without_a_validation_accuracy_has_failed() -> None:
+    tags = {schema.SEARCH: "rates", schema.TRIAL: "0"}
+    ended = Run("a", "trial", schema.FINISHED, tags)
+    (found,) = trials("rates", [ended])
+    assert found.state == FAILED
+    assert trials("rates", [replace(ended, status=schema.RUNNING)])[0].state == UNDER_WAY
 
 
 @pytest.mark.parametrize(

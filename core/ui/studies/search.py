@@ -12,6 +12,7 @@ from core.launching.sweep import lines
 from core.searching import plan as plans
 from core.searching import process
 from core.searching.plan import SearchPlan
+from core.searching.search import state_of
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
 from core.tracking.store import RunStore
@@ -64,11 +65,9 @@ def _form(store: RunStore) -> None:
     macs = st.toggle("Few multiply-accumulates are an objective too", key="search macs")
     if action_button("Search", type="primary", icon=":material/search:", disabled=not name):
         with guard.show_errors():
-            if name in plans.names(store.settings):
-                raise plans.ConfigError(f"There is a search of this name already. Received: '{name}'.")
             space = plans.space_of(lines(text))
             values = {"config": base.model_dump(), "space": space, "macs": macs, **budget}
-            plans.write(store.settings, name, plans.plan_of(values))
+            plans.begin(store.settings, name, values)
             process.search_of(store.settings, name).ensure()
             st.query_params["search"] = name
             st.rerun()
@@ -97,6 +96,10 @@ def _draw(store: RunStore, name: str, plan: SearchPlan) -> None:
     said = ", ".join(f"{count} {state}" for state, count in states.items()) or "none begun"
     now = "Searching" if running else "Not searching now"
     st.markdown(f"**{now}:** {len(found)} of {plan.trials} trials; {said}.")
+    if reason := state_of(store.settings, name).get("reason"):
+        st.warning(
+            f"The last trial that could not be trained. {words.plain(reason)}", icon=":material/block:"
+        )
     if not found:
         return
     values = [(one.number, one.value) for one in found if one.value is not None]
