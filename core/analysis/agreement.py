@@ -55,7 +55,7 @@ def said_by_promise(
     """Return what a model says of an image under a promise of few mistakes.
 
     One that must not answer names the two or three classes that together reach the threshold; where three do
-    not, or nothing can be promised for the first class, a person is to answer.
+    not, or all classes would be named, or nothing can be promised for the first class, a person is to answer.
 
     Args:
         classes: The most probable first, as `probabilities`.
@@ -64,9 +64,9 @@ def said_by_promise(
     """
     if probabilities[0] >= least:
         return Said((classes[0],), confidence, True)
-    most = min(MOST_NAMED, len(classes))
+    most = min(MOST_NAMED, len(classes) - 1)  # all together are always certain, which says nothing
     count = next((many for many in range(2, most + 1) if sum(probabilities[:many]) >= least), None)
-    named = tuple(classes[: count or most])
+    named = tuple(classes[: count or max(1, most)])
     return Said(named, confidence, False, person=count is None)
 
 

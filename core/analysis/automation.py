@@ -4,7 +4,8 @@ An image is answered where the confidence reaches the threshold of the predicted
 images with the highest confidences, the mistakes are binomial with the error above that threshold (given the
 threshold, they are independent draws), so an exact binomial test says whether that error may exceed the
 promise. Numbers k, fixed before any answer is looked at, are tested from few to many, and the last one before
-a test fails gives the threshold: fixed-sequence testing, with several starts that share the risk. Sources: A.
+a test fails gives the threshold: fixed-sequence testing, with several starts that share the risk. A threshold
+lets in all images of one confidence, so a k that would divide them is no test. Sources: A.
 Angelopoulos et al., "Learn then Test" (arXiv:2110.01052); Y. Geifman and R. El-Yaniv, "Selective
 classification for deep neural networks" (arXiv:1705.08500).
 """
@@ -95,8 +96,11 @@ def outcome(promised: Promise, probabilities: np.ndarray, labels: np.ndarray) ->
     return Outcome(len(labels), int(answered.sum()), int(wrong.sum()))
 
 
-def promise_sentence(promised: Promise, found: Outcome) -> str:
-    """Say how many images are answered, how many of those wrongly, and why none where none is."""
+def promise_sentence(promised: Promise, found: Outcome, of: str = "") -> str:
+    """Say how many images are answered, how many of those wrongly, and why none where none is.
+
+    of: follows the least confidence, where another one is shown beside the sentence.
+    """
     most = f"{promised.mistakes * 100:g} in 100 answers wrong"
     finite = promised.thresholds[np.isfinite(promised.thresholds)]
     if not len(finite):
@@ -106,7 +110,7 @@ def promise_sentence(promised: Promise, found: Outcome) -> str:
             f"takes at least {needed:,} to which the most confident answers are all right, or a better model."
         )
     low, high = float(finite.min()), float(finite.max())
-    least = f"{low:.1%}" if low == high else f"{low:.1%} to {high:.1%}, by the predicted class"
+    least = f"{low:.1%}{of}" if low == high else f"{low:.1%} to {high:.1%}{of}, by the predicted class"
     left = "" if len(finite) == len(promised.thresholds) else " Some classes are always left to a person."
     return (
         f"With at most {most}, {found.share:.1%} of the test images are answered, those with a confidence of "
@@ -128,9 +132,10 @@ def _threshold(confidence: np.ndarray, right: np.ndarray, mistakes: float, risk:
     confidence, wrong = confidence[order].astype("float64"), np.cumsum(~right[order])
     first = least_images(mistakes, risk / STARTS)
     starts = [first << power for power in range(STARTS) if first << power <= len(confidence)]
+    whole = np.flatnonzero(np.append(np.diff(confidence) < 0, True)) + 1  # counts that divide no tie
     best = math.inf
     for start in starts:
-        counts = np.arange(start, len(confidence) + 1)
+        counts = whole[whole >= start]
         holds = binom.cdf(wrong[counts - 1], counts, mistakes) <= risk / STARTS
         passed = len(counts) if holds.all() else int(holds.argmin())
         if passed:

@@ -55,7 +55,7 @@ def _promised(store: RunStore, run_id: str, given: np.ndarray, labels: np.ndarra
     if test.empty or tested.shape[1] != given.shape[1]:
         return None
     for mistakes in PROMISES:
-        found = promise(given, labels, mistakes)
+        found = promise(given, labels, mistakes, RISK / len(PROMISES))  # the strictest of them is chosen
         if np.isfinite(found.thresholds).any():
             rule = promise_sentence(found, outcome(found, tested, test["label"].to_numpy("int64")))
             certain = f" The thresholds hold with {1 - RISK:.0%} certainty for new images of the same kind."

@@ -44,6 +44,14 @@ def test_under_a_promise_a_model_answers_names_a_few_or_leaves_it_to_a_person(
     assert (found.words, found.confidence, found.sure) == (words, 0.5, words == "3")
 
 
+def test_all_classes_of_a_model_together_are_no_answer() -> None:
+    assert said_by_promise(("cat", "dog"), (0.6, 0.4), 0.9, 0.6).words == "Ask a person"
+    assert said_by_promise(("cat", "dog"), (0.9, 0.1), 0.9, 0.9).words == "cat"
+    assert said_by_promise(("a", "b", "c"), (0.5, 0.3, 0.2), 0.9, 0.5).words == "Ask a person"
+    assert said_by_promise(("a", "b", "c"), (0.6, 0.35, 0.05), 0.9, 0.5).words == "Not sure: a or b"
+    assert said_by_promise(("a",), (0.6,), 0.9, 0.6).words == "Ask a person"
+
+
 def test_a_model_of_one_class_is_always_sure() -> None:
     assert said(("cat",), (0.2,), 0.9).words == "cat"
 

@@ -58,6 +58,31 @@ def test_a_class_that_is_often_wrong_has_a_higher_threshold() -> None:
     assert first < second < 1
 
 
+def test_a_confidence_that_many_images_share_lets_in_all_of_them_or_none() -> None:
+    labels = np.zeros(2000, dtype=int)
+    labels[1800:] = 1  # logged by class: the wrong ones are the last of the tie
+    certain = np.tile([1.0, 0.0], (2000, 1))
+    assert np.isinf(promise(certain, labels, 0.01).thresholds).all()
+    above = np.vstack([np.tile([1.0, 0.0], (600, 1)), np.tile([0.9, 0.1], (2000, 1))])
+    promised = promise(above, np.concatenate([np.zeros(600, dtype=int), labels]), 0.01)
+    assert promised.thresholds.tolist() == [1.0, 1.0]
+
+
+def test_with_rounded_confidences_the_error_stays_within_the_promise() -> None:
+    """In at least 90 % of 100 draws of a model whose answers at one confidence are often wrong."""
+    rng = np.random.default_rng(6)
+    kept = 0
+    for _ in range(100):
+        confidence = rng.choice([0.8, 0.9, 1.0], 3000)
+        right = rng.random(3000) < np.select([confidence == 1.0, confidence == 0.9], [0.999, 0.97], 0.6)
+        labels = np.sort(np.where(right, 0, 1))  # in the order of the classes
+        order = np.argsort(np.where(right, 0, 1), kind="stable")
+        given = np.column_stack([confidence, 1 - confidence])[order]
+        least = promise(given, labels, 0.01).thresholds[0]
+        kept += np.isinf(least) or least == 1.0  # from 0.9 on 1.6 % of the answers are wrong
+    assert kept >= 90
+
+
 def test_how_many_images_a_promise_takes() -> None:
     """Rule of three at 95 %: about 3 / p images without a mistake say that the error is below p."""
     assert least_images(0.01, 0.05) == 299

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.analysis.automation import promise
+from core.analysis.automation import RISK, promise
 from core.config import ExperimentConfig
 from core.exporting.box import PROGRAMS
 from core.exporting.card import card_of
@@ -55,7 +55,7 @@ def test_the_box_answers_as_the_promise_says_and_the_card_says_what_is_promised(
     run_id = run_with(store, validation, test)
     found = threshold(store, run_id)
     probabilities = [f"p{index}" for index in range(3)]
-    promised = promise(validation[probabilities].to_numpy(), validation["label"].to_numpy(), 0.01)
+    promised = promise(validation[probabilities].to_numpy(), validation["label"].to_numpy(), 0.01, RISK / 3)
     assert found.answer_from == tuple(promised.thresholds)
     assert found.rule.startswith("With at most 1 in 100 answers wrong, ")
     model = box_model.Model.__new__(box_model.Model)
@@ -64,10 +64,8 @@ def test_the_box_answers_as_the_promise_says_and_the_card_says_what_is_promised(
     told = [model.answer(one) for one in given]
     answered = np.array([one["decision"] == "answered" for one in told])
     assert answered.tolist() == promised.answers(given).tolist()
-    assert {one["decision"] for one in told} == {
-        "answered",
-        "not sure",
-    }  # three are all
+    assert {one["decision"] for one in told} == {"answered", "not sure", "ask a person"}
+    assert {len(one["among"]) for one in told} == {0, 1, 2}  # never all three
     wrong = given.argmax(axis=1)[answered] != test["label"].to_numpy()[answered]
     assert f"{wrong.sum():,} of the {answered.sum():,} answers" in found.rule
     card = card_of(store, run_id)
@@ -92,6 +90,14 @@ def test_a_run_without_validation_predictions_has_no_threshold(
     model = box_model.Model.__new__(box_model.Model)
     model.facts = {"classes": ["a", "b"], "answer_from": None}
     assert model.answer(np.array([0.9, 0.1]))["decision"] is None
+
+
+def test_of_two_classes_both_are_no_answer(box_model: ModuleType) -> None:
+    model = box_model.Model.__new__(box_model.Model)
+    model.facts = {"classes": ["cat", "dog"], "answer_from": [0.9, 0.9]}
+    found = model.answer(np.array([0.6, 0.4]))
+    assert (found["decision"], found["among"]) == ("ask a person", [])
+    assert model.answer(np.array([0.1, 0.9]))["decision"] == "answered"
 
 
 def test_a_class_without_a_threshold_is_left_to_a_person(box_model: ModuleType) -> None:

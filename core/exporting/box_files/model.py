@@ -41,8 +41,8 @@ class Model:
         """Put the probabilities of one image in words: the likely classes, and whether the first is given.
 
         `decision` is "answered" where its probability reaches the threshold of its class, "not sure" where
-        the two or three classes of `among` together do, else "ask a person"; None where this box has no
-        threshold.
+        the two or three classes of `among`, never all that there are, together do, else "ask a person"; None
+        where this box has no threshold.
         """
         order = np.argsort(-probabilities, kind="stable")[:most]
         likely = [(self.facts["classes"][place], float(probabilities[place])) for place in order]
@@ -50,7 +50,8 @@ class Model:
         if self.facts["answer_from"] is None:
             return found
         threshold = self.facts["answer_from"][order[0]]
-        totals = np.cumsum([value for _, value in likely])
+        few = likely[: max(1, len(probabilities) - 1)]
+        totals = np.cumsum([value for _, value in few])
         found["decision"] = "ask a person"
         if threshold is not None and totals[-1] >= threshold:
             count = int((totals < threshold).sum()) + 1
