@@ -15,29 +15,50 @@ from core.tracking.store import RunStore
 
 
 class Cost(NamedTuple):
-    """runs: how many trainings. seconds: of those whose like has been trained; unknown: how many have not.
+    """What some trainings take.
 
-    slots: how many train at once.
+    Attributes:
+        runs: How many trainings.
+        seconds: That slots are held, by those whose like has been trained.
+        unknown: How many have no like here.
+        slots: How many there are.
+        longest: Seconds of the longest training, which slots cannot divide.
+        wanted: Slots that all trainings would hold at once.
     """
 
     runs: int
     seconds: float
     unknown: int
     slots: int
+    longest: float
+    wanted: int
+
+    @property
+    def used(self) -> int:
+        """How many slots the trainings can fill."""
+        return min(self.slots, self.wanted)
+
+    @property
+    def wait(self) -> float:
+        """Seconds from the first start to the last end, at least."""
+        return max(self.longest, self.seconds / max(1, self.used))
 
 
 def cost(configs: Sequence[ExperimentConfig], store: RunStore) -> Cost:
     """Forecast the time of some trainings. Reads the runs of the store."""
     speed = SpeedModel(runs_of(frames.runs(store, KEYS)))
-    known, unknown = 0.0, 0
+    slots = max(1, len(slots_of(store.settings)))
+    known, longest, unknown, wanted = 0.0, 0.0, 0, 0
     for config in configs:
         params = {name: str(value) for name, value in config.flat().items()}
+        wanted += config.training.devices
         seconds = speed.seconds(Run("", config.title, schema.SCHEDULED, {}, params=params))
         if seconds is None:
             unknown += 1
         else:
-            known += seconds
-    return Cost(len(configs), known, unknown, max(1, len(slots_of(store.settings))))
+            known += seconds * config.training.devices  # it holds a slot on each
+            longest = max(longest, seconds)
+    return Cost(len(configs), known, unknown, slots, longest, wanted)
 
 
 def cost_words(found: Cost) -> str:
@@ -45,8 +66,8 @@ def cost_words(found: Cost) -> str:
     runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
     if found.unknown == found.runs:
         return f"{runs}; how long they take is not known, since none of their kind has finished here."
-    slots = f" on {found.slots} slots" if found.slots > 1 else ""
-    about = f"{runs}, about {duration(found.seconds / found.slots)}{slots} by the times of similar runs"
+    slots = f" on {found.used} slots" if found.used > 1 else ""
+    about = f"{runs}, about {duration(found.wait)}{slots} by the times of similar runs"
     return (
         f"{about}; {found.unknown:,} of them are of a kind not trained here yet."
         if found.unknown

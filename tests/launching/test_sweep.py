@@ -10,7 +10,7 @@ import pytest
 from core.analysis.repeats import KEYS, repeats
 from core.config import ConfigError, ExperimentConfig
 from core.jobs.groups import conclude_groups
-from core.launching.cost import cost, cost_words
+from core.launching.cost import Cost, cost, cost_words
 from core.launching.launch import launch_groups
 from core.launching.sweep import Sweep, group_of, lines, of_mapping, parse
 from core.tracking import frames, schema
@@ -126,6 +126,16 @@ def test_time_is_said_from_similar_runs(store: RunStore) -> None:
     assert "2 runs, about" in cost_words(found)
     other = [*configs, ExperimentConfig().with_values({"model.name": "conv3"})]
     assert cost_words(cost(other, store)).endswith("1 of them are of a kind not trained here yet.")
+
+
+def test_slots_do_not_divide_one_training() -> None:
+    assert cost_words(Cost(1, 3600, 0, 4, longest=3600, wanted=1)).startswith("1 run, about 1 h 0 min by")
+    two = cost_words(Cost(2, 7200, 0, 4, longest=3600, wanted=2))
+    assert two.startswith("2 runs, about 1 h 0 min on 2 slots by")
+    uneven = cost_words(Cost(3, 4800, 0, 2, longest=3600, wanted=3))
+    assert uneven.startswith("3 runs, about 1 h 0 min on 2 slots by")
+    wide = cost_words(Cost(2, 4 * 3600, 0, 2, longest=3600, wanted=4))  # each on two devices
+    assert wide.startswith("2 runs, about 2 h 0 min on 2 slots by")
 
 
 def test_the_command_sweeps_a_config_and_says_its_size(
