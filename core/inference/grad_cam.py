@@ -37,7 +37,8 @@ def grad_cam(model: keras.Model, image: np.ndarray, index: int) -> GradCam:
         image: `(H, W, C)`, 0-255.
         index: Of the class.
 
-    Raises ValueError for a model without feature maps of more than one pixel.
+    Raises ValueError for a model without feature maps of more than one pixel, and for one with a step after
+    them that has no gradient.
     """
     layer = last_maps(model)
     end = _end(model.outputs[0])

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+NO_GRADIENT = "A step after the last feature maps has no gradient, so Grad-CAM shows nothing; occlusion does."
+
 
 def value_and_gradient(function: Callable[[Any], tuple[Any, Any]], at: np.ndarray) -> tuple[Any, np.ndarray]:
     """Differentiate a function of one array.
@@ -19,7 +21,8 @@ def value_and_gradient(function: Callable[[Any], tuple[Any, Any]], at: np.ndarra
     Returns:
         What the function returned beside the number, and the gradient, of the shape of `at`.
 
-    Raises ValueError where Keras computes with another library than TensorFlow and JAX.
+    Raises ValueError where Keras computes with another library than TensorFlow and JAX, and where a step that
+    has no gradient, as rounding, lies between the array and the number.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -29,7 +32,10 @@ def value_and_gradient(function: Callable[[Any], tuple[Any, Any]], at: np.ndarra
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(point)
             number, beside = function(point)
-        return beside, np.asarray(tape.gradient(number, point))
+        gradient = tape.gradient(number, point)
+        if gradient is None:
+            raise ValueError(NO_GRADIENT)
+        return beside, np.asarray(gradient)
     if backend == "jax":
         import jax
 

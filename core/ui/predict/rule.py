@@ -24,7 +24,7 @@ from core.ui.run.promise import PER_HUNDRED
 SURE = 50  # per cent that a model must be sure of an answer, until a person sets another
 NONE = "No promise"
 PROMISES = (NONE, *(f"{one:g}" for one in PER_HUNDRED))
-KEPT_BY = " Instead it answers as sure as is set."
+KEPT_BY = " It answers from the confidence set above on."
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def choose_rule() -> Rule:
         PROMISES, default=NONE, required=True, key="mistakes", bind=URL, wrap=True,
         help="A model answers where its confidence reaches a threshold of the predicted class, found on its "
         f"validation images so that with {1 - RISK:.0%} certainty no more answers to new images of their "
-        "kind are wrong. It takes hundreds of validation images; a model that has too few answers as sure "
-        "as is set above.",
+        "kind are wrong. It takes hundreds of validation images; a model with too few of them follows the "
+        "setting above.",
     )  # fmt: skip
     return Rule(chosen / 100, None if mistakes == NONE else float(mistakes) / 100)
 
@@ -132,7 +132,8 @@ def _promised(run: Run, classes: Sequence[str], mistakes: float) -> Promised:
     if given.shape[1] != len(classes) or tested.shape[1] != len(classes):
         return Promised(f"Nothing can be promised: the predictions of this run have other classes.{KEPT_BY}")
     found = promise(given, validation["label"].to_numpy(), mistakes)
-    sentence = promise_sentence(found, outcome(found, tested, test["label"].to_numpy()))
+    became = outcome(found, tested, test["label"].to_numpy())
+    sentence = promise_sentence(found, became, " before calibration")  # the answer shows it calibrated
     if not np.isfinite(found.thresholds).any():
         return Promised(f"{sentence}{KEPT_BY}")
     return Promised(sentence, dict(zip(classes, found.thresholds.tolist(), strict=True)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
@@ -24,6 +25,13 @@ from core.ui.run.live import run_link
 
 BARS, BARS_OF_SEVERAL = 5, 3  # classes that are shown of a model, and of each of several
 SEEN_PX = 200
+TRUTH: dict[str, tuple[str, Literal["gray", "orange", "green", "red"]]] = {  # badges: icon and colour
+    "not among its classes": (":material/help:", "gray"),
+    "among these": (":material/help:", "orange"),
+    "none of these": (":material/help:", "orange"),
+    "right": (":material/check:", "green"),
+    "wrong": (":material/close:", "red"),
+}
 
 
 @dataclass(frozen=True)
@@ -125,21 +133,28 @@ def badges(answer: Answer, picture: Picture) -> None:
             _state(answer.said)
         if picture.truth is None:
             return
-        right = answer.said.classes[0] == picture.truth
-        if picture.truth not in answer.model.images.classes:
-            st.badge("not among its classes", icon=":material/help:", color="gray")
-        elif not answer.said.sure:
-            within = picture.truth in answer.said.classes
-            st.badge("among these" if within else "none of these", icon=":material/help:", color="orange")
-        elif right:
-            st.badge("right", icon=":material/check:", color="green")
-        else:
-            st.badge("wrong", icon=":material/close:", color="red")
+        if (known := against_truth(answer.said, picture.truth, answer.model.images.classes)) is not None:
+            icon, color = TRUTH[known]
+            st.badge(known, icon=icon, color=color)
         if is_trained_on(answer.model, picture):
             st.badge(
                 "may have been seen in training", icon=":material/school:", color="orange",
                 help="This image is no test image of this run: it may have been trained on it.",
             )  # fmt: skip
+
+
+def against_truth(told: Said, truth: str, classes: Sequence[str]) -> str | None:
+    """Return how an answer lies to the truth, one of `TRUTH`; None where a person is asked: none is named.
+
+    classes: Of the model.
+    """
+    if truth not in classes:
+        return "not among its classes"
+    if told.person:
+        return None
+    if not told.sure:
+        return "among these" if truth in told.classes else "none of these"
+    return "right" if told.classes[0] == truth else "wrong"
 
 
 def _state(told: Said) -> None:

@@ -160,10 +160,15 @@ def draw(
             if not one.found.map.max() > 0:
                 st.caption(NOTHING[method])
     if tops:
-        fall = f"−{100 * max(common, 0):.2g} points"
+        fall = f"−{points(max(common, 0))} points"
         low, high = ("0", fall) if method == OCCLUSION else ("little", "most")
         st.html(LEGEND.format(low=low, high=high, colours=",".join(VIRIDIS)))
     st.caption(SIMPLY if simply else MEANING[method])
+
+
+def points(fall: float) -> str:
+    """Write a difference of probabilities in hundredths, with two digits at least. fall: from 0 to 1."""
+    return f"{100 * fall:.0f}" if 100 * fall >= 9.95 else f"{100 * fall:.2g}"
 
 
 NOTHING = {

@@ -55,6 +55,7 @@ def test_each_answer_follows_the_promise_and_says_what_became_of_it(trained: Tra
     test = table.head(1000)
     became = outcome(expected, probabilities(test), test["label"].to_numpy())
     assert f"{became.share:.1%} of the test images are answered" in found.words
+    assert "% before calibration" in found.words  # the page shows the confidence calibrated
     assert (
         f"{became.wrong:,} of the {became.answered:,} answers ({became.error:.2%}) are wrong" in found.words
     )

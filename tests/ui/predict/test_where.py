@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets
 from core.inference.explain import explain
-from core.ui.predict.where import MAPS, MEANING, OFF, OWN
+from core.ui.predict.where import MAPS, MEANING, OFF, OWN, points
 from tests.support.homes import Trained
 from tests.support.images import png
 from tests.support.pages import opened
@@ -20,6 +20,12 @@ PAGE = "pages/5_Predict.py"
 def maps(app: AppTest) -> list[np.ndarray]:
     """The maps that were computed for the visitor, the first one first."""
     return [one.map for one in app.session_state[MAPS].values()] if MAPS in app.session_state else []
+
+
+def test_falls_are_written_without_powers_of_ten() -> None:
+    assert [points(fall) for fall in (0.0, 0.0123, 0.0996, 0.105, 0.996, 1.0)] == [
+        "0", "1.2", "10", "10", "100", "100",
+    ]  # fmt: skip
 
 
 def test_nothing_is_computed_until_it_is_asked_for(trained: Trained) -> None:

@@ -45,6 +45,9 @@ def test_a_promise_is_said_with_what_became_of_it() -> None:
         "With at most 1 in 100 answers wrong, 90.0% of the test images are answered, those with a confidence "
         "of at least 80.0%; 3 of the 900 answers (0.33%) are wrong."
     )
+    assert "80.0% before calibration; 3" in promise_sentence(
+        one, Outcome(1000, 900, 3), " before calibration"
+    )
     by_class = Promise(0.005, np.array([0.8, 0.95, np.inf]), 5000)
     assert promise_sentence(by_class, Outcome(1000, 500, 0)) == (
         "With at most 0.5 in 100 answers wrong, 50.0% of the test images are answered, those with a "
