@@ -22,7 +22,7 @@ from core.ui.train.data_choices import data_choices
 from core.ui.train.door import door
 from core.ui.train.forecast import memory_forecast, rate_curve
 from core.ui.train.model_options import folded_options, is_written, written_options
-from core.ui.train.picker import choose_models, place_of, remedies
+from core.ui.train.picker import choose_models, remedies, shape_of
 from core.ui.train.start_from import start_from
 from core.ui.train.suggested import suggested
 from core.ui.train.transfer import layer_lists, transfer_settings
@@ -59,7 +59,7 @@ def experiment_form(infos: list[DatasetInfo]) -> list[Group]:
     )
     with said:
         groups, configs = _groups(settings, models, seeds, folds)
-        remedies(names, place_of(info).shape)
+        remedies(names, shape_of(info))
     if configs:
         with tabs["Schedule"]:
             rate_curve(configs[0], info)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -128,8 +128,3 @@ def _row(settings: Settings, entry: Architecture, place: Place) -> dict[str, obj
 def _memory(known: Description, place: Place) -> int:
     config = ExperimentConfig().with_values({"training.batch_size": place.batch_size})
     return int(estimate(known, config).total)
-
-
-def names_of(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
-    """Return the models of some rows."""
-    return table["model"].iloc[[row for row in rows if row < len(table)]].tolist()

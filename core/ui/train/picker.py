@@ -14,7 +14,7 @@ from core.inference import background
 from core.jobs.slots import slots_of
 from core.system import devices
 from core.system.settings import get_settings
-from core.ui.common import stored_runs, words
+from core.ui.common import guard, stored_runs, words
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.train.model_options import broken_files
@@ -26,12 +26,12 @@ from core.ui.train.model_table import (
     matching,
     missing,
     model_table,
-    names_of,
 )
+from core.ui.train.ticks import Shown, shown, ticked_after
 
 KEY = "architectures"  # of the chosen models, in the address and in the session
 TICKED = "ticked models"  # in the open table
-OPENED = "table of models opened"  # how often: each time it begins with the chosen models
+SHOWN = "table of models shown"  # its rows, as `Shown`
 TAKEN = "taken models"  # from the table, until the page draws the chosen ones: a dialog cannot set them
 PURPOSE = "picker"
 
@@ -58,7 +58,8 @@ def choose_models(info: DatasetInfo) -> list[str]:
     broken_files()
     if opened:
         st.session_state[TICKED] = list(names)
-        st.session_state[OPENED] = st.session_state.get(OPENED, 0) + 1
+        before = st.session_state.get(SHOWN, Shown())
+        st.session_state[SHOWN] = Shown(before.number)  # so that the table begins with the chosen models
         _table(info)
     return names
 
@@ -98,19 +99,29 @@ def _set(key: str, value: object) -> None:
     st.session_state[key] = value
 
 
-def place_of(info: DatasetInfo) -> Place:
-    """Return where the models of the form would be trained, by what it says so far."""
+def shape_of(info: DatasetInfo) -> Shape:
+    """Return the shape of the images as the models of the form get them, by what it says so far."""
     height, width, channels = info.shape
     side = st.session_state.get("resize") or st.session_state.get("random_crop") or 0
+    return int(side or height), int(side or width), 1 if st.session_state.get("grey") else channels
+
+
+def place_of(info: DatasetInfo) -> Place:
+    """Return where the models of the form would be trained; asks the devices for their free memory."""
     settings = get_settings()
     slots = slots_of(settings)
     free = devices.free_memory(slots[0], settings.memory, slots.count(slots[0]))
-    shape = (int(side or height), int(side or width), 1 if st.session_state.get("grey") else channels)
-    return Place(shape, info.num_classes, max(1, int(st.session_state.get("batch_size", 64))), free)
+    batch_size = max(1, int(st.session_state.get("batch_size", 64)))
+    return Place(shape_of(info), info.num_classes, batch_size, free)
 
 
 @st.dialog("Models", width="large", icon=":material/table_rows:")
 def _table(info: DatasetInfo) -> None:
+    with guard.show_errors():  # no context around a dialog catches them
+        _choose_in_table(info)
+
+
+def _choose_in_table(info: DatasetInfo) -> None:
     place, settings = place_of(info), get_settings()
     height, width, _ = place.shape
     st.caption(
@@ -124,7 +135,7 @@ def _table(info: DatasetInfo) -> None:
     table = matching(model_table(settings, place, _accuracies(info)), wanted)
     if only:
         table = table[table["fits"].isin([FITS, UNKNOWN])].reset_index(drop=True)
-    ticked = _tick(table, f"table of models {st.session_state[OPENED]} {wanted} {only}")
+    ticked = _tick(table)
     _counting(place)
     label = f"Take {words.count(ticked, 'model')}" if ticked else "Take no model"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -134,22 +145,20 @@ def _table(info: DatasetInfo) -> None:
         st.caption(words.plain(", ".join(ticked)))
 
 
-def _tick(table: pd.DataFrame, key: str) -> list[str]:
+def _tick(table: pd.DataFrame) -> list[str]:
     """Draw the rows to tick; returns all ticked models, those that a search hides too."""
     ticked: list[str] = st.session_state.get(TICKED, [])
-    begin = f"{key}: at first"  # what is ticked when these rows appear: a table takes it once
-    rows = st.session_state.setdefault(
-        begin, [row for row, name in enumerate(table["model"]) if name in ticked]
-    )
+    rows: Shown = shown(st.session_state.get(SHOWN, Shown()), table["model"].tolist(), ticked)
+    st.session_state[SHOWN] = rows
     chosen = st.dataframe(
         table,
-        key=key,
+        key=f"table of models {rows.number}",
         hide_index=True,
         placeholder="–",
         height=min(420, 38 + 35 * max(1, len(table))),
         on_select="rerun",
         selection_mode="multi-row",
-        selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
+        selection_default={"selection": {"rows": list(rows.first), "columns": [], "cells": []}},
         column_config={
             "accuracy": st.column_config.NumberColumn("accuracy here", format="percent"),
             "year": st.column_config.NumberColumn("year", format="%d"),
@@ -158,10 +167,7 @@ def _tick(table: pd.DataFrame, key: str) -> list[str]:
             "memory": st.column_config.NumberColumn("memory", format="bytes", help="Of the training."),
         },
     )
-    here = names_of(table, chosen["selection"]["rows"])
-    hidden = [name for name in ticked if name not in set(table["model"])]
-    kept = [name for name in ticked if name in here]
-    st.session_state[TICKED] = [*hidden, *kept, *(name for name in here if name not in kept)]
+    st.session_state[TICKED] = ticked_after(ticked, rows, chosen["selection"]["rows"])
     return st.session_state[TICKED]
 
 
@@ -182,7 +188,7 @@ def _counting(place: Place) -> None:
     if working is not None and working.running:
         st.caption(f"Counting {words.plain(working.current)}: {working.done} of {working.total}.")
     elif (left := missing(settings, place)) and st.button(
-        f"Count what {len(left)} models cost on these images",
+        f"Count what {words.count(left, 'model')} cost{'s' if len(left) == 1 else ''} on these images",
         icon=":material/calculate:", key="count models",
         help="The prediction process builds each once, in the background: some minutes for all.",
     ):  # fmt: skip

@@ -13,6 +13,7 @@ from core.architectures import Architecture, architectures
 from core.architectures.description import Description
 from core.architectures.fitting import takes, variant_for
 from core.inference.descriptions import ModelRequest, cache_file
+from core.system import devices
 from core.system.settings import Settings
 from core.tracking.store import get_store
 from core.ui.train.model_table import Place, best_accuracies, matching, missing, model_table
@@ -124,3 +125,15 @@ def test_the_table_opens_with_every_model_and_takes_what_is_ticked(settings: Set
     assert app.multiselect(key="architectures").value == ["conv3", "cifar_cnn"]
     assert not launch_button(app).disabled
     assert not [one for one in app.dataframe if "family" in one.value]
+
+
+def test_the_form_asks_no_device_for_the_shape_of_the_images(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def free_memory(*_: object) -> int:
+        raise AssertionError("This starts nvidia-smi at each change of the form.")
+
+    monkeypatch.setattr(devices, "free_memory", free_memory)
+    app = opened("pages/2_Train.py", architectures="conv9")
+    assert not app.exception
+    assert [one for one in app.button if one.key == "remedy resize"]
