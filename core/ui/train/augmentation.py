@@ -14,6 +14,7 @@ from core.ui.common.fields import URL, number_or_off
 from core.ui.train.augmentation_preview import preview
 from core.ui.train.component_fields import component_fields
 
+RANGES: dict[str, Any] = AugmentationConfig.model_json_schema()["properties"]
 DRAWN = "augmentation drawn"  # how often the whole page drew it, and what differed then
 
 TEST_TIME_WORDS = {
@@ -29,36 +30,35 @@ def preprocessing_words() -> dict[str, str]:
 
 
 class Slider(NamedTuple):
-    """One setting of `AugmentationConfig`, its label, its largest value here, its step, and its help."""
+    """One setting of `AugmentationConfig`, its label, its step, and its help; the range is the config's."""
 
     name: str
     label: str
-    most: float
     step: float
     help: str
 
 
 GROUPS: dict[str, tuple[Slider, ...]] = {
     "Geometry": (
-        Slider("pad_and_crop", "Pad and crop, pixels", 16, 1, "Zero padding, then a random crop."),
-        Slider("rotation", "Rotation, degrees", 180, 5, "Maximum, in either direction."),
-        Slider("shift", "Shift", 0.5, 0.05, "Maximum share of height and width, in either direction."),
-        Slider("shear", "Shear, degrees", 45, 1, "Maximum, in either direction."),
-        Slider("zoom", "Zoom", 0.9, 0.05, "0.2: between 0.8 and 1.2 times the size."),
+        Slider("pad_and_crop", "Pad and crop, pixels", 1, "Zero padding, then a random crop."),
+        Slider("rotation", "Rotation, degrees", 5, "Maximum, in either direction."),
+        Slider("shift", "Shift", 0.05, "Maximum share of height and width, in either direction."),
+        Slider("shear", "Shear, degrees", 1, "Maximum, in either direction."),
+        Slider("zoom", "Zoom", 0.05, "0.2: between 0.8 and 1.2 times the size."),
     ),
     "Colour and noise": (
-        Slider("brightness", "Brightness", 1, 0.05, "Added to all pixels; of the range 0–255, not clipped."),
-        Slider("contrast", "Contrast", 1, 0.05, "0.8: differences from the mean times 0.2 to 1.8."),
-        Slider("noise", "Noise", 0.5, 0.01, "Standard deviation, of the range 0–255."),
-        Slider("rand_augment", "RandAugment, operations", 4, 1, "Of fourteen, for each image."),
-        Slider("rand_augment_magnitude", "RandAugment, magnitude", 10, 0.5, "Strength of each operation."),
+        Slider("brightness", "Brightness", 0.05, "Added to all pixels; of the range 0–255, not clipped."),
+        Slider("contrast", "Contrast", 0.05, "0.8: differences from the mean times 0.2 to 1.8."),
+        Slider("noise", "Noise", 0.01, "Standard deviation, of the range 0–255."),
+        Slider("rand_augment", "RandAugment, operations", 1, "Of fourteen, for each image."),
+        Slider("rand_augment_magnitude", "RandAugment, magnitude", 0.5, "Strength of each operation."),
     ),
     "Erasing and mixing": (
-        Slider("erasing", "Random erasing, probability", 1, 0.05, "Share of images that it changes."),
-        Slider("erasing_area", "Maximum erased area", 1, 0.02, "Share of the image; at least 0.02."),
-        Slider("erasing_ratio", "Maximum aspect ratio", 10, 0.1, "Of the erased rectangle."),
-        Slider("mixup", "MixUp, alpha", 2, 0.1, "Blends two images and their labels. Larger: more evenly."),
-        Slider("cutmix", "CutMix, alpha", 2, 0.1, "Pastes a rectangle of another image, and of its label."),
+        Slider("erasing", "Random erasing, probability", 0.05, "Share of images that it changes."),
+        Slider("erasing_area", "Maximum erased area", 0.02, "Share of the image; at least 0.02."),
+        Slider("erasing_ratio", "Maximum aspect ratio", 0.1, "Of the erased rectangle."),
+        Slider("mixup", "MixUp, alpha", 0.1, "Blends two images and their labels. Larger: more evenly."),
+        Slider("cutmix", "CutMix, alpha", 0.1, "Pastes a rectangle of another image, and of its label."),
     ),
 }  # fmt: skip
 
@@ -155,11 +155,19 @@ def _preview(info: DatasetInfo, settings: dict[str, Any], models: dict[str, dict
 def _slider(slider: Slider, column: Any) -> Any:
     default = _default(slider.name)
     kind = type(default)
-    low = 1.0 if slider.name == "erasing_ratio" else 0.02 if slider.name == "erasing_area" else kind(0)
+    least, most = limits(slider.name)
     return column.slider(
-        slider.label, low, kind(slider.most), default, kind(slider.step),
+        slider.label, kind(least), kind(most), default, kind(slider.step),
         key=slider.name, bind=URL, help=slider.help,
     )  # fmt: skip
+
+
+def limits(name: str) -> tuple[float, float]:
+    """Return the smallest and the largest value of a setting of `AugmentationConfig`.
+
+    The form shows every config that can be: Streamlit raises for a value beyond the range of a slider.
+    """
+    return RANGES[name]["minimum"], RANGES[name]["maximum"]
 
 
 def _default(name: str) -> Any:

@@ -21,7 +21,7 @@ SET = {
     "data.imbalance": "class_weights",
     "model.name": "resnet_cifar",
     "model.options.depth": 20,
-    "augmentation.pad_and_crop": 2,
+    "augmentation.pad_and_crop": 20,  # the padding of 224 pixels is 28
     "augmentation.horizontal_flip": True,
     "optimizer.name": "sgd",
     "optimizer.momentum": 0.8,
