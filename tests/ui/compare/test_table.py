@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -144,9 +146,12 @@ def test_the_table_of_a_large_store_is_shown_before_its_marks(
     at_once = opened(PAGE).dataframe[0].value
     assert at_once[MARK].tolist() == ["★", "★", ""]
     monkeypatch.setattr(stars, "AT_ONCE", 2)
+    compute, drawn = stars._read_and_mark, Event()
+    monkeypatch.setattr(stars, "_read_and_mark", lambda *rows: drawn.wait(60) and compute(*rows))
     app = opened(PAGE)
     assert app.dataframe[0].value[MARK].tolist() == ["", "", ""]
     assert FOLLOWS in said(app)
+    drawn.set()
     wait_for(lambda: app.run().dataframe[0].value.equals(at_once))
     assert FOLLOWS not in said(app)
     for_the_next = opened(PAGE)  # they are known
