@@ -26,7 +26,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own alre
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 from core.architectures.describe import Description, describe
-from core.jobs.worker import worker_of
 from core.launching.launch import launch
 from core.system import settings as settings_module
 from core.system.settings import Settings
@@ -191,11 +190,10 @@ def _trained(first_trained: tuple[Path, Path], tmp_path_factory: pytest.TempPath
 @pytest.fixture
 def trained(_trained: Trained) -> Iterator[Trained]:
     """One finished run of `lenet5` on the digits, two epochs, shared by the tests that only look at it."""
-    with using(_trained.settings.home) as found:
+    with using(_trained.settings.home):
         before = frames.run_ids(get_store())
         yield _trained
         assert frames.run_ids(get_store()) == before, "a test that adds runs has the fixture `own`"
-        assert not worker_of(found).is_running(), "a test that starts a worker has the fixture `own`"
 
 
 @pytest.fixture
