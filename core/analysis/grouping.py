@@ -176,8 +176,14 @@ def finished_means(found: pd.Series, runs: pd.DataFrame, codes: np.ndarray) -> p
 
 
 def has_repeats(runs: pd.DataFrame) -> bool:
-    """Return whether some runs were launched as repeats over seeds or folds."""
-    parents = column(runs, f"tags.{schema.PARENT}", object)[
-        column(runs, f"tags.{schema.NUMBER}", object).notna()
+    """Return whether some runs were launched as repeats over seeds or folds.
+
+    Runs of a sweep share a parent; repeats among them share a name without its seed and fold too.
+    """
+    parents = column(runs, f"tags.{schema.PARENT}", object)
+    ours = runs[parents.notna() & column(runs, f"tags.{schema.NUMBER}", object).notna()]
+    swept = column(ours, f"tags.{schema.SWEEP}", object).notna()
+    names = [
+        experiment_name(name) if is_swept else "" for name, is_swept in zip(ours["name"], swept, strict=True)
     ]
-    return bool(parents.dropna().duplicated().any())
+    return bool(pd.DataFrame({"parent": parents[ours.index], "name": names}).duplicated().any())

@@ -14,6 +14,7 @@ from core.commands.runs import run_title
 
 if TYPE_CHECKING:
     from core.jobs.groups import Group
+    from core.tracking.run_state import RunState
     from core.tracking.store import RunStore
 
 
@@ -166,12 +167,24 @@ def _report_groups(store: RunStore, run_ids: Sequence[str]) -> list[str]:
     parents = list(dict.fromkeys(one[schema.PARENT] for one in tags if schema.PARENT in one))
     for parent in parents:
         group = store.state(parent)
-        click.echo(
-            f"Group {parent} of {group.tags[schema.GROUP]} runs of '{group.name}': `status {parent[:8]}` "
-            "shows its means and standard deviations, `list groups` those of all groups.",
-            err=True,
-        )
+        click.echo(group_words(parent, group), err=True)
     return parents
+
+
+def group_words(parent: str, group: RunState) -> str:
+    """Say how to see what a group came to; of a sweep, whose settings differ, there is no mean."""
+    from core.tracking import schema
+
+    count = group.tags[schema.GROUP]
+    if schema.SWEEP in group.tags:
+        return (
+            f"Sweep {parent} of {count} runs of '{group.name}': `list runs` has each of them, and Compare "
+            "shows them by their settings."
+        )
+    return (
+        f"Group {parent} of {count} runs of '{group.name}': `status {parent[:8]}` shows its means and "
+        "standard deviations, `list groups` those of all groups."
+    )
 
 
 def _wait(run_ids: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from core.config import ExperimentConfig
@@ -41,8 +41,8 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
                 continue  # what is extended is marked, it cannot be chosen anew
             check_overlap(config)
             compared.add(question)
-    for group in groups:
-        obtain(group.configs[0])  # repeats start from the same weights
+    for config in by_weights(config for group in groups for config in group.configs):
+        obtain(config)
     run_ids: list[str] = []
     try:
         for group in groups:
@@ -50,6 +50,11 @@ def launch_groups(groups: Sequence[Group], tags: Mapping[str, str] | None = None
     finally:
         worker_of(store.settings).ensure()  # what was created before something broke is trained
     return run_ids
+
+
+def by_weights(configs: Iterable[ExperimentConfig]) -> list[ExperimentConfig]:
+    """Return one config for each of the models and weights that some start from: repeats share them."""
+    return [*{(config.model.name, config.model.weights): config for config in configs}.values()]
 
 
 def _create(store: RunStore, group: Group, tags: Mapping[str, str] | None) -> list[str]:
@@ -122,6 +127,8 @@ def train_group_here(
     for config in group.configs:
         check(config)
         check_overlap(config)
+    for config in by_weights(group.configs):
+        obtain(config)
     tags = {**(tags or {}), **group.tags}
     for config, place in zip(group.configs, places(store, group, tags), strict=True):
         yield train_here(config, {**tags, **place}, created)

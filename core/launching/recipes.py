@@ -8,7 +8,7 @@ from typing import Any
 
 from core import datasets
 from core.datasets import DatasetInfo
-from core.jobs.groups import Group, repeated
+from core.jobs.groups import LIMIT, Group, repeated
 from core.recipes import DataAsked, Recipe, RecipeError, RecipeRun
 from core.tracking import frames, schema
 from core.tracking.run import runs_of
@@ -52,6 +52,9 @@ def plan(
     Raises:
         ConfigError: A setting is refused, or the recipe asks images that are not there.
     """
+    size = sum(max(seeds, run.seeds) * max(1, folds or run.folds) for run in recipe.runs)
+    if size > LIMIT:
+        raise RecipeError(f"One launch makes at most {LIMIT:,} runs. Received: {size:,}.")
     chosen = recipe.changed(changes or {})
     _require_data(chosen)
     groups, left_out = [], []

@@ -101,7 +101,7 @@ def parse(texts: Sequence[str], sample: int = 0) -> Sweep:
             raise ConfigError(f"A sweep must be written name=value,value. Received: {shortened(text)}.")
         if name in tree:
             raise ConfigError(f"A setting can be swept once. Received: {shortened(name)} twice.")
-        tree[name] = range_of(written) or [value_of(one) for one in _split(written)]
+        tree[name] = range_of(written) or [value_of(one) for one in split(written)]
     return of_mapping(tree, sample)
 
 
@@ -125,7 +125,7 @@ def range_of(text: str) -> dict[str, Any] | None:
     }
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
     """Split at commas outside of brackets, so that a list can be a value."""
     parts, depth = [""], 0
     for letter in text:
@@ -234,5 +234,7 @@ def split_config(tree: Any) -> tuple[Any, Sweep | None]:
 
 
 def with_sample(sweep: Sweep, sample: int) -> Sweep:
-    """Return a sweep of which only some cells are drawn; 0: as it was."""
+    """Return a sweep of which only some cells are drawn; 0: as it was. Raises ConfigError below."""
+    if sample < 0:
+        raise ConfigError(f"The number of combinations drawn must be at least 0. Received: {sample}.")
     return replace(sweep, sample=sample) if sample else sweep

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from core.recipes import saved
 from core.recipes.recipe import (
+    CPU,
+    LATER,
     NOT_MEASURED,
     YOURS,
     Claim,
@@ -25,6 +27,7 @@ from core.recipes.recipe import (
 from core.registry import UnknownName
 
 __all__ = [
+    "LATER",
     "NOT_MEASURED",
     "YOURS",
     "Claim",
@@ -39,8 +42,6 @@ __all__ = [
     "text",
 ]
 
-CPU = "-cpu"
-
 
 def names() -> list[str]:
     """All recipes, those that ship with the program and the user's, in alphabetical order."""
@@ -51,13 +52,17 @@ def get(name: str) -> Recipe:
     """A recipe by its name. Raises UnknownName with the names that exist, RecipeError for a damaged file."""
     if name in shipped():
         return _shipped(_folder(), name)
-    if name in saved.names():
-        return of_text(name, saved.text(name), own=True)
-    raise UnknownName(f"Unknown recipe '{name}'. Known: {', '.join(names())}.")
+    try:
+        return saved.get(name)
+    except UnknownName as error:
+        raise UnknownName(f"Unknown recipe '{name}'. Known: {', '.join(names())}.") from error
 
 
 def text(name: str) -> str:
-    """The YAML file of a recipe, to be kept elsewhere or changed. Raises UnknownName."""
+    """The YAML file of a recipe, to be kept elsewhere or changed; of a variant for CPUs that of the whole.
+
+    Raises UnknownName.
+    """
     if name not in shipped():
         return saved.text(name)
     path = _folder() / f"{name}.yaml"

@@ -29,7 +29,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whi
 NOT_MEASURED = "not measured"
 YOURS = "yours"  # the name of a dataset that has to be supplied
 LATER = "run:later"  # the weights of a run that is not trained yet
+CPU = "-cpu"  # the end of a variant's name
 MAX_RUNS = 100
+MAX_TRAININGS = 1000  # with all seeds and folds: as many as one launch makes
 
 
 class RecipeError(ConfigError):
@@ -236,19 +238,19 @@ def of_text(name: str, text: str, own: bool = False) -> Recipe:
     return _built(name, _parsed(name, text), own)
 
 
-def cpu_variant(name: str, text: str) -> Recipe | None:
+def cpu_variant(name: str, text: str, own: bool = False) -> Recipe | None:
     """Read the variant for machines without a GPU of a recipe's file; None where it has none."""
     parsed = _parsed(name, text)
     if parsed.cpu is None:
         return None
-    whole = _built(name, parsed, False)
+    whole = _built(name, parsed, own)
     try:
         smaller = whole.changed(parsed.cpu.settings)
     except ConfigError as error:
         raise RecipeError(f"The recipe '{name}', cpu: {error}") from error
     return replace(
         smaller,
-        name=f"{name}-cpu",
+        name=f"{name}{CPU}",
         title=f"{whole.title}, for CPUs",
         variant_of=name,
         differs=(parsed.cpu.differs, *whole.differs),
@@ -296,6 +298,12 @@ def _built(name: str, parsed: RecipeFile, own: bool) -> Recipe:
             )
         )  # fmt: skip
     _check_titles(name, runs, parsed.claims)
+    size = sum(run.seeds * max(1, run.folds) for run in runs)
+    if size > MAX_TRAININGS:
+        raise RecipeError(
+            f"The recipe '{name}' must have at most {MAX_TRAININGS:,} trainings with all seeds and folds. "
+            f"Received: {size:,}."
+        )
     return Recipe(
         name, parsed.title, parsed.description, tuple(runs), parsed.paper, parsed.data, parsed.hardware,
         parsed.time, parsed.differs, parsed.claims, own=own,

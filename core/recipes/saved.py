@@ -4,37 +4,98 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from core.config import ExperimentConfig, yaml_text
-from core.recipes.recipe import RecipeError, of_text
+from core.recipes.recipe import CPU, Recipe, RecipeError, cpu_variant, of_text
 from core.registry import UnknownName
 from core.system.files import write_whole
 from core.system.settings import get_settings
 from core.system.text import Dumper, shortened
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+Parsed = tuple[Recipe, Recipe | None] | RecipeError
 NOT_SHARED = ("name", "seed")  # what every run of a recipe may have of its own
 
 
 def names() -> list[str]:
-    """The names of the user's recipes, in alphabetical order."""
-    return sorted(path.stem for path in _folder().glob("*.yaml") if NAME.fullmatch(path.stem))
+    """The names of the user's recipes and of their variants for CPUs, in alphabetical order."""
+    stems = [path.stem for path in _folder().glob("*.yaml") if NAME.fullmatch(path.stem)]
+    return sorted({*stems, *(f"{stem}{CPU}" for stem in stems if _variant(stem) is not None)})
+
+
+def get(name: str) -> Recipe:
+    """One of the user's recipes, or the variant for CPUs of one. Raises UnknownName, RecipeError.
+
+    A file is parsed once, until it changes: YAML of 80 kB takes half a second.
+    """
+    if not NAME.fullmatch(name):
+        raise _unknown(name)
+    if _path(name).exists() or (variant := _variant(name.removesuffix(CPU))) is None:
+        found = _read(name)
+        if isinstance(found, RecipeError):
+            raise found
+        return found[0]
+    if not name.endswith(CPU):
+        raise _unknown(name)  # it was deleted meanwhile
+    return variant
 
 
 def text(name: str) -> str:
-    """Return the file of one of the user's recipes. Raises UnknownName, RecipeError."""
+    """Return the file of one of the user's recipes; of a variant for CPUs that of the whole.
+
+    Raises UnknownName, RecipeError.
+    """
     path = _path(name)
+    if name.endswith(CPU) and not path.exists():
+        path = _path(name.removesuffix(CPU))
+    return _text(name, path)
+
+
+def _text(name: str, path: Path) -> str:
     try:
-        found = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UnknownName(f"Unknown recipe '{name}'. Known: {', '.join(names())}.") from error
+        raise _unknown(name) from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"The recipe '{name}' cannot be read: {error}.") from error
-    return found
+
+
+def _unknown(name: str) -> UnknownName:
+    return UnknownName(f"Unknown recipe '{name}'. Known: {', '.join(names())}.")
+
+
+def _variant(name: str) -> Recipe | None:
+    """Return the variant for CPUs of a recipe; None without one, without a file, and for a damaged one."""
+    try:
+        found = _read(name)
+    except UnknownName:
+        return None
+    return None if isinstance(found, RecipeError) else found[1]
+
+
+def _read(name: str) -> Parsed:
+    """Read a file, or return what was read of it before. Raises UnknownName."""
+    path = _path(name)
+    try:
+        now = path.stat()
+    except OSError as error:
+        raise _unknown(name) from error
+    return _parsed(path, name, now.st_mtime_ns, now.st_size)
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, name: str, _changed_ns: int, _size: int) -> Parsed:
+    """Return a recipe and its variant for CPUs, or why its file is none."""
+    try:
+        content = _text(name, path)
+        return of_text(name, content, own=True), cpu_variant(name, content, own=True)
+    except RecipeError as error:
+        return error
 
 
 def save(name: str, content: str, taken: Sequence[str] = (), replace: bool = False) -> None:
@@ -56,6 +117,7 @@ def save(name: str, content: str, taken: Sequence[str] = (), replace: bool = Fal
     if path.exists() and not replace:
         raise RecipeError(f"You have a recipe of this name already: choose another. Received: '{name}'.")
     of_text(name, content, own=True)
+    cpu_variant(name, content, own=True)
     settings.check_writable()
     path.parent.mkdir(exist_ok=True)
     write_whole(path, content)
@@ -64,7 +126,7 @@ def save(name: str, content: str, taken: Sequence[str] = (), replace: bool = Fal
 def delete(name: str) -> None:
     """Delete one of the user's recipes. Raises UnknownName, NotAllowed on a read-only server."""
     get_settings().require_trainer("delete a recipe")
-    if name not in names():
+    if not (NAME.fullmatch(name) and _path(name).exists()):
         raise UnknownName(f"You have no recipe '{name}'. Known: {', '.join(names()) or 'none'}.")
     _path(name).unlink(missing_ok=True)
 

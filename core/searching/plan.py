@@ -14,7 +14,7 @@ from core.config import ConfigError, ExperimentConfig, from_mapping, yaml_text
 from core.config.part import Part
 from core.datasets.choices import sizes
 from core.launching.checks import check
-from core.launching.sweep import REPEATED, SCALES, of_mapping, range_of, value_of
+from core.launching.sweep import REPEATED, SCALES, of_mapping, range_of, split, value_of
 from core.recipes.saved import NAME
 from core.system.files import write_whole
 from core.system.settings import Settings
@@ -118,10 +118,12 @@ def space_of(texts: Sequence[str]) -> dict[str, Any]:
         name, sign, written = text.partition("=")
         if not sign or not name.strip() or not written.strip():
             raise ConfigError(f"A space must be written name=values. Received: {shortened(text)}.")
+        if name.strip() in found:
+            raise ConfigError(f"A setting can be searched once. Received: {shortened(name.strip())} twice.")
         span = range_of(written)
         if span is not None:
             span.pop("steps")
-        found[name.strip()] = span or [value_of(one) for one in written.split(",")]
+        found[name.strip()] = span or [value_of(one) for one in split(written)]
     return found
 
 

@@ -15,6 +15,7 @@ from core.analysis import best_marks, grouping, order
 from core.analysis.cells import Digits, digits_of
 from core.analysis.entries import Entry
 from core.analysis.table_columns import TableColumn, catalogue_of, values
+from core.tracking import schema
 from tests.support.runs import run
 
 SCORE = TableColumn("test_accuracy", "metrics.test_accuracy")
@@ -34,6 +35,16 @@ RUNS = table(
     run("folds · fold 2 of 2", 0.5, **{"data.folds": 2, "data.fold": 1}),
 )
 IDS, NAMES = RUNS["run_id"].to_numpy(dtype=object), RUNS["name"]
+
+
+def test_a_sweep_has_repeats_only_where_its_settings_were_repeated() -> None:
+    swept = table(run("a · rate 0.1", 0.9, 0.9), run("a · rate 0.2", 0.8, 0.9))
+    tags = {f"tags.{schema.PARENT}": "p", f"tags.{schema.NUMBER}": "1"}
+    swept = swept.assign(**tags)
+    assert grouping.has_repeats(swept)
+    swept = swept.assign(**{f"tags.{schema.SWEEP}": "rate"})
+    assert not grouping.has_repeats(swept)
+    assert grouping.has_repeats(swept.assign(name=["a · rate 0.1 · seed 0", "a · rate 0.1 · seed 1"]))
 
 
 def groups(by: list[str]) -> list[set[str]]:

@@ -283,6 +283,12 @@ def test_a_wrong_search_is_refused_in_a_sentence(values: dict, sentence: str) ->
     assert sentence in str(error.value)
 
 
+def test_a_space_is_read_as_a_sweep_is() -> None:
+    assert plans.space_of(["model.options.widths=[1,2],[3,4]"]) == {"model.options.widths": [[1, 2], [3, 4]]}
+    with pytest.raises(ConfigError, match="A setting can be searched once"):
+        plans.space_of([f"{RATE}=0.1,0.2", f"{RATE}=0.3"])
+
+
 def test_names_do_not_leave_the_folder_and_spaces_are_read(store: RunStore) -> None:
     plan = plans.plan_of({"space": plans.space_of([f"{RATE}=0.001..0.1/log", "model.name=lenet5,conv3"])})
     assert plan.space == {

@@ -134,7 +134,7 @@ def _chosen(rows: Rows, entries: Sequence[Entry], chosen: Sequence[Entry], runs:
         st.caption(
             f"No {what} is ticked: the curves are those of the first {len(first)} of {len(rows.listed):,}."
         )
-    if not grouped and grouping.has_repeats(stored_runs.columns(schema.PARENT, schema.NUMBER)):
+    if not grouped and grouping.has_repeats(stored_runs.columns(schema.PARENT, schema.NUMBER, schema.SWEEP)):
         st.button(
             "Group the repeats over seeds and folds",
             icon=":material/stacks:",

@@ -123,10 +123,15 @@ def look(answer: Answer, picture: Picture, changes: Changes, method: str, of: st
             )
         except InferenceError as error:
             return Seen(name, error=str(error))
-        for old in list(maps)[: len(maps) - KEPT + 1]:
-            del maps[old]
-        maps[key] = found
+        keep(maps, key, found)
     return Seen(name, maps[key])
+
+
+def keep(maps: dict[object, Explained], key: object, found: Explained) -> None:
+    """Add a map, and forget the oldest ones of more than `KEPT`."""
+    maps[key] = found
+    for old in list(maps)[:-KEPT]:
+        del maps[old]
 
 
 def draw(

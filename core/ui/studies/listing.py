@@ -9,6 +9,7 @@ from core import recipes
 from core.analysis.recipe_results import asks_words
 from core.launching.recipes import asked_words
 from core.recipes import Recipe, RecipeError
+from core.registry import UnknownName
 from core.tracking import schema
 from core.tracking.tables import column
 from core.ui.common import stored_runs, words
@@ -59,6 +60,8 @@ def _read() -> tuple[dict[str, Recipe], list[str]]:
             found[name] = recipes.get(name)
         except RecipeError as error:
             damaged.append(str(error))
+        except UnknownName:
+            continue  # another page deleted it just now
     return found, damaged
 
 

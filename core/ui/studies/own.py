@@ -25,18 +25,27 @@ def own_recipes(store: RunStore, recipe: Recipe) -> None:
         st.download_button(
             "Export this recipe",
             recipes.text(recipe.name),
-            file_name=f"{recipe.name}.yaml",
+            file_name=f"{recipe.variant_of or recipe.name}.yaml",
             mime="application/yaml",
             icon=":material/download:",
             on_click="ignore",
+            help=f"The file of {recipe.variant_of} holds this variant too." if recipe.variant_of else None,
         )
-        if recipe.own and action_button("Delete this recipe", icon=":material/delete:"):
-            with guard.show_errors():
-                saved.delete(recipe.name)
-                _done(f"The recipe '{recipe.name}' is deleted.", "quickstart")
+        if recipe.own and may_change():
+            _delete(recipe.variant_of or recipe.name)
     if may_change():
         _save_runs(store)
         _import()
+
+
+def _delete(name: str) -> None:
+    """Draw the button that deletes a recipe after a confirmation."""
+    with st.popover("Delete this recipe", icon=":material/delete:"):
+        st.markdown(f"Delete the recipe **{words.plain(name)}** for good? Its runs stay.")
+        if action_button("Delete it", type="primary", key=f"delete recipe {name}"):
+            with guard.show_errors():
+                saved.delete(name)
+                _done(f"The recipe '{name}' is deleted.", "quickstart")
 
 
 def _save_runs(store: RunStore) -> None:

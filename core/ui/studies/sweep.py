@@ -17,7 +17,7 @@ from core.ui.common.actions import action_button, may_change
 from core.ui.common.fields import URL
 from core.ui.run.launched import launched_ids, launched_panel, remember
 from core.ui.run.live import launch_all
-from core.ui.train.forecast import memory_forecast
+from core.ui.train.forecast import memory_forecasts
 
 EXAMPLE = "optimizer.learning_rate=0.0001..0.01/3log\nmodel.name=lenet5,mnist_cnn"
 HELP = (
@@ -83,9 +83,7 @@ def _group(base: ExperimentConfig, text: str, seeds: int, sample: int) -> Group 
 
 def _launch(store: RunStore, group: Group) -> None:
     st.markdown(f"**{words.plain(cost_words(cost(group.configs, store)))}**")
-    models = {config.model.name: config for config in group.configs}
-    info = next(one for one in stored_datasets.dataset_infos() if one.name == group.configs[0].data.name)
-    memory_forecast([*models.values()], info)
+    memory_forecasts(group.configs, stored_datasets.dataset_infos())
     if not may_change():
         st.info("This server is read-only: no run can be launched.", icon=":material/visibility:")
     elif action_button(

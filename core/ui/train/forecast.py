@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
 from core.architectures.description import Description
@@ -40,6 +42,34 @@ def memory_forecast(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
         st.fragment(_memory, run_every=None if known else LIVE_S)(configs, info)
 
 
+def heaviest(configs: Sequence[ExperimentConfig], infos: Mapping[str, DatasetInfo]) -> list[ExperimentConfig]:
+    """Return of all trainings of the same model on images of the same size the one that takes most memory.
+
+    Args:
+        infos: Datasets by their names; trainings on others are left out.
+    """
+    found: dict[str, ExperimentConfig] = {}
+    for config in configs:
+        if (info := infos.get(config.data.name)) is None:
+            continue
+        before = found.setdefault(repr(request(config, info)), config)
+        if _weight(config) > _weight(before):
+            found[repr(request(config, info))] = config
+    return [*found.values()]
+
+
+def _weight(config: ExperimentConfig) -> tuple[int, float]:
+    return config.training.images_per_step, config.optimizer.state_per_weight
+
+
+def memory_forecasts(configs: Sequence[ExperimentConfig], infos: Sequence[DatasetInfo]) -> None:
+    """How much memory several trainings take, of each kind the largest, on the dataset of each."""
+    by_name = {info.name: info for info in infos}
+    shown = heaviest(configs, by_name)
+    for name in dict.fromkeys(config.data.name for config in shown):
+        memory_forecast([config for config in shown if config.data.name == name], by_name[name])
+
+
 def request(config: ExperimentConfig, info: DatasetInfo) -> ModelRequest:
     """The model of a config as it is described; a head of another kind takes about as much."""
     from core.architectures.transfer import model_input_shape
@@ -58,7 +88,7 @@ def _memory(configs: list[ExperimentConfig], info: DatasetInfo) -> None:
         wanted = request(config, info)
         description = descriptions.cached(settings, wanted)
         if description is None:
-            latest().ask(f"forecast {config.model.name}", wanted)
+            latest().ask(f"forecast {wanted}", wanted)
             continue
         memory = estimate(description, config)
         if memory.total > MARGIN * free:

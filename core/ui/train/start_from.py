@@ -10,7 +10,8 @@ import streamlit as st
 from core import recipes
 from core.analysis.changed import changed_settings
 from core.config import ExperimentConfig
-from core.recipes import RecipeError
+from core.recipes import LATER, YOURS, Recipe, RecipeError
+from core.registry import UnknownName
 from core.tracking.store import RunStore, get_store
 from core.ui.common import stored_datasets, stored_runs, words
 from core.ui.train.door import setting_words
@@ -47,11 +48,24 @@ def _of_recipes() -> dict[str, ExperimentConfig]:
     """Return the experiments of all recipes by how they are called; those of damaged files are left out."""
     found: dict[str, ExperimentConfig] = {}
     for name in recipes.names():
-        with suppress(RecipeError):
-            recipe = recipes.get(name)
-            for place, config in enumerate(recipe.configs, 1):
-                which = f" ({place} of {len(recipe.configs)})" if len(recipe.configs) > 1 else ""
-                found[f"recipe {recipe.title}: {config.title}{which}"] = config
+        with suppress(RecipeError, UnknownName):
+            found |= experiments_of(recipes.get(name))
+    return found
+
+
+def experiments_of(recipe: Recipe) -> dict[str, ExperimentConfig]:
+    """Return the experiments of a recipe by how they are called.
+
+    Those that start from the weights of another run of the recipe are left out: there are none yet.
+    """
+    found: dict[str, ExperimentConfig] = {}
+    for place, config in enumerate(recipe.configs, 1):
+        if config.model.weights == LATER:
+            continue
+        called = config.name or f"{config.model.name} on images of yours"
+        called = called if config.data.name == YOURS else config.title
+        which = f" ({place} of {len(recipe.configs)})" if len(recipe.configs) > 1 else ""
+        found[f"recipe {recipe.title}: {called}{which}"] = config
     return found
 
 
@@ -90,5 +104,7 @@ def _said(chosen: str, config: ExperimentConfig, values: dict[str, Any]) -> str:
     said = f"Filled like {chosen}: {config.model.name}, {settings}."
     if config.data.name not in {info.name for info in stored_datasets.dataset_infos()}:
         del values["dataset"]
+        if config.data.name == YOURS:
+            return f"{said} It asks images of yours, so the dataset was left as it is."
         said += f" Its dataset {config.data.name} is not here, so the dataset was left as it is."
     return said
