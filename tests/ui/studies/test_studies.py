@@ -85,8 +85,8 @@ def test_runs_are_kept_as_a_recipe(store: RunStore) -> None:
     assert not app.exception
     assert "The recipe 'my-rates' is saved." in said(app)
     assert recipes.get("my-rates").configs[0].with_values({"name": SMALL.name}) == SMALL
-    assert "Delete this recipe" in labels(app)
-    next(one for one in app.button if one.label == "Delete this recipe").click().run()
+    assert "Delete it" in labels(app)
+    next(one for one in app.button if one.label == "Delete it").click().run()
     assert saved.names() == []
 
 
