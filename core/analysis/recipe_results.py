@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from core.analysis.experiments import normal
 from core.analysis.intervals import Interval, wilson
-from core.analysis.values import not_a_fraction, percent, validation_accuracy
-from core.recipes.recipe import HIGHER_IS_WORSE, LATER, NOT_MEASURED, YOURS, Published, Recipe, RecipeRun
+from core.analysis.recipe_runs import (
+    IN_PERCENT,
+    SHARES,
+    changed,
+    counting,
+    images,
+    images_of,
+    left_out,
+    values,
+)
+from core.analysis.values import percent
+from core.recipes.recipe import Recipe, RecipeRun
+from core.recipes.recipe_file import HIGHER_IS_WORSE, NOT_MEASURED, Claim, Published
 from core.tracking import schema
 from core.tracking.run import Run
 
 INSIDE, OUTSIDE, EXACT, OTHER, NO_INTERVAL = "inside", "outside", "the same", "another", "no interval"
-SHARES = {"test_accuracy": "test", "test_error": "test", "val_accuracy": "validation"}
 WORDS = {
     "test_accuracy": "test accuracy",
     "test_error": "test error",
@@ -28,9 +36,9 @@ WORDS = {
     "images_per_second": "images/s",
     "parameters": "parameters",
 }
-IN_PERCENT = (*SHARES, "accuracy")
-# Settings that a recipe leaves open: they change no result that is compared, or are decided by the launch.
-OPEN = ("name", "seed", "data.fold", "data.folds", "training.device", "training.devices")
+
+
+ORDER = {True: "As published", False: "Not as published"}
 
 
 class Figure(NamedTuple):
@@ -38,7 +46,8 @@ class Figure(NamedTuple):
 
     Attributes:
         run: The title of the recipe's run.
-        measured: The mean over the newest finished run of each seed; None where none has finished.
+        measured: The mean over the runs that count (`core.analysis.recipe_runs.counting`); None where none
+            has finished.
         repeats: How many runs it is the mean of.
         interval: Of a share of right or wrong answers: where the true one lies with 95 % confidence.
         verdict: One of `INSIDE`, `OUTSIDE`, `NO_INTERVAL`; of whole numbers `EXACT`, `OTHER`; empty
@@ -54,13 +63,17 @@ class Figure(NamedTuple):
 
 
 class Order(NamedTuple):
-    """A published order of two runs. holds: whether it was measured too; None while it cannot be told."""
+    """A published order of two runs. holds: whether it was measured too; None where that cannot be told.
+
+    why: it cannot be told; empty while nothing is measured.
+    """
 
     words: str
     metric: str
     better: float | None
     worse: float | None
     holds: bool | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ class Result:
     @property
     def finished(self) -> list[str]:
         """The ids of its runs that count, newest first of each."""
-        return [run.run_id for runs in self.runs.values() for run in _counting(runs)]
+        return [run.run_id for one in self.recipe.runs for run in counting(one, self.runs[one.title])]
 
 
 def result(recipe: Recipe, runs: Iterable[Run]) -> Result:
@@ -105,8 +118,12 @@ def result(recipe: Recipe, runs: Iterable[Run]) -> Result:
     figures = [
         _figure(one, published, by_title[one.title]) for one in recipe.runs for published in one.published
     ]
+    asked = {one.title: one for one in recipe.runs}
     orders = [
-        _order(claim.words, claim.metric, by_title[claim.better], by_title[claim.worse])
+        _order(
+            claim,
+            *(values(asked[title], by_title[title], claim.metric) for title in (claim.better, claim.worse)),
+        )
         for claim in recipe.claims
     ]
     return Result(recipe, by_title, tuple(figures), tuple(orders), tuple(_differs(recipe, by_title)))
@@ -120,87 +137,51 @@ def _title(recipe: Recipe, run: Run) -> str | None:
     return next((one.title for one in recipe.runs if not changed(one, run)), None)
 
 
-def changed(asked: RecipeRun, run: Run) -> dict[str, tuple[str, str]]:
-    """Return the settings of a recipe's run that a launched one has otherwise: asked, and logged."""
-    found = {}
-    for name, value in asked.config.flat().items():
-        logged = run.params.get(name)
-        if name in OPEN or logged is None or (name == "data.preprocessing" and value == "auto"):
-            continue
-        if value in (YOURS, LATER):
-            continue
-        if name == "model.weights" and asked.weights_of:
-            continue
-        if normal(str(value)) != normal(logged):
-            found[name] = (str(value), logged)
-    return found
-
-
-def _counting(runs: Sequence[Run]) -> list[Run]:
-    """Return the newest finished run of each seed and fold."""
-    found: dict[tuple[str, str], Run] = {}
-    for run in runs:
-        if run.status == schema.FINISHED:
-            found.setdefault((run.params.get("seed", ""), run.params.get("data.fold", "")), run)
-    return [*found.values()]
-
-
-def measured(run: Run, metric: str) -> float | None:
-    """Return what a run has for a published metric; None where it has none, or none that is one."""
-    if metric == "test_error":
-        accuracy = measured(run, "test_accuracy")
-        return None if accuracy is None else 1 - accuracy
-    value = validation_accuracy(run) if metric == "val_accuracy" else run.metrics.get(metric)
-    if value is None or not math.isfinite(value):
-        return None
-    if metric in IN_PERCENT and not_a_fraction("", value) is not None:
-        return None
-    return value
-
-
-def _values(runs: Sequence[Run], metric: str, fold: int | None = None) -> list[tuple[Run, float]]:
-    members = _counting(runs)
-    if fold is not None:
-        members = [run for run in members if run.whole_setting("data.fold", -1) == fold - 1]
-    return [(run, value) for run in members if (value := measured(run, metric)) is not None]
-
-
 def _figure(one: RecipeRun, published: Published, runs: Sequence[Run]) -> Figure:
-    values = _values(runs, published.metric, published.fold)
-    if not values:
+    found = values(one, runs, published.metric, published.fold)
+    if not found:
         return Figure(one.title, published)
-    mean = fmean(value for _, value in values)
-    low, high = published.value, published.value if published.to is None else published.to
+    mean = fmean(value for _, value in found)
     if published.metric == "parameters":
         verdict = EXACT if mean == published.value else OTHER
-        return Figure(one.title, published, mean, len(values), None, verdict)
-    images = _images([run for run, _ in values], published.metric)
-    if images is None:
-        return Figure(one.title, published, mean, len(values), None, NO_INTERVAL)
-    interval = wilson(min(1.0, max(0.0, mean)), images)
+        return Figure(one.title, published, mean, len(found), None, verdict)
+    interval = _interval(found, published.metric)
+    if interval is None:
+        return Figure(one.title, published, mean, len(found), None, NO_INTERVAL)
+    low, high = _span(published)
     inside = interval.low <= high and low <= interval.high
-    return Figure(one.title, published, mean, len(values), interval, INSIDE if inside else OUTSIDE)
+    return Figure(one.title, published, mean, len(found), interval, INSIDE if inside else OUTSIDE)
 
 
-def _images(runs: Sequence[Run], metric: str) -> float | None:
-    """Return how many images a share was measured on; None for what is no share, or where it is not known.
-
-    Of several runs the fewest: they answered the same images, or as many others.
-    """
-    if metric not in SHARES:
-        return None
-    counts = [run.metrics.get(f"{SHARES[metric]}_images") for run in runs]
-    known = [count for count in counts if count and count >= 1 and math.isfinite(count)]
-    return min(known) if len(known) == len(runs) else None
+def _span(published: Published) -> tuple[float, float]:
+    """Return between which values a published figure lies: by its digits, and by the images it is of."""
+    first, last = published.value, published.value if published.to is None else published.to
+    low, high = first - published.half_unit, last + published.half_unit
+    if published.images is not None and published.metric in SHARES:
+        low = min(low, wilson(min(1.0, max(0.0, first)), published.images).low)
+        high = max(high, wilson(min(1.0, max(0.0, last)), published.images).high)
+    return low, high
 
 
-def _order(words: str, metric: str, better: Sequence[Run], worse: Sequence[Run]) -> Order:
-    first, second = ([value for _, value in _values(runs, metric)] for runs in (better, worse))
-    if not first or not second:
-        return Order(words, metric, fmean(first) if first else None, fmean(second) if second else None, None)
-    ahead, behind = fmean(first), fmean(second)
-    holds = ahead < behind if metric in HIGHER_IS_WORSE else ahead > behind
-    return Order(words, metric, ahead, behind, holds)
+def _interval(found: Sequence[tuple[Run, float]], metric: str) -> Interval | None:
+    """Return the interval of a mean share; None for what is no share, or on how many images is unknown."""
+    many = images_of([run for run, _ in found], metric)
+    return None if many is None else wilson(min(1.0, max(0.0, fmean(value for _, value in found))), many)
+
+
+def _order(claim: Claim, better: Sequence[tuple[Run, float]], worse: Sequence[tuple[Run, float]]) -> Order:
+    """Compare two runs of a recipe. better, worse: what counts of each, with the value of the metric."""
+    ahead, behind = (fmean(value for _, value in those) if those else None for those in (better, worse))
+    if ahead is None or behind is None:
+        return Order(claim.words, claim.metric, ahead, behind, None)
+    if {images(run) for run, _ in better} != {images(run) for run, _ in worse}:
+        return Order(claim.words, claim.metric, ahead, behind, None, "no comparison, on different images")
+    if min(len(better), len(worse)) < 2:
+        first, second = _interval(better, claim.metric), _interval(worse, claim.metric)
+        if first is None or second is None or (first.low <= second.high and second.low <= first.high):
+            return Order(claim.words, claim.metric, ahead, behind, None, "no comparison, a single training")
+    holds = ahead < behind if claim.metric in HIGHER_IS_WORSE else ahead > behind
+    return Order(claim.words, claim.metric, ahead, behind, holds)
 
 
 def _differs(recipe: Recipe, runs: Mapping[str, tuple[Run, ...]]) -> list[str]:
@@ -210,15 +191,22 @@ def _differs(recipe: Recipe, runs: Mapping[str, tuple[Run, ...]]) -> list[str]:
     otherwise: dict[str, list[str]] = {}
     datasets: set[str] = set()
     for one in recipe.runs:
-        members = _counting(runs[one.title])
+        members = counting(one, runs[one.title])
         datasets |= {run.dataset or "" for run in members}
         for name, (asked, logged) in (changed(one, members[0]) if members else {}).items():
             otherwise.setdefault(f"{name} was {logged} in place of {asked}", []).append(one.title)
+        if others := left_out(one, runs[one.title]):
+            many = "1 finished run" if others == 1 else f"{others} finished runs"
+            found.append(
+                f"{one.title}: {many} with other settings or images "
+                f"{'does' if others == 1 else 'do'} not count."
+            )
     for words, titles in otherwise.items():
         where = "" if len(titles) == len(recipe.runs) else f" ({', '.join(titles)})"
         found.append(f"Launched with other settings: {words}{where}.")
     if recipe.data.supplied and datasets - {""}:
-        found.append(f"The images are those of {', '.join(sorted(datasets - {''}))}, not the published ones.")
+        names = ", ".join(sorted(datasets - {""}))
+        found.append(f"The images are those of {names}; whether they are the published ones is not known.")
     return found
 
 
@@ -242,10 +230,13 @@ def interval_words(interval: Interval | None) -> str:
 
 def verdict_words(figure: Figure) -> str:
     """Say in words how a measured figure lies to the published one."""
+    above = figure.measured is not None and figure.measured > figure.published.value
+    of = f" of {figure.published.images:,} images" if figure.published.images else ""
+    meets = ", or its own one meets it" if of else ""
     return {
         "": "not measured yet",
-        INSIDE: "inside: the published figure lies in the interval",
-        OUTSIDE: "outside: the published figure lies beyond the interval",
+        INSIDE: f"inside: the published figure{of} lies in the interval{meets}",
+        OUTSIDE: f"{'above' if above else 'below'}: the published figure{of} lies beyond the interval",
         NO_INTERVAL: "no interval: one training says nothing of how far another lies",
         EXACT: "exactly the same",
         OTHER: "not the same",
@@ -254,10 +245,11 @@ def verdict_words(figure: Figure) -> str:
 
 def order_words(order: Order) -> str:
     """Say in words whether a published order was measured too."""
-    if order.holds is None:
+    if order.better is None or order.worse is None:
         return "Not measured yet."
     said = f"{figure_words(order.metric, order.better)} against {figure_words(order.metric, order.worse)}"
-    return f"{'As published' if order.holds else 'Not as published'}: {said}, {WORDS[order.metric]}."
+    found = order.why.capitalize() if order.holds is None else ORDER[order.holds]
+    return f"{found}: {said}, {WORDS[order.metric]}."
 
 
 def asks_words(recipe: Recipe) -> str:

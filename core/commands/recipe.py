@@ -93,7 +93,7 @@ def _print(judged: Result) -> None:
                     ),
                     "measured": results.figure_words(one.published.metric, one.measured),
                     "95% interval": results.interval_words(one.interval),
-                    "verdict": one.verdict or "not measured",
+                    "verdict": results.verdict_words(one).partition(":")[0],
                 }
                 for one in judged.figures
             ],

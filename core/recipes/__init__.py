@@ -1,7 +1,7 @@
 """Recipes: complete, named experiments. One is one YAML file, of this folder or of the user's home.
 
-`core.recipes.recipe` has what a file may hold. A file with a section `cpu` is two recipes: the second, whose
-name ends in `-cpu`, fits a machine without a GPU.
+`core.recipes.recipe_file` has what a file may hold. A file with a section `cpu` is two recipes: the second,
+whose name ends in `-cpu`, fits a machine without a GPU.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from core.recipes import saved
-from core.recipes.recipe import (
+from core.recipes.recipe import Recipe, RecipeRun, cpu_variant, of_text
+from core.recipes.recipe_file import (
     CPU,
     LATER,
     NOT_MEASURED,
@@ -18,11 +19,7 @@ from core.recipes.recipe import (
     Claim,
     DataAsked,
     Published,
-    Recipe,
     RecipeError,
-    RecipeRun,
-    cpu_variant,
-    of_text,
 )
 from core.registry import UnknownName
 

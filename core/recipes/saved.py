@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from core.config import ExperimentConfig, yaml_text
-from core.recipes.recipe import CPU, Recipe, RecipeError, cpu_variant, of_text
+from core.recipes.recipe import Recipe, cpu_variant, of_text
+from core.recipes.recipe_file import CPU, RecipeError
 from core.registry import UnknownName
 from core.system.files import write_whole
 from core.system.settings import get_settings

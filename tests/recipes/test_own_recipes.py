@@ -10,7 +10,8 @@ from core.config import ExperimentConfig
 from core.jobs.groups import LIMIT
 from core.launching.launch import by_weights
 from core.recipes import RecipeError, saved
-from core.recipes.recipe import MAX_TRAININGS, of_text
+from core.recipes.recipe import of_text
+from core.recipes.recipe_file import MAX_TRAININGS
 from core.registry import UnknownName
 from core.system.settings import Settings
 from core.ui.train.start_from import experiments_of

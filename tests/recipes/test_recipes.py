@@ -121,6 +121,30 @@ def test_the_figures_are_the_published_ones() -> None:
     assert (folds.folds, recipes.get("retinopathy-folds").size) == (5, 7)
 
 
+def test_figures_of_one_epoch_are_compared_with_those_of_one_epoch() -> None:
+    """A loss is of the last epoch, so an accuracy beside it is of the last one too."""
+    for name in recipes.shipped():
+        for run in recipes.get(name).runs:
+            metrics = {one.metric for one in run.published}
+            if "val_accuracy" in metrics and metrics & {"loss", "val_loss"}:
+                assert run.config.training.keep == "last", (name, run.title)
+    (augmented, *_), (same,) = (
+        recipes.get("augmentation-study").configs,
+        recipes.get("cuda-convnet-100k").configs,
+    )
+    assert (augmented.optimizer, augmented.schedule, augmented.training) == (
+        same.optimizer, same.schedule, same.training,
+    )  # fmt: skip
+
+
+def test_a_figure_has_the_digits_it_is_written_with() -> None:
+    (head,) = recipes.get("bottleneck-retrain").runs
+    assert [(one.decimals, one.images) for one in head.published] == [
+        (3, None), (4, None), (3, 100), (3, 988), (3, 958),
+    ]  # fmt: skip
+    assert [one.decimals for run in recipes.get("hands").runs for one in run.published] == [2, 2, 2]
+
+
 def test_a_variant_for_cpus_is_shorter_and_says_so() -> None:
     whole, smaller = recipes.get("degradation"), recipes.get("degradation-cpu")
     assert [run.title for run in smaller.runs] == [run.title for run in whole.runs]
