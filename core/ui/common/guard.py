@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.config import ConfigError
 from core.datasets import DatasetError
+from core.registry import UnknownName
 from core.system.files import disk_words, is_of_the_disk
 from core.system.settings import NotAllowed, SettingsError
 from core.tracking.errors import DamagedArtifact, Fault, StoreError, fault_of, first_line
@@ -26,6 +27,7 @@ IN_WORDS = (
     FileNotFoundError,
     NotAllowed,
     SettingsError,
+    UnknownName,  # a dataset that was deleted, or a file of models that is gone, since the page was drawn
     UnknownRun,
 )
 RETRY_S = 3.0  # seconds between checks of a store that is away
@@ -73,25 +75,32 @@ def wait_for_disk(error: Exception, check: Callable[[], object]) -> None:
     _return_when(check, is_unusable)
 
 
+def sentence(error: Exception) -> str | None:
+    """Return an error as a sentence, not escaped; None when it is a bug."""
+    said = _in_words(error)
+    return said and said[0]
+
+
 def _show(error: Exception) -> bool:
     """Show an error as a sentence; false when it is a bug."""
-    if is_of_the_disk(error):
-        st.error(words.plain(disk_words(error)), icon=":material/hard_drive:")
-        return True
-    fault = fault_of(error)
-    reason = words.plain(error.reason if isinstance(error, StoreError) else first_line(error))
-    if fault is Fault.AWAY:
-        st.error(
-            f"The tracking store does not answer. {reason} What is missing here appears when it does.",
-            icon=":material/cloud_off:",
-        )
-    elif fault is Fault.REFUSED:
-        st.error(f"The tracking store refused. {reason}", icon=":material/block:")
-    elif isinstance(error, IN_WORDS):
-        st.error(words.plain(str(error)), icon=":material/block:")
-    else:
+    if (said := _in_words(error)) is None:
         return False
+    st.error(words.plain(said[0]), icon=f":material/{said[1]}:")
     return True
+
+
+def _in_words(error: Exception) -> tuple[str, str] | None:
+    """Return the sentence of an error and its icon."""
+    if is_of_the_disk(error):
+        return disk_words(error), "hard_drive"
+    fault = fault_of(error)
+    reason = error.reason if isinstance(error, StoreError) else first_line(error)
+    if fault is Fault.AWAY:
+        missing = "What is missing here appears when it does."
+        return f"The tracking store does not answer. {reason} {missing}", "cloud_off"
+    if fault is Fault.REFUSED:
+        return f"The tracking store refused. {reason}", "block"
+    return (str(error), "block") if isinstance(error, IN_WORDS) else None
 
 
 def _return_when(check: Callable[[], object], expected: Callable[[Exception], bool]) -> None:

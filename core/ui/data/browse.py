@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.datasets import DatasetInfo, ImageDataset
-from core.ui.common import stored_datasets, words
+from core.ui.common import guard, stored_datasets, words
 from core.ui.common.choose import say_unknown
 from core.ui.common.fields import URL
 from core.ui.common.images import image_grid
@@ -22,7 +22,7 @@ def browse(info: DatasetInfo) -> None:
         _browse(info)
 
 
-@st.fragment
+@guard.fragment(run_every=None)  # another visitor may delete it meanwhile
 def _browse(info: DatasetInfo) -> None:
     choice, search, place = st.columns([2, 2, 1])
     classes = [ALL, *info.classes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.datasets import load
 from core.system.settings import Settings
@@ -33,3 +34,17 @@ def test_a_page_shows_the_images_of_an_address_and_leads_to_the_form(settings: S
     assert "1 image, page 1 of 1" in [one.value for one in app.caption]
     (link,) = [one.proto for one in app.get("page_link") if one.proto.label == "Train on this"]
     assert link.query_string == "dataset=digits"
+
+
+def test_a_dataset_that_was_deleted_meanwhile_is_a_sentence(settings: Settings) -> None:
+    def draw() -> None:
+        from dataclasses import replace
+
+        from core.datasets import info
+        from core.ui.data.browse import browse
+
+        browse(replace(info("digits"), name="deleted"))
+
+    app = AppTest.from_function(draw, default_timeout=60).run()
+    assert not app.exception
+    assert "deleted" in app.error[0].value
