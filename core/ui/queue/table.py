@@ -22,7 +22,7 @@ from core.tracking.run_state import RunState
 from core.tracking.store import RunStore
 from core.ui.common import guard, stored_runs, words
 from core.ui.common.actions import action_button, may_change
-from core.ui.run.times import expectations, own_runs, speed_model, wanted_device
+from core.ui.run.times import expectations, own_runs, present_speed_model, wanted_device
 
 LIVE_S = 2.0
 GENERATION = "queue-generation"  # of the table: how often something was done with selected rows
@@ -60,7 +60,7 @@ def _queue_table(store: RunStore) -> None:
             st.page_link("pages/2_Train.py", label="Launch a run", icon=":material/model_training:")
         _elsewhere()
         return
-    speeds = speed_model(runs, served.slots)
+    speeds = present_speed_model(store, served.slots)
     devices(running, served.slots)
     expected = {} if problem else expectations(running, turn, served.slots, speeds)
     table = rows([runs[one] for one in order], turn, held, served.slots, expected)

@@ -14,7 +14,7 @@ from core.tracking import schema
 from core.tracking.run import Run
 from core.tracking.store import RunStore
 from core.ui.common import words
-from core.ui.run.times import expectations, own_runs, speed_model
+from core.ui.run.times import expectations, own_runs, present_speed_model
 
 STARTING = [
     phase for phase in words.BEFORE_TRAINING if phase not in ("starting", "compiling", schema.PENDING)
@@ -72,7 +72,7 @@ def expected_of(store: RunStore, active: Sequence[Run]) -> dict[str, Expected]:
     if not running and not mine:
         return {}
     slots = slots_of(store.settings)
-    return expectations(running, queue.in_order(mine), slots, speed_model(runs, slots))
+    return expectations(running, queue.in_order(mine), slots, present_speed_model(store, slots))
 
 
 def all_done(active: Sequence[Run], expected: Mapping[str, Expected]) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
+
+import streamlit as st
 
 from core.analysis.expected import Expected, ResourceRequest, SpeedModel, forecast_queue, remaining
 from core.jobs.slots import AUTO, CLUSTER, fits, limit
 from core.system.devices import CPU
+from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.opening import home_id
 from core.tracking.run import Run
-from core.tracking.store import RunStore
+from core.tracking.store import RunStore, get_store
 from core.ui.common import stored_runs
+from core.ui.common.kept import BY_HASH
 
 
 def own_runs(store: RunStore) -> dict[str, Run]:
@@ -26,6 +30,19 @@ def own_runs(store: RunStore) -> dict[str, Run]:
 def speed_model(runs: Mapping[str, Run], slots: Sequence[str]) -> SpeedModel:
     """Return the times of earlier runs, those on one kind of device apart from those on another."""
     return SpeedModel(runs.values(), lambda run: device_kind(run, slots))
+
+
+def present_speed_model(store: RunStore, slots: Sequence[str]) -> SpeedModel:
+    """Return that of the runs of this installation, made once for all visitors until the runs change.
+
+    It costs 50 µs a run, and several panels ask for it each second.
+    """
+    return _present(store.settings, stored_runs.version(), tuple(slots))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=BY_HASH)
+def _present(settings: Settings, version: Hashable, slots: tuple[str, ...]) -> SpeedModel:
+    return speed_model(own_runs(get_store()), slots)
 
 
 def device_kind(run: Run, slots: Sequence[str]) -> str:
