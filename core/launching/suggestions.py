@@ -27,11 +27,13 @@ class Suggestion:
 def suggestions(config: ExperimentConfig, info: DatasetInfo) -> list[Suggestion]:
     """Return what would suit these images, for settings that are as they are by default.
 
+    Nothing that the other settings refuse or make needless is among it.
+
     Args:
-        config: What is chosen so far. What a person has set is left alone.
+        config: What is chosen so far. What differs from the defaults is left alone.
         info: The dataset.
     """
-    found = [*_length(config, info), *_augmentation(info)]
+    found = [*_length(config, info), *_augmentation(config, info)]
     default, chosen = ExperimentConfig().flat(), config.flat()
     return [one for one in found if chosen[one.name] == default[one.name] and one.value != default[one.name]]
 
@@ -44,22 +46,25 @@ def _length(config: ExperimentConfig, info: DatasetInfo) -> list[Suggestion]:
     epochs = min(MOST_EPOCHS, math.ceil(STEPS / steps))
     found = []
     if epochs > config.training.epochs:
-        why = f"an epoch has {steps} step{'' if steps == 1 else 's'} only"
+        why = f"an epoch has only {steps} step{'' if steps == 1 else 's'}"
         found.append(Suggestion("training.epochs", epochs, why))
-    if max(epochs, config.training.epochs) >= COSINE_FROM:
+    lowered = config.schedule.plateau_patience  # the rate falls already, when the loss does not
+    if max(epochs, config.training.epochs) >= COSINE_FROM and not lowered:
         found.append(
             Suggestion("schedule.name", "cosine", "the rate ends near 0, which quiets the last epochs")
         )
     return found
 
 
-def _augmentation(info: DatasetInfo) -> list[Suggestion]:
+def _augmentation(config: ExperimentConfig, info: DatasetInfo) -> list[Suggestion]:
     height, width, channels = info.shape
     side = min(height, width)
-    if channels != 3 or side < PHOTO_SIDE:
+    if channels != 3 or side < PHOTO_SIDE or config.model.bottleneck:  # which computes each image once
         return []
-    padding = min(MOST_PADDING, side // 8)
-    return [
-        Suggestion("augmentation.horizontal_flip", True, "photos are as likely mirrored"),
-        Suggestion("augmentation.pad_and_crop", padding, "an eighth of the side, as usual for photos"),
-    ]
+    why = "photos are as likely mirrored; not where left and right matter, as in letters and signs"
+    found = [Suggestion("augmentation.horizontal_flip", True, why)]
+    if not config.augmentation.random_crop:  # which shifts the images as padding does
+        padding = min(MOST_PADDING, side // 8)
+        why = "an eighth of the side, as usual for photos"
+        found.append(Suggestion("augmentation.pad_and_crop", padding, why))
+    return found

@@ -46,3 +46,34 @@ def test_photos_are_mirrored_and_shifted(
     assert found.get("augmentation.horizontal_flip") == (None if padding is None else True)
     kept = values(replace(digits, shape=shape), augmentation__pad_and_crop=2)
     assert "augmentation.pad_and_crop" not in kept
+
+
+@pytest.mark.parametrize(
+    ("set_before", "left"),
+    [
+        (
+            {},
+            {"training.epochs", "schedule.name", "augmentation.horizontal_flip", "augmentation.pad_and_crop"},
+        ),
+        (
+            {"model.weights": "imagenet", "model.freeze": "all", "model.bottleneck": True},
+            {"training.epochs", "schedule.name"},
+        ),
+        (
+            {"schedule.plateau_patience": 2},
+            {"training.epochs", "augmentation.horizontal_flip", "augmentation.pad_and_crop"},
+        ),
+        (
+            {"augmentation.random_crop": 28},
+            {"training.epochs", "schedule.name", "augmentation.horizontal_flip"},
+        ),
+    ],
+)
+def test_what_the_rest_refuses_or_does_already_is_not_offered(
+    digits: DatasetInfo, set_before: dict[str, object], left: set[str]
+) -> None:
+    info = replace(digits, shape=(32, 32, 3))
+    config = ExperimentConfig().with_values(set_before)
+    found = suggestions(config, info)
+    assert {one.name for one in found} == left
+    config.with_values({one.name: one.value for one in found})  # the form takes what it offers
