@@ -11,6 +11,7 @@ from core.analysis.experiments import experiment_name
 
 MOST = 3
 SEEDS = 3  # repeats from which a mean has a deviation that says something
+WITHOUT_TRAINING = ("watch", "failed", "predict")  # kinds of steps that change nothing
 Kind = Literal["watch", "failed", "other model", "tell apart", "seeds", "predict", "own images"]
 
 
@@ -50,12 +51,12 @@ class Step:
     run_ids: tuple[str, ...] = ()
 
 
-def next_steps(now: Situation) -> list[Step]:
-    """Return what a person should do next."""
+def next_steps(now: Situation, may_train: bool = True) -> list[Step]:
+    """Return what a person should do next. may_train: whether he may launch and import."""
     steps = [*_while_training(now), *_with_results(now)]
     if now.ranked and not now.own_images:
         steps.append(Step("own images", "Everything so far was trained on images that others collected."))
-    return steps[:MOST]
+    return [step for step in steps if may_train or step.kind in WITHOUT_TRAINING][:MOST]
 
 
 def _while_training(now: Situation) -> list[Step]:

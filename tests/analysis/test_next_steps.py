@@ -44,6 +44,11 @@ def test_the_most_urgent_comes_first_and_three_are_enough(now: Situation, kinds:
     assert [step.kind for step in next_steps(now)] == kinds
 
 
+def test_a_viewer_is_offered_what_he_may_do_in_place_of_the_rest() -> None:
+    now = Situation(running=["1"], failed="2", ranked=TWO, alike=1)
+    assert [step.kind for step in next_steps(now, may_train=False)] == ["watch", "failed", "predict"]
+
+
 def test_the_sentences_name_what_they_are_about() -> None:
     (step, _) = next_steps(Situation(ranked=ONE))
     assert step.sentence == (

@@ -11,8 +11,11 @@ from core.analysis.comparable import Competitor
 from core.analysis.next_steps import SEEDS, Situation, Step, next_steps
 from core.architectures import architectures
 from core.architectures.fitting import takes
+from core.config import ConfigError
 from core.datasets import DatasetInfo
 from core.tracking import schema
+from core.tracking.errors import DamagedArtifact
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 from core.ui.common import stored_datasets, stored_runs, words
 from core.ui.common.actions import may_change
@@ -28,16 +31,14 @@ Query = Mapping[str, str | Sequence[str]]
 
 def what_next(store: RunStore) -> None:
     """Draw the next steps; nothing where there is none."""
-    steps = next_steps(_situation())
-    if not may_change():
-        steps = [step for step in steps if step.kind in ("watch", "failed", "predict")]
-    if not steps:
+    offered = next_steps(_situation(), may_change())
+    links = [(step.sentence, link) for step in offered if (link := _link(store, step)) is not None]
+    if not links:
         return
     st.subheader("What next")
     with st.container(border=True):
-        for step in steps:
-            st.markdown(words.plain(step.sentence))
-            label, icon, page, asked = _link(store, step)
+        for sentence, (label, icon, page, asked) in links:
+            st.markdown(words.plain(sentence))
             st.page_link(page, label=label, icon=icon, query_params=asked)
 
 
@@ -58,8 +59,8 @@ def _situation() -> Situation:
     )
 
 
-def _link(store: RunStore, step: Step) -> tuple[str, str, str, Query]:
-    """Return label, icon, page and query of a step's link."""
+def _link(store: RunStore, step: Step) -> tuple[str, str, str, Query] | None:
+    """Return label, icon, page and query of a step's link; None where settings that it needs are unread."""
     ids = list(step.run_ids[:MOST_RUNS])
     if step.kind == "watch" and len(ids) > 1:
         return "Watch them on Compare", ":material/query_stats:", COMPARE, {"runs": ids}
@@ -71,29 +72,37 @@ def _link(store: RunStore, step: Step) -> tuple[str, str, str, Query]:
     if step.kind == "own images":
         return "Import images of your own", ":material/photo_library:", "pages/1_Data.py", {}
     if step.kind == "other model":
-        return "Train another model", ":material/model_training:", TRAIN, _other_model(store, ids[0])
+        other = _other_model(store, ids[0])
+        return None if other is None else ("Train another model", ":material/model_training:", TRAIN, other)
     if step.kind == "tell apart":
         return "Compare them", ":material/query_stats:", COMPARE, {"runs": ids}
-    label = f"Repeat it over {SEEDS} seeds"
-    return label, ":material/repeat:", TRAIN, _settings(store, ids[-1]) | {"seeds": str(SEEDS)}
+    asked = _settings(store, ids[-1])
+    if asked is None:
+        return None
+    return f"Repeat it over {SEEDS} seeds", ":material/repeat:", TRAIN, asked | {"seeds": str(SEEDS)}
 
 
-def _settings(store: RunStore, run_id: str) -> dict[str, str]:
-    """Return the address of the form with a run's settings; empty where its files are gone or damaged."""
-    with suppress(FileNotFoundError, ValueError):
+def _settings(store: RunStore, run_id: str) -> dict[str, str] | None:
+    """Return the address of the form with a run's settings; None where its files are gone or damaged.
+
+    Without them the form would launch another experiment than the sentence names.
+    """
+    with suppress(FileNotFoundError, DamagedArtifact, ConfigError, UnknownRun):
         return query(store.config(run_id), stored_runs.columns())
-    return {}
+    return None
 
 
-def _other_model(store: RunStore, run_id: str) -> dict[str, str]:
+def _other_model(store: RunStore, run_id: str) -> dict[str, str] | None:
     """Return the address of the form as a run was launched, with a small model that takes its images."""
     (run,) = stored_runs.of_ids([run_id])
     infos: dict[str, DatasetInfo] = {info.name: info for info in stored_datasets.dataset_infos()}
-    if run.dataset not in infos:
-        return {}
+    asked = _settings(store, run_id)
+    if asked is None or run.dataset not in infos:
+        return None
     shape = infos[run.dataset].shape
     fitting = [name for name in SMALL if name != run.model and takes(architectures.get(name), shape)]
     own = [option.name for entry in architectures if entry.name == run.model for option in entry.options]
-    asked = _settings(store, run_id)
-    kept = {key: value for key, value in asked.items() if key not in {f"{run.model}.{name}" for name in own}}
+    # Its name would call the other model by that of this one.
+    left_out = {"name", *(f"{run.model}.{name}" for name in own)}
+    kept = {key: value for key, value in asked.items() if key not in left_out}
     return kept | {"dataset": run.dataset} | ({"architectures": fitting[0]} if fitting else {})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.analysis.experiments import experiment_name
 from core.config import ExperimentConfig
 from core.experiment.pretrained import RUN
 from core.ui.common.fields import ZERO_IS_OFF
@@ -49,7 +50,7 @@ def query(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[st
     """
     default, names = _defaults(config)
     found: dict[str, str] = {}
-    for path, value in config.flat().items():
+    for path, value in _settings(config).items():
         if path == "model.weights":
             found |= _weights(str(value), runs)
         elif path.startswith("model.options."):
@@ -66,7 +67,7 @@ def filled(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[s
     """
     _, names = _defaults(config)
     found: dict[str, Any] = {}
-    for path, value in config.flat().items():
+    for path, value in _settings(config).items():
         key = names.get(path, path.rpartition(".")[2])
         if path == "model.weights":
             found |= {"weights": "none", **_weights(str(value), runs)}
@@ -79,6 +80,13 @@ def filled(config: ExperimentConfig, runs: pd.DataFrame | None = None) -> dict[s
         elif path not in UNSEEN or value != UNSEEN[path]:
             found[key] = _shown(path, value)
     return found
+
+
+def _settings(config: ExperimentConfig) -> dict[str, Any]:
+    """Return all settings by dotted name, without what a launch added to the name of a repeat."""
+    name = experiment_name(config.name)
+    unnamed = name != config.name and name == config.with_values({"name": ""}).title
+    return {**config.flat(), "name": "" if unnamed else name}
 
 
 def _defaults(config: ExperimentConfig) -> tuple[dict[str, Any], dict[str, str]]:

@@ -46,6 +46,11 @@ def test_after_one_run_another_model_is_proposed_with_the_same_settings(store: R
     assert (query["architectures"], query["epochs"], query["dataset"]) == (["conv3"], ["9"], ["digits"])
 
 
+def test_another_model_is_not_called_by_the_name_of_the_first(store: RunStore) -> None:
+    finish(store, ExperimentConfig().with_values({"name": "lenet5 as in 1998"}), 0.9)
+    assert "name" not in links(opened(PAGE))["Train another model"][1]
+
+
 def test_after_two_the_best_is_to_be_repeated_and_tried(store: RunStore) -> None:
     best = finish(store, ExperimentConfig().with_values({"optimizer.name": "sgd"}), 0.9)
     finish(store, ExperimentConfig(), 0.8)
@@ -54,6 +59,11 @@ def test_after_two_the_best_is_to_be_repeated_and_tried(store: RunStore) -> None
     assert (query["optimizer"], query["seeds"]) == (["sgd"], ["3"])
     assert found["Predict with it"][1] == {"run": [best]}
     assert "Import images of your own" in found
+    (config,) = (file for file in store.settings.artifacts.rglob(schema.CONFIG) if best in file.parts)
+    config.unlink()
+    found = links(opened(PAGE))
+    assert "Repeat it over 3 seeds" not in found  # of other settings than those of the best
+    assert "Predict with it" in found
 
 
 def test_a_failed_run_is_explained(store: RunStore) -> None:

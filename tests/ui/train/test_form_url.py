@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.config import ExperimentConfig
+from core.jobs.groups import repeated
 from core.system.settings import Settings
 from core.tracking.store import get_store
-from core.ui.train.form_url import query
+from core.ui.train.form_url import filled, query
 from tests.support.pages import launch_button, opened
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,15 @@ def test_the_form_launches_what_the_run_was(settings: Settings, changes: dict) -
     }
     for name in options & set(config.flat()):
         assert launched[name] == config.flat()[name]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("", ""), ("mine", "mine")])
+def test_what_a_launch_added_to_the_name_of_a_repeat_is_left_out(name: str, kept: str) -> None:
+    """Else the form would name the repeats of a repeat, and other models like this one."""
+    for config in repeated(ExperimentConfig().with_values({"name": name}), seeds=2, folds=2).configs:
+        assert config.name
+        assert filled(config)["name"] == kept
+        assert query(config).get("name", "") == kept
 
 
 def test_no_two_settings_stand_under_one_word() -> None:
