@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
+from core.config import ExperimentConfig
 from core.system.settings import Settings
 from core.tracking import schema
 from core.tracking.store import RunStore, get_store
@@ -53,6 +54,15 @@ def test_a_store_that_does_not_answer_is_a_sentence_on_every_page(trained: Train
     assert not app.exception
     assert not app.error
     assert store.state(trained.run_id).status == schema.FINISHED
+
+
+def test_a_form_that_cannot_be_filled_while_the_store_is_away_says_so(store: RunStore) -> None:
+    store.create(ExperimentConfig())
+    app = opened("pages/2_Train.py")
+    with away(store.settings):
+        app.selectbox(key="start from").set_value("the last launch").run()
+        assert not app.exception
+    assert app.session_state["filled like"].startswith("Nothing was filled. The tracking store does not")
 
 
 def test_an_imported_dataset_is_shown_without_the_store(store: RunStore, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import recipes
 from core.config import ExperimentConfig
+from core.jobs.groups import places, repeated
 from core.system.settings import Settings
 from core.tracking import frames
 from core.tracking.store import RunStore, get_store
@@ -58,6 +59,20 @@ def test_the_last_launch_comes_back_whatever_was_chosen_before(store: RunStore) 
     found = launched(app)
     expected = config.flat()
     assert {name: found[name] for name in expected} == expected
+
+
+def test_the_last_launch_comes_back_with_its_repeats_and_a_run_without(store: RunStore) -> None:
+    group = repeated(ExperimentConfig().with_values({"seed": 2}), seeds=2, folds=2)
+    for config, tags in zip(group.configs, places(store, group), strict=True):
+        store.create(config, tags)
+    app = opened(PAGE, seeds="5")
+    assert "lenet5, over 2 seeds, over 2 folds, " in start(app, "the last launch")
+    shown = [app.number_input(key=key).value for key in ("seeds", "all_folds", "seed", "folds")]
+    assert shown == [2, 2, 2, None]
+    assert app.text_input(key="name").value == ""
+    start(app, "fold 2 of 2 · seed 3")
+    shown = [app.number_input(key=key).value for key in ("seeds", "all_folds", "seed", "folds")]
+    assert shown == [1, None, 3, 2]
 
 
 def test_a_recipe_fills_the_form_and_names_what_it_set(settings: Settings) -> None:
