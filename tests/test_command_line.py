@@ -331,7 +331,7 @@ def test_describe_says_that_the_prediction_process_may_not_know_a_model_of_ones_
         (("train", "{tmp}/negative.yaml"), "optimizer.learning_rate must be greater than 0. Received: -1."),
         (("train", "{tmp}/missing.yaml"), "cannot be read: No such file or directory."),
         (("train",), "Give either a config file or --recipe."),
-        (("train", "--recipe", "nope"), "Unknown recipe 'nope'. Known: cifar10-fast, quickstart."),
+        (("train", "--recipe", "nope"), "Unknown recipe 'nope'. Known: augmentation-study, "),
         (("import", "x", "{tmp}/empty"), "empty"),
         (("import", "x", "{tmp}/one"), "class"),
         (("import", "../x", "{tmp}/one"), "name"),
@@ -384,9 +384,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     answer = run("train", "--recipe", "quickstart", ARCHLAB_HOME=str(tmp_path / "file" / "home"))
     assert answer.returncode == 2
-    assert answer.stderr == (
-        f"Error: The dataset 'digits' cannot be written to {tmp_path}/file/home/datasets: Not a directory.\n"
-    )
+    assert answer.stderr == f"Error: The folder {tmp_path}/file/home cannot be created: Not a directory.\n"
 
 
 @pytest.fixture
