@@ -71,6 +71,20 @@ class SearchPlan(Part):
         ]
 
     @property
+    def whole(self) -> set[str]:
+        """The ranges of which whole numbers alone are tried: those of settings that are whole numbers.
+
+        An option that only some models have may be unknown here; its range is whole where its ends are.
+        """
+        known = self.experiment.flat()
+        return {
+            name
+            for name, tried in self.space.items()
+            if isinstance(tried, dict)
+            and all(isinstance(known.get(name, tried[end]), int) for end in ("from", "to"))
+        }
+
+    @property
     def prunes(self) -> bool:
         """Whether trials may end early: Optuna compares curves of one objective alone."""
         return self.prune and not self.macs
@@ -101,13 +115,16 @@ def distributions(plan: SearchPlan) -> dict[str, BaseDistribution]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     found: dict[str, BaseDistribution] = {}
+    whole = plan.whole
     for name, values in plan.space.items():
         if isinstance(values, list):
             found[name] = CategoricalDistribution(values)
             continue
         low, high, log = values["from"], values["to"], values.get("scale") == "log"
-        whole = isinstance(low, int) and isinstance(high, int)
-        found[name] = IntDistribution(low, high, log=log) if whole else FloatDistribution(low, high, log=log)
+        if name in whole:
+            found[name] = IntDistribution(int(low), int(high), log=log)
+        else:
+            found[name] = FloatDistribution(low, high, log=log)
     return found
 
 

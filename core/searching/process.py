@@ -20,11 +20,18 @@ LOOK_S = 1.0  # between two looks at the store
 def search_of(settings: Settings, name: str) -> Daemon:
     """Return the process of a search. Raises ConfigError for a bad name."""
     plans.file_of(settings, name, "lock")
-    return Daemon(settings, f"searches/{name}", ("-m", "core", "search", name, "--serve"))
+    arguments = ("-m", "core", "search", name, "--serve")
+    return Daemon(settings, f"searches/{name}", arguments, f"process of the search '{name}'")
 
 
 def serve(settings: Settings, name: str) -> None:
-    """Search until the budget is spent. Raises DaemonExists where another process does."""
+    """Search until the budget is spent.
+
+    Raises:
+        NotAllowed: On a read-only server, before anything is asked or written.
+        DaemonExists: Another process does.
+    """
+    settings.require_trainer("search")
     be_impatient()
     opened: list[Search] = []
 

@@ -5,7 +5,6 @@ What a search knows lies in Optuna's journal and in the store, so one that was k
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import defaultdict
@@ -19,12 +18,12 @@ from core.config import ConfigError
 from core.jobs.groups import Group, named_repeat
 from core.launching.launch import launch_groups
 from core.searching.plan import distributions, file_of, read
+from core.searching.state import keep, state_of
 from core.searching.study import study_of
-from core.system.files import read_state, write_whole
-from core.system.settings import Settings
 from core.tracking import frames, schema
 from core.tracking.errors import is_away
 from core.tracking.run import Run, runs_of
+from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 
 if TYPE_CHECKING:
@@ -181,6 +180,8 @@ class Search:
     def _begin(self) -> str:
         """Return the parent of all runs of the search; creates it, or opens it again."""
         parent = self._state().get("parent")
+        if parent is not None and self._is_deleted(parent):  # with its runs; it takes no tag any more
+            parent = None
         self._size = self._whole()
         self._keep(refused=0)  # whoever begins it again has perhaps mended what was refused
         if parent is None:
@@ -194,6 +195,12 @@ class Search:
             if not self.store.state(parent).active:
                 self.store.set_status(parent, schema.RUNNING)
         return parent
+
+    def _is_deleted(self, run_id: str) -> bool:
+        try:
+            return self.store.run(run_id).info.lifecycle_stage != "active"
+        except UnknownRun:
+            return True
 
     def _end(self) -> None:
         """Let the worker end the parent: it has no more runs than it has now."""
@@ -235,13 +242,3 @@ class Search:
 
     def _keep(self, **values: Any) -> None:
         keep(self.store.settings, self.name, **values)
-
-
-def state_of(settings: Settings, name: str) -> dict[str, Any]:
-    """Read what a search keeps beside its journal: its parent, and the seconds spent."""
-    return read_state(file_of(settings, name, "json")) or {}
-
-
-def keep(settings: Settings, name: str, **values: Any) -> None:
-    """Change what a search keeps beside its journal."""
-    write_whole(file_of(settings, name, "json"), json.dumps(state_of(settings, name) | values), sync=False)

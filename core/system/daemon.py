@@ -37,11 +37,13 @@ class Daemon:
         settings: of the installation.
         name: of its lock, its log and the files with its process id.
         arguments: of the Python interpreter that starts it.
+        title: what it is called in a sentence, after "A"; its name unless given.
     """
 
     settings: Settings
     name: str
     arguments: tuple[str, ...]
+    title: str = ""
 
     def is_running(self) -> bool:
         """Return whether a process holds the lock."""
@@ -59,6 +61,12 @@ class Daemon:
             os.close(file)
         return False
 
+    def is_starting(self) -> bool:
+        """Return whether a process was started that does not hold the lock yet; it takes seconds."""
+        file, name = self._file("starting"), self._read("starting")
+        young = bool(name) and time.time() - file.stat().st_mtime < START_S
+        return young and name != self._read("pid") and lives_here(name)
+
     def ensure(self) -> None:
         """Start the process unless it runs, without waiting for it; cheap when it does.
 
@@ -68,14 +76,14 @@ class Daemon:
             return
         self.settings.check_writable()
         with FileLock(self._file("start.lock")):
-            if self._is_serving() or self._is_starting():
+            if self._is_serving() or self.is_starting():
                 return
             process = spawn(self.settings, list(self.arguments), self._file("log"))
             write_whole(self._file("starting"), process_name(process.pid))
 
     def stop(self) -> bool:
         """Send SIGTERM to the process. Returns False when none runs. Never signals one on another machine."""
-        if not self.is_running() and not self._is_starting():
+        if not self.is_running() and not self.is_starting():
             return False
         for owner in (self._read("pid"), self._read("starting")):
             if lives_here(owner):
@@ -93,7 +101,7 @@ class Daemon:
                 keep_short(self._file("log"))
                 yield
         except Timeout as error:
-            raise DaemonExists(f"A {self.name} already serves {self.settings.home}.") from error
+            raise DaemonExists(f"A {self.title or self.name} already serves {self.settings.home}.") from error
 
     def announce_end(self) -> None:
         """Announce that this process is about to end, if it is the one that holds the lock."""
@@ -118,11 +126,6 @@ class Daemon:
     def _is_ending(self) -> bool:
         holder = self._read("pid")
         return bool(holder) and self._read("ending") == holder
-
-    def _is_starting(self) -> bool:
-        file, name = self._file("starting"), self._read("starting")
-        young = bool(name) and time.time() - file.stat().st_mtime < START_S
-        return young and name != self._read("pid") and lives_here(name)
 
     def _read(self, suffix: str) -> str:
         try:

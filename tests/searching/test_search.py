@@ -10,10 +10,14 @@ from optuna.trial import TrialState
 
 from core.analysis.search_results import FAILED, UNDER_WAY, trials
 from core.config import ConfigError
+from core.jobs.deletion import delete
 from core.jobs.groups import Group, conclude_groups
 from core.searching import plan as plans
 from core.searching import process
-from core.searching.search import REFUSALS, Search, state_of
+from core.searching.search import REFUSALS, Search
+from core.searching.state import state_of
+from core.system.daemon import DaemonExists
+from core.system.settings import NotAllowed
 from core.tracking import frames, schema
 from core.tracking.errors import Fault, StoreError
 from core.tracking.run import Run, runs_of
@@ -301,3 +305,56 @@ def test_names_do_not_leave_the_folder_and_spaces_are_read(store: RunStore) -> N
         plans.read(store.settings, "x")
     plans.write(store.settings, "x", plan)
     assert plans.read(store.settings, "x") == plan
+
+
+def test_whole_numbers_alone_are_tried_where_the_setting_is_one() -> None:
+    whole = plans.plan_of(
+        {
+            "space": {
+                "augmentation.brightness": {"from": 0, "to": 1},
+                "training.batch_size": {"from": 16, "to": 64},
+                "model.options.width": {"from": 1, "to": 4},
+            },
+            "config": {"model": {"name": "mnist_cnn"}},
+        }
+    )
+    kinds = {name: type(one).__name__ for name, one in plans.distributions(whole).items()}
+    assert kinds == {
+        "augmentation.brightness": "FloatDistribution",
+        "training.batch_size": "IntDistribution",
+        "model.options.width": "IntDistribution",
+    }
+
+
+def test_a_search_whose_group_was_deleted_goes_on_under_another(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, trials=2)
+    search.step()
+    queue.finish(queue.waiting()[0], 0.5)
+    process.stop(store.settings, "rates")
+    assert not search.step()
+    conclude_groups(store)
+    delete(store, [run.run_id for run in queue.runs()])
+    process.go_on(store.settings, "rates")
+    again = Search(store, "rates", queue.launch)
+    assert again.parent != search.parent
+    assert again.step()
+    assert [run.parent for run in queue.waiting()] == [again.parent]
+
+
+def test_a_viewer_serves_no_search(store: RunStore, queue: Queue) -> None:
+    plans.write(store.settings, "rates", plans.plan_of({"config": SMALL.model_dump(), "space": SPACE}))
+    viewer = replace(store.settings, role="viewer")
+    with pytest.raises(NotAllowed):
+        process.serve(viewer, "rates")
+    assert state_of(store.settings, "rates") == {}
+
+
+def test_a_second_process_of_a_search_is_refused_by_its_name(store: RunStore) -> None:
+    daemon = process.search_of(store.settings, "rates")
+    plans.folder(store.settings).mkdir()
+    with (
+        daemon.hold(),
+        pytest.raises(DaemonExists, match=r"^A process of the search 'rates' already serves"),
+        daemon.hold(),
+    ):
+        pass
