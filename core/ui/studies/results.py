@@ -21,8 +21,12 @@ ICONS = {INSIDE: "✓", OUTSIDE: "✗"}
 def results(recipe: Recipe) -> None:
     """Draw the result of a recipe, renewed while one of its runs is under way."""
     found = _read(recipe)
-    active = any(run.active for runs in found.runs.values() for run in runs)
-    guard.fragment(run_every=LIVE_S if active else None)(_draw)(recipe)
+    active = _is_active(found)
+    guard.fragment(run_every=LIVE_S if active else None)(_draw)(recipe, active)
+
+
+def _is_active(found: Result) -> bool:
+    return any(run.active for runs in found.runs.values() for run in runs)
 
 
 def _read(recipe: Recipe) -> Result:
@@ -31,8 +35,10 @@ def _read(recipe: Recipe) -> Result:
     return recipe_results.result(recipe, runs_of(stored_runs.rows(tags.loc[ours, "run_id"].tolist())))
 
 
-def _draw(recipe: Recipe) -> None:
+def _draw(recipe: Recipe, was_active: bool) -> None:
     found = _read(recipe)
+    if was_active and not _is_active(found):
+        st.rerun()  # once: this part stops renewing itself, and the list counts what has finished
     st.subheader("Published and measured")
     _states(found)
     if found.figures:

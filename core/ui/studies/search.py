@@ -12,7 +12,7 @@ from core.launching.sweep import lines
 from core.searching import plan as plans
 from core.searching import process
 from core.searching.plan import SearchPlan
-from core.searching.search import state_of
+from core.searching.state import state_of
 from core.tracking import schema
 from core.tracking.run import Run, runs_of
 from core.tracking.store import RunStore
@@ -27,6 +27,8 @@ EXAMPLE = "optimizer.learning_rate=0.0001..0.01/log\ntraining.batch_size=16,32,6
 HELP = "One setting a line: a list, or a range `FROM..TO`, with `/log` where factors count."
 LIVE_S = 3.0
 MOST = 50  # runs that a link ticks: an address has a limit
+HOURS = "Hours (0: no limit)"
+IDLE = "Not searching now"
 
 
 def search_view(store: RunStore) -> None:
@@ -47,8 +49,8 @@ def search_view(store: RunStore) -> None:
         plan = plans.read(store.settings, name)
         if may_change():
             _budget(store, name, plan)
-        running = process.search_of(store.settings, name).is_running()
-        guard.fragment(run_every=LIVE_S if running else None)(_draw)(store, name, plan)
+        live = _process_words(store, name) != IDLE
+        guard.fragment(run_every=LIVE_S if live else None)(_draw)(store, name, plan, live)
 
 
 def _form(store: RunStore) -> None:
@@ -58,7 +60,7 @@ def _form(store: RunStore) -> None:
     first, second, third, fourth = st.columns(4)
     budget = {
         "trials": int(first.number_input("Trials", 1, 1000, 20, key="search trials")),
-        "hours": float(second.number_input("Hours, 0: any", 0.0, 10_000.0, 0.0, key="search hours")),
+        "hours": float(second.number_input(HOURS, 0.0, 10_000.0, 0.0, key="search hours")),
         "seeds": int(third.number_input("Seeds of each", 1, 20, 1, key="search seeds")),
         "at_once": int(fourth.number_input("At once", 1, 64, 1, key="search at once")),
     }
@@ -74,12 +76,13 @@ def _form(store: RunStore) -> None:
 
 
 def _budget(store: RunStore, name: str, plan: SearchPlan) -> None:
-    """Draw what ends a search, lets it go on, or gives it more trials."""
+    """Draw what ends a search, lets it go on, or gives it more trials or hours."""
     settings = store.settings
     with st.container(horizontal=True, vertical_alignment="bottom"):
         more = int(st.number_input("Trials in all", 1, 1000, plan.trials, key=f"trials of {name}", width=140))
+        hours = float(st.number_input(HOURS, 0.0, 10_000.0, plan.hours, key=f"hours of {name}", width=140))
         if action_button("Go on", icon=":material/play_arrow:", key=f"go on {name}"):
-            process.change(settings, name, trials=more)
+            process.change(settings, name, trials=more, hours=hours)
             process.search_of(settings, name).ensure()
             st.rerun()
         if action_button("Stop", icon=":material/stop:", key=f"stop {name}"):
@@ -87,16 +90,27 @@ def _budget(store: RunStore, name: str, plan: SearchPlan) -> None:
             st.toast("It begins no further trial; those under way are trained to their end.")
 
 
-def _draw(store: RunStore, name: str, plan: SearchPlan) -> None:
+def _process_words(store: RunStore, name: str) -> str:
+    daemon = process.search_of(store.settings, name)
+    if daemon.is_running():
+        return "Searching"
+    return "Starting" if daemon.is_starting() else IDLE
+
+
+def _draw(store: RunStore, name: str, plan: SearchPlan, was_live: bool) -> None:
+    now = _process_words(store, name)
+    if was_live and now == IDLE:
+        st.rerun()  # once: this part stops renewing itself
     tags = stored_runs.columns(schema.SEARCH)
     ours = column(tags, f"tags.{schema.SEARCH}", object) == name
     found = trials(name, runs_of(stored_runs.rows(tags.loc[ours, "run_id"].tolist())))
-    running = process.search_of(store.settings, name).is_running()
     states = pd.Series([one.state for one in found], dtype=object).value_counts()
     said = ", ".join(f"{count} {state}" for state, count in states.items()) or "none begun"
-    now = "Searching" if running else "Not searching now"
     st.markdown(f"**{now}:** {len(found)} of {plan.trials} trials; {said}.")
-    if reason := state_of(store.settings, name).get("reason"):
+    state = state_of(store.settings, name)
+    if now == IDLE and plan.hours and state.get("seconds", 0.0) >= 3600 * plan.hours:
+        st.caption(f"Its {plan.hours:g} hours are spent: it goes on with more of them, or with 0.")
+    if reason := state.get("reason"):
         st.warning(
             f"The last trial that could not be trained. {words.plain(reason)}", icon=":material/block:"
         )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core import recipes
 from core.config import ExperimentConfig
 from core.recipes import saved
 from core.searching import plan as plans
+from core.searching import process
+from core.searching.state import keep
+from core.system.daemon import Daemon
+from core.system.process_ids import process_name
 from core.tracking import frames, schema
 from core.tracking.run import runs_of
 from core.tracking.store import RunStore
@@ -137,3 +144,48 @@ def test_a_search_shows_its_trials_and_the_best_so_far(store: RunStore) -> None:
     assert "Best so far: **trial 1** with a validation accuracy of 75.00%." in said(app)
     assert "The best of 2 was also the luckiest" in said(app)
     assert app.dataframe[0].value["state"].tolist() == ["finished", "finished", "pruned after epoch 2"]
+
+
+def test_a_search_by_hours_says_when_they_are_spent_and_gets_more(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {"optimizer.learning_rate": {"from": 0.001, "to": 0.1}}
+    plans.write(store.settings, "rates", plans.plan_of({"space": rates, "hours": 2}))
+    keep(store.settings, "rates", seconds=7200.0)
+    started = []
+    monkeypatch.setattr(
+        Daemon, "ensure", lambda daemon: started.append(daemon)
+    )  # a search would go on beside the tests
+    app = opened(PAGE, study="Search")
+    assert "**Not searching now:** 0 of 20 trials" in said(app)
+    assert "Its 2 hours are spent" in said(app)
+    app.number_input(key="hours of rates").set_value(3.0)
+    next(one for one in app.button if one.label == "Go on").click().run()
+    assert not app.exception
+    assert plans.read(store.settings, "rates").hours == 3
+    assert "Its 2 hours" not in said(app)
+    assert process.search_of(store.settings, "rates") in started
+    # what a page that is drawn at once after a start sees
+    (plans.folder(store.settings) / "rates.starting").write_text(process_name(os.getpid()))
+    assert "**Starting:** 0 of 20 trials" in said(opened(PAGE, study="Search"))
+
+
+def _ended_between() -> None:
+    import streamlit as st
+
+    from core import recipes
+    from core.searching import plan as plans
+    from core.tracking.store import get_store
+    from core.ui.studies import results, search
+
+    st.session_state["drawn"] = drawn = st.session_state.get("drawn", 0) + 1
+    results._draw(recipes.get("quickstart"), drawn == 1)
+    search._draw(get_store(), "rates", plans.read(get_store().settings, "rates"), drawn == 2)
+
+
+def test_what_was_under_way_is_drawn_once_more_when_it_has_ended(store: RunStore) -> None:
+    rates = {"optimizer.learning_rate": {"from": 0.001, "to": 0.1}}
+    plans.write(store.settings, "rates", plans.plan_of({"space": rates}))
+    app = AppTest.from_function(_ended_between, default_timeout=60).run()
+    assert not app.exception
+    assert app.session_state["drawn"] == 3
