@@ -31,21 +31,22 @@ class TrialResult(NamedTuple):
         return Entry(ids[0] if len(ids) == 1 else f"group-{min(ids)}", name, ids)
 
 
-def trials(name: str, runs: Iterable[Run]) -> list[TrialResult]:
+def trials(name: str, runs: Iterable[Run], seeds: int = 1) -> list[TrialResult]:
     """Return the trials of a search in the order of their numbers.
 
     Args:
         runs: Of the store, with their tags and validation accuracies; those of other searches are left out.
+        seeds: How many runs a trial has once all are launched; with fewer it is under way.
     """
     found: dict[int, list[Run]] = defaultdict(list)
     for run in runs:
         number = run.tags.get(schema.TRIAL, "")
         if run.tags.get(schema.SEARCH) == name and number.isdecimal():
             found[int(number)].append(run)
-    return [_trial(number, members) for number, members in sorted(found.items())]
+    return [_trial(number, members, seeds) for number, members in sorted(found.items())]
 
 
-def _trial(number: int, runs: Sequence[Run]) -> TrialResult:
+def _trial(number: int, runs: Sequence[Run], seeds: int) -> TrialResult:
     ordered = tuple(sorted(runs, key=lambda run: run.whole_setting("seed")))
     if any(schema.PRUNED in run.tags for run in runs):
         return TrialResult(number, PRUNED, None, ordered)
@@ -55,7 +56,7 @@ def _trial(number: int, runs: Sequence[Run]) -> TrialResult:
     known = [value for value in values if value is not None]
     if len(known) < len(values):  # it has ended without what is searched for
         return TrialResult(number, FAILED, None, ordered)
-    if len(known) < len(runs):
+    if len(known) < max(len(runs), seeds):
         return TrialResult(number, UNDER_WAY, None, ordered)
     return TrialResult(number, FINISHED, fmean(known), ordered)
 

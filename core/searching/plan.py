@@ -85,6 +85,20 @@ class SearchPlan(Part):
         }
 
     @property
+    def most(self) -> int:
+        """How many trials there will be: the budget, or all combinations where they are fewer."""
+        whole = self.whole
+        combinations = 1
+        for name, tried in self.space.items():
+            if isinstance(tried, list):
+                combinations *= len(tried)
+            elif name in whole:
+                combinations *= int(tried["to"]) - int(tried["from"]) + 1
+            else:
+                return self.trials
+        return min(self.trials, combinations)
+
+    @property
     def prunes(self) -> bool:
         """Whether trials may end early: Optuna compares curves of one objective alone."""
         return self.prune and not self.macs

@@ -12,9 +12,9 @@ from core.system.daemon import Daemon
 from core.system.settings import Settings
 from core.tracking.errors import first_line, is_away
 from core.tracking.patience import be_impatient
-from core.tracking.store import get_store
+from core.tracking.store import RunStore, get_store
 
-LOOK_S = 1.0  # between two looks at the store
+LOOK_S, LOOK_FAR_S = 1.0, 5.0  # between two looks at the store: at a database, at a server
 
 
 def search_of(settings: Settings, name: str) -> Daemon:
@@ -42,7 +42,12 @@ def serve(settings: Settings, name: str) -> None:
 
     with search_of(settings, name).hold():
         while taken(step):
-            time.sleep(LOOK_S)
+            time.sleep(look_s(get_store()))
+
+
+def look_s(store: RunStore) -> float:
+    """Return the seconds between two looks of a search at a store."""
+    return LOOK_S if store.read.quick else LOOK_FAR_S
 
 
 def taken(step: Callable[[], bool]) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -17,12 +16,14 @@ from core.analysis.values import validation_accuracy
 from core.config import ConfigError
 from core.jobs.groups import Group, named_repeat
 from core.launching.launch import launch_groups
+from core.searching.asking import ask, counted
 from core.searching.plan import distributions, file_of, read
 from core.searching.state import keep, state_of
 from core.searching.study import study_of
-from core.tracking import frames, schema
+from core.searching.trained import by_trial, curve
+from core.tracking import schema
 from core.tracking.errors import is_away
-from core.tracking.run import Run, runs_of
+from core.tracking.run import Run
 from core.tracking.run_state import UnknownRun
 from core.tracking.store import RunStore
 
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
     import optuna
 
 REFUSALS = 5  # in a row: then a search stops, as it would spend its budget on them
-KEYS = (
-    *(schema.SEARCH, schema.TRIAL, schema.PRUNED, "training.keep", "seed"),
-    *("best_val_accuracy", "val_accuracy", "macs"),
-)
-
 Launch = Callable[[Sequence[Group], dict[str, str]], list[str]]
 
 
@@ -59,13 +55,14 @@ class Search:
         self.plan = read(self.store.settings, self.name)
         if self._whole() != self._size:  # the budget was changed
             self._size_is(self._whole())
-        runs = self._runs()
+        runs = by_trial(self.store, self.name)
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             self._look(trial, runs.get(trial.number, []))
         self._count_time()
         while self._may_begin():
-            asked = self.study.ask(distributions(self.plan))
+            asked = ask(self.study, distributions(self.plan))
             self._train(asked.number, asked.params, [])
+        self._keep(begun=len(counted(self.study)))
         goes_on = bool(self._under_way()) or self._has_budget()
         if not goes_on:
             self._end()
@@ -92,22 +89,28 @@ class Search:
         except ConfigError as error:
             if error.__cause__ is not None and is_away(error.__cause__):
                 raise error.__cause__ from error  # not the settings' fault: the step is taken again
+            self._cancel(have)
             self._refuse(number, str(error))
             self._keep(refused=self._state().get("refused", 0) + 1)
         else:
             self._keep(refused=0)
 
     def _look(self, trial: optuna.trial.FrozenTrial, runs: Sequence[Run]) -> None:
-        """Follow one trial: launch what is missing, report its curve, end it."""
+        """Follow one trial: launch what is missing, report its curve, end it.
+
+        Runs are cancelled before Optuna is told: one that was told of is not looked at again after a kill.
+        """
         from optuna.trial import TrialState
 
+        if any(schema.PRUNED in run.tags for run in runs):  # killed when it had marked them
+            self._prune(trial.number, runs)
+            return
         going = all(run.status in (*schema.ACTIVE, schema.FINISHED) for run in runs)
         if going and len(runs) < self.plan.seeds:
             self._train(trial.number, trial.params, runs)
         elif any(run.status in (schema.FAILED, schema.KILLED) for run in runs):
-            pruned = any(schema.PRUNED in run.tags for run in runs)
-            self.study.tell(trial.number, state=TrialState.PRUNED if pruned else TrialState.FAIL)
             self._cancel(runs)
+            self.study.tell(trial.number, state=TrialState.FAIL)
         elif all(run.status == schema.FINISHED for run in runs):
             self._finish(trial.number, runs)
         elif self.plan.prunes:
@@ -126,26 +129,23 @@ class Search:
 
     def _report(self, trial: optuna.trial.FrozenTrial, runs: Sequence[Run]) -> None:
         """Hand Optuna what is new of the validation curve, and end the trial where it says so."""
-        from optuna.trial import Trial, TrialState
+        from optuna.trial import Trial
 
-        curve = self._curve([run.run_id for run in runs])
+        seen = curve(self.store, [run.run_id for run in runs], self.plan.seeds)
         live = Trial(self.study, trial._trial_id)
-        for epoch in sorted(curve.keys() - trial.intermediate_values.keys()):
-            live.report(curve[epoch], epoch)
+        for epoch in sorted(seen.keys() - trial.intermediate_values.keys()):
+            live.report(seen[epoch], epoch)
             if live.should_prune():
                 for run in runs:
                     self.store.set_tags(run.run_id, {schema.PRUNED: f"after epoch {epoch}"})
-                self.study.tell(trial.number, state=TrialState.PRUNED)
-                self._cancel(runs)
+                self._prune(trial.number, runs)
                 return
 
-    def _curve(self, run_ids: list[str]) -> dict[int, float]:
-        """Return the mean validation accuracy of each epoch that all runs of a trial have."""
-        frame = frames.histories(self.store, run_ids, ["val_accuracy"])
-        found: dict[int, list[float]] = defaultdict(list)
-        for step, value in zip(frame["step"], frame["value"], strict=True):
-            found[int(step)].append(float(value))
-        return {step: fmean(values) for step, values in found.items() if len(values) == self.plan.seeds}
+    def _prune(self, number: int, runs: Sequence[Run]) -> None:
+        from optuna.trial import TrialState
+
+        self._cancel(runs)
+        self.study.tell(number, state=TrialState.PRUNED)
 
     def _refuse(self, number: int, reason: str) -> None:
         from optuna.trial import TrialState
@@ -167,10 +167,10 @@ class Search:
     def _has_budget(self) -> bool:
         state = self._state()
         in_time = not self.plan.hours or state.get("seconds", 0.0) < 3600 * self.plan.hours
-        begun = len(self.study.get_trials(deepcopy=False))
+        begun = len(counted(self.study))
         stopped = file_of(self.store.settings, self.name, "stop").exists()
         refused = state.get("refused", 0) >= REFUSALS
-        return in_time and not stopped and not refused and begun < self.plan.trials
+        return in_time and not stopped and not refused and begun < self.plan.most
 
     def _under_way(self) -> list[optuna.trial.FrozenTrial]:
         from optuna.trial import TrialState
@@ -204,11 +204,11 @@ class Search:
 
     def _end(self) -> None:
         """Let the worker end the parent: it has no more runs than it has now."""
-        self._size_is(sum(len(runs) for runs in self._runs().values()))
+        self._size_is(sum(len(runs) for runs in by_trial(self.store, self.name).values()))
 
     def _whole(self) -> int:
         """How many runs the whole budget makes."""
-        return self.plan.trials * self.plan.seeds
+        return self.plan.most * self.plan.seeds
 
     def _size_is(self, runs: int) -> None:
         """Note at the parent how many runs it will have: the worker ends it once so many have ended."""
@@ -222,15 +222,6 @@ class Search:
             schema.PARENT: self.parent,
             schema.SWEEP: ", ".join(self.plan.space)[:500],
         }
-
-    def _runs(self) -> dict[int, list[Run]]:
-        """Return the runs of each trial by its number."""
-        found: dict[int, list[Run]] = defaultdict(list)
-        for run in runs_of(frames.runs(self.store, KEYS, archived=True)):
-            number = run.tags.get(schema.TRIAL, "")
-            if run.tags.get(schema.SEARCH) == self.name and number.isdecimal():
-                found[int(number)].append(run)
-        return found
 
     def _count_time(self) -> None:
         now = time.monotonic()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import optuna
+import pandas as pd
 import pytest
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from core.analysis.search_results import FAILED, UNDER_WAY, trials
@@ -14,6 +17,7 @@ from core.jobs.deletion import delete
 from core.jobs.groups import Group, conclude_groups
 from core.searching import plan as plans
 from core.searching import process
+from core.searching.asking import ask, counted
 from core.searching.search import REFUSALS, Search
 from core.searching.state import state_of
 from core.system.daemon import DaemonExists
@@ -194,7 +198,7 @@ def test_a_search_whose_trials_are_refused_stops_and_says_why(store: RunStore, q
     begun(store, queue, trials=100)
     search = Search(store, "rates", refuse)
     assert not search.step()
-    assert len(search.study.get_trials()) == REFUSALS
+    assert state_of(store.settings, "rates")["begun"] == len(search.study.get_trials()) == REFUSALS
     said = f"Trial {REFUSALS - 1}: Unknown dataset 'gone'."
     assert state_of(store.settings, "rates")["reason"] == said
     assert Search(store, "rates", queue.launch).step()  # it was mended
@@ -265,6 +269,13 @@ def test_a_trial_that_ended_without_a_validation_accuracy_has_failed() -> None:
     (found,) = trials("rates", [ended])
     assert found.state == FAILED
     assert trials("rates", [replace(ended, status=schema.RUNNING)])[0].state == UNDER_WAY
+
+
+def test_a_trial_without_all_of_its_seeds_is_under_way() -> None:
+    tags = {schema.SEARCH: "rates", schema.TRIAL: "0"}
+    first = Run("a", "trial", schema.FINISHED, tags, metrics={"best_val_accuracy": 0.5})
+    assert trials("rates", [first], 2)[0] == (0, UNDER_WAY, None, (first,))
+    assert trials("rates", [first, replace(first, run_id="b")], 2)[0].value == 0.5
 
 
 @pytest.mark.parametrize(
@@ -358,3 +369,63 @@ def test_a_second_process_of_a_search_is_refused_by_its_name(store: RunStore) ->
         daemon.hold(),
     ):
         pass
+
+
+def test_nothing_is_proposed_twice_while_something_is_untried() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    space = {"rate": IntDistribution(1, 4, log=True), "name": CategoricalDistribution(["a", "b", "c"])}
+    found = []
+    for _ in range(12):
+        asked = ask(study, space)
+        found.append((asked.params["rate"], asked.params["name"]))
+        study.tell(asked, 0.5)
+    assert len({*found}) == len(counted(study)) == 12
+    assert len(study.get_trials()) > 12  # else the sampler proposed none twice, and nothing was tested
+
+
+def test_a_search_of_two_models_trains_each_once(store: RunStore, queue: Queue) -> None:
+    search = begun(store, queue, space={"model.name": ["lenet5", "mnist_cnn"]}, trials=20)
+    assert store.state(search.parent).tags[schema.GROUP] == "2"
+    while search.step():
+        for run in queue.waiting():
+            queue.finish(run, 0.5)
+    assert sorted(run.params["model.name"] for run in queue.runs()) == ["lenet5", "mnist_cnn"]
+
+
+def test_a_search_that_is_killed_while_it_ends_a_trial_ends_it_later(
+    store: RunStore, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(run_id: str) -> None:
+        raise KeyboardInterrupt
+
+    search = begun(store, queue, seeds=2, at_once=2)
+    search.step()
+    failed, other, pruned, last = queue.waiting()
+    store.fail(failed.run_id, "It broke.")
+    store.set_tags(pruned.run_id, {schema.PRUNED: "after epoch 2"})
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "request_cancel", killed)
+        with pytest.raises(KeyboardInterrupt):
+            search.step()
+    process.stop(store.settings, "rates")
+    again = Search(store, "rates", queue.launch)
+    again.step()
+    assert [trial.state for trial in again.study.get_trials()] == [TrialState.FAIL, TrialState.PRUNED]
+    assert {store.state(run.run_id).status for run in (other, pruned, last)} == {schema.KILLED}
+
+
+def test_a_server_is_asked_seldom_and_for_what_is_new(
+    store: RunStore, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, runs = [], store.read.runs
+
+    def counted_runs(keys: Sequence[str] | None, recent: bool) -> pd.DataFrame:
+        asked.append(recent)
+        return runs(keys, recent)
+
+    monkeypatch.setattr(store.read, "runs", counted_runs)
+    begun(store, queue).step()
+    assert {*asked} == {True}
+    assert process.look_s(store) == process.LOOK_S
+    monkeypatch.setattr(store.read, "quick", False)
+    assert process.look_s(store) == process.LOOK_FAR_S
