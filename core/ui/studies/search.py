@@ -34,8 +34,10 @@ IDLE = "Not searching now"
 def search_view(store: RunStore) -> None:
     """Draw the form of a new search, and one of those that there are."""
     st.caption(
-        "Optuna (TPE) proposes settings; each trial is a run of the queue and ends early where its curve "
-        "stays below the median of the others. A search that was cut off goes on where it was."
+        "Optuna (TPE) proposes settings; each trial is a run of the queue. Once five have finished, one "
+        "whose validation accuracy is below the median of the others ends early, unless few "
+        "multiply-accumulates are an objective too. A search that was cut off goes on where it was when Go "
+        "on is pressed."
     )
     if may_change():
         with st.expander("New search", icon=":material/add:", expanded=not plans.names(store.settings)):
@@ -103,11 +105,9 @@ def _draw(store: RunStore, name: str, plan: SearchPlan, was_live: bool) -> None:
         st.rerun()  # once: this part stops renewing itself
     tags = stored_runs.columns(schema.SEARCH)
     ours = column(tags, f"tags.{schema.SEARCH}", object) == name
-    found = trials(name, runs_of(stored_runs.rows(tags.loc[ours, "run_id"].tolist())))
-    states = pd.Series([one.state for one in found], dtype=object).value_counts()
-    said = ", ".join(f"{count} {state}" for state, count in states.items()) or "none begun"
-    st.markdown(f"**{now}:** {len(found)} of {plan.trials} trials; {said}.")
+    found = trials(name, runs_of(stored_runs.rows(tags.loc[ours, "run_id"].tolist())), plan.seeds)
     state = state_of(store.settings, name)
+    st.markdown(f"**{now}:** {_count_words(found, plan, state.get('begun', 0))}.")
     if now == IDLE and plan.hours and state.get("seconds", 0.0) >= 3600 * plan.hours:
         st.caption(f"Its {plan.hours:g} hours are spent: it goes on with more of them, or with 0.")
     if reason := state.get("reason"):
@@ -118,14 +118,26 @@ def _draw(store: RunStore, name: str, plan: SearchPlan, was_live: bool) -> None:
         return
     values = [(one.number, one.value) for one in found if one.value is not None]
     chart(search_history.draw(search_history.collect(values)), "search history")
-    _best(found)
+    _best(found, plan)
     _links(found)
     st.dataframe(
         pd.DataFrame([_row(one, plan) for one in found]), hide_index=True, alt=f"The trials of {name}."
     )
 
 
-def _best(found: list[TrialResult]) -> None:
+def _count_words(found: list[TrialResult], plan: SearchPlan, begun: int) -> str:
+    """Say how many trials there are of how many, and what became of them.
+
+    begun: Trials that the search counts, also those without a run.
+    """
+    states = pd.Series([one.state for one in found], dtype=object).value_counts()
+    said = [f"{count} {state}" for state, count in states.items()]
+    said += [f"{begun - len(found)} without a run"] if begun > len(found) else []
+    most = f"{plan.most} trials" + (", all that differ" if plan.most < plan.trials else "")
+    return f"{max(begun, len(found))} of {most}; {', '.join(said) or 'none begun'}"
+
+
+def _best(found: list[TrialResult], plan: SearchPlan) -> None:
     """Say which trial is the best so far, and what to expect of it on new images."""
     first = best(found)
     if first is None:
@@ -133,6 +145,8 @@ def _best(found: list[TrialResult]) -> None:
     st.markdown(
         f"Best so far: **trial {first.number}** with a validation accuracy of {words.percent(first.value)}."
     )
+    if plan.macs:
+        st.caption("This and the chart are about accuracy alone, not about multiply-accumulates.")
     finished = [one for one in found if one.value is not None]
     if len(finished) < 2:
         return
@@ -151,6 +165,8 @@ def _links(found: list[TrialResult]) -> None:
     ids = [run.run_id for one in found if one.state != UNDER_WAY for run in one.runs if one.value is not None]
     if len(ids) < 2:
         return
+    if len(ids) > MOST:
+        st.caption(f"The links tick the first {MOST} of {len(ids)} finished runs.")
     with st.container(horizontal=True):
         for label in ("Importance", "Parallel coordinates", "Heat map"):
             st.page_link(

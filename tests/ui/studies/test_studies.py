@@ -129,7 +129,8 @@ def test_a_sweep_says_its_size_before_it_is_launched(store: RunStore) -> None:
 def test_a_search_shows_its_trials_and_the_best_so_far(store: RunStore) -> None:
     rates = {"optimizer.learning_rate": {"from": 0.001, "to": 0.1}}
     assert "There is no search yet." in said(opened(PAGE, study="Search"))
-    plans.write(store.settings, "rates", plans.plan_of({"space": rates, "trials": 5}))
+    plans.write(store.settings, "rates", plans.plan_of({"space": rates, "trials": 5, "macs": True}))
+    keep(store.settings, "rates", begun=4)
     for number, accuracy in enumerate((0.5, 0.75, None)):
         run_id = store.create(SMALL, {schema.SEARCH: "rates", schema.TRIAL: str(number)})
         if accuracy is None:
@@ -140,8 +141,10 @@ def test_a_search_shows_its_trials_and_the_best_so_far(store: RunStore) -> None:
         store.set_status(run_id, schema.FINISHED)
     app = opened(PAGE, study="Search")
     assert not app.exception
-    assert "3 of 5 trials; 2 finished, 1 pruned." in said(app)
+    assert "4 of 5 trials; 2 finished, 1 pruned, 1 without a run." in said(app)
     assert "Best so far: **trial 1** with a validation accuracy of 75.00%." in said(app)
+    assert "about accuracy alone" in said(app)
+    assert "when Go on is pressed" in said(app)
     assert "The best of 2 was also the luckiest" in said(app)
     assert app.dataframe[0].value["state"].tolist() == ["finished", "finished", "pruned after epoch 2"]
 
