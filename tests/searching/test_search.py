@@ -354,6 +354,7 @@ def test_a_search_whose_group_was_deleted_goes_on_under_another(store: RunStore,
 
 def test_a_viewer_serves_no_search(store: RunStore, queue: Queue) -> None:
     plans.write(store.settings, "rates", plans.plan_of({"config": SMALL.model_dump(), "space": SPACE}))
+    process.stop(store.settings, "rates")  # else one that is served after all would not end
     viewer = replace(store.settings, role="viewer")
     with pytest.raises(NotAllowed):
         process.serve(viewer, "rates")
