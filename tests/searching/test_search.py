@@ -384,13 +384,14 @@ def test_nothing_is_proposed_twice_while_something_is_untried() -> None:
     assert len(study.get_trials()) > 12  # else the sampler proposed none twice, and nothing was tested
 
 
-def test_a_search_of_two_models_trains_each_once(store: RunStore, queue: Queue) -> None:
-    search = begun(store, queue, space={"model.name": ["lenet5", "mnist_cnn"]}, trials=20)
-    assert store.state(search.parent).tags[schema.GROUP] == "2"
+def test_a_search_of_four_rates_trains_each_once(store: RunStore, queue: Queue) -> None:
+    rates = [0.0001, 0.001, 0.01, 0.1]
+    search = begun(store, queue, space={RATE: rates}, trials=20)
+    assert store.state(search.parent).tags[schema.GROUP] == "4"
     while search.step():
         for run in queue.waiting():
             queue.finish(run, 0.5)
-    assert sorted(run.params["model.name"] for run in queue.runs()) == ["lenet5", "mnist_cnn"]
+    assert sorted(float(run.params[RATE]) for run in queue.runs()) == rates
 
 
 def test_a_search_that_is_killed_while_it_ends_a_trial_ends_it_later(
