@@ -79,7 +79,7 @@ def test_where_both_models_look_is_shown_side_by_side_with_one_control(trained: 
     explain(trained.settings, second, png(digit), "0", method="gradcam")  # Keras starts
     app = opened(PAGE, run=[trained.run_id, second], look="Grad-CAM", sure="0")
     assert not app.exception
-    assert not app.error
+    assert [one.value for one in app.error] == []
     assert [one.label for one in app.selectbox] == ["For the class"]
     told = [one.value for one in app.caption if "feature maps of s4, 4×4" in one.value]
     assert len(told) == 2
