@@ -28,3 +28,10 @@ def _trained_address(_trained: Trained) -> Iterator[str]:
 def trained_address(trained: Trained, _trained_address: str) -> str:
     """A dashboard on the home with one finished run, the same for all tests."""
     return _trained_address
+
+
+@pytest.fixture
+def own_address(own: Trained) -> Iterator[str]:
+    """A dashboard on a home with one finished run that is of the test alone."""
+    with dashboard() as url:
+        yield url
